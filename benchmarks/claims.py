@@ -58,7 +58,7 @@ def distance(values: Sequence[float], record: Record) -> float:
 
 
 def rows_of(lab: str, folders: Sequence[Path]) -> tuple[list[str], list[str]]:
-    """Return the table of one lab as lines of Markdown, and a sentence for each claim that breaks the rule.
+    """Return the table of one lab as Markdown lines, and a message for each claim that breaks the rule.
 
     Each folder is for one seed and has the executed labs in ``notebooks/``.
     """

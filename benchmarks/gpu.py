@@ -1,6 +1,6 @@
-"""A training step on a GPU: plain and by `Trainer`, its kernels, and the time for which the GPU itself computes.
+"""Time a training step on a GPU, plain and with `Trainer`; count its kernels, and measure the GPU's busy time.
 
-Batches of both are cut on the GPU, so the table is about computing only; peers.py has the loading of files.
+Both cut their batches on the GPU, so the table covers computing only; peers.py includes loading files.
 
     python benchmarks/gpu.py
     python benchmarks/gpu.py --task esrgan --batch 64 --patch 128
@@ -48,7 +48,7 @@ def main() -> None:
     args = parser.parse_args()
     device = srlab.pick_device(args.device)
     if device.type != "cuda":
-        sys.exit("This benchmark needs an NVIDIA GPU; peers.py measures on a CPU.")
+        sys.exit("This benchmark needs an NVIDIA GPU. Use peers.py on a CPU.")
     rows = []
     for name in args.task:
         batch, patch = SIZES[name]

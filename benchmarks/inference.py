@@ -1,4 +1,4 @@
-"""Upscaling a large photo: seconds and memory of `srlab upscale`.
+"""Measure time and memory of `srlab upscale` for a large photo.
 
 python benchmarks/inference.py                                       # a megapixel of output, both precisions
 python benchmarks/inference.py --run realesrgan --megapixels 2 6 24
@@ -46,7 +46,7 @@ def measure(run: str, precision: str, width: int, height: int) -> tuple[float, f
         seconds = time.perf_counter() - begun
     started.returncode = os.waitstatus_to_exitcode(status)
     if started.returncode:
-        raise SystemExit(f"srlab upscale ended with {started.returncode}.")
+        raise SystemExit(f"srlab upscale failed with exit code {started.returncode}.")
     peak = used.ru_maxrss / (2**20 if sys.platform == "darwin" else 2**10)
     return seconds, used.ru_utime + used.ru_stime, peak
 
@@ -54,8 +54,8 @@ def measure(run: str, precision: str, width: int, height: int) -> tuple[float, f
 def main() -> None:
     """Measure and print a table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--run", nargs="+", default=["msrresnet", "realesrgan"], help="as srlab upscale takes them")
-    parser.add_argument("--megapixels", type=float, nargs="+", default=[1], metavar="N", help="of output")
+    parser.add_argument("--run", nargs="+", default=["msrresnet", "realesrgan"], help="networks, as for srlab upscale")
+    parser.add_argument("--megapixels", type=float, nargs="+", default=[1], metavar="N", help="megapixels of output")
     parser.add_argument("--precision", nargs="+", default=["no", "bf16"])
     options = parser.parse_args()
     print(f"x4 on the CPU, {torch.get_num_threads()} threads\n")

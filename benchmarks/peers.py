@@ -1,7 +1,7 @@
-"""The training steps of the course, plain, by BasicSR and by srlab, in turns within one run.
+"""Time the training steps of the course in plain PyTorch, with BasicSR and with srlab, in turns within one run.
 
-Same architectures, photos, batch and losses. The ratios say how much faster srlab is; what else the machine does slows
-all ways alike. README.md next to this file has how to install BasicSR; without it its column is left out.
+All use the same architectures, photos, batch and losses. The ratios show how much faster srlab is; other load on the
+machine slows all of them equally. README.md explains how to install BasicSR; without it, its column is left out.
 
     python benchmarks/peers.py
     python benchmarks/peers.py --task rrdbnet --batch 4 --patch 96 --repeats 5 --steps 2
@@ -49,7 +49,7 @@ def import_basicsr() -> str:
     It needs a module that torchvision has renamed. It also loads ImageNet weights of VGG19, and gets random ones here.
     """
     if find_spec("basicsr") is None:
-        return "BasicSR is not installed, so its column is left out; benchmarks/README.md says how to get it."
+        return "BasicSR is not installed, so its column is left out. See benchmarks/README.md to install it."
     from torchvision.models import vgg19
     from torchvision.transforms.functional import rgb_to_grayscale
 
@@ -89,7 +89,7 @@ def basicsr_networks(task: Task) -> tuple[dict[str, object], dict[str, object], 
     shape, notes = task.shape, []
     if task.network == "SRResNet":
         generator = {"type": "PlainSRResNet", **shape, "scale": SCALE}
-        notes.append("BasicSR's SRResNet has no batch norm, so it trains the course's, layer by layer")
+        notes.append("BasicSR's SRResNet has no batch norm, so it trains the course's SRResNet, written layer by layer")
     else:
         generator = {"type": task.network, "num_in_ch": 3, "num_out_ch": 3}
         generator |= {"num_feat": shape["num_features"], "num_block": shape["num_blocks"]}
@@ -100,7 +100,7 @@ def basicsr_networks(task: Task) -> tuple[dict[str, object], dict[str, object], 
     else:
         discriminator = {"type": f"Plain{task.discriminator}", "features": task.d_features, "size": task.patch}
         if task.discriminator:
-            notes.append(f"BasicSR has no discriminator for this task at {task.patch} px, so it trains the course's")
+            notes.append(f"BasicSR has no discriminator for {task.patch} px, so it trains the course's discriminator")
     return generator, discriminator, notes
 
 
@@ -121,7 +121,7 @@ def basicsr_options(task: Task, folder: Path, device: torch.device) -> tuple[dic
         train["perceptual_opt"] |= {"perceptual_weight": content, "criterion": "l1"}
         train["gan_opt"] = {"type": "GANLoss", "gan_type": "vanilla", "loss_weight": adversarial}
         if task.criterion == "mse":
-            notes.append("BasicSR compares features by L1 where the task has the squared error, which costs the same")
+            notes.append("BasicSR compares features with L1 where the task uses MSE, which costs the same")
     kind = "SRModel" if not task.layers else "ESRGANModel" if "rgan" in task.gan else "SRGANModel"
     data = {"name": "photos", "type": "PairedImageDataset", "phase": "train", "scale": SCALE, "gt_size": task.patch}
     data |= {"dataroot_gt": str(folder / "HR"), "dataroot_lq": str(folder / "LR"), "io_backend": {"type": "disk"}}
@@ -180,7 +180,7 @@ def sampling_share(task: Task, device: torch.device, step: float, count: int = 2
 def compare(
     task: Task, folder: Path, device: torch.device, repeats: int, steps: int, peer: bool
 ) -> tuple[dict[str, str], list[str]]:
-    """Time a task in all ways; return cells of the table, and notes about differences."""
+    """Time a task with every implementation; return cells of the table, and notes about differences."""
     plain, _ = plain_loop(task, loaded(task, folder / "HR", device), device)
     ways, notes = {"plain": timed(plain, steps, device, files=True)}, []
     if peer:

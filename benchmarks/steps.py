@@ -3,8 +3,8 @@
 *Plain* steps are float32 with contiguous memory, with the last pixel shuffle before the last convolution as in the
 SRGAN paper, Adam with its defaults, and a DataLoader with two workers that decode PNG files, crop, flip and downscale
 with Pillow. In GAN steps, G runs once and D gets its detached output; the features of HR are computed with a graph and
-detached afterwards; neither VGG19 nor, in G's half, D is frozen. This is what widely copied tutorials do (PyTorch-GAN,
-and sgrvinod's on super-resolution). Others waste more (they run G twice) or less (they freeze VGG19).
+detached afterwards; VGG19 is not frozen, and neither is D while G learns. This is what widely copied tutorials do
+(PyTorch-GAN, and sgrvinod's on super-resolution). Others waste more (they run G twice) or less (they freeze VGG19).
 
 *srlab* steps use `Trainer`, `PatchSampler` and `gan_step`, as in labs 01, 03 and 04. Both compute the same, with the
 update of D before that of G as in the labs. All features are random, because their values do not affect the time.
@@ -36,7 +36,7 @@ TINY_RATE = 2e-7  # with random features a GAN soon leaves the range that D acce
 
 @dataclass(frozen=True)
 class Task:
-    """What a step trains: networks, losses and the shape of a batch.
+    """Networks, losses and batch shape of a training step.
 
     Attributes
     ----------

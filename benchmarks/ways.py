@@ -1,6 +1,6 @@
-"""The loops that the benchmarks time, and the tables that they print.
+"""Loops that the benchmarks time, and tables that they print.
 
-Each way of training is an iterator of seconds per step, over a few steps at a time; `alternate` takes turns.
+Each implementation is an iterator of seconds per step, averaged over a few steps; `alternate` times them in turns.
 """
 
 import argparse
@@ -24,7 +24,7 @@ Batches = Iterator[tuple[torch.Tensor, torch.Tensor]]
 
 WORKERS = 2  # of a DataLoader
 QUEUE = 2 * WORKERS  # batches that a DataLoader prefetches
-REST_S = 2.0  # seconds in which the workers fill the queue, so that they are idle while another way is timed
+REST_S = 2.0  # seconds in which the workers fill the queue, so that they are idle while another one is timed
 
 
 class FileDataset(Dataset):
@@ -48,7 +48,7 @@ class FileDataset(Dataset):
 
 
 def write_photos(folder: Path) -> Path:
-    """Write the training photos as PNG files, for the ways that read files, and return their folder ``folder/HR``."""
+    """Write the training photos as PNG files into ``folder/HR``, for implementations that read files; return it."""
     for name, hr in srlab.bundled_photos("train"):
         srlab.write_image(srlab.mod_crop(hr, SCALE), folder / "HR" / f"{name}.png")
     return folder / "HR"
@@ -105,7 +105,7 @@ def timed(train: Callable[[], object], steps: int, device: torch.device, files: 
     """Yield seconds per step, averaged over this many steps.
 
     With files, as many untimed steps as the queue has batches run first, because those batches were made while another
-    way was timed.
+    implementation was timed.
     """
     while True:
         for _ in range(QUEUE if files else 1):
@@ -136,7 +136,7 @@ def timed_fit(task: Task, steps: int, device: torch.device, run: str) -> Iterato
 
 
 def alternate(ways: dict[str, Iterator[float]], repeats: int) -> dict[str, list[float]]:
-    """Time the ways in turns, back and forth, so that a busy machine slows all of them alike; turn 0 is a warm-up."""
+    """Time implementations in alternating turns, so that a busy machine slows all equally; turn 0 is a warm-up."""
     seconds: dict[str, list[float]] = {name: [] for name in ways}
     for turn in range(repeats + 1):
         for name in list(ways) if turn % 2 else reversed(ways):
@@ -153,7 +153,7 @@ def spread(values: Sequence[float], digits: int = 2) -> str:
 
 
 def ratios(over: Sequence[float], under: Sequence[float]) -> list[float]:
-    """Return the ratios of two ways, per turn."""
+    """Return the ratios of two implementations, per turn."""
     return [a / b for a, b in zip(over, under, strict=True)]
 
 
@@ -164,7 +164,7 @@ def markdown(rows: Sequence[dict[str, str]]) -> str:
 
 
 def conditions(device: torch.device) -> str:
-    """Return what a table was measured on: device, threads, precision, version of torch."""
+    """Return the conditions of a measurement: device, threads, precision, version of torch."""
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else f"CPU, {torch.get_num_threads()} threads"
     return f"{name}, precision {srlab.pick_precision('auto', device)}, torch {torch.__version__}"
 
@@ -172,11 +172,11 @@ def conditions(device: torch.device) -> str:
 def parser_for(description: str, repeats: int, steps: int) -> argparse.ArgumentParser:
     """Return a parser with the options that the scripts share."""
     parser = argparse.ArgumentParser(description=description)
-    parser.add_argument("--batch", type=int, default=0, help="patches per step (default: those of the task)")
-    parser.add_argument("--patch", type=int, default=0, help="side of a patch in HR pixels, likewise")
-    parser.add_argument("--blocks", type=int, default=0, help="blocks of the generator, likewise")
-    parser.add_argument("--features", type=int, default=0, help="channels of the networks, likewise")
+    parser.add_argument("--batch", type=int, default=0, help="patches per step (default: from the task)")
+    parser.add_argument("--patch", type=int, default=0, help="side of a patch in HR pixels (default: from the task)")
+    parser.add_argument("--blocks", type=int, default=0, help="blocks of the generator (default: from the task)")
+    parser.add_argument("--features", type=int, default=0, help="channels of the networks (default: from the task)")
     parser.add_argument("--repeats", type=int, default=repeats)
-    parser.add_argument("--steps", type=int, default=steps, help="steps that are timed together")
+    parser.add_argument("--steps", type=int, default=steps, help="steps timed together")
     parser.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda"))
     return parser

@@ -1,6 +1,6 @@
-"""Download data sets of the papers; --list prints which there are.
+"""Download datasets of the papers; --list prints all of them.
 
-``python data_scripts/download_data.py div2k set5``; after a stop, the same command resumes.
+``python data_scripts/download_data.py div2k set5``; to resume, run the same command again.
 """
 
 import argparse
@@ -14,16 +14,16 @@ from srlab.errors import SrlabError
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command; returns the exit code. Errors that the user can fix are one line on stderr."""
+    """Run the command and return its exit code. Errors that the user can fix are one line on stderr."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"{', '.join(SETS)}, or all")
-    parser.add_argument("--list", action="store_true", help="print the data sets with licenses and citations")
+    parser.add_argument("--list", action="store_true", help="print the datasets with licenses and citations")
     parser.add_argument(
-        "--to", type=Path, metavar="FOLDER", help="target folder (default: $SRLAB_DATA, or data/ of the course)"
+        "--to", type=Path, metavar="FOLDER", help="target folder (default: $SRLAB_DATA, or data/ in the course folder)"
     )
     options = parser.parse_args(arguments)
     if not options.names and not options.list:
-        parser.error("pass the names of data sets, or --list")
+        parser.error("pass names of datasets, or --list")
     try:
         names = SETS if options.list or "all" in options.names else dict.fromkeys(options.names)
         data_sets = {name: data_set(name) for name in names}  # a wrong name is an error before the first download
@@ -35,7 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"download_data: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print("\ndownload_data: stopped; the same command resumes.", file=sys.stderr)
+        print("\ndownload_data: stopped. Run the same command again to resume.", file=sys.stderr)
         return 130
     return 0
 

@@ -1,7 +1,6 @@
-"""Draw the pictures at the top of the labs and of the README: ``python docs/openings.py [NAME ...]``.
+"""Draw the images at the top of the labs and of the README: ``python docs/openings.py [NAME ...]``.
 
-Labs 00 and 05 need the published network, 01 and 02 the runs of those labs (``make labs``). The rest uses images that
-come with srlab.
+Labs 00 and 05 need Real-ESRGAN, and labs 01 and 02 their runs (``make labs``). The others only use bundled images.
 """
 
 import sys
@@ -27,7 +26,7 @@ Row = dict[str, torch.Tensor]  # label -> crop, (1, 3, h, w) in [0, 1]
 
 
 def upscaled(upscalers: Mapping[str, Callable[[torch.Tensor], torch.Tensor]], hr: torch.Tensor, box: Box) -> Row:
-    """Return one crop of each method's result for a photo downscaled by 4, and of the photo itself."""
+    """Return the same crop of each method's SR image of a photo downscaled by 4, and of HR."""
     hr = srlab.mod_crop(hr, 4)
     lr = srlab.downsample(hr, 4)
     results = {label: srlab.upscale(upscaler, lr) for label, upscaler in upscalers.items()} | {"HR": hr}
@@ -35,24 +34,24 @@ def upscaled(upscalers: Mapping[str, Callable[[torch.Tensor], torch.Tensor]], hr
 
 
 def bicubic(lr: torch.Tensor) -> torch.Tensor:
-    """Upscale by 4."""
+    """Upscale by 4 with bicubic interpolation."""
     return srlab.upsample(lr, 4)
 
 
 def gravel() -> torch.Tensor:
-    """Return the half of the photo that no network of the course has seen."""
+    """Return the held-out half of the gravel photo."""
     return srlab.split_photo("gravel")[1]["gravel"]
 
 
 def degradation() -> list[Row]:
-    """A photo of a cat, and a photo that a network invented from the same LR image."""
+    """Return crops of a cat: LR, and under letters HR and an image that Real-ESRGAN invented from the same LR."""
     hr = srlab.mod_crop(srlab.bundled_photos("validation")["chelsea"], 4)
     lr = srlab.downsample(hr, 4)
     other = srlab.upscale(srlab.load_realesrgan(), lr)
-    for _ in range(50):  # until it agrees with LR
+    for _ in range(50):  # until it is consistent with LR
         other = back_project(other, lr, partial(resize, factor=1 / 4), partial(resize, factor=4)).clamp(0, 1)
     images = {"LR": srlab.upsample(lr, 4, "nearest"), "photo": hr, "invented": other}
-    orders = ("LR", "invented", "photo"), ("LR", "photo", "invented")  # the lab's last section says B, A, B
+    orders = ("LR", "invented", "photo"), ("LR", "photo", "invented")  # the lab's last section names B, A, B
     places = (orders[0], (76, 108, 80, 124)), (orders[1], (200, 196, 80, 124)), (orders[0], (96, 252, 80, 124))
     return [
         {label: cut(images[key], box) for label, key in zip(("LR", "A", "B"), order, strict=True)}
@@ -61,7 +60,7 @@ def degradation() -> list[Row]:
 
 
 def srresnet() -> list[Row]:
-    """Handwriting and gravel, upscaled with bicubic and with lab 01's network."""
+    """Return crops of handwriting and gravel: LR, bicubic, lab 01's network, and HR."""
     methods = {"LR": lambda lr: srlab.upsample(lr, 4, "nearest"), "bicubic": bicubic}
     methods["network"] = srlab.load_generator("01_srresnet", "default")
     writing = srlab.bundled_photos("validation")["text"]
@@ -69,7 +68,7 @@ def srresnet() -> list[Row]:
 
 
 def content_loss() -> list[Row]:
-    """A face and handwriting by lab 02's squared error and by its hybrid."""
+    """Return crops of a face and handwriting: lab 02's network trained with MSE, its hybrid, and HR."""
     runs = {"squared error": "default-ablation-mse", "another loss": "default-hybrid"}
     methods = {label: srlab.load_generator("02_content_loss", run) for label, run in runs.items()}
     photos = srlab.bundled_photos("validation")
@@ -78,7 +77,7 @@ def content_loss() -> list[Row]:
 
 
 def srgan() -> list[Row]:
-    """Gravel by the network that lab 03 starts from, and by SRGAN after 12,000 steps."""
+    """Return crops of gravel: the network that lab 03 starts from, SRGAN after 12,000 steps, and HR."""
     hr = srlab.mod_crop(gravel(), 4)
     start = srlab.upscale(srlab.load_bundled()["MSRResNet"], srlab.downsample(hr, 4))
     images = {"squared error": start, "SRGAN": precomputed.picture("srgan_12000"), "HR": hr}
@@ -86,16 +85,16 @@ def srgan() -> list[Row]:
 
 
 def esrgan() -> list[Row]:
-    """A degraded cat and a face by the published network."""
+    """Return crops of a degraded cat and a face: bicubic, SRGAN, Real-ESRGAN, and HR."""
     return kept_rows(
         ("cat_spoilt", "face"),
-        {"bicubic": "bicubic", "SRGAN": "this course so far", "RealESRGAN": "the published network", "HR": "HR"},
+        {"bicubic": "bicubic", "SRGAN": "this course so far", "RealESRGAN": "Real-ESRGAN", "HR": "HR"},
         (0, 8, 144, 140),
     )
 
 
 def evaluation() -> list[Row]:
-    """An eye and a badge by four methods under letters, which the lab's first section names."""
+    """Return crops of an eye and a badge by four methods under letters, which the lab's first section resolves."""
     networks = srlab.load_bundled() | {"RealESRGAN": srlab.load_realesrgan(), "bicubic": bicubic}
     letters = dict(zip("ABCD", ("SRGAN", "bicubic", "RealESRGAN", "MSRResNet"), strict=True))
     methods = {letter: networks[name] for letter, name in letters.items()}
@@ -111,14 +110,14 @@ def front() -> list[Row]:
 
 
 def kept_rows(names: tuple[str, ...], titles: dict[str, str], box: Box) -> list[Row]:
-    """Return crops of the rows that come with srlab."""
+    """Return crops of the bundled rows of images."""
     return [{title: cut(row[key], box) for key, title in titles.items()} for row, _ in map(precomputed.row, names)]
 
 
 def write(file: Path, rows: list[Row], most: int = WIDTH) -> None:
-    """Write rows of crops of one size as a JPEG, below the labels of the first row.
+    """Write rows of equally large crops as a JPEG, below the labels of the first row.
 
-    A crop is enlarged by a whole number as far as the page is at most this wide, so nothing is smoothed.
+    Crops are magnified by the largest integer that keeps the page at most this wide, so nothing is interpolated.
     """
     columns = len(rows[0])
     height, width = next(iter(rows[0].values())).shape[-2:]

@@ -1,4 +1,4 @@
-"""srlab: super-resolution in small; `srlab.course` is the page of a lab."""
+"""srlab: a small super-resolution package. `srlab.course` contains what only the labs need."""
 
 __version__ = "0.1.0"
 
@@ -40,6 +40,7 @@ from srlab.evaluation.scoring import evaluate as evaluate
 from srlab.evaluation.scoring import evaluate_all as evaluate_all
 from srlab.evaluation.scoring import save_table as save_table
 from srlab.evaluation.scoring import summarize as summarize
+from srlab.exporting import export as export
 from srlab.models import MSRResNet as MSRResNet
 from srlab.models import PatchDiscriminator as PatchDiscriminator
 from srlab.models import RRDBNet as RRDBNet

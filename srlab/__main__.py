@@ -1,4 +1,4 @@
-"""``python -m srlab``, the same as ``srlab``."""
+"""Run the ``srlab`` commands with ``python -m srlab``."""
 
 import sys
 

@@ -22,7 +22,7 @@ NO_MEMORY = (
 
 
 def pick_device(device: str | torch.device = "auto") -> torch.device:
-    """Turn ``"auto"`` into the GPU if there is one, else into the CPU.
+    """Resolve ``"auto"`` to the GPU if there is one, otherwise to the CPU.
 
     Under ``torchrun`` each process uses its own GPU, numbered by ``LOCAL_RANK``.
     """
@@ -31,21 +31,21 @@ def pick_device(device: str | torch.device = "auto") -> torch.device:
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
     if device == "mps":
-        raise SrlabError("A Mac's GPU (mps) can't be used: it lacks float64. Set device to cpu.")
+        raise SrlabError("A Mac's GPU (mps) cannot be used, because it lacks float64. Set device to cpu.")
     if device not in ("cpu", "cuda"):
-        raise SrlabError(f"Unknown device '{device}'; choose auto, cpu or cuda.")
+        raise SrlabError(f"'{device}' is not a valid device. Use auto, cpu or cuda.")
     if device == "cuda" and not torch.cuda.is_available():
         reason = unused_gpu()
-        raise SrlabError(f"There is no usable GPU on this machine; set device to auto or cpu. {reason}".rstrip())
+        raise SrlabError(f"This machine has no usable GPU. Set device to auto or cpu. {reason}".rstrip())
     if device == "cuda" and (rank := from_torchrun("LOCAL_RANK")) is not None:
         return torch.device("cuda", rank)
     return torch.device(device)
 
 
 def from_torchrun(name: str) -> int | None:
-    """Return a number that torchrun has set, such as ``"RANK"``; None for a process that it did not start.
+    """Return the number in a variable that torchrun sets, such as ``"RANK"``; None if it did not start this process.
 
-    torchrun sets all of `TORCHRUN`, so a stray variable in a cluster's shell does not count.
+    torchrun sets all variables in `TORCHRUN`, so a stray one in a cluster's shell does not count.
     """
     return int(os.environ[name]) if os.environ.keys() >= TORCHRUN else None
 
@@ -56,18 +56,18 @@ def memory_gib(device: torch.device) -> float:
 
 
 def pick_precision(precision: str, device: torch.device) -> str:
-    """Turn ``"auto"`` into ``"bf16"`` where it is fast, else into ``"fp16"`` on a GPU and ``"no"`` on a CPU.
+    """Resolve ``"auto"`` to ``"bf16"`` where it is fast, otherwise to ``"fp16"`` on a GPU and ``"no"`` on a CPU.
 
     ``"no"`` is float32, on a GPU without rounding to TF32 (`convolutions`). Emulated bfloat16 would be slower, so a CPU
     must have AMX or AVX512-BF16. Intel's AVX512-BF16 does not count, because it is slower than float32
-    (benchmarks/RESULTS.md). The environment variable ``SRLAB_PRECISION`` replaces ``"auto"``.
+    (benchmarks/RESULTS.md). The environment variable ``SRLAB_PRECISION`` overrides ``"auto"``.
     """
     if precision == "auto":
         precision = os.environ.get("SRLAB_PRECISION") or "auto"
     if precision not in ("auto", "no", "bf16", "fp16"):
-        raise SrlabError(f"Unknown precision '{precision}'; choose auto, no, bf16 or fp16.")
+        raise SrlabError(f"'{precision}' is not a valid precision. Use auto, no, bf16 or fp16.")
     if precision == "fp16" and device.type == "cpu":
-        raise SrlabError("fp16 needs a GPU, but this network is on the CPU; choose bf16 or no.")
+        raise SrlabError("fp16 needs a GPU, but this network is on the CPU. Use bf16 or no.")
     if precision != "auto":
         return precision
     if device.type == "cuda":
@@ -78,8 +78,8 @@ def pick_precision(precision: str, device: torch.device) -> str:
 
 
 def unused_gpu() -> str:
-    """Return a sentence why an NVIDIA GPU of this machine cannot be used; "" if there is none, or it is usable."""
-    hidden = os.environ.get("CUDA_VISIBLE_DEVICES") in ("", "-1")  # on purpose
+    """Return the reason why this machine's NVIDIA GPU cannot be used; "" if there is no GPU or it is usable."""
+    hidden = os.environ.get("CUDA_VISIBLE_DEVICES") in ("", "-1")  # hidden on purpose
     if hidden or torch.cuda.is_available() or not (DRIVER.is_file() or shutil.which("nvidia-smi")):
         return ""
     try:
@@ -87,8 +87,8 @@ def unused_gpu() -> str:
     except (RuntimeError, AssertionError) as error:  # contains the reason, which is_available hides
         build = f"CUDA {torch.version.cuda}" if torch.version.cuda else "CPUs only"
         return (
-            f"There is an NVIDIA driver, but torch {torch.__version__}, built for {build}, cannot use it "
-            f"({str(error).partition('. ')[0].rstrip('.')}); update the driver, or install a torch that fits it from "
+            f"An NVIDIA driver is installed, but torch {torch.__version__}, built for {build}, cannot use it "
+            f"({str(error).partition('. ')[0].rstrip('.')}). Update the driver, or install a matching torch from "
             "https://pytorch.org/get-started/locally."
         )
     return ""
@@ -99,9 +99,9 @@ def convolutions(whole: bool = True, fastest: bool = False) -> Iterator[None]:
     """Set how a GPU computes convolutions in the block.
 
     `whole` uses all 24 bits of a float32; by default cuDNN rounds factors to 11 bits (TF32). False changes nothing, for
-    networks that compute in 16 bits anyway. `fastest` tries the algorithms for each new shape once and keeps the
-    fastest, which is worth it for training, where batches have one shape. The choice may differ between processes, and
-    with it the last bits of a result.
+    networks that compute in 16 bits anyway. `fastest` tries all algorithms once for each new shape and keeps the
+    fastest. This pays off in training, where all batches have one shape. The choice, and so the last bits of a result,
+    may differ between processes.
     """
     cudnn = torch.backends.cudnn
     before = cudnn.benchmark, cudnn.allow_tf32
@@ -125,7 +125,7 @@ def peak_memory_mib() -> float:
 
 
 def out_of_memory(error: BaseException) -> bool:
-    """Return whether an error reports a lack of memory."""
+    """Return whether an error is an out-of-memory error."""
     text = str(error).lower()
     return isinstance(error, (torch.OutOfMemoryError, MemoryError)) or (
         isinstance(error, RuntimeError) and any(words in text for words in NO_MEMORY)
@@ -134,11 +134,11 @@ def out_of_memory(error: BaseException) -> bool:
 
 @contextmanager
 def explaining_lack_of_memory(what: str, advice: str) -> Iterator[None]:
-    """Turn a lack of memory in the block into an SrlabError: the memory is too small for `what`, and `advice`."""
+    """Turn an out-of-memory error in the block into an SrlabError that names `what` and ends with `advice`."""
     try:
         yield
     except (RuntimeError, MemoryError) as error:
         if not out_of_memory(error):
             raise
         reason = str(error).partition("\n")[0] or type(error).__name__
-        raise SrlabError(f"The memory is too small for {what} ({reason}); {advice}.") from error
+        raise SrlabError(f"Out of memory for {what} ({reason}). {advice}.") from error

@@ -1,16 +1,16 @@
-"""The exception for mistakes that you can correct: a clear sentence instead of a stack trace."""
+"""`SrlabError`, the exception for mistakes that you can fix: one clear message instead of a stack trace."""
 
 from srlab.text import printable
 
-LONGEST_MESSAGE = 2000  # characters of a message; a field of a file may have millions
+LONGEST_MESSAGE = 2000  # characters; a message may quote a field of a file, which can have millions
 
 
 class SrlabError(Exception):
-    """A mistake that you can correct: the message states what is wrong, where, and what to do.
+    """A mistake that you can fix: the message states what is wrong, where, and what to do.
 
-    It may quote names and contents of any file, so it is reduced to one line that is safe on a terminal. A notebook
-    shows only the message (IPython calls ``_render_traceback_``), because the frames inside srlab would bury it.
-    ``%debug`` still reaches them.
+    The message may quote names and contents of any file, so it is reduced to one line that is safe to print on a
+    terminal. A notebook shows only the message (IPython calls ``_render_traceback_``), because the frames inside srlab
+    would bury it. ``%debug`` still reaches them.
     """
 
     def __init__(self, sentence: object = "") -> None:

@@ -1,4 +1,4 @@
-"""Files that are complete or absent: atomic writes, locks, and tensors with notes as safetensors."""
+"""Write files atomically, lock them, and store tensors with notes as safetensors."""
 
 import hashlib
 import json
@@ -15,15 +15,15 @@ from safetensors.torch import save
 
 from srlab.errors import SrlabError
 
-ADVICE = "free some space or choose another folder"
-LONGEST_NAME = 255  # bytes of a file's name
+ADVICE = "Free some space or choose another folder"
+LONGEST_NAME = 255  # bytes in a file name
 
 
 def write_atomic(path: Path, content: bytes, advice: str = ADVICE) -> None:
-    """Write a file that appears under its name only when it is complete and on the disk.
+    """Write a file that appears under its name only when it is complete and on disk.
 
-    Missing folders are created. After an error an existing file stays as it was. `advice` ends the error message: what
-    to do if the file cannot be written.
+    Missing folders are created. After an error an existing file is unchanged. `advice` is the end of the error message:
+    what to do if the file cannot be written.
     """
     with open_atomic(path, advice) as file:
         file.write(content)
@@ -31,10 +31,10 @@ def write_atomic(path: Path, content: bytes, advice: str = ADVICE) -> None:
 
 @contextmanager
 def open_atomic(path: Path, advice: str = ADVICE) -> Iterator[BinaryIO]:
-    """Open a file for writing that appears under its name only when it is complete and on the disk.
+    """Open a file for writing that appears under its name only when it is complete and on disk.
 
-    Until then it is ``.<name>.part`` in the same folder. An error deletes that file. It stays if the process is killed,
-    and the next call overwrites it. Only one process may write a file at a time.
+    Until then it is named ``.<name>.part``, in the same folder. An error deletes that file. If the process is killed,
+    the file stays and the next call overwrites it. Only one process may write a file at a time.
     """
     name = f".{path.name}.part"
     if len(os.fsencode(name)) > LONGEST_NAME:
@@ -47,28 +47,28 @@ def open_atomic(path: Path, advice: str = ADVICE) -> Iterator[BinaryIO]:
                 yield file
             publish(part, path)
         except BaseException:  # also Ctrl-C
-            with suppress(OSError):  # there may be no part, or a file where its folder should be
+            with suppress(OSError):  # the part may not exist, or its folder may be a file
                 part.unlink()
             raise
 
 
 def refuse_existing(path: Path, force: bool | None = None) -> None:
-    """Reject a path that exists, unless `force` is set; call it before the work that fills the path.
+    """Reject a path that exists, unless `force` is set; call it before the work whose result goes there.
 
-    An empty folder counts as absent. With None, the message does not offer to set `force`.
+    An empty folder counts as absent. If `force` is None, the message does not suggest it.
     """
     if path.exists() and not force and not (path.is_dir() and not any(path.iterdir())):
-        way = "remove it" if force is None else "add --force (force=True) to replace it"
-        raise SrlabError(f"{path} exists already; choose another name, or {way}.")
+        way = "remove it" if force is None else "add --force (force=True) to overwrite it"
+        raise SrlabError(f"{path} already exists. Choose another name, or {way}.")
 
 
 def publish(part: Path, path: Path) -> None:
-    """Rename a finished file, or a folder of files, to its final name once all content is on the disk."""
+    """Rename a finished file, or a folder of files, to its final name once all content is on disk."""
     for content in part.iterdir() if part.is_dir() else [part]:
         with content.open("rb+") as file:
             os.fsync(file.fileno())
     part.replace(path)
-    # Flush the name as well, if the system and the disk can flush a folder. If not (Windows, shared folders of virtual
+    # Also flush the name, if the system and the disk can flush a folder. If not (Windows, shared folders of virtual
     # machines, some network disks), the file is complete anyway.
     with suppress(OSError):
         folder = os.open(path.parent, os.O_RDONLY)
@@ -80,17 +80,17 @@ def publish(part: Path, path: Path) -> None:
 
 @contextmanager
 def writing(path: Path, advice: str = ADVICE) -> Iterator[None]:
-    """Turn an OSError in the block into an SrlabError: `path` could not be written, and `advice`."""
+    """Turn an OSError in the block into an SrlabError that names `path` and ends with `advice`."""
     try:
         yield
     except OSError as error:
         raise SrlabError(
-            f"Could not write {path} ({error.strerror or error}); {advice}. What was saved before is intact."
+            f"Could not write {path} ({error.strerror or error}). {advice}. Everything saved before is intact."
         ) from error
 
 
 def sha256_of(path: Path) -> str:
-    """Return the SHA-256 of a file, 64 hexadecimal digits."""
+    """Return the SHA-256 of a file as 64 hexadecimal digits."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
@@ -98,26 +98,26 @@ def sha256_of(path: Path) -> str:
 def write_safetensors(
     path: Path, tensors: dict[str, torch.Tensor], notes: dict[str, Any], advice: str = ADVICE
 ) -> None:
-    """Write tensors and JSON-able notes as one safetensors file, atomically; equal content gives equal bytes."""
-    # All notes under one key: the order of several keys in the file's header would be random.
-    # Copies, because a layer that a network uses twice has two names, and safetensors rejects shared memory.
+    """Write tensors and JSON-serializable notes to a safetensors file, atomically; equal content gives equal bytes."""
+    # Store all notes under one key, because the file's header would order several keys at random.
+    # Clone, because a layer that a network uses twice has two names, and safetensors rejects shared memory.
     tensors = {key: value.detach().cpu().contiguous().clone() for key, value in tensors.items()}
     metadata = {"srlab": json.dumps(notes, sort_keys=True)}
     write_atomic(path, save(tensors, metadata), advice)
 
 
 def read_safetensors(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
-    """Read tensors and notes from a safetensors file; a file of another program has no notes."""
+    """Read tensors and notes from a safetensors file; a file written by another program has no notes."""
     if not path.is_file():
-        raise SrlabError(f"There is no weights file {path}; run the lab that makes it first.")
+        raise SrlabError(f"Weights file {path} not found. Run the lab that creates it first.")
     try:
         with safe_open(path, framework="pt") as file:
             notes = json.loads((file.metadata() or {}).get("srlab", "{}"))
             if not isinstance(notes, dict):
-                raise ValueError("its notes have no names")
+                raise ValueError("its notes are not a dictionary")
             tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 - not a dict
     except (SafetensorError, OSError, ValueError) as error:
-        raise SrlabError(f"The weights file {path} is damaged or cut short ({error}); replace it.") from error
+        raise SrlabError(f"The weights file {path} is damaged or truncated ({error}). Replace it.") from error
     return tensors, notes
 
 
@@ -130,8 +130,8 @@ def all_finite(tensors: dict[str, torch.Tensor]) -> bool:
 def lock(path: Path, advice: str, busy: str = "", patience: float = 0.0) -> Iterator[None]:
     """Hold a lock file during the block; the system releases it when the process ends, even if it is killed.
 
-    If another process has the lock for `patience` seconds, raise an error with the message `busy`, or print a line and
-    wait if that is empty. `advice` ends the error message for a folder that cannot be written to.
+    If another process still holds the lock after `patience` seconds, raise an error with the message `busy`. If `busy`
+    is empty, print a message and wait. `advice` is the end of the error message for a folder that is not writable.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -142,11 +142,11 @@ def lock(path: Path, advice: str, busy: str = "", patience: float = 0.0) -> Iter
             if busy:
                 raise SrlabError(busy) from error
             what = path.with_name(path.name.removeprefix(".").removesuffix(".lock"))
-            print(f"Another process is at work on {what}; waiting for it.", flush=True)
+            print(f"Another process is working on {what}. Waiting for it.", flush=True)
             held.acquire()
-    except (OSError, NotImplementedError) as error:  # NotImplementedError: a network disk without locks
+    except (OSError, NotImplementedError) as error:  # NotImplementedError: a network file system without locks
         reason = getattr(error, "strerror", None) or error
-        raise SrlabError(f"Cannot write into {path.parent} ({reason}); {advice}.") from error
+        raise SrlabError(f"Cannot write to {path.parent} ({reason}). {advice}.") from error
     try:
         yield
     finally:
@@ -154,5 +154,5 @@ def lock(path: Path, advice: str, busy: str = "", patience: float = 0.0) -> Iter
 
 
 def one_writer(path: Path) -> AbstractContextManager[None]:
-    """Let only this process make a file or folder during the block; a second process waits."""
-    return lock(path.with_name(f".{path.name}.lock"), "choose a folder that you own")
+    """Let only this process create a file or folder during the block; a second process waits."""
+    return lock(path.with_name(f".{path.name}.lock"), "Choose a folder that you own")

@@ -1,7 +1,7 @@
-"""Losses as pure functions: content, hybrids, and the adversarial pairs over logits.
+"""Losses as pure functions: content losses, hybrids, and adversarial losses over logits.
 
 The adversarial losses take logits of a discriminator. In the equations below C(x) is the logit, D(x) = sigmoid(C(x)), x
-is an HR image and y = G(lr) an SR image; each loss is the mean over all logits. All losses have the shape ``()``.
+is an HR image and y = G(lr) an SR image; each loss is the mean over all logits. All losses have shape ``()``.
 """
 
 import math
@@ -15,7 +15,7 @@ from srlab.models.features import FeatureExtractor
 
 
 def charbonnier(sr: torch.Tensor, hr: torch.Tensor) -> torch.Tensor:
-    """Compute the mean of ``sqrt(d^2 + 1e-8)``, a smooth absolute error (Lai et al. 2017, section 3.2)."""
+    """Compute the mean of ``sqrt(d^2 + 1e-8)``, a smooth L1 loss (Lai et al. 2017, section 3.2)."""
     return ((sr - hr).square() + 1e-8).sqrt().mean()
 
 
@@ -36,7 +36,7 @@ def content_loss(
     """Compute the distance between the feature maps of SR and HR (Ledig et al. 2017, equation 5), summed over layers.
 
     The criterion also averages over the channels, while the paper sums over them. The features of HR have no graph,
-    because nothing before them learns.
+    because nothing before them is trained.
 
     Parameters
     ----------
@@ -45,11 +45,11 @@ def content_loss(
     criterion
         ``F.mse_loss`` as in SRGAN, or ``F.l1_loss`` as in ESRGAN.
     relative
-        Divide each layer's distance by that of HR's maps from zero. Then 1 means that none of HR's features is there,
-        whatever the network, the layer and its weights, so you can compare losses over different ones.
+        Divide each layer's distance by the distance of HR's maps from zero. Then 1 means that none of HR's features is
+        present, whatever the network, layer and weights, so losses over different features are comparable.
     max_shift
-        Cut a random number of rows and columns, 0 to `max_shift`, off both images first. Features are on a grid of
-        blocks of pixels; this moves the grid, so that no pattern can hide in it.
+        First crop a random number of rows and columns, 0 to `max_shift`, from both images. Features are on a grid of
+        blocks of pixels; this shifts the grid, so that no pattern can hide in it.
     """
     if max_shift:
         down, right = torch.randint(max_shift + 1, (2,)).tolist()
@@ -76,7 +76,7 @@ def hybrid(*parts: tuple[float, torch.Tensor]) -> torch.Tensor:
         raise SrlabError(
             f"The weights of a hybrid loss must be 0 or more and not all 0, but are {', '.join(map(str, weights))}."
         )
-    # A part with weight 0 is left out, so that its NaN or infinity cannot come in as 0 * inf.
+    # Leave out parts with weight 0, because 0 * inf would be NaN.
     return torch.stack([weight * loss for weight, loss in parts if weight]).sum()
 
 
@@ -89,21 +89,21 @@ def discriminator_loss(
     kind                         loss of D                                              source
     ============================ ====================================================== ===========================
     vanilla                      ``-log D(x) - log(1 - D(y))``                          Goodfellow 2014, equation 1
-    least squares                ``(C(x) - 1)^2 / 2 + C(y)^2 / 2``                      Mao 2017, equation 9
+    lsgan                        ``(C(x) - 1)^2 / 2 + C(y)^2 / 2``                      Mao 2017, equation 9
     hinge                        ``max(0, 1 - C(x)) + max(0, 1 + C(y))``                Lim and Ye 2017
-    relativistic                 ``-log sigmoid(C(x) - C(y))``                          Jolicoeur-Martineau 2019
-    relativistic average         ``-log sigmoid(C(x) - mean C(y))``                     Wang 2018 (ESRGAN),
+    rgan (relativistic)          ``-log sigmoid(C(x) - C(y))``                          Jolicoeur-Martineau 2019
+    ragan (relativistic average) ``-log sigmoid(C(x) - mean C(y))``                     Wang 2018 (ESRGAN),
                                  ``- log(1 - sigmoid(C(y) - mean C(x)))``               equation 1
     ============================ ====================================================== ===========================
 
     Parameters
     ----------
     real, fake
-        Logits of HR and SR, of any shape; the same shape for "rgan". Detach SR before D sees it, or the
-        gradient of G is computed for nothing.
+        Logits of HR and SR, of any shape; the same shape for "rgan". Detach SR before passing it to D. Otherwise you
+        compute a gradient through G that nothing uses.
     labels
-        Targets for real and fake within [0, 1], for example from `smooth_labels`. ``(0.9, 0)`` is one-sided smoothing
-        (Salimans 2016). "rgan" compares pairs and uses only the first; "hinge" has no labels.
+        Targets for real and fake in [0, 1], for example from `smooth_labels`. ``(0.9, 0)`` is one-sided smoothing
+        (Salimans 2016). "rgan" compares pairs and uses only the first target; "hinge" has no labels.
     """
     _check(kind, real)
     yes, no = labels
@@ -114,7 +114,7 @@ def discriminator_loss(
             return ((real - yes).square().mean() + (fake - no).square().mean()) / 2
         case "hinge":
             if not ((torch.as_tensor(yes) == 1).all() and (torch.as_tensor(no) == 0).all()):
-                raise SrlabError("The hinge loss has no labels to smooth or to flip; choose another loss.")
+                raise SrlabError("The hinge loss has no labels to smooth or to flip. Use another loss.")
             return F.relu(1 - real).mean() + F.relu(1 + fake).mean()
         case "rgan":
             return _cross_entropy(real - fake, yes)
@@ -129,10 +129,10 @@ def generator_loss(fake: torch.Tensor, *, real: torch.Tensor | None = None, kind
     kind                         loss of G                                              source
     ============================ ====================================================== ===========================
     vanilla                      ``-log D(y)``, non-saturating                          Ledig 2017, equation 6
-    least squares                ``(C(y) - 1)^2 / 2``                                   Mao 2017, equation 9
+    lsgan                        ``(C(y) - 1)^2 / 2``                                   Mao 2017, equation 9
     hinge                        ``-C(y)``                                              Lim and Ye 2017
-    relativistic                 ``-log sigmoid(C(y) - C(x))``                          Jolicoeur-Martineau 2019
-    relativistic average         ``-log(1 - sigmoid(C(x) - mean C(y)))``                Wang 2018 (ESRGAN),
+    rgan (relativistic)          ``-log sigmoid(C(y) - C(x))``                          Jolicoeur-Martineau 2019
+    ragan (relativistic average) ``-log(1 - sigmoid(C(x) - mean C(y)))``                Wang 2018 (ESRGAN),
                                  ``- log sigmoid(C(y) - mean C(x))``                    equation 2
     ============================ ====================================================== ===========================
 
@@ -141,7 +141,7 @@ def generator_loss(fake: torch.Tensor, *, real: torch.Tensor | None = None, kind
     fake
         Logits of SR, with the graph to G, from the current D.
     real
-        Logits of HR, only for the relativistic kinds. G does not change them, so they need no graph.
+        Logits of HR, only for "rgan" and "ragan". G does not change them, so they need no graph.
     """
     _check(kind, real)
     match kind:
@@ -158,20 +158,25 @@ def generator_loss(fake: torch.Tensor, *, real: torch.Tensor | None = None, kind
 
 
 def smooth_labels(logits: torch.Tensor, real: float = 1.0, flip: float = 0.0) -> tuple[torch.Tensor, torch.Tensor]:
-    """Draw targets of real and fake that keep D from becoming too confident: one-sided smoothing, and swapped labels.
+    """Draw targets for D that keep it from becoming too confident: one-sided label smoothing and random label flips.
 
     Parameters
     ----------
     logits
         Logits of real or fake; the targets have their shape, device and dtype.
     real
-        Target of a real image; 0.9 is usual. That of a fake stays 0, or D would reward bad images (Salimans et al.
-        2016, section 3.4).
+        Target for real images, usually 0.9. The target for fakes stays 0, because smoothing it would reward bad images
+        (Salimans et al. 2016, section 3.4).
     flip
-        Probability that a label is swapped.
+        Probability of flipping a label.
+
+    Returns
+    -------
+    tuple of torch.Tensor
+        Targets for real and for fake.
     """
     if not (0 <= real <= 1 and 0 <= flip <= 1):
-        raise SrlabError(f"A label and a probability must be within 0 and 1, but are {real} and {flip}.")
+        raise SrlabError(f"real and flip must be from 0 to 1, but are {real} and {flip}.")
     swapped = torch.rand(2, *logits.shape, device=logits.device) < flip
     yes, no = torch.full_like(logits, real), torch.zeros_like(logits)
     return torch.where(swapped[0], no, yes), torch.where(swapped[1], yes, no)
@@ -185,6 +190,6 @@ def _cross_entropy(logits: torch.Tensor, label: Labels) -> torch.Tensor:
 
 def _check(kind: str, real: torch.Tensor | None) -> None:
     if kind not in KINDS:
-        raise SrlabError(f"There is no adversarial loss '{kind}'; choose from {', '.join(KINDS)}.")
+        raise SrlabError(f"'{kind}' is not an adversarial loss. Use one of {', '.join(KINDS)}.")
     if kind in ("rgan", "ragan") and real is None:
-        raise SrlabError(f"The {kind} loss compares SR with HR: give the logits of HR as well.")
+        raise SrlabError(f"The {kind} loss compares SR with HR. Pass the logits of HR as real.")

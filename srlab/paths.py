@@ -1,4 +1,4 @@
-"""Paths: the course, its runs, recipes and data, and the meaning of a typed path."""
+"""Find the course folder and its runs, recipes and data, and resolve typed paths."""
 
 import os
 from collections.abc import Iterable
@@ -9,15 +9,15 @@ from srlab.errors import SrlabError
 
 
 def home() -> Path:
-    """Return the folder of all runs: ``$SRLAB_HOME``, or ``runs/`` of the course around the working directory."""
+    """Return the folder of all runs: ``$SRLAB_HOME``, or ``runs/`` in the course folder."""
     return _place("SRLAB_HOME", "runs")
 
 
 def expanded(path: str | os.PathLike) -> Path:
-    """Resolve a typed path: ``~`` is your home, and a relative path may start anywhere in the course.
+    """Resolve a typed path: ``~`` is your home folder, and a relative path may start in several folders of the course.
 
-    A path that is not in the working directory (in Jupyter, that of the notebook) is looked up in the course folder and
-    in its notebooks. If it is not there either, it stays as it is.
+    A path that does not exist in the working directory (in Jupyter, the notebook's folder) is looked up in the course
+    folder and in its ``notebooks/``. If it is not there either, only ``~`` is expanded.
     """
     path = from_home(path)
     top = course()
@@ -27,7 +27,7 @@ def expanded(path: str | os.PathLike) -> Path:
 
 
 def from_home(path: str | os.PathLike) -> Path:
-    """Expand ``~`` to your home; the ``~`` of an unknown user stays as it is."""
+    """Expand ``~`` to your home folder; the ``~`` of an unknown user is unchanged."""
     try:
         return Path(path).expanduser()
     except RuntimeError:
@@ -40,18 +40,18 @@ def switched_on(variable: str) -> bool:
 
 
 def course() -> Path | None:
-    """Return the folder of the course around the working directory, or None outside of a course."""
+    """Return the course folder that contains the working directory, or None outside a course."""
     here = Path.cwd()
     return next((folder for folder in (here, *here.parents) if (folder / "notebooks" / "recipes").is_dir()), None)
 
 
 def recipes() -> Path:
-    """Return the folder of the recipes: that of the course around the working directory, else srlab's own."""
+    """Return the recipes folder: the one in the `course` folder, or else srlab's own."""
     return (course() or Path(__file__).parents[1]) / "notebooks" / "recipes"
 
 
 def data_home() -> Path:
-    """Return the folder of all data sets: ``$SRLAB_DATA``, or ``data/`` of the course around the working directory."""
+    """Return the folder of all datasets: ``$SRLAB_DATA``, or ``data/`` in the course folder."""
     return _place("SRLAB_DATA", "data")
 
 
@@ -69,15 +69,15 @@ def run_folder(lab: str, name: str) -> Path:
     for part in (lab, name):
         if not part or part != part.strip(".") or not all(c.isalnum() or c in "._-" for c in part):
             raise SrlabError(
-                f"'{part}' is no good name for a run; use letters, digits, dashes, underscores, and dots between them."
+                f"'{part}' is not a valid run name. Use letters, digits, '-' and '_', with '.' only between them."
             )
     return home() / lab / name
 
 
 def locate(typed: str | os.PathLike, known: Iterable[str] = ()) -> Path:
-    """Return the file or folder of a typed path, or else of ``<lab>/<name>`` for a run.
+    """Return the existing file or folder for a typed path, or else the run folder for ``<lab>/<name>``.
 
-    `known` are other valid names, for suggestions in the error message.
+    `known` contains other valid names, for suggestions in the error message.
     """
     path = from_home(typed)
     for place in (path, home() / path):
@@ -88,20 +88,18 @@ def locate(typed: str | os.PathLike, known: Iterable[str] = ()) -> Path:
     near = get_close_matches(str(path), [*runs, *known])
     near += [str(path.with_name(name)) for name in get_close_matches(path.name, beside)]
     advice = (
-        f"did you mean {' or '.join(dict.fromkeys(near))}?"
-        if near
-        else "give the folder of a run, <lab>/<name>, or a file."
+        f"Did you mean {' or '.join(dict.fromkeys(near))}?" if near else "Pass a run folder, <lab>/<name>, or a file."
     )
-    raise SrlabError(f"There is no {path}, neither as a path nor among the runs in {home()}; {advice}")
+    raise SrlabError(f"{path} not found, neither as a path nor among the runs in {home()}. {advice}")
 
 
 def generator_file(best: str = "") -> str:
-    """Return the name of the file with a run's last weights, or its best ones by a score such as ``"psnr"``."""
+    """Return the file name of a run's latest weights, or of its best weights by a score such as ``"psnr"``."""
     return f"generator-best-{best}.safetensors" if best else "generator.safetensors"
 
 
 def seen_from_here(path: Path) -> str:
-    """Return a path, relative to the working directory if that is shorter."""
+    """Return a path as text, relative to the working directory if that is shorter."""
     try:
         return min(str(path), os.path.relpath(path), key=len)
     except ValueError:  # on Windows from one drive to another

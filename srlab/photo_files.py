@@ -19,19 +19,20 @@ from srlab.text import printable
 from srlab.tiling import Upscaler, upscale
 
 TIFF, JPEG = {"compression": "tiff_adobe_deflate"}, {"quality": 95, "subsampling": "4:4:4"}
+WEBP = {"lossless": True, "exact": True}  # exact keeps the colors of transparent pixels
 # Options for writing each format.
-OPTIONS = {".png": {}, ".tif": TIFF, ".tiff": TIFF, ".jpg": JPEG, ".jpeg": JPEG, ".webp": {"lossless": True}}
-BYTES = 8  # of memory per pixel of the result, for Pillow's pixels and the encoded file
+OPTIONS = {".png": {}, ".tif": TIFF, ".tiff": TIFF, ".jpg": JPEG, ".jpeg": JPEG, ".webp": WEBP}
+BYTES = 8  # bytes of memory per pixel of the result, for Pillow's pixels and the encoded file
 LARGEST_SIDE = {".jpg": 65500, ".jpeg": 65500, ".webp": 16383}  # pixels
 # EXIF entries that are true only of the LR photo: its size, and the location of its subject.
 OF_SIZE = {0x0100, 0x0101, 0xA002, 0xA003, 0x9214, 0xA214}
 Entry = tuple[int, int, object]  # group (0: main), tag, value
-HIDDEN_REACH = 4.0  # sigma in pixels with which colors spread to transparent pixels
+HIDDEN_REACH = 4.0  # sigma in pixels of the blur that spreads colors to transparent pixels
 
 
 @dataclass
 class Summary:
-    """Files written, files that existed already, and files that failed, each with the reason."""
+    """Files that were written, files that already existed, and files that failed, each with the reason."""
 
     written: list[Path] = field(default_factory=list)
     present: list[Path] = field(default_factory=list)
@@ -50,16 +51,16 @@ def upscale_file(
     precision: str = "no",
     progress: bool | str = True,
 ) -> Path:
-    """Upscale an image file into another one with 8 bits per channel, and return the path of the target.
+    """Upscale an image file, write the result with 8 bits per channel, and return its path.
 
     The source is read as in `srlab.read_image`, except for transparency: gray stays gray; palettes and CMYK become RGB.
     The alpha channel is upscaled with bicubic interpolation. Transparent pixels get the color of their surroundings, so
-    that hidden colors cause no halo. The pixels are turned upright. The color profile and EXIF entries are kept if they
-    fit the result and its format can store them; a message on stderr lists the rest. Only the first image of an
+    that hidden colors cause no halo. The EXIF orientation is applied. The color profile and EXIF entries are kept if
+    they fit the result and its format can store them; a message on stderr lists the rest. Only the first image of an
     animation or of a file with several pages is used.
 
-    The result needs up to eight bytes of memory per pixel, besides a tile of the network. The target appears only when
-    it is complete and on the disk. `srlab.upscale` explains `tile`, `overlap` and `precision`.
+    The result needs up to eight bytes of memory per pixel, in addition to a tile of the network. The target appears
+    only when it is complete and on disk. `srlab.upscale` explains `tile`, `overlap` and `precision`.
 
     Parameters
     ----------
@@ -78,9 +79,9 @@ def upscale_file(
     check_scale(scale)
     suffix = target.suffix.lower()
     if suffix not in OPTIONS:
-        raise SrlabError(f"Cannot write {target.name}: end its name in {', '.join(OPTIONS)}.")
+        raise SrlabError(f"{target.name} does not have a valid extension. Use {', '.join(OPTIONS)}.")
     if source.exists() and target.resolve().exists() and target.resolve().samefile(source):
-        raise SrlabError(f"{source} would be replaced by its own enlargement; choose another name for the result.")
+        raise SrlabError(f"The result would overwrite {source}. Choose another name for the result.")
     refuse_existing(target, force)
     with open_upright(source) as image:
         colors, alpha = _split(image)
@@ -90,12 +91,12 @@ def upscale_file(
         too_long = max(size) > LARGEST_SIDE.get(suffix, max(size))
         if too_long or (alpha and suffix in (".jpg", ".jpeg")):
             what = f"{max(size)} upscaled pixels per side" if too_long else "transparency"
-            raise SrlabError(f"{source} has {what}, which {target.name} cannot store; write a PNG or TIFF instead.")
+            raise SrlabError(f"{source} has {what}, which {target.name} cannot store. Write a PNG or TIFF instead.")
         needed, free = BYTES * size[0] * size[1] / 1e9, psutil.virtual_memory().available / 1e9
         if needed > free:
             raise SrlabError(
-                f"{target.name} ({size[0]}x{size[1]} pixels) needs {needed:.3g} GB of memory, and {free:.3g} GB are "
-                "free; cut the photo first."
+                f"{target.name} ({size[0]}x{size[1]} pixels) needs {needed:.3g} GB of memory, but only {free:.3g} GB "
+                "are free. Crop the photo first."
             )
         metadata = _metadata(image, target, "L" if gray and suffix != ".webp" else "RGB")  # WebP has no gray mode
     label = printable(source.name) if progress is True else progress or ""
@@ -119,14 +120,14 @@ def upscale_folder(
     progress: bool = True,
     **options: int | str | None,
 ) -> Summary:
-    """Upscale every image of a folder into ``<name>.png`` in another one; a second call resumes a stopped one.
+    """Upscale every image in a folder to ``<name>.png`` in another folder; a second call resumes a stopped one.
 
     A file that fails does not stop the others; the returned `Summary` lists it. `options` are those of `upscale_file`.
     """
     source, target = from_home(source), from_home(target)
     summary, images = Summary(), image_files(source)
     if target.is_file() or (target.resolve().exists() and target.resolve().samefile(source)):
-        raise SrlabError(f"The results cannot go into {target}; choose another folder than that of the images.")
+        raise SrlabError(f"The results cannot be written to {target}. Choose a folder other than that of the images.")
     for number, (name, path) in enumerate(images.items(), 1):
         result = target / f"{name}.png"
         if result.is_file() and not force:
@@ -144,8 +145,8 @@ def upscale_folder(
 def _split(image: Image.Image) -> tuple[Image.Image, Image.Image | None]:
     """Return the colors, and the alpha channel if something is transparent.
 
-    Transparent pixels may have any color, mostly black. The upscaler would mix it into visible edges, so surrounding
-    colors replace it, weighted by their alpha.
+    Transparent pixels may have any color, usually black. The upscaler would mix it into visible edges, so it is
+    replaced with surrounding colors, weighted by their alpha.
     """
     if not image.has_transparency_data or image.mode.startswith("I"):
         return image, None
@@ -161,9 +162,9 @@ def _split(image: Image.Image) -> tuple[Image.Image, Image.Image | None]:
 
 
 def _metadata(image: Image.Image, target: Path, mode: str) -> dict[str, bytes]:
-    """Return the color profile and EXIF entries that the result keeps, and print the names of the rest.
+    """Return the color profile and EXIF entries that the result keeps, and print the names of the others.
 
-    Pillow fails in many ways on metadata of other programs, so each entry is first tried on an image of one pixel.
+    Pillow fails in many ways on metadata from other programs, so each entry is first tried on an image of one pixel.
     """
     suffix, lost = target.suffix.lower(), []
 
@@ -187,7 +188,7 @@ def _metadata(image: Image.Image, target: Path, mode: str) -> dict[str, bytes]:
         else:
             entries.append(entry)
     if lost:
-        print(printable(f"{target.name} does not keep all metadata: {', '.join(lost)}."), file=sys.stderr)
+        print(printable(f"Metadata not kept in {target.name}: {', '.join(lost)}."), file=sys.stderr)
     return storable(profile, entries) or {}
 
 

@@ -1,4 +1,4 @@
-"""The IPython shell that code runs in, if any; a script does not even need IPython."""
+"""Find the IPython shell that code runs in, if any; a script does not even need IPython."""
 
 import sys
 from typing import Any

@@ -15,13 +15,13 @@ def in_markdown(text: str) -> str:
 
 
 def in_figure(text: str) -> str:
-    """Escape dollar signs in a name, so that matplotlib does not set a formula between two of them."""
+    """Escape dollar signs in a name, so that matplotlib does not typeset a formula between two of them."""
     return text.replace("$", r"\$")
 
 
 def printable(text: object) -> str:
-    """Replace characters that break a line, color a terminal, or change the direction of writing with ``?``."""
-    # All spaces stay: macOS puts a narrow one into the names of its screenshots.
+    """Replace characters that break a line, color a terminal, or change the writing direction with ``?``."""
+    # Keep all spaces: macOS puts a narrow one into the names of its screenshots.
     shown = (sign if sign.isprintable() or unicodedata.category(sign) == "Zs" else "?" for sign in str(text))
     return "".join(shown)
 
@@ -33,5 +33,5 @@ def in_columns(rows: Sequence[Sequence[str]]) -> str:
 
 
 def breaks_line(name: str) -> bool:
-    """Return whether a file's name would break a line or a terminal, or is not text (bytes of another encoding)."""
+    """Return whether a file name would break a line or a terminal, or is not text (bytes in another encoding)."""
     return any(unicodedata.category(sign) in ("Cc", "Cs", "Zl", "Zp") for sign in name)

@@ -1,4 +1,4 @@
-"""Upscale images of any size with a network or a function; large images are upscaled in tiles."""
+"""Upscale images of any size with a network or a function; large images are split into tiles."""
 
 import math
 import sys
@@ -83,7 +83,7 @@ def upscale(
         tile = max(int(tile_of(upscaler, scale) / math.sqrt(count)), SMALLEST_TILE)
     overlap = overlap_of(upscaler) if overlap is None else overlap
     if tile < 1 or overlap < 0:
-        raise SrlabError(f"A tile has at least 1 pixel and an overlap at least 0, but they are {tile} and {overlap}.")
+        raise SrlabError(f"tile must be at least 1 and overlap at least 0, but they are {tile} and {overlap}.")
     tile, precision = min(tile, max(height, width)), precision_of(upscaler, precision)
     sr, top = None, 0
     with _bar(height * width, progress) as bar:
@@ -95,7 +95,7 @@ def upscale(
                     right = min(left + columns, width)
                     core, factor = _core(upscaler, lr, (top, bottom, left, right), overlap, scale, precision)
                     if sr is None:
-                        with explaining_lack_of_memory("the upscaled image", "cut the image first"):
+                        with explaining_lack_of_memory("the upscaled image", "Crop the image first"):
                             size = (count, channels, height * factor, width * factor)
                             sr = torch.empty(size, dtype=dtype, device=lr.device, memory_format=layout)
                     core = to_uint8(core) if dtype == torch.uint8 else core
@@ -173,18 +173,18 @@ def _core(
     before, after = max(left - overlap, 0), min(right + overlap, size[1])
     lr = to_float(image[..., above:below, before:after]).expand(-1, 3, -1, -1)
     if not torch.isfinite(lr).all():
-        raise SrlabError("The image contains NaN or infinity. Check how it was made.")
+        raise SrlabError("The image contains NaN or infinity. Check how it was produced.")
     sr = apply(upscaler, lr, precision)
     if not torch.isfinite(sr).all():
-        advice = f"{precision} may be too coarse for it. Use precision no."
+        advice = f"The number format {precision} may be too coarse for it. Use precision no."
         if precision == "no":
-            advice = "its weights are broken. Use earlier weights, such as the best ones of the run."
-        raise SrlabError(f"The network's output contains NaN or infinity for this image; {advice}")
+            advice = "Its weights are broken. Use earlier weights, such as the best ones of the run."
+        raise SrlabError(f"The network's output contains NaN or infinity for this image. {advice}")
     factor = scale or sr.shape[-1] // lr.shape[-1]
     if factor < 1 or sr.shape[-2:] != (factor * lr.shape[-2], factor * lr.shape[-1]):
         raise SrlabError(
-            f"The upscaler made {sr.shape[-1]}x{sr.shape[-2]} pixels of {lr.shape[-1]}x{lr.shape[-2]}, which is "
-            f"not {scale or 'a whole number of'} times larger; pass the scale that it was made for."
+            f"The upscaler turned {lr.shape[-1]}x{lr.shape[-2]} pixels into {sr.shape[-1]}x{sr.shape[-2]}, which is "
+            f"not {scale or 'a whole number of'} times larger. Pass the scale that it was made for."
         )
     rows = slice((top - above) * factor, (bottom - above) * factor)
     columns = slice((left - before) * factor, (right - before) * factor)
@@ -195,7 +195,10 @@ def _core(
 
 
 def _even(length: int, longest: int) -> int:
-    """Return the length of the first of the fewest, about equal pieces: a multiple of 32, for windows of attention."""
+    """Return the length of the first piece when a length is split into as few, about equal pieces as possible.
+
+    The result is a multiple of 32, for attention windows, unless `longest` is smaller.
+    """
     equal = length / math.ceil(length / longest)
     return min(32 * math.ceil(equal / 32), longest)
 
@@ -206,16 +209,16 @@ def _halved(tile: int, overlap: int, failure: str) -> int:
         torch.cuda.empty_cache()
     if tile <= SMALLEST_TILE:
         raise SrlabError(
-            f"Not even tiles of {tile} pixels with an overlap of {overlap} fit into the memory ({failure}); "
-            "close other programs, or use a smaller overlap."
+            f"Out of memory even with tiles of {tile} pixels and an overlap of {overlap} ({failure}). "
+            "Close other programs, or use a smaller overlap."
         )
     smaller = math.ceil(tile / 2)
-    tqdm.write(f"The memory is too small for tiles of {tile} pixels; continuing with {smaller}.", file=sys.stderr)
+    tqdm.write(f"Out of memory with tiles of {tile} pixels. Continuing with {smaller}.", file=sys.stderr)
     return smaller
 
 
 def _bar(total: int, label: str) -> tqdm:
-    """Return a progress bar over pixels; in a log file, which keeps each update, it updates rarely."""
+    """Return a progress bar over pixels; in a log file, which keeps every update, it updates rarely."""
     pause = 0.1 if sys.stderr.isatty() or hasattr(running_shell(), "kernel") else 30
     pauses = {"mininterval": pause, "maxinterval": max(pause, 10)}
     return tqdm(total=total, desc=label, disable=not label, unit="px", unit_scale=True, **pauses)

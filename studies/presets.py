@@ -13,7 +13,7 @@ from srlab.errors import SrlabError
 
 @dataclass(frozen=True)
 class Job:
-    """What the Snakefile does for one row of a study.
+    """One job of the Snakefile: how to train and score one row of a study.
 
     Attributes
     ----------
@@ -47,23 +47,23 @@ def read_preset(folder: Path, keys: Collection[str], name: str, **given: Any) ->
     file = folder / f"{name}.yaml"
     if not file.is_file():
         known = ", ".join(sorted(path.stem for path in folder.glob("*.yaml")))
-        raise SrlabError(f"There is no preset '{name}' of the study; choose one of {known}.")
+        raise SrlabError(f"Preset '{name}' not found. Choose from {known}.")
     preset = yaml.safe_load(file.read_text(encoding="utf-8"))
     if unknown := sorted(set(preset) - set(keys)):
-        raise SrlabError(f"{file.name} has {', '.join(unknown)}, which means nothing; it knows {sorted(keys)}.")
+        raise SrlabError(f"{file.name} has unknown entries: {', '.join(unknown)}. Valid entries are {sorted(keys)}.")
     parameters = dict(preset["parameters"])
     for key, value in given.items():
         if value is not None:
             (preset if key in keys else parameters)[key] = value
     for key in preset.get("needs", []):
         if not parameters.get(key):
-            raise SrlabError(f"The preset '{name}' needs --{key}, such as --{key} path/to/DIV2K_train_HR.")
+            raise SrlabError(f"Preset '{name}' requires --{key}, for example --{key} path/to/DIV2K_train_HR.")
     return preset | {"parameters": parameters}
 
 
 def defaults_of(notebook: Path, recipe: str = "laptop") -> dict[str, Any]:
     """Return the defaults of a lab's parameters, and the entries of one of its recipes."""
     if not notebook.is_file():
-        raise SrlabError(f"There is no lab {notebook}; the study trains by running the labs of the course.")
+        raise SrlabError(f"Lab not found: {notebook}. The study trains by running the labs of the course.")
     book = read_book(notebook.parent / "recipes" / f"{notebook.stem}.yaml")
     return book.parameters | book.recipes[recipe].values

@@ -116,12 +116,12 @@ def features(rows: pd.DataFrame) -> str:
 def random_features(rows: pd.DataFrame) -> str:
     """Return how many rows used trained features, and what can be concluded from that."""
     random, real = (int(rows["real"].eq(kind).sum()) for kind in (False, True))
-    text = f"**Features: {real} rows looked through trained networks, {random} through random ones, "
-    text += f"{len(rows) - real - random} through none.** Every table shows which."
+    text = f"**Features: {real} rows used trained features, {random} random ones, "
+    text += f"{len(rows) - real - random} none.** Every table shows which."
     if random:
         text += (
-            " Random features have the shape of a network and nothing that it has learned, so nothing about one "
-            "feature network against another rests on them."
+            " Random features have the architecture of a network but nothing it has learned, so no comparison of "
+            "feature networks is based on them."
         )
     return text
 
@@ -133,8 +133,8 @@ def broke_down(lost: pd.DataFrame) -> list[str]:
     lines = lost.sort_values("row")[["row", "lost"]].astype(str).to_numpy().tolist()
     return [
         "## Rows that broke down",
-        "The training of these rows broke down, so they have no scores. That it can happen is a result as well.",
-        markdown(["row", "what stopped it"], lines),
+        "The training of these rows broke down, so they have no scores. This is a result too.",
+        markdown(["row", "error"], lines),
     ]
 
 

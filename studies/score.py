@@ -1,7 +1,7 @@
 """Score one row of a study on the validation photos and on benchmark sets.
 
 The Snakefile calls ``python -m studies.score FACTS OUTPUT`` (FACTS is JSON from `studies.presets.Job`). It writes a
-table with one line per image and kind of LR, and a crop of the SR photo for each kind of LR. The generator is the copy
+table with one line per image and kind of LR, and a crop of the SR image for each kind of LR. The generator is the copy
 that ``train.py`` made in ``notebooks/<row>/``, because the run itself may have continued. The table of a row that broke
 down has one line with the reason.
 """
@@ -61,7 +61,7 @@ def load(about: dict[str, Any], folder: Path) -> tuple[Any, dict[str, Any]]:
     manifest = Run("", folder.name, folder).manifest()
     if manifest is None or manifest["step"] != about["iters"]:
         raise SrlabError(
-            f"{folder} has no copies of step {about['iters']}; delete {folder}.ipynb and run the study again."
+            f"{folder} has no copies of step {about['iters']}. Delete {folder}.ipynb and run the study again."
         )
     features, real = backbone_of(manifest, about["layers"])
     known = {"backbone": features, "real": real, "iters": about["iters"], "wall_time_s": manifest["wall_time_s"]}
@@ -76,7 +76,7 @@ def backbone_of(manifest: dict[str, Any], layers: str) -> tuple[str, bool | None
         return "no features", None
     made = manifest["parameters"].get("features", {})
     if made.get("layers") != layers or "weights" not in made:
-        raise SrlabError(f"The run {manifest.get('name')} has other features than {layers}; delete it and run again.")
+        raise SrlabError(f"The run {manifest.get('name')} does not use {layers}. Delete it and run the study again.")
     real = not made["weights"].startswith("random")
     note = made["weights"] if real else "random"
     return f"{layers} ({note}{'' if made.get('normalize', True) else ', not normalized'})", real

@@ -1,4 +1,4 @@
-"""What every report shows: bicubic, the baseline, and one crop of a validation photo."""
+"""Inputs of every report: bicubic as the baseline, and one crop of a validation photo."""
 
 import torch
 

@@ -1,4 +1,4 @@
-"""Train one row of a study: run its lab with papermill, without the cells tagged ``explore``.
+"""Train one row of a study: run its lab with papermill, without the cells tagged ``optional``.
 
 The Snakefile calls ``python -m studies.train NOTEBOOK OUTPUT PARAMETERS`` (JSON). A stopped run resumes. The files for
 scoring are copied into a folder next to the executed notebook, which is renamed last: if it has its final name, the lab
@@ -25,8 +25,8 @@ def main(notebook: str, output: str, parameters: str) -> None:
     folder, part, run = done.with_suffix(""), failed(done), Run(Path(notebook).stem, given["run"])
     folder.mkdir(parents=True, exist_ok=True)
     if not Path(notebook).is_file():
-        raise SrlabError(f"There is no lab {notebook}; the study trains by running the labs of the course.")
-    os.environ.pop("SRLAB_CLAIMS", None)  # claims also use results of the ``explore`` cells
+        raise SrlabError(f"Lab not found: {notebook}. The study trains by running the labs of the course.")
+    os.environ.pop("SRLAB_CLAIMS", None)  # claims also use results of the ``optional`` cells
     (folder / LOST).unlink(missing_ok=True)
     try:
         execute(Path(notebook), part, given, without="optional")
@@ -56,7 +56,7 @@ def keep(run: Run, iters: int, folder: Path) -> None:
             write_atomic(folder / name, (run.path / name).read_bytes())
     elif not kept.is_file() or json.loads(kept.read_text(encoding="utf-8"))["step"] != iters:
         raise SrlabError(
-            f"{run.path} is at step {step}, but the row {folder.name} ends at step {iters}; delete the folder "
+            f"{run.path} is at step {step}, but the row {folder.name} ends at step {iters}. Delete the folder "
             f"{run.path} and run the study again."
         )
 

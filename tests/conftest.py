@@ -1,4 +1,4 @@
-"""What several test files share: the benchmark folder, one embedded photo, and scripts as modules."""
+"""Provide what several test files share: the benchmark folder, one embedded photo, and scripts as modules."""
 
 import importlib.util
 import os
@@ -15,22 +15,22 @@ from srlab.course.saved import MARK
 from srlab.training.runs import FORMAT, Run
 
 ROOT = Path(__file__).resolve().parents[1]
-# By their recipes, as a folder of notebooks may have copies, short labs and whatever somebody wrote beside them.
+# Found by their recipes, because the folder of notebooks may also have copies, short labs and other files.
 RECIPES = sorted((ROOT / "notebooks" / "recipes").glob("*.yaml"))
 LABS = [ROOT / "notebooks" / f"{file.stem}.ipynb" for file in RECIPES if file.match("0[0-5]_*")]
 EXTRAS = [lab for file in RECIPES if (lab := ROOT / "notebooks" / "extras" / f"{file.stem}.ipynb").is_file()]
 
-# A shell that starts the tests in the background lets all of them ignore Ctrl-C, which some are about.
+# A shell that starts the tests in the background makes them ignore Ctrl-C, which some tests need.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Let the long tests begin first; the others keep their order."""
+    """Run the long tests first; keep the order of the others."""
     items.sort(key=lambda item: item.get_closest_marker("long") is None)
 
 
 def load_script(path: Path) -> ModuleType:
-    """Import a script that lies in no package."""
+    """Import a script that is not in a package."""
     spec = importlib.util.spec_from_file_location(path.stem, path)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
@@ -39,13 +39,13 @@ def load_script(path: Path) -> ModuleType:
 
 @pytest.fixture(autouse=True)
 def home(tmp_path, monkeypatch) -> Path:
-    """No test writes into the runs of whoever runs it."""
+    """Redirect runs to a temporary folder, so that no test writes into your runs."""
     monkeypatch.setenv("SRLAB_HOME", str(tmp_path / "runs"))
     return tmp_path / "runs"
 
 
 def leave_run(lab: str, name: str, step: int, status: str = "finished", **parameters) -> Run:
-    """Leave a run that nobody has trained."""
+    """Write the manifest of a run without training it."""
     run = Run(lab, name)
     facts = {"format": FORMAT, "lab": lab, "name": name, "parameters": parameters, "wall_time_s": 0.0}
     run.write_manifest(facts | {"step": step, "status": status})
@@ -53,13 +53,13 @@ def leave_run(lab: str, name: str, step: int, status: str = "finished", **parame
 
 
 def left(exercise: str, result: str) -> nbformat.NotebookNode:
-    """What a check leaves in a notebook that is saved."""
+    """Return the output that a check saves in a notebook."""
     return nbformat.v4.new_output("display_data", {"text/html": MARK.format(exercise, result)})
 
 
 @pytest.fixture
 def displayed(monkeypatch) -> list[nbformat.NotebookNode]:
-    """What was displayed since, as in a notebook."""
+    """Collect everything displayed, as in a notebook."""
     shown = []
     monkeypatch.setattr("IPython.get_ipython", object)
     replace_display(monkeypatch, lambda data, raw: shown.append(nbformat.v4.new_output("display_data", data)))
@@ -67,7 +67,7 @@ def displayed(monkeypatch) -> list[nbformat.NotebookNode]:
 
 
 def replace_display(monkeypatch, display):
-    """Replace IPython's display, also where a module of srlab has imported it."""
+    """Replace IPython's display, also in modules of srlab that have imported it."""
     monkeypatch.setattr("IPython.display.display", display)
     for name, module in list(sys.modules.items()):
         if name.startswith("srlab.") and "display" in vars(module):
@@ -76,17 +76,17 @@ def replace_display(monkeypatch, display):
 
 @pytest.fixture(scope="session")
 def benchmark_dir() -> Path:
-    """The folder with Set5/HR and Set14/HR, which cannot be part of the repository (see its licenses)."""
+    """Return the folder with Set5/HR and Set14/HR, which the repository cannot include because of their licenses."""
     folder = Path(os.environ.get("SRLAB_TEST_DATA") or ROOT.parent / "shared" / "data")
     missing = [name for name in ("Set5/HR", "Set14/HR") if not (folder / name).is_dir()]
     if missing:
-        pytest.skip(f"needs {' and '.join(missing)} in {folder}; set SRLAB_TEST_DATA to a folder that has them")
+        pytest.skip(f"needs {' and '.join(missing)} in {folder}; set SRLAB_TEST_DATA to a folder with them")
     return folder
 
 
 @pytest.fixture(scope="session")
 def astronaut() -> torch.Tensor:
-    """The photo of scikit-image as a batch (1, 3, 512, 512); never changed in place."""
+    """Return scikit-image's photo as a batch (1, 3, 512, 512), never to be changed in place."""
     from skimage import data
 
     return torch.from_numpy(data.astronaut()).permute(2, 0, 1)[None].float() / 255
@@ -94,7 +94,7 @@ def astronaut() -> torch.Tensor:
 
 @pytest.fixture
 def hub(tmp_path, monkeypatch) -> Path:
-    """An empty cache of torch, as on a machine that never had weights; the folder in which they would lie."""
+    """Set up an empty torch cache, as on a new machine, and return its folder for weights."""
     monkeypatch.setattr(torch.hub, "_hub_dir", None)
     monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
     return tmp_path / "torch" / "hub" / "checkpoints"
@@ -102,7 +102,7 @@ def hub(tmp_path, monkeypatch) -> Path:
 
 @pytest.fixture
 def no_download(monkeypatch) -> None:
-    """Whatever tries a download fails."""
+    """Make every download fail."""
 
     def refuse(*_, **__):
         raise AssertionError("a download was tried")

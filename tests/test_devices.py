@@ -1,4 +1,4 @@
-"""srlab.devices: which device and precision a run takes, and what is said of a GPU that can't be used."""
+"""Test srlab.devices: device and precision of a run, and the message about an unusable GPU."""
 
 import pytest
 import torch
@@ -10,10 +10,10 @@ from srlab.training.wrapping import make_accelerator
 CPU = torch.device("cpu")
 
 
-def test_each_process_takes_its_own_gpu(monkeypatch):
+def test_each_process_uses_its_gpu(monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setenv("LOCAL_RANK", "2")
-    assert devices.pick_device("auto") == torch.device("cuda"), "a stray variable, which torchrun has not set"
+    assert devices.pick_device("auto") == torch.device("cuda"), "a stray variable not set by torchrun"
     for name in devices.TORCHRUN:
         monkeypatch.setenv(name, "2")
     assert devices.pick_device("auto") == devices.pick_device("cuda") == torch.device("cuda", 2)
@@ -28,30 +28,30 @@ def test_each_process_takes_its_own_gpu(monkeypatch):
         ({"cpu_name": "Intel Xeon", "avx512_bf16": True, "amx_bf16": False}, "no"),
     ],
 )
-def test_cpu_takes_bf16_where_it_is_faster(capabilities, wanted, monkeypatch):
+def test_cpu_uses_bf16_only_if_faster(capabilities, wanted, monkeypatch):
     monkeypatch.delenv("SRLAB_PRECISION", raising=False)
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: capabilities)
     assert devices.pick_precision("auto", CPU) == wanted
 
 
-def test_srlab_precision_replaces_auto_alone(monkeypatch):
+def test_srlab_precision_only_replaces_auto(monkeypatch):
     monkeypatch.setenv("SRLAB_PRECISION", "bf16")
     assert [devices.pick_precision(name, CPU) for name in ("auto", "no", "bf16")] == ["bf16", "no", "bf16"]
     monkeypatch.setenv("SRLAB_PRECISION", "half")
-    for precision, words in (("auto", "Unknown precision 'half'"), ("fp16", "fp16 needs a GPU")):
+    for precision, words in (("auto", "'half' is not a valid precision"), ("fp16", "fp16 needs a GPU")):
         with pytest.raises(SrlabError, match=words):
             devices.pick_precision(precision, CPU)
 
 
-def test_a_mac_computes_on_its_cpu(monkeypatch):
+def test_mac_uses_cpu(monkeypatch):
     monkeypatch.setattr(torch.backends.mps, "is_available", lambda: True)
     monkeypatch.setattr(torch.backends.mps, "is_built", lambda: True)
-    assert make_accelerator(CPU, "no").device.type == "cpu"  # by itself accelerate prefers the GPU
+    assert make_accelerator(CPU, "no").device.type == "cpu"  # accelerate would prefer the GPU
     with pytest.raises(SrlabError, match="lacks float64"):
         devices.pick_device("mps")
 
 
-# --- What is said of GPUs --------------------------------------------------------------------------------------
+# --- Messages about GPUs ---------------------------------------------------------------------------------------
 
 
 def no_driver():
@@ -60,7 +60,7 @@ def no_driver():
 
 @pytest.fixture
 def driver(monkeypatch, tmp_path):
-    """The file of a driver that is too old for this torch."""
+    """Mock a driver that is too old for this torch."""
     monkeypatch.setattr(devices, "DRIVER", tmp_path / "version")
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     monkeypatch.setattr(torch.cuda, "init", no_driver)
@@ -71,18 +71,18 @@ def driver(monkeypatch, tmp_path):
 
 
 def test_unused_gpu_reports_reason(driver, monkeypatch):
-    assert "too old (found version 12020)); update the driver" in devices.unused_gpu()
+    assert "too old (found version 12020)). Update the driver" in devices.unused_gpu()
     assert devices.pick_device() == CPU
-    with pytest.raises(SrlabError, match=r"no usable GPU .*too old"):
+    with pytest.raises(SrlabError, match=r"no usable GPU\. .*too old"):
         devices.pick_device("cuda")
-    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")  # it is hidden
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")  # the GPU is hidden
     assert devices.unused_gpu() == ""
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES")
-    driver.unlink()  # there is none
+    driver.unlink()  # there is no GPU
     assert devices.unused_gpu() == ""
 
 
-def test_out_of_memory_is_known_by_its_words():
+def test_out_of_memory_is_recognized_by_message():
     for words in ("CUDA error: out of memory", "CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate`"):
         assert devices.out_of_memory(RuntimeError(words))
         assert not devices.out_of_memory(ValueError(words))

@@ -1,4 +1,4 @@
-"""All files that name dependencies or Pythons agree with pyproject.toml."""
+"""Test that all files that list dependencies or Python versions match pyproject.toml."""
 
 import re
 import tomllib
@@ -26,7 +26,7 @@ SYSTEMS = {
 }
 
 
-def test_the_lock_names_no_address_and_no_index():
+def test_lock_has_no_urls_or_indexes():
     assert "://" not in LOCK
     assert not re.search(r"^\s*-", LOCK, re.MULTILINE)  # --index-url, -e, --find-links, --hash, ...
     assert all([specifier.operator for specifier in pin.specifier] == ["=="] for pin in PINS)
@@ -34,7 +34,7 @@ def test_the_lock_names_no_address_and_no_index():
 
 @pytest.mark.parametrize("system", SYSTEMS)
 @pytest.mark.parametrize("python", PYTHONS)
-def test_dependency_has_one_pin_that_fits(python, system):
+def test_dependency_has_one_matching_pin(python, system):
     environment = default_environment() | SYSTEMS[system]
     environment |= {"python_full_version": python, "python_version": python.rpartition(".")[0]}
     pins = [pin for pin in PINS if pin.marker is None or pin.marker.evaluate(environment)]
@@ -49,7 +49,7 @@ def test_dependency_has_one_pin_that_fits(python, system):
 
 
 def pythons_of(file):
-    """The Pythons that a file names, as ``pyproject.toml`` would write them."""
+    """Return the Python versions in a file, in the notation of ``pyproject.toml``."""
     text = (ROOT / file).read_text(encoding="utf-8")
     if file == "Makefile":
         return ">=3.{},<3.{}".format(*re.search(r"\(3, (\d+)\) <= v < \(3, (\d+)\)", text).groups())
@@ -64,9 +64,9 @@ def pythons_of(file):
 @pytest.mark.parametrize(
     "file", ["Makefile", "environment.yml", ".github/workflows/tests.yml", ".github/workflows/machines.yml"]
 )
-def test_every_file_has_the_pythons_of_pyproject(file):
+def test_python_versions_match_pyproject(file):
     assert pythons_of(file) == PROJECT["requires-python"]
 
 
-def test_the_published_network_is_the_one_that_srlab_knows():
-    assert EXTRAS["published"] == [f"{realesrgan.PACKAGE}=={realesrgan.VERSION}"]
+def test_realesrgan_version_matches_srlab():
+    assert EXTRAS["realesrgan"] == [f"{realesrgan.PACKAGE}=={realesrgan.VERSION}"]

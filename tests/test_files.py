@@ -1,4 +1,4 @@
-"""srlab.files: a file is whole or not there, one process at a time makes it, and tensors come back exactly."""
+"""Test srlab.files: files are complete or missing, written by one process at a time, and tensors are exact."""
 
 import errno
 import os
@@ -21,12 +21,12 @@ def full_disk(*args, **settings):
 
 
 @pytest.mark.parametrize("fails", ["os.fsync", "pathlib.Path.replace", "pathlib.Path.open"])
-def test_full_disk_leaves_the_old_file_and_no_part(tmp_path, monkeypatch, fails):
+def test_full_disk_keeps_old_file_and_no_partial(tmp_path, monkeypatch, fails):
     file = tmp_path / "file"
     write_atomic(file, b"old")
     with monkeypatch.context() as broken:
         broken.setattr(fails, full_disk)
-        with pytest.raises(SrlabError, match=f"Could not write {file} .No space left.*; free some space"):
+        with pytest.raises(SrlabError, match=f"Could not write {file} .No space left.* Free some space"):
             write_atomic(file, b"new and longer")
     assert file.read_bytes() == b"old"
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
@@ -35,8 +35,8 @@ def test_full_disk_leaves_the_old_file_and_no_part(tmp_path, monkeypatch, fails)
 
 
 @pytest.mark.parametrize("fails", ["open", "fsync"])
-def test_disk_that_cannot_flush_a_folder_takes_files(tmp_path, monkeypatch, fails):
-    """As folders that a virtual machine shares, and older CIFS; on Windows a folder cannot even be opened."""
+def test_disk_without_folder_fsync_works(tmp_path, monkeypatch, fails):
+    """Check shared folders of virtual machines and older CIFS; on Windows a folder cannot even be opened."""
     works = getattr(os, fails)
 
     def refuse(what, *rest):
@@ -52,12 +52,12 @@ def test_disk_that_cannot_flush_a_folder_takes_files(tmp_path, monkeypatch, fail
 
 
 @pytest.mark.parametrize("name", ["x" * 255, "ä" * 127])
-def test_a_name_may_be_as_long_as_the_system_allows(tmp_path, name):
+def test_longest_file_name_works(tmp_path, name):
     write_atomic(tmp_path / name, b"content")
     assert [path.name for path in tmp_path.iterdir()] == [name]
 
 
-def test_content_is_on_the_disk_before_it_gets_its_name(tmp_path, monkeypatch):
+def test_content_is_synced_before_rename(tmp_path, monkeypatch):
     calls = []
     fsync, replace = os.fsync, Path.replace
     monkeypatch.setattr(os, "fsync", lambda number: (calls.append("fsync"), fsync(number)))
@@ -78,7 +78,7 @@ HOLD = [lambda: Run("lab", "run").lock(), lambda: files.one_writer(Path("new/pho
 
 
 @pytest.mark.parametrize("hold", HOLD)
-def test_lock_is_free_again_after_an_error(hold, tmp_path, monkeypatch):
+def test_lock_is_released_after_error(hold, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(RuntimeError, match="inside"), hold():
         raise RuntimeError("inside")
@@ -87,36 +87,36 @@ def test_lock_is_free_again_after_an_error(hold, tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("hold", HOLD)
-def test_disk_without_locks_is_named(hold, tmp_path, monkeypatch):
+def test_disk_without_locks_is_reported(hold, tmp_path, monkeypatch):
     def acquire(*args, **settings):
         raise NotImplementedError("FileSystem does not appear to support flock")
 
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(FileLock, "acquire", acquire)
-    with pytest.raises(SrlabError, match=r"Cannot write into \S+ \(FileSystem .*; (set|choose) "), hold():
+    with pytest.raises(SrlabError, match=r"Cannot write to \S+ \(FileSystem .* (Set|Choose) "), hold():
         pass
 
 
-def test_second_process_waits_for_a_file(tmp_path, capsys, monkeypatch):
+def test_second_process_waits_for_lock(tmp_path, capsys, monkeypatch):
     holder = FileLock(tmp_path / ".photos.zip.lock")
     holder.acquire()
     acquire = FileLock.acquire
 
     def waiting(self, *args, **settings):
-        if settings.get("timeout") != 0:  # the wait itself: the other process ends
+        if settings.get("timeout") != 0:  # while waiting, the other process ends
             holder.release()
         return acquire(self, *args, **settings)
 
     monkeypatch.setattr(FileLock, "acquire", waiting)
     with files.one_writer(tmp_path / "photos.zip"):
         assert not holder.is_locked
-    assert f"at work on {tmp_path / 'photos.zip'}; waiting" in capsys.readouterr().out
+    assert f"working on {tmp_path / 'photos.zip'}. Waiting" in capsys.readouterr().out
 
 
 # --- Tensors -------------------------------------------------------------------------------------------------
 
 
-def test_equal_content_gives_equal_bytes_and_comes_back_exactly(tmp_path):
+def test_safetensors_are_deterministic_and_exact(tmp_path):
     tensors = {
         "float": torch.tensor([1.0, float("nan"), -0.0]),
         "half": torch.tensor([1.5], dtype=torch.bfloat16),
@@ -135,9 +135,9 @@ def test_equal_content_gives_equal_bytes_and_comes_back_exactly(tmp_path):
         assert back[key].dtype == value.dtype
 
 
-def test_missing_file_is_named_and_a_foreign_one_has_no_notes(tmp_path):
+def test_missing_file_is_reported_and_foreign_file_has_no_notes(tmp_path):
     file = tmp_path / "a.safetensors"
-    with pytest.raises(SrlabError, match=f"no weights file {file}; run the lab"):
+    with pytest.raises(SrlabError, match=f"Weights file {file} not found. Run the lab"):
         read_safetensors(file)
     save_file({"x": torch.ones(2)}, file, {"format": "pt"})
     assert read_safetensors(file)[1] == {}

@@ -1,4 +1,4 @@
-"""srlab.losses against the equations: values by hand, gradients by autograd of what the papers write."""
+"""Test srlab.losses against the equations of the papers: values by hand, gradients with autograd."""
 
 import math
 
@@ -10,7 +10,7 @@ from srlab.errors import SrlabError
 from srlab.losses import KINDS, PIXEL_LOSSES, content_loss, discriminator_loss, generator_loss, hybrid, smooth_labels
 
 REAL = [[1.5], [-0.25], [0.5]]
-FAKE = [[-1.25], [0.75], [2.0]]  # not -1, the corner of the hinge: what its slope is there depends on torch
+FAKE = [[-1.25], [0.75], [2.0]]  # not -1, the corner of the hinge, where the slope depends on torch
 
 
 def logits() -> tuple[torch.Tensor, torch.Tensor]:
@@ -21,7 +21,7 @@ def d(logit: torch.Tensor) -> torch.Tensor:
     return torch.sigmoid(logit)
 
 
-# What the papers write, letter by letter: x is real, y is fake, both are logits C.
+# The equations of the papers: x is real, y is fake, both are logits C.
 D_EQUATIONS = {
     "vanilla": lambda x, y: -(d(x).log().mean() + (1 - d(y)).log().mean()),
     "lsgan": lambda x, y: ((x - 1) ** 2).mean() / 2 + (y**2).mean() / 2,
@@ -42,7 +42,7 @@ G_EQUATIONS = {
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_values_and_gradients_are_those_of_the_equations(kind):
+def test_gan_losses_match_equations(kind):
     real, fake = logits()
     found, expected = discriminator_loss(real, fake, kind), D_EQUATIONS[kind](real, fake)
     of_d, wanted = (torch.autograd.grad(loss, (real, fake)) for loss in (found, expected))
@@ -54,7 +54,7 @@ def test_values_and_gradients_are_those_of_the_equations(kind):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_logits_of_200_give_finite_losses_and_gradients(kind):
+def test_large_logits_give_finite_losses_and_gradients(kind):
     for size in (200.0, -200.0):
         real, fake = torch.full((2, 1), size, requires_grad=True), torch.full((2, 1), -size, requires_grad=True)
         loss = discriminator_loss(real, fake, kind) + generator_loss(fake, real=real, kind=kind)
@@ -65,8 +65,8 @@ def test_logits_of_200_give_finite_losses_and_gradients(kind):
 # --- Relativistic --------------------------------------------------------------------------------------------
 
 
-def test_g_learns_from_both_halves_of_the_average_loss():
-    # The half that is missing in some code reaches G through the mean of C(y) alone.
+def test_ragan_g_learns_from_both_halves():
+    # The half that some code lacks only reaches G through the mean of C(y).
     real, fake = logits()
     (whole,) = torch.autograd.grad(generator_loss(fake, real=real, kind="ragan"), fake)
     (half,) = torch.autograd.grad(-d(fake - real.mean()).log().mean(), fake)
@@ -77,11 +77,14 @@ def test_g_learns_from_both_halves_of_the_average_loss():
 
 ZEROS = torch.zeros(2, 1)
 REFUSED = [
-    (lambda: generator_loss(ZEROS, kind="ragan"), "give the logits of HR"),
-    (lambda: generator_loss(ZEROS, kind="wasserstein"), "no adversarial loss 'wasserstein'; choose from vanilla"),
-    (lambda: smooth_labels(ZEROS, 9), "within 0 and 1"),  # cross-entropy would have no lower end, and D run away to it
-    (lambda: smooth_labels(ZEROS, math.nan), "within 0 and 1"),
-    (lambda: smooth_labels(ZEROS, 1, 1.5), "within 0 and 1"),
+    (lambda: generator_loss(ZEROS, kind="ragan"), "Pass the logits of HR"),
+    (lambda: generator_loss(ZEROS, kind="wasserstein"), "'wasserstein' is not an adversarial loss. Use one of vanilla"),
+    (
+        lambda: smooth_labels(ZEROS, 9),
+        "must be from 0 to 1",
+    ),  # cross-entropy would have no lower bound, and D would diverge
+    (lambda: smooth_labels(ZEROS, math.nan), "must be from 0 to 1"),
+    (lambda: smooth_labels(ZEROS, 1, 1.5), "must be from 0 to 1"),
     (lambda: discriminator_loss(ZEROS, ZEROS, "hinge", (0.9, 0.0)), "hinge loss has no labels"),
     (lambda: discriminator_loss(ZEROS, ZEROS, "hinge", smooth_labels(ZEROS, flip=1.0)), "hinge loss has no labels"),
     (lambda: hybrid((math.nan, ZEROS), (1, ZEROS)), "must be 0 or more and not all 0"),
@@ -91,7 +94,7 @@ REFUSED = [
 
 
 @pytest.mark.parametrize(("call", "words"), REFUSED)
-def test_loss_without_a_meaning_is_refused(call, words):
+def test_invalid_loss_is_rejected(call, words):
     with pytest.raises(SrlabError, match=words):
         call()
 
@@ -99,7 +102,7 @@ def test_loss_without_a_meaning_is_refused(call, words):
 # --- Labels --------------------------------------------------------------------------------------------------
 
 
-def test_smoothed_labels_by_hand():
+def test_smoothed_labels_match_hand_computation():
     real, fake = logits()
     by_hand = -(0.9 * d(real).log() + 0.1 * (1 - d(real)).log()).mean() - (1 - d(fake)).log().mean()
     torch.testing.assert_close(discriminator_loss(real, fake, labels=(0.9, 0.0)), by_hand)
@@ -108,7 +111,7 @@ def test_smoothed_labels_by_hand():
     torch.testing.assert_close(discriminator_loss(real, fake, "lsgan", (0.9, 0.0)), squares)
 
 
-def test_flips_swap_about_their_share_of_labels():
+def test_label_flip_swaps_requested_share():
     torch.manual_seed(0)
     real, fake = smooth_labels(torch.zeros(100, 1, 10, 10, requires_grad=True), 0.9, 0.1)
     assert (real.shape, real.requires_grad) == ((100, 1, 10, 10), False)
@@ -118,7 +121,7 @@ def test_flips_swap_about_their_share_of_labels():
     assert ((real == 0) == (fake > 0)).float().mean().item() == pytest.approx(0.82, abs=0.02)  # drawn one by one
 
 
-def test_hinge_takes_labels_that_change_nothing():
+def test_hinge_accepts_neutral_labels():
     assert discriminator_loss(ZEROS, ZEROS, "hinge", smooth_labels(ZEROS)).item() == 2
 
 
@@ -126,7 +129,7 @@ def test_hinge_takes_labels_that_change_nothing():
 
 
 class Extractor:
-    """Two layers: the image times a factor, and its 2x2 means; remembers whether gradients were on."""
+    """Return two layers: the image times a factor, and its 2x2 means; record whether gradients were on."""
 
     def __init__(self, *layers: str, factor: float = 1.0) -> None:
         self.layers, self.factor, self.with_graph = layers or ["fine"], factor, []
@@ -142,7 +145,7 @@ def pair() -> tuple[torch.Tensor, torch.Tensor]:
     return tuple(torch.rand(2, 3, 4, 4, generator=random).requires_grad_() for _ in range(2))
 
 
-def test_content_loss_by_hand():
+def test_content_loss_matches_hand_computation():
     sr, hr = torch.tensor([[[[1.0, 3.0], [0.0, 0.0]]]]), torch.tensor([[[[0.0, 1.0], [0.0, 4.0]]]])
     features = Extractor("fine", "coarse")
     # fine: (1 + 4 + 0 + 16) / 4; coarse: means 1 and 5/4
@@ -152,7 +155,7 @@ def test_content_loss_by_hand():
     assert content_loss(features, sr, hr, relative=True).item() == pytest.approx(21 / 17 + 0.0625 / 1.5625)
 
 
-def test_shift_cuts_both_images_alike(pair):
+def test_shift_crops_both_images_equally(pair):
     hr, seen = pair[1].detach(), set()
     torch.manual_seed(0)
     for _ in range(40):
@@ -165,7 +168,7 @@ def test_shift_cuts_both_images_alike(pair):
     assert seen == corners
 
 
-def test_hr_is_looked_at_once_and_without_a_graph(pair):
+def test_hr_features_are_computed_once_without_graph(pair):
     sr, hr = pair
     features = Extractor()
     content_loss(features, sr, hr).backward()
@@ -174,18 +177,18 @@ def test_hr_is_looked_at_once_and_without_a_graph(pair):
     torch.testing.assert_close(sr.grad, 2 * (sr - hr).detach() / sr.numel())
 
 
-def test_relative_loss_is_free_of_the_size_of_features(pair):
+def test_relative_loss_ignores_feature_scale(pair):
     one, large = (content_loss(Extractor(factor=factor), *pair, F.l1_loss, relative=True) for factor in (1, 1000))
     torch.testing.assert_close(one, large)
     hr = pair[1].detach()
     assert content_loss(Extractor("fine", "coarse"), torch.zeros_like(hr), hr, relative=True).item() == 2
-    assert content_loss(Extractor(), hr, torch.zeros_like(hr), relative=True).isfinite(), "without any feature of HR"
+    assert content_loss(Extractor(), hr, torch.zeros_like(hr), relative=True).isfinite(), "HR without any feature"
 
 
 # --- Hybrids -------------------------------------------------------------------------------------------------
 
 
-def test_hybrid_is_the_weighted_sum_without_weight_0():
+def test_hybrid_is_weighted_sum_without_weight_0():
     pixel, content = torch.tensor(2.0, requires_grad=True), torch.tensor(10.0, requires_grad=True)
     loss = hybrid((0.7, pixel), (0.3, content), (0, torch.tensor(math.nan)))
     loss.backward()

@@ -1,4 +1,4 @@
-"""The Makefile's environment: never half of one, never one of the wrong Python, and what was ready stays."""
+"""Test the environment of the Makefile: never incomplete, never with a wrong Python, and kept once ready."""
 
 import os
 import re
@@ -10,7 +10,7 @@ import pytest
 
 from tests.conftest import ROOT
 
-# A Python of some version that makes and fills environments in no time.
+# A mock Python of any version that creates and fills environments instantly.
 PYTHON = f"""#!/bin/sh
 case "$1 $2" in
 "-c"*) exec "{sys.executable}" -c "import sys; sys.version_info = VERSION; $2" ;;
@@ -22,7 +22,7 @@ esac
 
 @pytest.fixture
 def make(tmp_path):
-    """Make the environment of a course with one of two Pythons: whether it went well, and what was said."""
+    """Create the environment of a course with a mock Python; return success and output."""
     tools = tmp_path / "bin"
     tools.mkdir()
     for name in ("Makefile", "pyproject.toml", "requirements.lock"):
@@ -43,19 +43,19 @@ def make(tmp_path):
 
 @pytest.fixture
 def log(tmp_path):
-    """The file in which each installation writes a line."""
+    """Return the file in which each installation writes a line."""
     (tmp_path / "log").touch()
     return tmp_path / "log"
 
 
-def test_wrong_python_is_refused(make, log):
+def test_wrong_python_is_rejected(make, log):
     done, said = make("old")
     assert not done
     assert re.search(r"Python 3\.11 to 3\.14 is needed, found 3\.9\.18", said)
     assert log.read_text() == ""
 
 
-def test_killed_installation_is_not_ready_and_is_repeated(make, tmp_path):
+def test_killed_installation_is_repeated(make, tmp_path):
     (tmp_path / "killed").touch()
     done, said = make("new")
     assert not done
@@ -67,21 +67,21 @@ def test_killed_installation_is_not_ready_and_is_repeated(make, tmp_path):
     assert not half.exists()
 
 
-def test_changed_lock_is_installed_into_the_same_environment(make, log, tmp_path):
+def test_changed_lock_updates_same_environment(make, log, tmp_path):
     (tmp_path / "unreachable").touch()
     done, said = make("new")
     assert done
-    assert "make realesrgan tries again" in said
+    assert "To try again, run: make realesrgan" in said
     (tmp_path / ".venv" / "mine").touch()
     ready = (tmp_path / ".venv" / "ready").stat().st_mtime
     os.utime(tmp_path / "requirements.lock", (ready + 10, ready + 10))
-    assert make("old")[0], "the Python that it has is a right one"
+    assert make("old")[0], "its existing Python is valid"
     assert log.read_text() == 2 * "filled\n"
     assert (tmp_path / ".venv" / "mine").exists()
 
 
-def test_studies_are_refused_where_snakemake_does_not_install(make, log):
-    assert make("newest")[0], "the labs themselves install there"
+def test_studies_are_rejected_on_python_3_14(make, log):
+    assert make("newest")[0], "the labs install there"
     done, said = make("newest", ".venv/study")
     assert not done
     assert "Use Python 3.11 to 3.13" in said

@@ -1,4 +1,4 @@
-"""The package: each public name is there, and imports between its rooms point down."""
+"""Test the package: public names exist, and imports between its subpackages only point down."""
 
 import ast
 import re
@@ -8,8 +8,9 @@ import sys
 import srlab
 from tests.conftest import ROOT
 
-# In this order: each imports only those before it. Nothing outside of course/ imports course/.
-ROOMS = "text errors shell files paths devices data models losses training tiling photo_files evaluation view course"
+# In order: each only imports those before it. Nothing outside of course/ imports course/.
+ROOMS = "text errors shell files paths devices data models losses training tiling photo_files exporting evaluation view"
+ROOMS += " course"
 
 
 def test_import_is_fast_and_without_the_course():
@@ -19,19 +20,19 @@ def test_import_is_fast_and_without_the_course():
     assert not slow & set(done.stdout.split())
 
 
-def test_a_script_needs_no_ipython():
+def test_script_needs_no_ipython():
     script = "import sys; sys.modules['IPython'] = None; from srlab import Trainer, PatchSampler, evaluate, compare"
     done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
 
 
-def test_each_public_name_is_there():
+def test_public_names_exist():
     assert {"Trainer", "compare", "models"} <= set(dir(srlab))
     for name in dir(srlab):
         assert getattr(srlab, name) is getattr(srlab, name), name
 
 
-def test_imports_point_down():
+def test_imports_only_point_to_lower_layers():
     rooms, up = ROOMS.split(), []
     for file in (ROOT / "srlab").rglob("*.py"):
         room = file.relative_to(ROOT / "srlab").parts[0].removesuffix(".py")
@@ -41,7 +42,7 @@ def test_imports_point_down():
                 modules = [f"{node.module}.{alias.name}" for alias in node.names]
             elif isinstance(node, ast.Import):
                 modules = [alias.name for alias in node.names]
-            elif isinstance(node, ast.Attribute) and getattr(node.value, "id", "") == "srlab":  # its public names
+            elif isinstance(node, ast.Attribute) and getattr(node.value, "id", "") == "srlab":  # public names
                 modules = [getattr(getattr(srlab, node.attr), "__module__", "")]
             parts = [module.split(".")[1] for module in modules if module.startswith("srlab.")]
             known = rooms[: rooms.index(room) + 1]
@@ -53,7 +54,7 @@ def test_imports_point_down():
     assert up == []
 
 
-def test_readme_s_training_runs(home, capsys):
+def test_readme_training_example_runs(home, capsys):
     code = re.search(r"```python\n(.*?)```", (ROOT / "srlab" / "README.md").read_text(encoding="utf-8"), re.DOTALL)[1]
     large, small = "num_blocks=4, num_features=32", "num_blocks=1, num_features=4"
     for long, short in (("iters = 1000", "iters = 2"), (large, small)):

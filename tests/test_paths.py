@@ -1,4 +1,4 @@
-"""srlab.paths: where runs are, and the files that somebody names."""
+"""Test srlab.paths: the runs folder, and paths passed by the user."""
 
 from pathlib import Path
 
@@ -17,7 +17,7 @@ def course(tmp_path):
 @pytest.mark.parametrize(
     ("folder", "variable", "runs"),
     [
-        ("course", "", "course/runs"),  # as an empty line in a CI file leaves it
+        ("course", "", "course/runs"),  # as after an empty line in a CI file
         ("course/notebooks/recipes", None, "course/runs"),
         ("elsewhere", None, "elsewhere/runs"),
         ("elsewhere", "mine", "elsewhere/mine"),
@@ -32,7 +32,7 @@ def test_home_of_runs(course, monkeypatch, folder, variable, runs):
     assert paths.home() == course.parent / Path(runs).expanduser()
 
 
-def test_path_is_found_from_here_then_notebooks_then_course(course, monkeypatch):
+def test_path_search_order(course, monkeypatch):
     for file in ("course/notebooks/own.png", "course/top.png", "course/notebooks/recipes/own.png"):
         (course.parent / file).touch()
     for here in (course / "notebooks", course):
@@ -46,7 +46,7 @@ def test_path_is_found_from_here_then_notebooks_then_course(course, monkeypatch)
     assert paths.expanded("own.png") == Path("own.png")
 
 
-def test_place_on_another_drive_of_windows_is_shown_whole(tmp_path, monkeypatch):
+def test_path_on_other_windows_drive_is_absolute(tmp_path, monkeypatch):
     def relpath(path):
         raise ValueError("path is on mount 'D:', start on mount 'C:'")
 

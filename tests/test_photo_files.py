@@ -1,4 +1,4 @@
-"""srlab.photo_files: image files keep what they are, and a target is whole or not there."""
+"""Test srlab.photo_files: properties of image files are kept, and targets are complete or missing."""
 
 import struct
 
@@ -51,7 +51,7 @@ def names_in(folder):
 
 @pytest.mark.parametrize("suffix", [".PNG", ".tif", ".webp"])
 @pytest.mark.parametrize("levels", [RGB[..., 0], RGB], ids=["gray", "color"])
-def test_lossless_formats_keep_the_pixels_of_the_upscaler(levels, suffix, save, tmp_path):
+def test_lossless_formats_keep_pixels(levels, suffix, save, tmp_path):
     target = run(save("lr.png", levels), tmp_path / "new" / f"sr{suffix}", tile=8, overlap=4)
     with Image.open(target) as image:
         assert np.array_equal(image.convert("L" if levels.ndim == 2 else "RGB"), enlarged(levels))
@@ -59,7 +59,7 @@ def test_lossless_formats_keep_the_pixels_of_the_upscaler(levels, suffix, save, 
     assert names_in(target.parent) == [target.name]
 
 
-def test_16_bits_of_gray_become_8(save, tmp_path):
+def test_16_bit_gray_becomes_8_bit(save, tmp_path):
     levels, seen = np.random.default_rng(0).integers(0, 65536, (9, 12), dtype=np.uint16), []
     sr = pixels(run(save("lr.png", levels), tmp_path / "sr.png", lambda lr: seen.append(lr) or double(lr)))
     assert np.abs(seen[0][0, 0].numpy() * 65535 - levels).max() < 0.01
@@ -67,11 +67,25 @@ def test_16_bits_of_gray_become_8(save, tmp_path):
     assert np.abs(sr - enlarged(levels) / 257).max() <= 0.51
 
 
+def test_first_of_several_images_is_used_with_a_message(tmp_path, capsys):
+    one, two = (Image.fromarray(np.full((9, 12, 3), level, np.uint8)) for level in (90, 200))
+    for suffix in ("tif", "webp"):
+        one.save(tmp_path / f"lr.{suffix}", save_all=True, append_images=[two])
+        assert np.abs(pixels(run(tmp_path / f"lr.{suffix}", tmp_path / f"{suffix}.png")) - 90.0).max() <= 2
+        assert f"lr.{suffix} contains 2 images; the first one is used." in capsys.readouterr().err
+
+
 # --- transparency ---
 
 
+def test_webp_keeps_colors_of_transparent_pixels(save, tmp_path):
+    source = save("lr.png", np.dstack([RGB, np.where(RGB[..., 0] > 90, 255, 0).astype(np.uint8)]))
+    png, webp = (pixels(run(source, tmp_path / f"sr{suffix}")) for suffix in (".png", ".webp"))
+    assert np.array_equal(png, webp)
+
+
 def disc(softness, kind):
-    """A disc with a soft edge among transparent black pixels, ``(64, 64, 4)``."""
+    """Return a disc with a soft edge on transparent black, ``(64, 64, 4)``."""
     rows, columns = np.mgrid[:64, :64]
     alpha = np.clip((24 - np.hypot(rows - 31.5, columns - 31.5)) / softness, 0, 1)
     white = np.full((64, 64, 3), 255) if kind == "white" else data.astronaut()[100:164, 200:264]
@@ -79,7 +93,7 @@ def disc(softness, kind):
 
 
 @pytest.mark.parametrize(("channels", "kind"), [([0, 3], "png"), ([0, 1, 2, 3], "tif"), ([0, 1, 2, 3], "webp")])
-def test_alpha_is_bicubic_and_visible_colors_stay(channels, kind, save, tmp_path):
+def test_alpha_is_bicubic_and_colors_are_kept(channels, kind, save, tmp_path):
     levels = disc(6, "photo")[..., channels]
     sr = pixels(run(save("lr.png", levels), tmp_path / f"sr.{kind}", tile=6, overlap=4))
     shown = enlarged(levels)[..., -1] * sr[..., -1] > 0
@@ -89,8 +103,8 @@ def test_alpha_is_bicubic_and_visible_colors_stay(channels, kind, save, tmp_path
 
 
 @pytest.mark.parametrize(("softness", "kind", "most"), [(6, "white", 2), (1, "photo", 18)])
-def test_hidden_colors_cause_no_halo(softness, kind, most, save, tmp_path):
-    """As Pillow upscales RGBA, premultiplied; without care the edge is dark by up to 160 levels."""
+def test_transparent_colors_cause_no_halo(softness, kind, most, save, tmp_path):
+    """Compare with Pillow's premultiplied RGBA; otherwise the edge would be up to 160 levels too dark."""
     levels = disc(softness, kind)
 
     def seen(image):
@@ -112,7 +126,7 @@ def test_opaque_alpha_is_left_out(colors, save, tmp_path):
     assert Image.open(run(source, tmp_path / "sr.png")).mode in ("RGB", "L")
 
 
-def test_palette_with_an_unused_transparent_color_is_opaque(tmp_path):
+def test_palette_with_unused_transparency_is_opaque(tmp_path):
     image = Image.fromarray(RGB).quantize(16)
     image.save(tmp_path / "lr.png", transparency=255)
     assert Image.open(run(tmp_path / "lr.png", tmp_path / "sr.png")).mode == "RGB"
@@ -129,7 +143,7 @@ OF_SIZE = {0xA002: 34, 0xA003: 21, 0x9214: (3, 4), 0xA214: (3, 4)}
     ("suffix", "size", "number", "interop", "gps"),
     [(".jpg", [None] * 2, 2.8, {1: "R03"}, {1: "N"}), (".tif", [42, 68], None, {}, {})],
 )
-def test_metadata_is_kept_but_not_the_size(suffix, size, number, interop, gps, save, tmp_path, capfd):
+def test_metadata_is_kept_except_size(suffix, size, number, interop, gps, save, tmp_path, capfd):
     exif = Image.Exif()
     exif.update({ExifTags.Base[name]: value for name, value in ENTRIES.items()})
     exif[EXIF] = {0x829D: 2.8, INTEROP: {1: "R03", 0x1001: 34}} | OF_SIZE  # R03 marks Adobe RGB
@@ -148,7 +162,7 @@ def test_metadata_is_kept_but_not_the_size(suffix, size, number, interop, gps, s
 
 
 def exif_bytes(entry, kind, size, value):
-    """EXIF with a maker and an entry of any type, as Pillow itself would not write it."""
+    """Return EXIF with a maker and an entry of any type, which Pillow would not write."""
     head = struct.pack("<4sIH", b"II*\0", 8, 2) + struct.pack("<HHI4s", 0x010F, 2, 4, b"Me!\0")
     head += struct.pack("<HHI", entry, kind, len(value) // size)
     short = len(value) <= 4
@@ -169,7 +183,7 @@ RATIO = (0x0131, 5, 8, struct.pack("<II", 3, 2))  # an entry, its type, the size
         ((0x010E, 2, 1, b"x" * 70000), {".jpg"}),  # a long description
     ],
 )
-def test_entry_that_a_format_cannot_store_is_named(entry, lost, suffix, save, tmp_path, capfd):
+def test_unsupported_metadata_is_reported(entry, lost, suffix, save, tmp_path, capfd):
     with Image.open(run(save("lr.png", RGB, exif=exif_bytes(*entry)), tmp_path / f"sr{suffix}")) as sr:
         kept = sr.getexif()
     assert kept[0x010F] == "Me!"
@@ -186,7 +200,7 @@ def test_entry_that_a_format_cannot_store_is_named(entry, lost, suffix, save, tm
         ("RGB", b"RGB ", "sr.jpg", 1),
     ],
 )
-def test_profile_of_other_colors_is_left_out(mode, space, target, kept, tmp_path, capsys):
+def test_mismatched_color_profile_is_dropped(mode, space, target, kept, tmp_path, capsys):
     Image.new(mode, (4, 4)).save(tmp_path / "lr.tif", icc_profile=SRGB[:16] + space + SRGB[20:])
     with Image.open(run(tmp_path / "lr.tif", tmp_path / target)) as sr:
         assert ("icc_profile" in sr.info) == kept
@@ -196,16 +210,16 @@ def test_profile_of_other_colors_is_left_out(mode, space, target, kept, tmp_path
 # --- targets ---
 
 
-def test_target_is_replaced_only_with_force_and_the_source_never(save, tmp_path):
+def test_target_is_overwritten_only_with_force_source_never(save, tmp_path):
     source, target = save("lr.png", RGB), tmp_path / "sr.png"
     target.write_bytes(b"mine")
-    with pytest.raises(SrlabError, match=r"sr\.png exists already.*--force"):
+    with pytest.raises(SrlabError, match=r"sr\.png already exists.*--force"):
         run(source, target)
     assert target.read_bytes() == b"mine"
     assert np.array_equal(pixels(run(source, target, force=True)), enlarged(RGB))
     (tmp_path / "link.png").symlink_to(source)
     for itself in ("lr.png", "link.png", "new/../lr.png"):
-        with pytest.raises(SrlabError, match="would be replaced by its own enlargement"):
+        with pytest.raises(SrlabError, match="The result would overwrite"):
             run(source, tmp_path / itself, force=True)
     assert np.array_equal(pixels(source), RGB)
 
@@ -213,13 +227,13 @@ def test_target_is_replaced_only_with_force_and_the_source_never(save, tmp_path)
 @pytest.mark.parametrize(
     ("shape", "name", "words"),
     [
-        ((21, 34, 4), "sr.jpg", r"transparency, which sr\.jpg cannot store; write a PNG or TIFF"),
-        ((21, 34), "sr.gif", r"Cannot write sr\.gif: end its name in \.png, \.tif"),
+        ((21, 34, 4), "sr.jpg", r"transparency, which sr\.jpg cannot store\. Write a PNG or TIFF"),
+        ((21, 34), "sr.gif", r"sr\.gif does not have a valid extension\. Use \.png, \.tif"),
         ((8192, 1), "sr.webp", r"16384 upscaled pixels per side, which sr\.webp cannot store"),
-        ((1000, 1000), "sr.png", r"2000x2000 pixels\) needs 0.032 GB of memory, and 0.02 GB are free"),
+        ((1000, 1000), "sr.png", r"2000x2000 pixels\) needs 0.032 GB of memory, but only 0.02 GB are free"),
     ],
 )
-def test_what_cannot_be_stored_is_refused_before_the_work(shape, name, words, save, tmp_path, monkeypatch):
+def test_unsupported_output_is_rejected_before_upscaling(shape, name, words, save, tmp_path, monkeypatch):
     memory = psutil.virtual_memory()._replace(available=20_000_000)
     monkeypatch.setattr(psutil, "virtual_memory", lambda: memory)
     with pytest.raises(SrlabError, match=words):
@@ -241,8 +255,8 @@ def test_failure_leaves_no_files(save, tmp_path):
 # --- folders ---
 
 
-def test_folder_becomes_pngs_and_resumes(save, tmp_path):
-    """The rest of it, with a file that fails, is in tests/course/test_cli_upscale.py."""
+def test_folder_is_upscaled_to_png_and_resumes(save, tmp_path):
+    """Upscale a folder; tests/course/test_cli_upscale.py covers files that fail."""
     out = tmp_path / "below" / "out"
     save("a.png", RGB, exif=exif_bytes(*RATIO))
     save("b.tif", RGB[..., 0])
@@ -255,14 +269,14 @@ def test_folder_becomes_pngs_and_resumes(save, tmp_path):
     assert np.array_equal(pixels(out / "b.png"), enlarged(RGB[..., 0]))
 
 
-def test_folder_that_cannot_be_upscaled_whole_is_refused(save, tmp_path):
+def test_unusable_folder_is_rejected(save, tmp_path):
     def refused(target, words):
         with pytest.raises(SrlabError, match=words):
             upscale_folder(tmp_path, target, None, 2, force=True)
 
-    refused(tmp_path / "out", "There are no images in")
-    refused(save("a.png", RGB), "results cannot go into .*a.png; choose another folder")
-    refused(tmp_path, "choose another folder than that of the images")
+    refused(tmp_path / "out", "No images found in")
+    refused(save("a.png", RGB), "results cannot be written to .*a.png. Choose a folder")
+    refused(tmp_path, "Choose a folder other than that of the images")
     save("a.tif", RGB)
-    refused(tmp_path / "out", "several images named a; names must differ")
+    refused(tmp_path / "out", "several images named a. Rename them")
     assert names_in(tmp_path) == ["a.png", "a.tif"]

@@ -1,4 +1,4 @@
-"""The files around the course that other programs read: workflows, citation, container, licenses."""
+"""Test the files that other programs read: workflows, citation, container, licenses."""
 
 import json
 import re
@@ -26,13 +26,13 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["
     ],
     ids=["workflows", "issues", "citation"],
 )
-def test_files_fit_the_schema_of_their_reader(schema, paths):
+def test_files_match_their_schemas(schema, paths):
     command = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", schema, *map(str, paths)]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_version_is_the_same_everywhere():
+def test_version_is_consistent():
     citation = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
     assert citation["version"] == PROJECT["version"] == srlab.__version__
     assert citation["abstract"].rstrip(".") == PROJECT["description"]
@@ -40,7 +40,7 @@ def test_version_is_the_same_everywhere():
 
 @pytest.fixture
 def course(tmp_path):
-    """What names the address of the course, with two labs."""
+    """Create the files that contain the URL of the course, with two labs."""
     for name in ("pyproject.toml", "CITATION.cff", "README.md", "docs/colab.md"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_bytes((ROOT / name).read_bytes())
@@ -50,7 +50,7 @@ def course(tmp_path):
     return tmp_path
 
 
-def test_address_is_set_in_all_places_and_set_again(course):
+def test_set_url_updates_all_files(course):
     for address in ("https://github.com/somebody/course", "https://example.org/else/where"):
         load_script(ROOT / "docs" / "book" / "set_address.py").set_address(course, address)
         project = tomllib.loads((course / "pyproject.toml").read_text(encoding="utf-8"))["project"]
@@ -67,7 +67,7 @@ def test_address_is_set_in_all_places_and_set_again(course):
 
 
 @pytest.mark.parametrize("alt", ['A "figure" & <more>.', ""])
-def test_html_has_the_alternative_texts_of_figures(alt):
+def test_html_export_has_alternative_texts(alt):
     lab = re.search(r"^lab:.*\n(?:\t.*\n)+", (ROOT / "Makefile").read_text(encoding="utf-8"), re.M)[0]
     template = re.search(r"--HTMLExporter.template_name=(\w+)", lab)[1]
     folder = re.search(r'--HTMLExporter.extra_template_basedirs="\$\(CURDIR\)/([\w/]+)"', lab)[1]

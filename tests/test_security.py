@@ -1,6 +1,6 @@
-"""What comes from outside stays data: no escapes out of names, no code out of parameters, no memory for a claim.
+"""Test that input stays data: no escapes from names, no code from parameters, no memory for a false size.
 
-That nothing unpickles, evaluates or goes through a shell is a matter of ruff's S rules, see pyproject.toml.
+Ruff's S rules forbid unpickling, eval and shell commands, see pyproject.toml.
 """
 
 import pytest
@@ -25,7 +25,7 @@ def noise():
 
 
 def test_messages_are_printable_and_short():
-    """A message may quote anything. All spaces stay: macOS puts a narrow one into names of screenshots."""
+    """Check messages that quote anything. All spaces stay: macOS puts a narrow one into names of screenshots."""
     nasty = "\x1b[31mred\n\u202eand\udce9 narrow\u202fspace"
     assert str(SrlabError(f"a {nasty}")) == "a ?[31mred ?and? narrow\u202fspace"
     long = str(SrlabError("begin" + "x" * 10**6 + "end"))
@@ -33,7 +33,7 @@ def test_messages_are_printable_and_short():
     assert long.endswith("xend")
 
 
-def test_foreign_names_reach_the_terminal_without_escapes(tmp_path, home, capsys):
+def test_terminal_output_escapes_foreign_names(tmp_path, home, capsys):
     turned = tmp_path / "gnp.\u202eb"
     for folder in ("hr", "sr"):
         srlab.write_image(noise(), turned / folder / "\u202ea.png")
@@ -49,7 +49,7 @@ def test_foreign_names_reach_the_terminal_without_escapes(tmp_path, home, capsys
 
 
 @pytest.mark.parametrize("part", ["a\x1b[31m", "caf\udce9"], ids=ascii)
-def test_image_with_an_unprintable_name_is_left_out(part, tmp_path, capsys):
+def test_image_with_unprintable_name_is_skipped(part, tmp_path, capsys):
     for name in (part, "good"):
         srlab.write_image(noise(), tmp_path / f"{name}.png")
     assert datasets.load_images(tmp_path).names == ["good"]
@@ -59,19 +59,19 @@ def test_image_with_an_unprintable_name_is_left_out(part, tmp_path, capsys):
 
 
 @pytest.mark.parametrize("name", ["x=1; import os #", "x\nimport os\ny", "import"])
-def test_a_parameter_is_a_name_and_no_code(name, tmp_path):
-    """Papermill writes names into a cell as they stand; values it quotes."""
+def test_parameter_must_be_a_name(name, tmp_path):
+    """Reject code in names: papermill writes names unquoted into a cell, and only quotes values."""
     with pytest.raises(SrlabError, match="parameter"):
         executing.execute(tmp_path / "lab.ipynb", tmp_path / "out.ipynb", {name: 1})
 
 
 @pytest.mark.parametrize("config", [{"num_blocks": 10**9}, {"num_blocks": 1, "num_features": 10**6}])
-def test_weights_file_cannot_ask_for_a_huge_network(config, tmp_path, monkeypatch):
+def test_weights_file_cannot_request_huge_network(config, tmp_path, monkeypatch):
     real = models.RRDBNet
 
     def build(**config):
-        assert config["num_blocks"] < 1000, "so many modules would be made"
-        assert torch.get_default_device().type == "meta", "so much memory would be taken"
+        assert config["num_blocks"] < 1000, "that many modules would be created"
+        assert torch.get_default_device().type == "meta", "that much memory would be allocated"
         return real(**config)
 
     files.write_safetensors(tmp_path / "g.safetensors", {"a": noise()}, {"network": "RRDBNet", "config": config})
@@ -80,15 +80,15 @@ def test_weights_file_cannot_ask_for_a_huge_network(config, tmp_path, monkeypatc
         weights.load_generator_file(tmp_path / "g.safetensors")
 
 
-# --- files that say they are images; more of them are in tests/data/test_odd_files.py ---
+# --- files that claim to be images; see also tests/data/test_odd_files.py ---
 
 
-def test_eps_is_refused_before_ghostscript_runs(tmp_path, monkeypatch):
+def test_eps_is_rejected_before_ghostscript(tmp_path, monkeypatch):
     def ghostscript(*_, **__):
         raise AssertionError("Ghostscript would run what the file says")
 
     monkeypatch.setattr(EpsImagePlugin, "Ghostscript", ghostscript)
     text = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 10 10\n%%EndComments\nnewpath\nshowpage\n%%EOF\n"
     (tmp_path / "a.png").write_bytes(text)
-    with pytest.raises(SrlabError, match="is not an image that can be read"):
+    with pytest.raises(SrlabError, match="is not a readable image"):
         srlab.read_image(tmp_path / "a.png")

@@ -1,4 +1,4 @@
-"""srlab.tiling: tiles without seams, in bounded memory, and honest errors."""
+"""Test srlab.tiling: tiles without seams, bounded memory, and accurate errors."""
 
 import pytest
 import torch
@@ -12,7 +12,7 @@ from srlab.tiling import OVERLAP, TILE, apply, overlap_of, precision_of, tile_of
 
 
 def trained_size(network, seed, gain):
-    """Weights as large as trained ones; those that a residual network starts from would hide every seam."""
+    """Return weights as large as trained ones; the initial weights of a residual network would hide every seam."""
     torch.manual_seed(seed)
     for module in network.modules():
         if isinstance(module, nn.Conv2d):
@@ -39,16 +39,16 @@ NETWORKS = {
 
 
 @pytest.mark.parametrize(("make", "most"), NETWORKS.values(), ids=NETWORKS)
-def test_with_the_default_overlap_tiles_give_the_whole_image(make, most, photo):
+def test_default_overlap_matches_whole_image(make, most, photo):
     network, piece = make(), photo[..., :64, :60]
     whole = upscale(network, piece)
-    assert whole.std() > 0.05  # or there were nothing to see
+    assert whole.std() > 0.05  # otherwise there would be nothing to see
     tiled, narrow = (upscale(network, piece, tile=32, **options) for options in ({}, {"overlap": 1}))
     assert 255 * (tiled - whole).abs().max() < most
     assert 255 * (narrow - whole).abs().max() > 1
 
 
-def test_with_the_receptive_radius_as_overlap_only_rounding_is_left(photo):
+def test_receptive_radius_overlap_is_exact_up_to_rounding(photo):
     network, piece = NETWORKS["SRResNet"][0](), photo[..., :80, :75]
     tiled = upscale(network, piece, tile=32, overlap=network.radius)
     torch.testing.assert_close(tiled, upscale(network, piece), atol=1e-4, rtol=0)
@@ -67,13 +67,13 @@ def test_default_tile_and_overlap():
 @pytest.mark.parametrize(
     ("height", "width", "tile"), [(1, 1, 1), (3, 7, 1), (1, 50, 16), (33, 32, 32), (31, 70, 32), (64, 96, 100)]
 )
-def test_any_size_and_any_tile_give_the_whole_image(height, width, tile, photo):
+def test_any_size_and_tile_match_whole_image(height, width, tile, photo):
     lr = photo[..., :height, :width]
     sr = upscale(lambda x: upsample(x, 4), lr, tile=tile, overlap=3)
     torch.testing.assert_close(sr, upsample(lr, 4), atol=1e-5, rtol=0)
 
 
-def test_tiles_are_bounded_and_smaller_for_a_batch():
+def test_tiles_are_bounded_and_smaller_for_batch():
     pieces = []
 
     def watched(lr):
@@ -88,7 +88,7 @@ def test_tiles_are_bounded_and_smaller_for_a_batch():
     assert max(count * height * width for count, height, width in pieces) <= TILE**2
 
 
-def test_8_bit_levels_and_gray_stay_what_they_are(photo, network):
+def test_uint8_and_gray_input_keep_format(photo, network):
     whole = upscale(network, quantize(photo), tile=64)
     levels = upscale(network, to_uint8(photo), tile=64)
     assert torch.equal(levels, to_uint8(whole))
@@ -97,11 +97,11 @@ def test_8_bit_levels_and_gray_stay_what_they_are(photo, network):
     assert torch.equal(gray, full_range(luma(of_rgb)).clamp(0, 1))
 
 
-def test_network_is_left_as_it_was_and_gets_channels_last(photo, network):
+def test_network_is_unchanged_and_gets_channels_last(photo, network):
     network.train()
-    network.fuse[1].eval()  # as when a batch norm is frozen
+    network.fuse[1].eval()  # like a frozen batch norm
     modes = [module.training for module in network.modules()]
-    before = {key: value.clone() for key, value in network.state_dict().items()}  # running statistics too
+    before = {key: value.clone() for key, value in network.state_dict().items()}  # including running statistics
     assert not upscale(network, photo[..., :64, :64], tile=32, overlap=0).requires_grad
     assert modes == [module.training for module in network.modules()]
     assert all(torch.equal(value, before[key]) for key, value in network.state_dict().items())
@@ -113,7 +113,7 @@ def test_network_is_left_as_it_was_and_gets_channels_last(photo, network):
             return super().forward(lr)
 
     cut_out = torch.rand(1, 30, 40, 3)[:, :20, :10].permute(0, 3, 1, 2)
-    odd = cut_out.as_strided(cut_out.shape, (3, *cut_out.stride()[1:]))  # as one image of a batch may have them
+    odd = cut_out.as_strided(cut_out.shape, (3, *cut_out.stride()[1:]))  # as in one image of a batch
     apply(Look(3, 3, 1), odd)
     assert strides == [(3 * 20 * 10, 1, 3 * 10, 3)]
 
@@ -121,11 +121,11 @@ def test_network_is_left_as_it_was_and_gets_channels_last(photo, network):
 # --- precision ---
 
 
-def test_upscale_is_exact_unless_bf16_is_asked_for(photo, network):
+def test_upscale_is_exact_unless_bf16_requested(photo, network):
     piece = photo[..., :48, :40]
     with torch.no_grad():
         exact = network(piece.contiguous(memory_format=torch.channels_last)).clamp(0, 1)
-    with torch.autocast("cpu", torch.bfloat16):  # not even around it
+    with torch.autocast("cpu", torch.bfloat16):  # not even with an outer autocast
         assert torch.equal(upscale(network, piece), exact)
     coarse = upscale(network, piece, precision="bf16")
     assert coarse.dtype == torch.float32
@@ -138,7 +138,7 @@ def test_exact_precision_forbids_tf32(precision, rounded, photo, network):
     network.register_forward_hook(lambda *_: seen.append(torch.backends.cudnn.allow_tf32))
     upscale(network, photo, precision=precision)
     assert set(seen) == {rounded}
-    assert torch.backends.cudnn.allow_tf32  # cuDNN's default, which others count on
+    assert torch.backends.cudnn.allow_tf32  # cuDNN's default, which other code relies on
 
 
 def test_upscaler_may_have_its_own_precision(photo, network, monkeypatch):
@@ -150,7 +150,7 @@ def test_upscaler_may_have_its_own_precision(photo, network, monkeypatch):
         upscale(network, photo, precision="fp16")
 
 
-def test_nan_in_bf16_is_blamed_on_the_precision(photo):
+def test_nan_in_bf16_suggests_precision(photo):
     class Delicate(nn.Conv2d):
         def forward(self, lr):
             return super().forward(lr) / (not torch.is_autocast_enabled("cpu"))
@@ -163,9 +163,9 @@ def test_nan_in_bf16_is_blamed_on_the_precision(photo):
 
 
 @pytest.mark.parametrize("tile", [None, 96])
-def test_out_of_memory_halves_the_tile_and_gives_the_same_image(tile, photo, capsys):
+def test_out_of_memory_halves_tile(tile, photo, capsys):
     def greedy(lr):
-        first = lr[0, 0, 0, 0] == photo[0, 0, 0, 0]  # is done, and done again
+        first = lr[0, 0, 0, 0] == photo[0, 0, 0, 0]  # is upscaled, and upscaled again
         if max(lr.shape[-2:]) > (110 if first else 80):
             raise torch.OutOfMemoryError("CUDA out of memory.")
         return upsample(lr, 2)
@@ -173,18 +173,18 @@ def test_out_of_memory_halves_the_tile_and_gives_the_same_image(tile, photo, cap
     sr = upscale(greedy, photo, tile=tile, overlap=4)
     torch.testing.assert_close(sr, upsample(photo, 2), atol=1e-5, rtol=0)
     (said,) = capsys.readouterr().err.splitlines()
-    assert f"tiles of {tile or 144} pixels; continuing with {(tile or 144) // 2}" in said
+    assert f"tiles of {tile or 144} pixels. Continuing with {(tile or 144) // 2}" in said
 
 
-def test_memory_too_small_for_any_tile_is_an_error_with_advice(photo):
+def test_too_little_memory_for_any_tile_is_reported(photo):
     def greedy(lr):
         raise torch.OutOfMemoryError("CUDA out of memory.")
 
-    with pytest.raises(SrlabError, match=r"tiles of 12 pixels .*CUDA out of memory.*close other programs"):
+    with pytest.raises(SrlabError, match=r"tiles of 12 pixels .*CUDA out of memory.*Close other programs"):
         upscale(greedy, photo, tile=96, overlap=4)
 
 
-def test_other_errors_are_not_taken_for_a_lack_of_memory(photo):
+def test_other_errors_are_not_treated_as_out_of_memory(photo):
     def broken(lr):
         raise RuntimeError("expected 3 channels")
 
@@ -192,20 +192,20 @@ def test_other_errors_are_not_taken_for_a_lack_of_memory(photo):
         upscale(broken, photo, tile=96, overlap=4)
 
 
-# --- what is refused ---
+# --- rejected input ----
 
 
-def test_one_image_is_upscaled_as_a_batch_of_one(photo):
+def test_single_image_is_upscaled_as_batch_of_one(photo):
     assert torch.equal(upscale(lambda lr: upsample(lr, 2), photo[0]), upscale(lambda lr: upsample(lr, 2), photo)[0])
 
 
 @pytest.mark.parametrize("shape", [(8, 8), (0, 3, 8, 8), (1, 2, 8, 8)])
-def test_tensor_that_is_no_image_is_refused(shape):
+def test_non_image_tensor_is_rejected(shape):
     with pytest.raises(SrlabError, match=r"needs RGB or gray images .*shape"):
         upscale(lambda lr: lr, torch.zeros(shape))
 
 
-def test_values_that_are_no_numbers_are_refused(photo, network):
+def test_nan_and_infinite_output_is_rejected(photo, network):
     broken = photo.clone()
     broken[0, 0, 100, 100] = float("nan")
     with pytest.raises(SrlabError, match="The image contains NaN or infinity"):
@@ -218,12 +218,12 @@ def test_values_that_are_no_numbers_are_refused(photo, network):
 @pytest.mark.parametrize(
     ("upscaler", "options", "said"),
     [
-        (lambda x: x, {"tile": 0}, "at least 1 pixel .* are 0 and"),
+        (lambda x: x, {"tile": 0}, "at least 1 .* are 0 and"),
         (lambda x: x, {"tile": 16, "overlap": -1}, "at least 0, but they are 16 and -1"),
-        (lambda x: upsample(x, 2), {"scale": 4}, "288x288 pixels of 144x144, which is not 4 times larger"),
+        (lambda x: upsample(x, 2), {"scale": 4}, "144x144 pixels into 288x288, which is not 4 times larger"),
         (lambda x: x[..., 1:-1, 1:-1], {"tile": 50, "overlap": 4}, "is not a whole number of times larger"),
     ],
 )
-def test_bad_tiles_and_scales_are_refused(upscaler, options, said, photo):
+def test_invalid_tiles_and_scales_are_rejected(upscaler, options, said, photo):
     with pytest.raises(SrlabError, match=said):
         upscale(upscaler, photo, **options)

@@ -1,4 +1,4 @@
-"""Copy the generators of three runs into ``srlab/models/bundled/``, with their manifests, and print their scores.
+"""Copy the generators of three runs into ``srlab/models/bundled/`` with their manifests, and print their scores.
 
     papermill notebooks/01_srresnet.ipynb out.ipynb -p recipe laptop -p run bundled -p iters 6000
     papermill notebooks/03_srgan.ipynb out.ipynb -f benchmarks/reference/bundled.yaml
@@ -49,20 +49,20 @@ def ship(run: Run, file: Path) -> None:
     """Copy the generator of a run, with part of its manifest as a JSON file."""
     manifest = run.manifest()
     if manifest is None or manifest.get("status") != "finished":
-        raise SrlabError(f"There is no finished run {run.path}; train it with the commands in this script.")
+        raise SrlabError(f"No finished run found in {run.path}. Train it with the commands in this script.")
     photos = datasets.bundled_photos("train")
     if manifest["parameters"]["sampler"]["images"] != photos.describe():
-        raise SrlabError(f"{run.path} was not trained on the embedded photos alone; only such weights may go in.")
+        raise SrlabError(f"{run.path} was not trained on the embedded photos only. Other weights cannot be bundled.")
     made = manifest["parameters"]
     if made.get("start", "01_srresnet/bundled") != "01_srresnet/bundled" or not of_no_network(made):
         raise SrlabError(
-            f"{run.path} has another start or trained features; only what the commands here make may go in."
+            f"{run.path} started from another network or used trained features. Use the commands in this script."
         )
     weights, notes = files.read_safetensors(run.path / generator_file())
     if size(weights) > LIMIT:
         weights = {key: value.half() for key, value in weights.items()}
     if size(weights) > LIMIT:
-        raise SrlabError(f"{run.path} has weights of {size(weights):,} bytes; at most {LIMIT:,} may go in.")
+        raise SrlabError(f"The weights of {run.path} have {size(weights):,} bytes, but the limit is {LIMIT:,} bytes.")
     files.write_safetensors(file, weights, notes)
     kept = {key: manifest[key] for key in KEPT if key in manifest}
     files.write_atomic(file.with_suffix(".json"), (json.dumps(kept, indent=1) + "\n").encode())

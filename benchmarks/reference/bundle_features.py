@@ -1,8 +1,8 @@
-"""Trains the features that come with srlab, `vgg6`, and puts them into ``srlab/models/bundled/``; a minute on one core.
+"""Train the bundled features, `vgg6`, and write them into ``srlab/models/bundled/`` (a minute on one core).
 
     python -m benchmarks.reference.bundle_features
 
-Only the embedded training photos go in: licenses.
+They are trained only on the embedded photos, because of the photos' licenses.
 """
 
 import argparse
@@ -36,7 +36,7 @@ def main() -> None:
     """Train and write."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--steps", type=int, default=STEPS)
-    parser.add_argument("--to", type=Path, default=OWN_WEIGHTS, help="the file to write (.safetensors)")
+    parser.add_argument("--to", type=Path, default=OWN_WEIGHTS, help="output file (.safetensors)")
     options = parser.parse_args()
     ship(options.steps, options.to)
     print(options.to)

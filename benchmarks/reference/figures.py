@@ -1,4 +1,4 @@
-"""The figures of the report."""
+"""Draw the figures of the report."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -37,7 +37,7 @@ def curves(page: Page, records: list[Record], rows: list[str]) -> None:
     axis.xaxis.set_major_formatter("{x:g}")
     axis.grid(alpha=0.3)
     axis.legend(loc="lower right")
-    page.figure("curves.png", figure, f"PSNR on {validation} over time; a line per seed.")
+    page.figure("curves.png", figure, f"PSNR on {validation} over training time; one line per seed.")
 
 
 def plane(page: Page, records: list[Record], sets: list[str]) -> None:
@@ -51,8 +51,8 @@ def plane(page: Page, records: list[Record], sets: list[str]) -> None:
     ]
     figure = perception_plot.draw_perception_distortion(pd.DataFrame(lines), "energy_error")
     caption = (
-        "Distortion and perception, means over seeds. The energy map sees where structure is and not how it looks, so "
-        "it compares networks of one family and is no proof of quality."
+        "Distortion and perception, means over seeds. The energy error measures where structure is, not how it looks. "
+        "So use it to compare networks of one family, not as a proof of quality."
     )
     page.figure("plane.png", figure, caption)
 
@@ -60,7 +60,7 @@ def plane(page: Page, records: list[Record], sets: list[str]) -> None:
 def crops(page: Page, records: list[Record], pictures_of: Path) -> None:
     """Show the same crop for all rows."""
     figure = _crops([row for row in TITLES if of_row(records, row)], pictures_of, columns=3)
-    page.figure("crops.png", figure, "One crop of a photo that no row was trained on, seed 0.")
+    page.figure("crops.png", figure, "One crop of a held-out photo, seed 0.")
 
 
 def front(page: Page, records: list[Record], pictures_of: Path) -> None:

@@ -1,4 +1,4 @@
-"""Published results for the methods of the rows, and their cost; PSNR / SSIM on Y with four pixels cropped."""
+"""Published results for the methods of the rows, with their budgets; PSNR / SSIM on Y, four pixels cropped."""
 
 from typing import NamedTuple
 

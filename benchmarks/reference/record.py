@@ -1,4 +1,4 @@
-"""The record of a run: its manifest, curve and scores in one small file, and a crop of one photo."""
+"""Write records of runs: manifest, curve and scores in one small file, and a crop of one photo."""
 
 import hashlib
 import json
@@ -36,7 +36,7 @@ def refuse_known(train: ImageSet, sets: Iterable[ImageSet]) -> None:
     for images in sets:
         both = [n for n, hr in zip(images.names, images.hr, strict=True) if _digest(hr) in known]
         if both:
-            raise SrlabError(f"{train.name} has photos of {images.name}, which is scored: {', '.join(both[:5])}.")
+            raise SrlabError(f"{train.name} shares photos with the scored set {images.name}: {', '.join(both[:5])}.")
 
 
 def write_bicubic(sets: list[ImageSet], folder: Path = RECORDS) -> None:
@@ -53,8 +53,8 @@ def write(
     """Score a finished run and write its record.
 
     `file` is ``<row>-seed<seed>.json``; the row is ``esrgan-psnr`` for the first stage of ``esrgan``. `command` trains
-    the run. `start` is the run whose generator this run continued; then the effect of this run on it is recorded as
-    well, see `beside`.
+    the run. `start` is the run whose generator this run continued; then the effect of this run on it is recorded
+    too, see `beside`.
     """
     network, manifest = weights.load_generator(run.lab, run.name), run.manifest()
     made = manifest["parameters"]
@@ -93,8 +93,8 @@ def scores(upscaler: Any, sets: list[ImageSet]) -> dict[str, dict[str, float]]:
 def beside(network: Any, start: Any, sets: list[ImageSet]) -> dict[str, dict[str, float]]:
     """Compare a network with the one it started from, photo by photo; return two measures, each set -> number.
 
-    ``gap`` is the share of the gap in sharpness that it closes. ``noise`` is the mean energy error of the start with
-    white noise that makes each photo as sharp as the network's.
+    ``gap`` is the share of the sharpness gap that it closes. ``noise`` is the mean energy error of the starting
+    network with enough white noise to make each image as sharp as the network's.
     """
     gap, noise = {}, {}
     for images in sets:

@@ -1,4 +1,4 @@
-"""Writes ``RESULTS.md``, and prints the README's table, from records: ``python -m benchmarks.reference.report``."""
+"""Write ``RESULTS.md`` and print the README's table from records: ``python -m benchmarks.reference.report``."""
 
 import argparse
 from pathlib import Path
@@ -21,33 +21,35 @@ MEASURES = {  # in addition to PSNR and SSIM: title and decimals
 }
 READ_SHORT = (
     "PSNR in dB on luma, four border pixels cropped; means over the seeds, ± half of the 95 % interval of the mean. "
-    "A row of one seed has no interval, and its numbers are one throw of dice. Sharpness: the mean gradient, "
-    "relative to that of the photos. Energy error: how far fine structure is from being where the photo has it, "
-    "lower is better. SRGAN goes on from the row with MSE, ESRGAN from RRDB, SRGAN (16x64) from the short MSRResNet, "
-    "and its relativistic form from the long one; the two MSRResNets were trained on the absolute error. Times are by "
-    "the clock; those on one core had other trainings beside them on the same machine, so they are upper bounds."
+    "A row with one seed has no interval, so its numbers may be luck. Sharpness: the mean gradient "
+    "relative to HR. Energy error: how far fine structure is from its position in the photo; "
+    "lower is better. SRGAN continues the row with MSE, ESRGAN continues RRDB, SRGAN (16x64) the short MSRResNet, "
+    "and its relativistic variant the long one. Both MSRResNets were trained with L1. Times are wall-clock times. "
+    "On one core, other training runs shared the machine, so those times are upper bounds."
 )
 READ_FIDELITY = (
-    "PSNR in dB / SSIM on luma, four border pixels cropped, LR made by the MATLAB-compatible bicubic; means over the "
-    "seeds ± half of the 95 % interval of the mean, n the number of seeds. Below a row that has a published "
-    "counterpart stands what its authors reported and what that took: read no difference without the last column. "
-    "SSIM is taken here on luma as it is computed. MATLAB rounds luma to whole levels first, and so did who made most"
-    " published tables: that gives bicubic .8103, .7024 and .6674 in the place of our .8113, .7031 and .6682 (measured"
-    " with `git show acafbcc:benchmarks/reference/rounded.py`). SSIM of Ledig et al."
-    " is another implementation than either (bicubic has .8211 there on Set5)."
+    "PSNR in dB / SSIM on luma, four border pixels cropped, LR downscaled with MATLAB-compatible bicubic; means over "
+    "the seeds ± half of the 95 % interval of the mean, n the number of seeds. Below a row with a published "
+    "counterpart is the result that its authors reported, with their budget. Compare the budgets in the last column "
+    "before you compare scores. We compute SSIM on unrounded luma. MATLAB rounds luma to whole gray levels first, and "
+    "so do most published tables. Rounding gives bicubic .8103, .7024 and .6674 instead of our .8113, .7031 and .6682 "
+    "(measured with `git show acafbcc:benchmarks/reference/rounded.py`). Ledig et al. used a third implementation of "
+    "SSIM (bicubic has .8211 there on Set5)."
 )
 READ_PERCEPTION = (
-    "Gradient ratio: 1 is as sharp as the photo. Energy error: how far fine structure is from being where the "
-    "photo has it, lower is better. Color shift: the tint over the whole image, in 8-bit levels. All three look "
-    "at the whole image. Means and intervals as above. Sharp is not the same as right: a content loss alone leaves a "
-    "pattern that repeats with the pixels of LR (lab 02 says why, the crops show it), and it counts as sharpness too."
+    "Gradient ratio: 1 is as sharp as the photo. Energy error: how far fine structure is from its position in the "
+    "photo; lower is better. Color shift: the color cast over the whole image, in gray levels (0–255). All three are "
+    "computed on the whole image. Means and intervals as above. Sharp is not the same as correct: using only a content "
+    "loss leaves a pattern with the period of the LR pixels (lab 02 explains why, and the crops show it), which also "
+    "counts as sharpness."
 )
 READ_CLAIMS = (
-    "Gap: the share of the gap in sharpness between the start and the photos that is closed, photo by photo, so that "
-    "one that is too sharp doesn't make up for another that is too soft. Of older records only the means are known, "
-    "and ≤ or at most stands before what they give: photo by photo it is as much or less. The energy error must be "
-    "below that of the start, and below that of the start with white noise that makes it as sharp. Bounds: half of the "
-    "gap, both errors, and at most 2.5 dB of PSNR; each seed is held to them for itself."
+    "Gap closed: the share of the sharpness gap between the starting network and the photos that the GAN closes. It "
+    "is computed photo by photo, so that an image that is too sharp can't compensate for one that is too blurry. Older "
+    "records only have the means, which give an upper bound, marked with ≤ or *at most*. The energy error must be "
+    "lower than that of the starting network, also after white noise has made its output as sharp. The bounds: at "
+    "least half of the gap closed, a lower energy error than both, and at most 2.5 dB of PSNR lost. Each seed is "
+    "checked separately."
 )
 
 
@@ -58,13 +60,13 @@ def report(records: list[Record], crops: Path) -> Page:
     sets = [name for name in SETS if name in of_row(records, BICUBIC)[0]["scores"]]
     figures.front(page, records, crops)  # for the README of the course
     page.add("# Reference runs", opening(records, trained))
-    page.add("## In short", READ_SHORT, short(records))
+    page.add("## Summary", READ_SHORT, short(records))
     page.add("## What each row scores", READ_FIDELITY, fidelity(records, rows, sets))
-    page.add("## What PSNR does not see", READ_PERCEPTION, *perception(records, rows, sets))
+    page.add("## Sharpness, structure and color", READ_PERCEPTION, *perception(records, rows, sets))
     figures.crops(page, records, crops)
     figures.plane(page, records, [name for name in sets if name.startswith("Set")])
     page.add(*claims_section(records, trained, sets))
-    page.add("## While training")
+    page.add("## PSNR during training")
     figures.curves(page, records, curved(trained))
     page.add("## How each row was trained", commands(records))
     return page
@@ -78,17 +80,17 @@ def opening(records: list[Record], trained: list[str]) -> str:
     torch = sorted({one["versions"]["torch"] for one in found})
     without = [one["row"] for one in records if not all("lpips" in scores for scores in one["scores"].values())]
     everywhere = "" if len(set(without)) < len({one["row"] for one in records}) else " anywhere"
-    note = f"LPIPS was not measured{everywhere}: the weights of its AlexNet were not there. " if without else ""
+    note = f"LPIPS was not measured{everywhere}, because its AlexNet weights were missing. " if without else ""
     if twice := [f"seed {one['seed']} of `{one['row']}`" for one in found if one.get("again")]:
-        note += f"Trained twice, with the same weights bit for bit: {', '.join(twice)}. "
+        note += f"Trained twice, with bit-identical weights: {', '.join(twice)}. "
     return (
-        "The labs on real training photos. `mse`, `hybrid`, `vgg22` and `resnet18` are one network, set of photos, "
-        "schedule and number of steps, from scratch: only the loss changes. The others go on from one of them, or are "
-        "larger; the column on the right says what each took. Made by `python -m benchmarks.reference.report` from the "
-        f"{len(records)} records in [records](records), which `python -m benchmarks.reference.run` wrote; the README "
-        f"beside this file has both commands. Trained on {', '.join(images)}; {'; '.join(machine)}; torch "
-        f"{', '.join(torch)}. {note}Networks named 16x64 have 16 blocks of 64 features, the others the laptop sizes of "
-        "the labs."
+        "The labs on real training photos. `mse`, `hybrid`, `vgg22` and `resnet18` train the same network from "
+        "scratch, with the same photos, schedule and number of steps; only the loss differs. The others continue one "
+        "of them, or are larger; the last column lists the budget of each. `python -m benchmarks.reference.report` "
+        f"makes this page from the {len(records)} records in [records](records), which `python -m "
+        "benchmarks.reference.run` wrote; see the [README](README.md) for both commands. Trained on "
+        f"{', '.join(images)}; {'; '.join(machine)}; torch {', '.join(torch)}. {note}Networks named 16x64 have 16 "
+        "blocks with 64 features; the others have the laptop sizes of the labs."
     )
 
 
@@ -191,7 +193,7 @@ def claims_section(records: list[Record], trained: list[str], sets: list[str]) -
         gans = [one for one in of_row(records, row) if "noise" in one]
         pairs = [(one, start) for one in gans for start in starts(records, one)]
         if gans and not pairs:
-            lines.append([title(records, row), "its start has no record", *[""] * 6])
+            lines.append([title(records, row), "no record of the starting network", *[""] * 6])
         for name in sets:
             if found := [claim(one, start, name) for one, start in pairs if name in one["noise"]]:
                 energy = [number([each.energy[i] for each in found], 3) for i in range(3)]
@@ -200,9 +202,9 @@ def claims_section(records: list[Record], trained: list[str], sets: list[str]) -
                 count = f"{'at most ' if most and held else ''}{held} of {len(found)}"
                 gap, loss = (number([getattr(each, key) for each in found], 2) for key in ("gap", "loss"))
                 lines.append([title(records, row), name, f"{most}{gap}", *energy, f"{loss} dB", count])
-    head = ["row", "set", "gap closed", "energy error of the start", "of the start with noise", "of the row"]
-    table = markdown([*head, "PSNR given up", "seeds that hold all bounds"], lines)
-    return ["## What the discriminator adds to its start", READ_CLAIMS, table] if lines else []
+    head = ["row", "set", "gap closed", "energy error: starting network", "starting network with noise", "GAN"]
+    table = markdown([*head, "PSNR lost", "seeds within all bounds"], lines)
+    return ["## What the discriminator adds", READ_CLAIMS, table] if lines else []
 
 
 def starts(records: list[Record], one: Record) -> list[Record]:
@@ -216,7 +218,7 @@ def curved(trained: list[str]) -> list[str]:
 
 
 def commands(records: list[Record]) -> str:
-    """Return the papermill command of the first seed of each row."""
+    """Return the papermill command for the first seed of each row."""
     found = [of_row(records, row.name) for row in read_rows()]
     return "```\n" + "\n".join(one[0]["command"] for one in found if one) + "\n```"
 
@@ -224,8 +226,8 @@ def commands(records: list[Record]) -> str:
 def main() -> None:
     """Write the report from a folder of records."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0], prog="benchmarks.reference.report")
-    parser.add_argument("--records", type=Path, default=RECORDS, help="folder that the rows have written into")
-    parser.add_argument("--to", type=Path, default=HERE / "RESULTS.md", help="the file; its figures go beside it")
+    parser.add_argument("--records", type=Path, default=RECORDS, help="folder of the records")
+    parser.add_argument("--to", type=Path, default=HERE / "RESULTS.md", help="output file (default: RESULTS.md here)")
     options = parser.parse_args()
     records = record.read_all(options.records)
     report(records, options.records).write(options.to)

@@ -21,7 +21,7 @@ BICUBIC = "bicubic"  # a record without training
 
 @dataclass(frozen=True)
 class Row:
-    """One training run of the ladder: its preset, and the file ``<lab>/<name>.yaml`` that it is from."""
+    """One row of the report: its preset, and the file ``<lab>/<name>.yaml`` it is read from."""
 
     file: Path
     preset: dict[str, Any]
@@ -70,7 +70,7 @@ def read_rows(names: Sequence[str] = (), folder: Path = ROWS) -> list[Row]:
     rows = [Row(file, yaml.safe_load(file.read_text(encoding="utf-8"))) for file in files]
     for name in names:
         if not any(_fits(row, name) for row in rows):
-            raise SrlabError(f"There is no row '{name}'; choose from {', '.join(row.name for row in rows)}.")
+            raise SrlabError(f"Row '{name}' not found. Choose from {', '.join(row.name for row in rows)}.")
     return [row for row in rows if not names or any(_fits(row, name) for name in names)]
 
 

@@ -1,10 +1,10 @@
-"""Trains the rows of the reference, scores them, and writes what stays of each into ``records/``.
+"""Train and score the rows of the reference runs, and write a record of each into ``records/``.
 
     python -m benchmarks.reference.run --images path/to/BSDS400 --sets path/to/Set5 path/to/Set14 --seeds 0 1 2
     python -m benchmarks.reference.run srresnet --images path/to/BSDS400 --sets path/to/Set5 path/to/Set14
 
-Each row is one papermill command, which is printed and recorded. Cells tagged ``explore`` are left out, because they do
-not affect training. A row that has a record is skipped, and a row that was stopped resumes.
+Each row is one papermill command, which is printed and recorded. Cells tagged ``optional`` are left out, because they
+do not affect training. A row that has a record is skipped, and an interrupted row resumes.
 """
 
 import argparse
@@ -34,15 +34,15 @@ STAGE = "psnr"  # suffix of the first stage of lab 04, which has its own record
 def main(arguments: list[str]) -> int:
     """Train and score everything without a record; return the exit code."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0], prog="benchmarks.reference.run")
-    parser.add_argument("rows", nargs="*", help="names of presets in rows/, such as mse or 'length-*'; default: all")
+    parser.add_argument("rows", nargs="*", help="presets in rows/, such as mse or 'srresnet-*' (default: all)")
     parser.add_argument("--images", required=True, help="folder of photos to train on")
-    parser.add_argument("--sets", nargs="+", required=True, help="benchmark sets to score on; the first one validates")
-    parser.add_argument("--backbone", default="auto", help="weights of the features: auto, imagenet, random or a file")
-    parser.add_argument("--seeds", nargs="+", type=int, default=[0], help="one training of each row per seed")
-    parser.add_argument("--anew", action="store_true", help="train rows that have a record as well, and replace it")
-    parser.add_argument("--records", type=Path, default=RECORDS, help="folder of what stays of them")
+    parser.add_argument("--sets", nargs="+", required=True, help="sets to score on; the first is the validation set")
+    parser.add_argument("--backbone", default="auto", help="feature weights: auto, imagenet, random or a file")
+    parser.add_argument("--seeds", nargs="+", type=int, default=[0], help="seeds to train each row with (default: 0)")
+    parser.add_argument("--anew", action="store_true", help="also train rows that have a record, and replace it")
+    parser.add_argument("--records", type=Path, default=RECORDS, help="folder of the records")
     parser.add_argument(
-        "--runs", type=Path, default=home() / "reference", help="folder of the runs, away from the labs'"
+        "--runs", type=Path, default=home() / "reference", help="folder for the runs, separate from those of the labs"
     )
     options = parser.parse_args(arguments)
     os.environ["SRLAB_HOME"] = str(options.runs.absolute())
@@ -71,7 +71,7 @@ def train(row: Row, seed: int, options: argparse.Namespace, sets: list[record.Im
     """Train and score one row, unless it has a record."""
     file = options.records / f"{row.run(seed)}.json"
     if file.exists() and not options.anew:
-        print(f"{row.run(seed)} is there", flush=True)
+        print(f"{row.run(seed)} has a record already.", flush=True)
         return
     given = given_to(row, seed, options)
     command = row.command(given)
@@ -86,7 +86,7 @@ def train(row: Row, seed: int, options: argparse.Namespace, sets: list[record.Im
 
 
 def given_to(row: Row, seed: int, options: argparse.Namespace) -> dict[str, Any]:
-    """Return the parameters of a row besides its preset.
+    """Return the parameters of a row in addition to its preset.
 
     A weights file is only used for rows whose layers it has; other rows get "auto".
     """
@@ -97,13 +97,13 @@ def given_to(row: Row, seed: int, options: argparse.Namespace) -> dict[str, Any]
 
 
 def learn(row: Row, given: dict[str, Any]) -> None:
-    """Run the lab of a row without its ``explore`` cells."""
+    """Run the lab of a row without its ``optional`` cells."""
     if row.start:
         start = Run(*given["start"].split("/"))
         if (start.manifest() or {}).get("status") != "finished":
             raise SrlabError(
-                f"its start, the run {given['start']}, is not finished in {home()}; train the row {row.start} there "
-                "first, with --anew where it has a record already."
+                f"the run that it continues, {given['start']}, is not finished in {home()}. Train the row {row.start} "
+                "there first (with --anew if it has a record already)."
             )
     done = home() / "notebooks" / f"{given['run']}.ipynb"
     done.parent.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""Numbers in the report that are computed from the records."""
+"""Compute the numbers of the report from the records."""
 
 from collections.abc import Iterable
 from typing import Any, NamedTuple
@@ -36,15 +36,15 @@ def minutes_a_step(record: Record) -> float:
 
 
 class Claim(NamedTuple):
-    """The effect of a GAN on the network it started from, on one set.
+    """Effect of a GAN on its starting network, on one set.
 
     Attributes
     ----------
     gap
-        Share of the gap in sharpness between the start and HR that it closes, photo by photo; for older records the
-        share for the means, which is the same or larger.
+        Share of the sharpness gap between the starting network and HR that it closes, photo by photo. Older records
+        only have the share for the means, which is equal or larger.
     energy
-        Energy errors of the start, of the start with noise, and of the GAN.
+        Energy errors of the starting network, of the same with noise, and of the GAN.
     loss
         Loss of PSNR in dB.
     """
@@ -55,12 +55,12 @@ class Claim(NamedTuple):
 
     @property
     def holds(self) -> bool:
-        """Whether it closes half of the gap, has a lower error than start and noise, and loses at most 2.5 dB."""
+        """Whether it closes half of the gap, has the lowest energy error, and loses at most 2.5 dB of PSNR."""
         return self.gap >= 0.5 and self.energy[2] < min(self.energy[:2]) and self.loss <= 2.5
 
 
 def claim(record: Record, start: Record, images: str) -> Claim:
-    """Compare a GAN with its start of the same seed."""
+    """Compare a GAN with the network of the same seed that it started from."""
     before, after = start["scores"][images], record["scores"][images]
     of_means = (after["gradient_ratio"] - before["gradient_ratio"]) / (1 - before["gradient_ratio"])
     gap = record.get("gap", {}).get(images, of_means)

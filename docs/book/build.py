@@ -1,6 +1,6 @@
-"""The course as a site that needs no network: ``make book``, or ``python docs/book/build.py``.
+"""Build the course as an offline website: ``make book``, or ``python docs/book/build.py``.
 
-The pages are the executed copies that ``make labs`` leaves. A lab without one, or changed since, is run first.
+The pages are the executed labs from ``make labs``. Labs that were not executed, or have changed since, are run first.
 """
 
 import os
@@ -20,7 +20,7 @@ from srlab.paths import home
 
 
 def main() -> int:
-    """Run the labs that need it and build the site; returns the exit code."""
+    """Run outdated labs, build the site, and return the exit code."""
     os.chdir(ROOT)
     executed = home() / "notebooks"
     old = [lab.stem for lab in find_notebooks() if stale(lab, executed / lab.name)]
@@ -32,12 +32,12 @@ def main() -> int:
         return 2
     if code := build(executed, ROOT / "build" / "book", repository()):
         return code
-    print("open build/book/html/index.html; the folder html can be copied anywhere")
+    print("Open build/book/html/index.html. You can copy the folder html anywhere.")
     return 0
 
 
 def stale(lab: Path, copy: Path) -> bool:
-    """Whether an executed copy is missing, older than its lab, or from a run that did not come to its end."""
+    """Return whether an executed copy is missing, older than its lab, or from an incomplete run."""
     if not copy.is_file() or copy.stat().st_mtime < lab.stat().st_mtime:
         return True
     run = nbformat.read(copy, 4).metadata.get("papermill", {})
@@ -45,13 +45,13 @@ def stale(lab: Path, copy: Path) -> bool:
 
 
 def repository() -> str:
-    """Address of the course's repository, as ``pyproject.toml`` has it; ``""`` where none is set."""
+    """Return the URL of the course's repository from ``pyproject.toml``; "" if not set."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     return project.get("urls", {}).get("Repository", "").removesuffix("/").removesuffix(".git")
 
 
 def pages(address: str) -> str:
-    """Address under which GitHub Pages publishes a repository; ``""`` for one that lies elsewhere."""
+    """Return the GitHub Pages URL of a repository; "" if it is not on GitHub."""
     owner, _, name = address.removeprefix(GITHUB).partition("/")
     return f"https://{owner.lower()}.github.io/{name}/" if address.startswith(GITHUB) else ""
 
@@ -64,14 +64,14 @@ def build(executed: Path, target: Path, address: str = "") -> int:
     executed
         Folder of the notebooks.
     target
-        Folder that is replaced; the site is ``html/`` in it.
+        Output folder, which is replaced; the site is in its subfolder ``html/``.
     address
-        Of the repository, if it has one.
+        URL of the repository, or "".
 
     Returns
     -------
     int
-        The exit code of Sphinx, which is not 0 after a mere warning either.
+        Exit code of Sphinx, which is nonzero even for warnings.
     """
     shutil.rmtree(target, ignore_errors=True)
     source = target / "source"
@@ -79,7 +79,7 @@ def build(executed: Path, target: Path, address: str = "") -> int:
     options = ["-q", "-W", "--keep-going", "-c", str(BOOK), "-d", str(target / "doctrees")]
     options += ["-D", f"html_baseurl={pages(address)}"]
     code = sphinx([*options, str(source), str(target / "html")])
-    # Beside each page the lab itself, small and not executed.
+    # The notebook without outputs is next to each page, for download.
     pages_of_labs = target / "html" / "notebooks"
     for page in pages_of_labs.rglob("*.html"):
         shutil.copy(ROOT / "notebooks" / page.relative_to(pages_of_labs).with_suffix(".ipynb"), page.parent)

@@ -1,4 +1,4 @@
-"""Sphinx reads this: how the site of the course looks. `build.py` beside it gathers the pages."""
+"""Sphinx configuration of the site. `build.py` gathers the pages."""
 
 import hashlib
 import importlib.util
@@ -22,14 +22,14 @@ extensions = ["myst_nb", "sphinx.ext.mathjax", "sphinx_copybutton"]
 exclude_patterns = ["README.md"]  # parts of it are included in the index
 
 nb_execution_mode = "off"  # `make labs` has executed them
-nb_ipywidgets_js = {}  # would come from a CDN; build.py takes the widgets out
+nb_ipywidgets_js = {}  # would be loaded from a CDN; pages.py removes the widgets
 nb_merge_streams = True
 myst_enable_extensions = ["dollarmath", "amsmath"]
 myst_heading_anchors = 3  # labs link to sections of docs/next.md
 
 html_theme = "sphinx_book_theme"
 html_theme_options = {
-    "navbar_persistent": [],  # the search stands in the sidebar
+    "navbar_persistent": [],  # the search field is in the sidebar
     "footer_content_items": ["extra-footer"],
     "extra_footer": "Text and figures: the srlab authors, CC BY 4.0 (creativecommons.org/licenses/by/4.0). Code: MIT.",
     "use_download_button": False,
@@ -40,19 +40,19 @@ html_static_path = ["static"]
 html_css_files = ["book.css"]
 html_js_files = ["book.js"]
 html_favicon = "static/icon.svg"
-html_copy_source = False  # would be all outputs a second time
+html_copy_source = False  # would contain all outputs a second time
 html_use_index = False
-html_show_search_summary = False  # would be fetched, which a browser refuses for pages opened as files
+html_show_search_summary = False  # needs fetch, which browsers block for pages opened as files
 copybutton_selector = "div.cell_input pre"
 
-# MathJax comes out of a package that holds nothing else, and without its menu, which would load what is left out here.
+# MathJax is copied from a Python package. Its menu is disabled because it would load files that are left out here.
 mathjax_path = "mathjax/tex-chtml.js"
 mathjax3_config = {"options": {"enableMenu": False}}
 UNUSED = ("*svg*", "*-full*", "mml-*", "*-mml-*", "node-main.js", "sre", "a11y", "adaptors", "mml", "asciimath*")
 
 
 def copy_mathjax(app: Sphinx, exception: Exception | None) -> None:
-    """Put what pages need of MathJax beside them: its script, its fonts and its rarer extensions."""
+    """Copy the parts of MathJax that pages need into the site: script, fonts and extensions."""
     if exception is None:
         package = Path(importlib.util.find_spec("sphinx-mathjax-offline").origin).parent
         target = app.outdir / "_static" / "mathjax"
@@ -60,9 +60,9 @@ def copy_mathjax(app: Sphinx, exception: Exception | None) -> None:
 
 
 def name_pictures(app: Sphinx, document: nodes.document) -> None:
-    """Give figures the alternative texts that stand in the notebook, which myst-nb does not read, and their shape.
+    """Give figures their alternative texts from the notebook, which myst-nb ignores, and their size.
 
-    With its shape known, a figure can be loaded when the reader comes near it, and nothing moves.
+    With known sizes, figures can load lazily without moving the text.
     """
     source = app.env.doc2path(app.env.docname)
     if source.suffix != ".ipynb":
@@ -83,7 +83,7 @@ def name_pictures(app: Sphinx, document: nodes.document) -> None:
 
 
 def describe(app: Sphinx, page: str, _: str, context: dict[str, Any], document: nodes.document | None) -> None:
-    """Say in a page's head what it is about: for searches, and for whoever gets a link to it."""
+    """Add a description to the head of a page, for search engines and link previews."""
     lab = document is not None and page.startswith("notebooks/")
     told = [" ".join(part.astext().split()) for part in document.findall(nodes.paragraph)] if lab else []
     first = next(filter(None, told), DESCRIPTION)
@@ -94,7 +94,7 @@ def describe(app: Sphinx, page: str, _: str, context: dict[str, Any], document: 
         "og:type": "website",
         "og:site_name": project,
     }
-    if app.config.html_baseurl:  # which must not be relative
+    if app.config.html_baseurl:  # these URLs must be absolute
         address = app.config.html_baseurl
         said |= {"og:url": f"{address}{page}.html", "og:image": f"{address}_static/preview.png"}
         said |= {"og:image:width": "1280", "og:image:height": "640", "twitter:card": "summary_large_image"}
@@ -104,7 +104,7 @@ def describe(app: Sphinx, page: str, _: str, context: dict[str, Any], document: 
 
 
 def setup(app: Sphinx) -> None:
-    """Sphinx calls this."""
+    """Connect the functions above to Sphinx, which calls this."""
     app.connect("doctree-read", name_pictures)
     app.connect("html-page-context", describe)
     app.connect("build-finished", copy_mathjax)

@@ -1,4 +1,4 @@
-"""Gather the pages of the site: the executed labs, tidied, and the pages of docs/ that labs link to."""
+"""Gather the pages of the site: the executed labs, cleaned up, and the pages of docs/ that labs link to."""
 
 import re
 import shutil
@@ -16,27 +16,27 @@ DOCS = ("next.md",)  # pages of docs/ that labs link to
 SOLUTION = "<details><summary>One solution</summary>\n\n```python\n{}\n```\n\n</details>"
 LEFT_OUT = {"check", "colab"}  # tags of cells
 WIDGET = "application/vnd.jupyter.widget-view+json"
-GITHUB = "https://github.com/"  # Colab opens notebooks from there
+GITHUB = "https://github.com/"  # Colab can open notebooks from here
 KAGGLE = "https://kaggle.com/kernels/welcome?src="
 
 
 def gather(executed: Path, source: Path, address: str = "") -> None:
-    """Copy all that the site consists of into an empty folder.
+    """Copy all sources of the site into an empty folder.
 
     Parameters
     ----------
     executed
-        Folder of the executed labs; a lab without a copy there is left out.
+        Folder of the executed labs; labs without a copy there are left out.
     source
-        Folder to write; its layout is that of the repository.
+        Output folder, with the same layout as the repository.
     address
-        Of the repository, if it has one.
+        URL of the repository, or "".
     """
     (source / "notebooks" / "extras").mkdir(parents=True)
     shutil.copy(BOOK / "index.md", source)
-    shutil.copy(ROOT / "README.md", source)  # for its opening and its table of the labs
-    shutil.copytree(ROOT / "docs" / "images", source / "docs" / "images")  # Sphinx takes those that are shown
-    shutil.copytree(ROOT / "notebooks" / "pictures", source / "notebooks" / "pictures")  # with which the labs begin
+    shutil.copy(ROOT / "README.md", source)  # the index includes its opening and its table of labs
+    shutil.copytree(ROOT / "docs" / "images", source / "docs" / "images")  # Sphinx copies only those that are used
+    shutil.copytree(ROOT / "notebooks" / "pictures", source / "notebooks" / "pictures")  # images at the top of the labs
     for name in DOCS:
         text = (ROOT / "docs" / name).read_text(encoding="utf-8")
         (source / "docs" / name).write_text(relink(text, address), encoding="utf-8")
@@ -47,9 +47,9 @@ def gather(executed: Path, source: Path, address: str = "") -> None:
 
 
 def relink(text: str, address: str) -> str:
-    """Point the links of a page of docs/ to the repository, where the site does not have their target.
+    """Point links of a docs/ page to the repository if their target is not part of the site.
 
-    Without an address of the repository, only the words of such a link remain.
+    Without a URL of the repository, only the text of such a link remains.
     """
 
     def replace(link: re.Match) -> str:
@@ -64,7 +64,7 @@ def relink(text: str, address: str) -> str:
 
 
 def links(lab: Path, address: str) -> str:
-    """Return the line of HTML that stands below the title of a lab: where to get its notebook."""
+    """Return the HTML line below the title of a lab, with links to its notebook."""
     line = f'<a href="{lab.name}" download>Download the notebook</a>'
     if address.startswith(GITHUB):
         file = f"{address.removeprefix(GITHUB)}/blob/main/notebooks/{lab.as_posix()}"
@@ -74,9 +74,9 @@ def links(lab: Path, address: str) -> str:
 
 
 def tidy(notebook: nbformat.NotebookNode, below_title: str = "") -> nbformat.NotebookNode:
-    """Take out checks, the cell for Colab, and what shows only beside a kernel: progress bars, widgets and their state.
+    """Remove checks, the Colab cell, and outputs that need a kernel: progress bars, widgets and their state.
 
-    Nobody can type into a page, so each exercise that is still a stub is followed by a solution, folded.
+    A page is read-only, so each exercise that is still a stub is followed by a folded solution.
     """
     notebook.metadata.pop("widgets", None)
     notebook.cells = [cell for cell in notebook.cells if not LEFT_OUT & set(tags_of(cell))]
@@ -87,14 +87,14 @@ def tidy(notebook: nbformat.NotebookNode, below_title: str = "") -> nbformat.Not
         notebook.cells.insert(notebook.cells.index(check) + 1, folded)
     for cell in notebook.cells:
         if cell.cell_type == "code":
-            # Before each widget of srlab stands what a page shows without it.
+            # Before each widget, srlab writes a static output, which the page shows instead.
             cell.outputs = [out for out in cell.outputs if not (_is_progress(out) or WIDGET in out.get("data", {}))]
             for data in (output.data for output in cell.outputs if "data" in output):
-                data.pop(METRIC, None)  # the same is there as text
+                data.pop(METRIC, None)  # also present as text
     return notebook
 
 
 def _is_progress(output: nbformat.NotebookNode) -> bool:
-    """Whether this is a bar of tqdm, as a widget or as text."""
+    """Return whether this is a tqdm progress bar, as a widget or as text."""
     text = output.get("text") or output.get("data", {}).get("text/plain", "")
     return re.search(r"\d%\|.*\| *\d+/\d+ \[", text) is not None

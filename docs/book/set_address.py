@@ -1,7 +1,7 @@
-"""Set the address of the course's repository, as in ``make set-url URL=https://github.com/OWNER/NAME``.
+"""Set the URL of the course's repository, as in ``make set-url URL=https://github.com/OWNER/NAME``.
 
-``pyproject.toml`` has it, and the book reads it there. ``CITATION.cff``, the cells for Colab and Kaggle, and the
-commands of the README and ``docs/`` that clone get copies, and ``docs/colab.md`` links that open each lab there.
+It is written into ``pyproject.toml`` (which the book reads), ``CITATION.cff``, the Colab and Kaggle cells of the labs,
+and the clone commands of the README and ``docs/``. ``docs/colab.md`` gets links that open each lab.
 """
 
 import re
@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-# The address is what the group holds, or is to hold.
+# The group of each pattern is the URL, or the place for it.
 IN_PROJECT = re.compile(r'^(?:# )?\[project\.urls\]\n(?:# )?Repository = "(.*)"$', re.M)
 IN_CITATION = re.compile(r'^repository-code: "(.*)"$', re.M)
 IN_LAB = re.compile(r"repository = \\\"(.*?)\\\"")  # JSON escapes the quotes
@@ -23,27 +23,27 @@ IN_PAGES = re.compile(r"(?<=git clone )(-q )?(REPOSITORY|https://\S+)")
 
 
 def main() -> int:
-    """Run the command; returns the exit code."""
+    """Run the command and return its exit code."""
     address = sys.argv[1] if len(sys.argv) == 2 else ""
     if not re.fullmatch(r"https://[\w.-]+(/[\w.-]+){2,}", address):
-        print("Say which, as in: make set-url URL=https://github.com/OWNER/NAME", file=sys.stderr)
+        print("Pass a repository URL, as in: make set-url URL=https://github.com/OWNER/NAME", file=sys.stderr)
         return 2
     set_address(ROOT, address.removesuffix(".git"))
     return 0
 
 
 def set_address(course: Path, address: str) -> None:
-    """Write the address into the files of a course.
+    """Write the URL into the files of a course.
 
     Raises
     ------
     ValueError
-        ``pyproject.toml`` has no place for it.
+        ``pyproject.toml`` does not have exactly one place for it.
     """
     project, citation = course / "pyproject.toml", course / "CITATION.cff"
     text, places = IN_PROJECT.subn(f'[project.urls]\nRepository = "{address}"', project.read_text(encoding="utf-8"))
     if places != 1:
-        raise ValueError(f"{project} has {places} places for the address, not one: [project.urls] with Repository")
+        raise ValueError(f"{project} must have one [project.urls] with Repository, but has {places}.")
     project.write_text(text, encoding="utf-8")
     text, line = citation.read_text(encoding="utf-8"), f'repository-code: "{address}"'
     text = IN_CITATION.sub(line, text) if IN_CITATION.search(text) else f"{text}{line}\n"
@@ -63,9 +63,9 @@ def set_address(course: Path, address: str) -> None:
 
 
 def links(labs: list[str], address: str) -> str:
-    """Lines of a table with what opens each lab on Colab and on Kaggle; a sentence for an address not on GitHub."""
+    """Return a table with links that open each lab on Colab and Kaggle, or a sentence if the URL is not on GitHub."""
     if not address.startswith(GITHUB):
-        return "Colab and Kaggle open notebooks from GitHub only. Upload a lab there instead.\n"
+        return "Colab and Kaggle only open notebooks from GitHub. Upload a lab there instead.\n"
     rows = ["| lab | | |", "|---|---|---|"]
     for lab in labs:
         file = f"{address.removeprefix(GITHUB)}/blob/main/{lab}"

@@ -46,7 +46,7 @@ if lab.recipe == "laptop":
     lab.expect("overfitting to six crops costs PSNR elsewhere", max(scores) - scores[-1], above=0.3)
     lab.expect(
         "course.diagnose finds the overfitting",
-        sum(one.name == "it overfits" for one in opinion.findings),
+        sum(one.name == "the network overfits" for one in opinion.findings),
         above=0,
     )
 

@@ -1,4 +1,4 @@
-"""What a lab's notebook calls: setup, exercises, guesses, quizzes, ballots. The rest of srlab never imports it."""
+"""Functions for a lab's notebook: setup, exercises, guesses, quizzes, ballots. The rest of srlab never imports this."""
 
 from srlab.course.ballot import Ballot as Ballot
 from srlab.course.checks import check as check

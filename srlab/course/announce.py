@@ -1,4 +1,4 @@
-"""The text that `course.setup` prints: where a lab runs, what it will train, and how to get better results."""
+"""The text that `course.setup` prints: where a lab runs, what it trains, and how to get better results."""
 
 import platform
 from typing import Any
@@ -17,12 +17,12 @@ from srlab.shell import running_shell
 from srlab.text import in_columns
 
 SEEN_OFTEN = 200  # times that training sees each pixel; above this, the network may memorize the photos
-FEW = 30  # megapixels of training photos; with fewer, a network of the papers' size gets a warning
+FEW = 30  # megapixels of training photos; with fewer, a paper-size network triggers a warning
 LONG = 2000  # steps; in longer runs, random or small features limit the result
 
 
 def print_hardware(device: torch.device, precision: str, typed: str) -> None:
-    """Print versions, hardware, where the runs are, and why a GPU is not used."""
+    """Print versions, hardware, the folder of runs, and why a GPU is not used."""
     hardware = torch.cuda.get_device_name(device) if device.type == "cuda" else f"{torch.get_num_threads()} threads"
     numbers = {"no": "float32", "bf16": "bfloat16 mixed precision", "fp16": "float16 mixed precision"}[precision]
     print(f"srlab {srlab.__version__}, torch {torch.__version__}, Python {platform.python_version()}")
@@ -33,26 +33,26 @@ def print_hardware(device: torch.device, precision: str, typed: str) -> None:
 
 
 def announce(lab: Lab, recipe: Recipe, dry: bool) -> None:
-    """Print what will be trained, on what, for how long, and warnings; raise them if the recipe is strict."""
+    """Print what is trained, on which photos and for how long, and warnings. A strict recipe raises them instead."""
     values = lab.parameters
     print(f"recipe:  {recipe.name}, {recipe.description}")
     if not values.get("iters"):  # nothing to train
         return
-    photos = f"of {lab.train_set.name}" if values.get("images") else "inside scikit-image and matplotlib"
-    photos = f"{len(lab.train_set)} photos {photos} ({megapixels(lab.train_set):.1f} megapixels)"
+    photos = f"from {lab.train_set.name}" if values.get("images") else "from scikit-image and matplotlib"
+    photos = f"{_count(lab.train_set)} {photos} ({megapixels(lab.train_set):.1f} megapixels)"
     if values.get("subject"):
         photos, unseen = (
             f"the {half.name} ({half.hr[0].shape[2]} x {half.hr[0].shape[1]} pixels)"
             for half in (lab.train_set, lab.unseen)
         )
     first = values.get("pretrain_iters", 0)
-    first = f"{first:,} steps for PSNR (only if there's no start yet), then " if first else ""
+    first = f"{first:,} steps of pretraining (only if no pretrained network is found), then " if first else ""
     print(f"because  {recipe.why}")
     print(
         f"trains:  {first}{values['iters']:,} steps of {values['batch']} patches of {values['patch']} px, on {photos}"
     )
     if values.get("subject"):
-        print(f"shows:   {unseen}, on which it never trains")
+        print(f"shows:   {unseen}, which is held out")
     print(f"run:     {lab.name}/{values['run']}{_progress_of(lab)}")
     if dry:
         print(in_columns(recipe.rows()))
@@ -60,24 +60,24 @@ def announce(lab: Lab, recipe: Recipe, dry: bool) -> None:
         display({"text/html": recipe.table(), "text/plain": ""}, raw=True)
     warnings = _warnings(lab)
     if warnings and recipe.strict:
-        raise SrlabError(f"The recipe {recipe.name} allows no warnings. {' '.join(warnings)}")
+        raise SrlabError(f"Recipe {recipe.name} is strict and does not run with warnings. {' '.join(warnings)}")
     for warning in warnings:
         print(f"WARNING: {warning}")
 
 
 def _progress_of(lab: Lab) -> str:
-    """Return how far the run is and how it continues, or "" for a new run."""
+    """Return the progress of the run and how it continues, or "" for a new run."""
     manifest = srlab.Run(lab.name, lab.run).manifest()
     if manifest is None or not manifest["step"]:
         return ""
     done = f"{manifest['step']:,} of {lab.iters:,} steps"
     if manifest["step"] >= lab.iters:
-        return f", which is there with {done}: nothing is trained anew"
-    return f", which goes on: it has {done}"
+        return f", already trained for {done}; it is not trained again"
+    return f", resuming after {done}"
 
 
 def _warnings(lab: Lab) -> list[str]:
-    """Return what limits the result, with the parameters that change it."""
+    """Return warnings about what limits the result, with parameters that improve it."""
     values, warnings, pixels = lab.parameters, [], megapixels(lab.train_set)
     iters = values.get("iters", 0)
     long = iters > LONG
@@ -86,21 +86,25 @@ def _warnings(lab: Lab) -> list[str]:
     few = seen > SEEN_OFTEN and (long or not values.get("subject"))  # memorizing a subject is the aim
     if few or (long and values.get("size") == "paper" and pixels < FEW):
         warnings.append(
-            f"{len(lab.train_set)} photos ({pixels:.1f} megapixels) are few for this training: it sees each pixel "
-            f"{seen:,.0f} times, and the larger the network, the more of them it memorizes. Better: "
-            "-p images div2k (800 photos, downloaded once, 4 GB), or -p images path/to/photos."
+            f"{_count(lab.train_set)} ({pixels:.1f} megapixels) is too little here: training sees each pixel "
+            f"{seen:,.0f} times, so a large network memorizes them. Use -p images div2k (800 photos, 4 GB, downloaded "
+            "once) or -p images path/to/photos."
         )
     if "backbone" in values and values["content_weight"] and long:
         random = not pretrained.is_trained(values["features"], values["backbone"])
         if random or values["features"].startswith(pretrained.OWN):
             warnings.append(
-                f"The content loss uses {'random features' if random else 'the small features of the course'}, because "
-                "there are no ImageNet weights here. Better: -p backbone imagenet (downloaded once), or "
+                f"The content loss uses {'random features' if random else 'small course-trained features'}, because "
+                "ImageNet weights were not found. Use -p backbone imagenet (downloaded once) or "
                 "-p backbone path/to/weights."
             )
     return warnings
 
 
 def megapixels(images: Any) -> float:
-    """Return the megapixels of all images of a set."""
+    """Return the total number of megapixels in a set of images."""
     return sum(image.shape[1] * image.shape[2] for image in images.hr) / 1e6
+
+
+def _count(images: srlab.ImageSet) -> str:
+    return f"{len(images)} photo{'' if len(images) == 1 else 's'}"

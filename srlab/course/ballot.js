@@ -1,4 +1,4 @@
-/* The keys of a ballot: a letter ranks its picture, Enter confirms. The ballot keeps the focus when a button goes. */
+/* Keyboard shortcuts of a ballot: a letter ranks its image, Enter confirms. The ballot keeps the focus when a button disappears. */
 const letterOf = (button) => /^[A-Z](?=$|:)/.exec(button.textContent.trim())?.[0];
 
 export default presence((event, box) => {
@@ -10,7 +10,7 @@ export default presence((event, box) => {
     return;
   }
   if (event.ctrlKey || event.metaKey || event.altKey) return;
-  if (event.key.length === 1) event.stopPropagation(); // which a notebook takes for a command
+  if (event.key.length === 1) event.stopPropagation(); // otherwise the notebook runs its own shortcut
   const confirm = event.key === "Enter" && event.target === box && box.querySelector("button.mod-primary");
   const letters = [...box.querySelectorAll("button")];
   const pressed = confirm || letters.find((button) => letterOf(button) === event.key.toUpperCase());

@@ -28,20 +28,20 @@ class BallotKeys(Presence):
 
 
 class Ballot(CellBox):
-    """A blind test in which you rank unlabeled images from best to worst; each confirmed ranking is saved.
+    """A blind test in which you rank anonymous images from best to worst; each confirmed ranking is saved.
 
-    A ballot for the same images and file resumes where the last one ended. The methods are named at the end of a round;
-    then you can start another round, with other letters.
+    A ballot for the same images and file resumes where the last one ended. The methods are revealed at the end of a
+    round; you can then start another round with the letters reshuffled.
 
     Parameters
     ----------
     pictures
-        Image -> method -> picture ``(3, H, W)`` or ``(1, 3, H, W)`` in [0, 1]. HR can be one of the methods.
+        Image name -> method -> image ``(3, H, W)`` or ``(1, 3, H, W)`` in [0, 1]. HR can be one of the methods.
     path
-        JSON file for the votes, created with the first vote. A file that is damaged or has votes about other images
-        raises `SrlabError` and is not changed.
+        JSON file for the votes, created with the first vote. A file that is damaged or contains votes about other
+        images raises `SrlabError` and is not changed.
     seed
-        Random seed of the order.
+        Random seed for the order.
 
     Attributes
     ----------
@@ -74,7 +74,7 @@ class Ballot(CellBox):
 
     @property
     def done(self) -> bool:
-        """Whether this round is complete."""
+        """True if this round is complete."""
         return len(self.votes) == self.round * len(self.trials)
 
     @property
@@ -83,7 +83,7 @@ class Ballot(CellBox):
         return None if self.done else self.trials[len(self.votes) % len(self.trials)]
 
     def rank(self, letter: str) -> None:
-        """Give an image the next rank; the last remaining image then gets the last rank."""
+        """Give an image the next rank. If only one image remains, it gets the last rank."""
         left = [] if self.done else [key for key in self.trial.methods if key not in self.ranking]
         if letter in left:
             left.remove(letter)
@@ -102,9 +102,9 @@ class Ballot(CellBox):
         if self.done:  # for example after a double click
             return
         if len(self.ranking) < len(self.trial.methods):
-            raise SrlabError("Rank all pictures before you confirm.")
-        if self._load() != self.votes:  # the same ballot in another tab
-            raise SrlabError(f"The votes in {self.path} were changed meanwhile; run the cell again to go on.")
+            raise SrlabError("Rank all images before you confirm.")
+        if self._load() != self.votes:  # for example by the same ballot in another tab
+            raise SrlabError(f"The votes in {self.path} have changed in the meantime. Run the cell again to continue.")
         votes = [*self.votes, [self.trial.methods[letter] for letter in self.ranking]]
         images = itertools.cycle(trial.image for trial in self.trials)
         rows = [{"image": image, "ranking": ranking} for image, ranking in zip(images, votes, strict=False)]
@@ -112,22 +112,22 @@ class Ballot(CellBox):
         self.votes, self.ranking = votes, []
 
     def another_round(self) -> None:
-        """Start the same trials again with other letters; earlier votes still count."""
+        """Start the same trials again with the letters reshuffled; earlier votes still count."""
         if self.done:
             self._begin(self.round + 1)
 
     def _load(self) -> list[list[str]]:
-        advice = "; move the file away to begin again, or pass another path."
+        advice = ". Move the file away to start over, or pass another path."
         try:
             rows = json.loads(self.path.read_bytes())
             found = [(row["image"], [str(method) for method in row["ranking"]]) for row in rows]
         except FileNotFoundError:
             return []
         except (OSError, ValueError, TypeError, KeyError) as error:
-            raise SrlabError(f"{self.path} is damaged or has no votes{advice}") from error
+            raise SrlabError(f"{self.path} is damaged or contains no votes{advice}") from error
         for (image, ranking), trial in zip(found, itertools.cycle(self.trials), strict=False):
             if image != trial.image or sorted(ranking) != sorted(trial.methods.values()):
-                raise SrlabError(f"{self.path} has votes about other pictures{advice}")
+                raise SrlabError(f"{self.path} contains votes about other images{advice}")
         return [ranking for _, ranking in found]
 
     def _button(self, text: str, action: Callable[[], None], **looks: Any) -> ipywidgets.Button:
@@ -162,7 +162,7 @@ class Ballot(CellBox):
             rank = self.ranking.index(letter) + 1 if letter in self.ranking else 0
             below.description = f"{letter}: rank {rank}" if rank else letter
             below.button_style = "info" if rank else ""
-        # Last, because a changed title means that all other widgets are up to date.
+        # Update the title last: a new title shows that all other widgets are up to date.
         self._title.value = f"<b>{self._where()}</b> {escape(problem)}"
 
     def _where(self) -> str:
@@ -171,11 +171,11 @@ class Ballot(CellBox):
         which = f"Round {self.round}, trial" if self.round > 1 else "Trial"
         return (
             f"{which} {len(self.votes) % len(self.trials) + 1} of {len(self.trials)}: "
-            "click the letters, or press their keys, from the best picture to the worst; then confirm (Enter)."
+            "click the letters or press their keys, from the best image to the worst. Then confirm (Enter)."
         )
 
     def _named(self) -> str:
-        """Return the images of the finished round with their methods, each trial from best to worst, as HTML."""
+        """Return HTML with the images and methods of the finished round, each trial from best to worst."""
         parts = []
         for trial, ranking in zip(self.trials, self.votes[-len(self.trials) :], strict=True):
             parts.append(f"<p>{escape(trial.image)}, from best to worst:</p>")
@@ -191,6 +191,6 @@ def _plain(picture: torch.Tensor) -> torch.Tensor:
 
 
 def _enlarged(picture: torch.Tensor) -> torch.Tensor:
-    """Enlarge 2 or 3 times with nearest-neighbor interpolation."""
+    """Upscale 2 or 3 times with nearest-neighbor interpolation."""
     zoom = 3 if 3 * picture.shape[-1] <= WIDE else 2
     return _plain(picture).repeat_interleave(zoom, -2).repeat_interleave(zoom, -1)

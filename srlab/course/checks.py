@@ -1,4 +1,4 @@
-"""Exercises in a notebook: `check` prints feedback, and returns the function that the lab continues with."""
+"""Exercises in a notebook: `check` prints feedback and returns the function that the lab continues with."""
 
 import html
 import inspect
@@ -18,8 +18,8 @@ from srlab.shell import running_shell
 def check(name: str, answer: Answer, hints: int = 1) -> Answer:
     """Check an answer, print feedback, and return the function that the lab continues with.
 
-    Assign the result to the name of the answer. If the answer is incorrect, this name then refers to a stand-in for it.
-    Checking the stand-in again prints the same hints again.
+    Assign the result to the name of the answer. If the answer is incorrect, the name then refers to a fallback: a copy
+    of the reference solution. Checking the fallback prints the same hints again.
 
     Parameters
     ----------
@@ -33,7 +33,7 @@ def check(name: str, answer: Answer, hints: int = 1) -> Answer:
     Returns
     -------
     Callable
-        `answer` if it is correct. Otherwise a stand-in, which computes the same as the reference and keeps the hints.
+        `answer` if it is correct. Otherwise a fallback that computes the same as the reference and keeps the hints.
 
     Raises
     ------
@@ -53,25 +53,25 @@ def check(name: str, answer: Answer, hints: int = 1) -> Answer:
         result = Result.NOT_ATTEMPTED if todo else Result.INCORRECT
         said = exercise.hints if todo else (str(wrong), *exercise.hints)
         if switched_on("SRLAB_STRICT"):
-            message = "still to do" if todo else str(wrong)
+            message = "not attempted yet" if todo else str(wrong)
             _leave(name, result)
             raise type(wrong)(f"Exercise {name}: {message}") from wrong.__cause__
         if todo:
-            _say("to do", "This one is still to do. Here is something to start from.")
+            _say("to do", "Not attempted yet. Here is a hint to get you started:")
         for hint in said[:hints]:
             _say("hint", hint)
         own = exercise.reference.__name__
         end = (
-            f"This was said of the last answer of your own; `{own}` is the reference now. Run the cell in which you "
-            f"write `{own}`, and once it runs without an error, run this one."
+            f"These hints are about your last answer; `{own}` is now the reference solution. Run the cell that defines "
+            f"`{own}`. When it runs without an error, run this cell again."
             if again
-            else "The lab goes on with the reference answer. Change yours, run its cell, and then this one again."
+            else "The lab will use the reference solution for now. Fix your answer, run its cell, then this one again."
         )
         more = f"For another hint, add hints={hints + 1} to this call."
         print(textwrap.fill(f"{end} {more if hints < len(said) else 'That was the last hint.'}", 100))
         _leave(name, result, exercise.reference)
         return answer if again else make_fallback(exercise, passed, wrong)
-    _say("right", "The lab goes on with your answer.")
+    _say("correct", "The lab will use your answer.")
     _leave(name, Result.CORRECT)
     return answer
 
@@ -83,14 +83,14 @@ def _say(word: str, text: str) -> None:
 
 
 def _leave(name: str, result: Result, solution: Answer | None = None) -> None:
-    """In a notebook, leave a mark with the result for `srlab progress`, and optionally a folded solution."""
+    """In a notebook, save the result in the output for `srlab progress`, optionally with a folded solution."""
     if running_shell() is None:
         return
     page = f"{MARK.format(name, result.value)}{_folded(solution) if solution else ''}</div>"
-    display({"text/html": page, "text/plain": "One solution is folded here." if solution else ""}, raw=True)
+    display({"text/html": page, "text/plain": "A solution is folded here." if solution else ""}, raw=True)
 
 
 def _folded(answer: Answer) -> str:
     """Return the source of an answer without its docstring, folded."""
     source = re.sub(r'\n *"""[\s\S]*?"""', "", textwrap.dedent(inspect.getsource(answer)), count=1)
-    return f"<details><summary>One solution. Try your own first!</summary><pre>{html.escape(source)}</pre></details>"
+    return f"<details><summary>One solution (try your own first!)</summary><pre>{html.escape(source)}</pre></details>"

@@ -1,9 +1,9 @@
-"""The claims that a lab makes about its results: the files in ``notebooks/claims/``.
+"""Claims that a lab's text makes about its results, stored in ``notebooks/claims/``.
 
-A file has one block per cell with claims, below a line ``# %% after ID`` with the id of the cell. The code can use all
-variables of the lab, and calls ``lab.expect("the claim", value, above=bound)``. A learner's notebook has no claims.
-``make labs`` and the tests set ``SRLAB_CLAIMS=1``, which inserts the blocks into the copy that is executed. With
-``SRLAB_CLAIMS=record`` a false claim does not stop the lab, so ``make seeds`` can measure all claims.
+A file has one block per cell with claims, after a line ``# %% after ID`` with the id of the cell. The code can use all
+variables of the lab, and calls ``lab.expect("the claim", value, above=bound)``. A student's notebook contains no
+claims. ``make labs`` and the tests set ``SRLAB_CLAIMS=1``, which inserts the blocks into the copy that is executed.
+With ``SRLAB_CLAIMS=record`` a false claim does not stop the lab, so ``make seeds`` can measure all claims.
 """
 
 import re

@@ -1,4 +1,4 @@
-"""Find failures of a training run in its log. Each rule returns evidence, and has a cause and advice."""
+"""Rules that detect common failures in the log of a training run, each with a cause and advice."""
 
 import math
 import os
@@ -11,7 +11,7 @@ from srlab.text import in_markdown, printable
 from srlab.training.divergence import DIVERGED, FALLEN, HEALTHY, History, series
 from srlab.training.runs import LOG_EVERY, Run, find_run
 
-ENOUGH = 5  # logged rows that a rule needs
+ENOUGH = 5  # logged rows that each rule needs
 
 
 @dataclass(frozen=True)
@@ -26,15 +26,15 @@ class Finding:
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """The findings about a run; prints as text, and as Markdown in a notebook."""
+    """The findings about a run, printed as text or, in a notebook, as Markdown."""
 
     run: str
     findings: list[Finding] = field(default_factory=list)
-    too_early: str = ""  # for a run that has just begun: from which step it can be judged
+    too_early: str = ""  # message for a run that has just begun
 
     @property
     def verdict(self) -> str:
-        """A summary in words."""
+        """A summary of the findings."""
         return "something looks wrong" if self.findings else self.too_early or "nothing looks wrong"
 
     def __str__(self) -> str:
@@ -47,23 +47,23 @@ class Diagnosis:
 
 
 def diagnose(run: Run | str | os.PathLike) -> Diagnosis:
-    """Read a run's curves, and return what looks wrong and what to try.
+    """Diagnose a run from its curves: return what looks wrong and what to try.
 
-    `run` is a `Run`, ``"LAB/NAME"``, or the path of a run folder. The rules are simple, so a run without findings may
+    `run` is a `Run`, ``"LAB/NAME"``, or the path of a run folder. The rules are simple: a run without findings may
     still have failed.
     """
     run = run if isinstance(run, Run) else find_run(run)
     manifest = run.manifest()
     if manifest is None:
-        raise SrlabError(f"There is no run in {run.path}; give the folder of one, or <lab>/<name>.")
+        raise SrlabError(f"No run found in {run.path}. Pass the path of a run folder, or <lab>/<name>.")
     history = run.metrics()
     findings = find_symptoms(history)
     if manifest["status"] == "failed":
-        findings.insert(0, Finding("training broke down", printable(manifest["failure"]), *BROKEN))
+        findings.insert(0, Finding("training failed", printable(manifest["failure"]), *BROKEN))
     logged = sum("loss" in row or "g_loss" in row for row in history)
     too_early = (
-        f"too early to judge, with {logged} of the {ENOUGH} rows of losses that the rules need; a run has them from "
-        f"step {ENOUGH * LOG_EVERY} on"
+        f"too early to judge, with {logged} of the {ENOUGH} rows of losses that the rules need (available from step "
+        f"{ENOUGH * LOG_EVERY} on)"
     )
     return Diagnosis(printable(f"{run.lab}/{run.name}"), findings, too_early if logged < ENOUGH else "")
 
@@ -71,8 +71,8 @@ def diagnose(run: Run | str | os.PathLike) -> Diagnosis:
 def find_symptoms(history: History) -> list[Finding]:
     """Apply the rules to logged rows.
 
-    Rows have ``step`` and the logged values: ``loss``, or for a GAN ``g_loss``, ``d_loss``, ``d_real``, ``d_fake``,
-    ``g_norm`` and ``d_norm``; rows with a validation have ``val_psnr`` in dB.
+    Each row has ``step`` and the logged values: ``loss``, or for a GAN ``g_loss``, ``d_loss``, ``d_real``, ``d_fake``,
+    ``g_norm`` and ``d_norm``. Rows with a validation also have ``val_psnr`` in dB.
     """
     found = [(name, rule(history), cause, advice) for name, rule, cause, advice in RULES]
     return [Finding(name, evidence, *why) for name, evidence, *why in found if evidence]
@@ -89,7 +89,7 @@ def _late(values: Sequence[float], share: float = 0.25) -> list[float]:
 def _gap(history: History, share: float) -> float:
     """Return D(HR) - D(SR), averaged over the last share of a GAN's run, or NaN if too little was logged.
 
-    The rules use this difference because in a small batch one flat patch, which D cannot classify, moves both values.
+    The rules use this difference because a flat patch, which D cannot classify, shifts both values in a small batch.
     """
     gaps = [row["d_real"] - row["d_fake"] for row in history if "d_real" in row and "d_fake" in row]
     return fmean(_late(gaps, share)) if len(gaps) >= ENOUGH else math.nan
@@ -119,13 +119,15 @@ def _no_gradient(history: History) -> str:
 def _does_not_learn(history: History) -> str:
     scored, losses = [row for row in history if "val_psnr" in row], series(history, "loss")
     if len(losses) < 2 * ENOUGH or series(history, "d_loss"):
-        return ""  # the second stage of a run logs g_loss, and may not improve
-    if len(scored) >= 4 and scored[0]["step"] == 0:  # otherwise the run had learned before its log starts
+        return ""  # the second stage of a GAN run logs g_loss, which need not improve
+    if len(scored) >= 4 and scored[0]["step"] == 0:  # otherwise the network had learned before the log starts
         first, half = scored[0]["val_psnr"], len(losses) // 2
         farthest = max(abs(row["val_psnr"] - first) for row in scored)
         # Batches differ: in runs of 90 to 300 steps that learned nothing, the halves differed by up to a sixth.
         if farthest <= 0.1 and fmean(losses[half:]) >= 0.7 * fmean(losses[:half]):
-            return f"up to step {scored[-1]['step']:g} PSNR stays within {farthest:.2f} dB of its first {first:.2f} dB"
+            return (
+                f"until step {scored[-1]['step']:g} PSNR stays within {farthest:.2f} dB of its initial {first:.2f} dB"
+            )
     first, last = fmean(losses[: max(1, len(losses) // 10)]), fmean(_late(losses))
     if len(losses) < 4 * ENOUGH or last < 0.97 * first:
         return ""
@@ -136,16 +138,16 @@ def _overfits(history: History) -> str:
     scores, name = series(history, "val_psnr"), "loss" if series(history, "loss") else "g_loss"
     losses = series(history, name)
     if len(scores) < 4 or len(losses) < 2 * ENOUGH or series(history, "d_loss"):
-        return ""  # a GAN trades PSNR for sharpness, which is not overfitting
+        return ""  # a GAN trades PSNR for sharpness; that is not overfitting
     if max(losses) > DIVERGED * losses[0]:
-        return ""  # after an explosion the loss falls too, from a level at which nothing was learned
+        return ""  # after an explosion the loss also falls, from a level where nothing was learned
     lost = max(scores) - scores[-1]
     best = max((row for row in history if "val_psnr" in row), key=lambda row: row["val_psnr"])["step"]
-    # Compare with the loss at the best score: once photos are memorized, the loss is low and hardly falls further.
+    # Compare with the loss at the best score: once the photos are memorized, the loss hardly falls further.
     then = series([row for row in history if row["step"] <= best], name)[-ENOUGH:] or losses[:ENOUGH]
     if lost < 0.3 or fmean(_late(losses)) >= fmean(then):
         return ""
-    return f"validation has lost {lost:.2f} dB since step {best:g}, while the training loss has fallen"
+    return f"validation PSNR has dropped by {lost:.2f} dB since step {best:g}, while the training loss has fallen"
 
 
 def _collapses(history: History) -> str:
@@ -157,53 +159,52 @@ def _collapses(history: History) -> str:
 
 RULES: tuple[tuple[str, Callable[[History], str], str, str], ...] = (  # name, rule, cause, advice
     (
-        "D wins",
+        "D overpowers G",
         _d_wins,
-        "D is sure of every patch, so what it still tells G is little, or noise.",
-        "a lower rate for D, instance noise, smooth labels, or a smaller D.",
+        "D is confident about every patch, so the gradient that it passes to G is tiny or mostly noise.",
+        "a lower learning rate for D, instance noise, label smoothing, or a smaller D.",
     ),
     (
-        "D starves",
+        "D is too weak",
         _d_starves,
-        "D cannot tell HR from SR, so G hears nothing from it.",
-        "a higher rate for D, less noise on what it sees, more updates of D; and see whether its optimizer steps.",
+        "D cannot tell HR from SR, so G learns nothing from it.",
+        "a higher learning rate for D, less instance noise, or more updates of D; check that D's optimizer steps.",
     ),
     (
-        "D is upside down",
+        "the labels of D are swapped",
         _d_is_upside_down,
-        "D takes SR for the photo: labels or signs are exchanged in one of the losses.",
-        "look at which of HR and SR has the label 1 in the loss of D, and that G asks for the label of HR.",
+        "D takes SR for the photo: labels or signs are swapped in one of the losses.",
+        "check that HR has the label 1 in D's loss, and that G's loss uses the label of HR for SR.",
     ),
     (
         "no gradient reaches G",
         _no_gradient,
-        "A detach on G's way cuts the loss off from G, or a loss that fades where D is sure has faded.",
-        "look for detach and no_grad in G's half of the step, and take the loss of G that does not saturate.",
+        "A detach cuts G off from its loss, or G's loss has saturated because D is confident.",
+        "look for detach and no_grad in G's half of the step, and use the non-saturating loss for G.",
     ),
     (
-        "it does not learn",
+        "the network does not learn",
         _does_not_learn,
-        "The steps are so large that they switch ReLUs off for good, or so small that nothing moves; or LR and HR do "
-        "not belong together, or the optimizer has the weights of another network. One that was trained before may "
-        "just have nothing left to learn.",
-        "show a batch of LR and HR side by side; then a learning rate four times lower or a slower rise to it, then "
-        "one ten times higher.",
+        "The steps are so large that ReLUs die, or so small that nothing changes; or LR and HR do not match, or the "
+        "optimizer has the parameters of another network. A pretrained network may have nothing left to learn.",
+        "show a batch of LR and HR side by side. Then try a learning rate four times lower or a slower warm-up, then "
+        "a rate ten times higher.",
     ),
     (
-        "it overfits",
+        "the network overfits",
         _overfits,
-        "The network learns the training photos by heart, which are too few for its size.",
-        "more photos, a smaller network, or stop earlier: the best weights are kept.",
+        "The network memorizes the training photos, which are too few for its size.",
+        "more photos, a smaller network, or fewer steps; the best weights are kept.",
     ),
     (
-        "the picture runs away",
+        "training diverged",
         _collapses,
-        "An update was too large, or the adversarial loss outweighs what holds the picture.",
-        "lower the learning rates, or give D a smaller weight.",
+        "An update was too large, or the adversarial loss outweighs the pixel and content losses.",
+        "lower learning rates, or a smaller weight for the adversarial loss.",
     ),
 )
 BROKEN = (
-    "A loss or a weight became NaN or infinite, the loss exploded, or PSNR fell far: the steps were too large, or the "
-    "precision too small.",
-    "lower the learning rates, or set precision to 'no', under another run name.",
+    "A loss or a weight became NaN or infinite, the loss exploded, or PSNR dropped far: the steps were too large, or "
+    "the numeric precision too low.",
+    "lower learning rates, or precision 'no'; use another run name.",
 )

@@ -8,7 +8,7 @@ from importlib.resources import files
 from IPython.display import display
 
 FOLDER = files("srlab.course").joinpath("diagrams")
-# The minimum keeps the text readable on a phone, where the drawing scrolls.
+# The minimum width keeps the text readable on a phone, where the diagram scrolls.
 STYLE = "display: block; width: 100%; min-width: 600px; max-width: 900px; height: auto; background: #fff"
 
 
@@ -16,7 +16,7 @@ def diagram(name: str) -> None:
     """Show a diagram from ``srlab/course/diagrams``, such as ``"srresnet"``, with its description as alt text."""
     svg = FOLDER.joinpath(f"{name}.svg").read_text(encoding="utf-8")
     alt = unescape(re.search("<desc.*?>(.*?)</desc>", svg)[1])
-    # Not as SVG: an untrusted notebook does not show it, and the page's styles would apply to it.
+    # Not as SVG, which an untrusted notebook does not show and to which the page's styles would apply.
     source = f"data:image/svg+xml;base64,{base64.b64encode(svg.encode()).decode()}"
     picture = f'<img alt="{escape(alt)}" src="{source}" style="{STYLE}">'
     display({"text/html": f'<div style="overflow-x: auto">{picture}</div>', "text/plain": alt}, raw=True)

@@ -1,4 +1,4 @@
-"""Compare two results, and describe their first difference in a sentence."""
+"""Compare two results and describe their first difference in a sentence."""
 
 import math
 import numbers
@@ -12,11 +12,11 @@ from srlab.course.exercise import IncorrectAnswer, filled
 def difference(given: Any, wanted: Any, tolerance: float = 1e-4, reveal: bool = True, place: str = "") -> str:
     """Return a description of the first difference between two results, or "" if they are equal.
 
-    Results are numbers, tensors, texts, or lists, tuples and dicts of these; anything else is compared with ``==``. A
+    Results are numbers, tensors, strings, or lists, tuples and dicts of these; anything else is compared with ``==``. A
     number equals a tensor of shape ``()``, a list equals a tuple, and NaN equals NaN. A float64 tensor does not equal a
-    float32 tensor, because a network would reject it. With infinite tolerance, only kinds and shapes are compared.
+    float32 tensor, because a network would reject it. With infinite tolerance, only types and shapes are compared.
 
-    `reveal` shows the expected value, and `place` is the position of both in a larger result. A missing value raises
+    If `reveal`, show the expected value. `place` is the position of both in a larger result. A missing value raises
     `IncorrectAnswer` (None) or `NotAttempted` (`TODO`).
     """
     if wanted is not None:
@@ -26,25 +26,25 @@ def difference(given: Any, wanted: Any, tolerance: float = 1e-4, reveal: bool = 
     parts: list[tuple[Any, Any, str]] = []
     if isinstance(wanted, dict):
         if not isinstance(given, dict):
-            return f"{name} should be a dict, but is a {kind}."
+            return f"{name} should be a dict, but its type is {kind}."
         if odd := [key for key in {**wanted, **given} if (key in wanted) != (key in given)]:
             return f"There should be a value for {odd[0]}." if odd[0] in wanted else f"{odd[0]} should have no value."
         parts = [(given[key], wanted[key], str(key)) for key in wanted]
     elif isinstance(wanted, list | tuple):
         if not isinstance(given, list | tuple):
-            return f"{name} should be {len(wanted)} values, but is a {kind}."
+            return f"{name} should have {len(wanted)} values, but its type is {kind}."
         if len(given) != len(wanted):
-            return f"{name} should be {len(wanted)} values, but is {len(given)}."
+            return f"{name} should have {len(wanted)} values, but has {len(given)}."
         parts = [(*pair, f"place {i}") for i, pair in enumerate(zip(given, wanted, strict=True))]
     elif isinstance(wanted, torch.Tensor | numbers.Real) and not isinstance(wanted, bool):
         return _of_tensors(given, _tensor(wanted), tolerance, reveal, place)
     elif not isinstance(given, type(wanted)) or (given != wanted and tolerance < math.inf):
-        return _sentence(place, str(wanted), str(given), reveal)
+        return _sentence(place, str(wanted) or "nothing", str(given) or "nothing", reveal)
     return next(filter(None, (difference(a, b, tolerance, reveal, where) for a, b, where in parts)), "")
 
 
 def take(result: Any, like: Any) -> Any:
-    """Return a result if it has the kind and shape of another one; otherwise raise `IncorrectAnswer`."""
+    """Return a result if it has the type and shape of another one; otherwise raise `IncorrectAnswer`."""
     if said := difference(result, like, math.inf):
         raise IncorrectAnswer(said)
     return result
@@ -54,7 +54,7 @@ def _of_tensors(given: Any, wanted: torch.Tensor, tolerance: float, reveal: bool
     name = f"The result ({place})" if place else "The result"
     given = _tensor(given)
     if not isinstance(given, torch.Tensor):
-        return f"{name} should be a {'tensor' if wanted.ndim else 'number'}, but is a {type(given).__name__}."
+        return f"{name} should be a {'tensor' if wanted.ndim else 'number'}, but its type is {type(given).__name__}."
     if given.shape != wanted.shape:
         shape = f"have {tuple(wanted.shape)}" if wanted.ndim else "be a single number, with shape ()"
         return f"{name} has shape {tuple(given.shape)}, but should {shape}."
@@ -77,7 +77,7 @@ def _tensor(value: Any) -> Any:
 
 
 def shown(value: Any) -> str:
-    """Return a value as text: up to four numbers with four digits each."""
+    """Return a value as text: at most four numbers with four digits each."""
     if not isinstance(value, torch.Tensor | float):
         return str(value)
     values = torch.as_tensor(value).flatten()
@@ -86,13 +86,13 @@ def shown(value: Any) -> str:
 
 def _sentence(place: str, wanted: str, given: str, reveal: bool) -> str:
     if not reveal:
-        return f"Your answer gives {given}{place and f' at {place}'}."
+        return f"Your answer returns {given}{place and f' at {place}'}."
     if place:
-        return f"The first difference is at {place}: expected {wanted}, but your answer gives {given}."
-    return f"Expected {wanted}, but your answer gives {given}."
+        return f"The first difference is at {place}: expected {wanted}, but your answer returns {given}."
+    return f"Expected {wanted}, but your answer returns {given}."
 
 
 def _unlike(a: float, b: float) -> tuple[str, str]:
-    """Return both numbers with four digits, or more if the texts would be equal."""
+    """Format both numbers with four digits, or with more if the strings would be equal."""
     texts = ((f"{a:.{digits}g}", f"{b:.{digits}g}") for digits in range(4, 18))
     return next((pair for pair in texts if pair[0] != pair[1]), (str(a), str(b)))

@@ -1,7 +1,7 @@
-"""Execute a notebook headless with papermill, with the lab's claims if ``SRLAB_CLAIMS`` is set.
+"""Execute a notebook headlessly with papermill, with the lab's claims if ``SRLAB_CLAIMS`` is set.
 
 ``torchrun --nproc-per-node N -m srlab.course.execute LAB OUT -p ...`` accepts the arguments of ``papermill`` and trains
-on N devices: each process executes the notebook, and the output of the first one is kept.
+on N devices: each process executes the notebook, and the output of the first process is kept.
 """
 
 import sys
@@ -23,19 +23,20 @@ from srlab.paths import seen_from_here, switched_on
 
 
 def execute(notebook: Path, output: Path, parameters: dict[str, Any], without: str | None = None) -> dict[str, Any]:
-    """Execute one notebook with papermill, and return the lab's last `course.report_metric`.
+    """Execute one notebook with papermill, and return what the lab passed last to `course.report_metric`.
 
-    The headline has ``label``, ``value``, ``unit`` and ``peak_memory_mib``. The executed copy is written even if a cell
-    fails, but not if the kernel dies. It has no cells with the tag `without`: studies run labs without ``explore``.
+    The metric has ``label``, ``value``, ``unit`` and ``peak_memory_mib``. The executed copy is written even if a cell
+    fails, but not if the kernel dies. Cells with the tag `without` are left out; studies use
+    ``optional``.
     """
     for name in parameters:  # papermill quotes values, but inserts names as code
         if not str(name).isidentifier() or iskeyword(str(name)):
-            raise SrlabError(f"{name!r} cannot be the name of a parameter; use letters, digits and underscores.")
+            raise SrlabError(f"{name!r} is not a valid parameter name. Use letters, digits and underscores.")
     content = read_notebook(notebook)
     if parameters and not any("parameters" in tags_of(cell) for cell in content.cells):
         # Papermill would insert them at the top, and the lab's own cell would overwrite them.
         raise SrlabError(
-            f"{notebook} takes no parameters, as none of its cells has the tag parameters; give it to one."
+            f"{notebook} accepts no parameters, because no cell has the tag 'parameters'. Add the tag to one."
         )
     content.cells = [cell for cell in content.cells if without not in tags_of(cell)]
     if switched_on("SRLAB_CLAIMS"):
@@ -60,17 +61,17 @@ def execute(notebook: Path, output: Path, parameters: dict[str, Any], without: s
         ) from error
     except RuntimeError as error:  # a kernel that died, or could not start because of a port clash
         raise SrlabError(
-            f"The kernel of {notebook.name} died or did not start ({error}). Close programs that need memory, and run "
-            "the command again."
+            f"The kernel of {notebook.name} died or did not start ({error}). Close programs that use much memory, and "
+            "run the command again."
         ) from error
     return read_metric(done)
 
 
 def read_metric(notebook: Any) -> dict[str, Any]:
-    """Return the last headline in the outputs of an executed notebook."""
+    """Return the last main metric in the outputs of an executed notebook."""
     found = outputs_of(notebook, METRIC)
     if not found:
-        raise SrlabError("The lab ran through but left no headline; call course.report_metric in it.")
+        raise SrlabError("The lab finished, but did not report a metric. Call course.report_metric in it.")
     return found[-1]
 
 

@@ -1,8 +1,8 @@
-"""What an exercise consists of: a reference answer, cases, and known mistakes with a hint for each.
+"""Definition of an exercise: a reference answer, test cases, and known mistakes with a hint for each.
 
 A lab is a subpackage of `srlab.course.exercises`, and an exercise is a module in it that defines ``EXERCISE``:
-``srresnet/residual_block.py`` for ``srresnet.ResidualBlock``. An exercise has the name of its reference answer. There
-is no list to register it in.
+``srresnet/residual_block.py`` for ``srresnet.ResidualBlock``. An exercise has the name of its reference answer. You
+do not need to register it.
 """
 
 import functools
@@ -22,7 +22,7 @@ Answer = Callable[..., Any]  # a function, or an nn.Module class
 
 class _Todo:
     def __repr__(self) -> str:
-        return "TODO (this exercise is still to do)"
+        return "TODO (not attempted yet)"
 
 
 TODO = _Todo()
@@ -38,7 +38,7 @@ class NotAttempted(IncorrectAnswer):
 
 @dataclass(frozen=True, eq=False)
 class Exercise:
-    """An exercise: its reference answer, and what answers are checked with.
+    """An exercise: its reference answer, and the cases and hints for checking an answer.
 
     Attributes
     ----------
@@ -46,11 +46,11 @@ class Exercise:
         The answer that the lab continues with if the student's is missing or incorrect. `srlab solutions` copies it
         into the stub, so it must not use anything from its module except imports.
     points
-        Points, as stated in the text above the exercise.
+        Number of points, as stated in the text above the exercise.
     cases
         Description of a case -> its inputs: a tuple, which is copied for each run, or a function that returns one.
     known_mistakes
-        Hint -> one or several wrong answers that the hint is about.
+        Hint -> one or several incorrect answers that it is for.
     hints
         Hints for getting started, most general first.
     also_accepted
@@ -58,13 +58,13 @@ class Exercise:
     notes
         Remark -> one or several answers that are accepted with this remark.
     observe
-        Function of an answer and the inputs of a case. It returns the values to compare instead of the result: a dict
-        observation -> number, tensor, text, or a list, tuple or dict of these.
+        Function that runs an answer on the inputs of a case and returns the values to compare instead of the result: a
+        dict observation -> number, tensor, string, or a list, tuple or dict of these.
     fallback_messages
-        Case or observation -> message for a difference that no known mistake explains; ``{given}`` is replaced by the
+        Case or observation -> message for a difference that no known mistake explains; ``{given}`` is replaced with the
         answer's value.
     tolerance
-        Largest absolute difference of numbers that count as equal.
+        Largest absolute difference between numbers that count as equal.
     reveal
         Whether messages show the expected value; False if it would give the answer away.
     """
@@ -89,8 +89,8 @@ def find(name: str) -> Exercise:
     known = _exercises()
     if name not in known:
         raise SrlabError(
-            f"There is no exercise '{name}': correct the name, or get the lab anew if it is of another edition; the "
-            f"exercises are {', '.join(known)}."
+            f"Exercise '{name}' not found. Correct the name, or download the lab again if it is from another version. "
+            f"Known exercises: {', '.join(known)}."
         )
     return known[name]
 
@@ -112,7 +112,7 @@ def _exercises() -> dict[str, Exercise]:
     return found
 
 
-# --- What exercises are written with --------------------------------------------------------------------------
+# --- Tools for writing exercises ------------------------------------------------------------------------------
 
 
 def sample(*shape: int, low: float = 0.0, high: float = 1.0, seed: int = 0) -> torch.Tensor:

@@ -1,4 +1,4 @@
-"""The stand-in for an incorrect answer: it computes the same as the reference, and keeps the hints for the answer."""
+"""The fallback for an incorrect answer: it computes the same as the reference and keeps the hints for the answer."""
 
 import functools
 import inspect
@@ -12,13 +12,13 @@ from srlab.course.exercise import Answer, Exercise, IncorrectAnswer
 @dataclass(frozen=True)
 class _Verdict:
     exercise: Exercise
-    bearer: Answer  # functools.wraps also copies a verdict, to functions that are not its owner
+    bearer: Answer  # the fallback itself: functools.wraps copies the verdict to other functions
     passed: list[tuple[str, str]]
     wrong: IncorrectAnswer
 
 
 def make_fallback(exercise: Exercise, passed: list[tuple[str, str]], wrong: IncorrectAnswer) -> Answer:
-    """Return a copy of the reference with a verdict: the cases that the answer passed, and why it failed."""
+    """Return a copy of the reference with a verdict: the cases that the answer passed and why it failed."""
     reference: Any = exercise.reference
     if isinstance(reference, type):
         # Since Python 3.13, inspect.getsource needs the line number to find a class.
@@ -36,13 +36,13 @@ def make_fallback(exercise: Exercise, passed: list[tuple[str, str]], wrong: Inco
 
 
 def is_fallback(exercise: Exercise, answer: Any) -> bool:
-    """Return whether an answer is a stand-in for this exercise itself, not a function derived from one."""
+    """Return whether an answer is a fallback for this exercise; functions derived from one do not count."""
     verdict = getattr(answer, "verdict", None)
     return isinstance(verdict, _Verdict) and verdict.bearer is answer and verdict.exercise is exercise
 
 
 def uses_fallback(exercise: Exercise, answer: Any) -> bool:
-    """Return whether an answer is derived from a stand-in for its exercise, or calls one."""
+    """Return whether an answer is derived from a fallback for its exercise, or calls one."""
     used = list(getattr(answer, "__mro__", ()))
     if inspect.isfunction(answer):
         names = inspect.getclosurevars(answer)

@@ -1,4 +1,4 @@
-"""Code that labs 03 and 04 share and students need not read: patches, pretraining, other losses, recorded settings."""
+"""Code shared by labs 03 and 04 that students can skip: patches, pretraining, other losses, recorded settings."""
 
 from collections.abc import Callable
 from typing import Any
@@ -29,7 +29,7 @@ WEIGHTS = {"pixel": "pixel_weight", "content": "content_weight", "adversary": "a
 
 
 def patches_of(lab: Lab, **looks: Any) -> PatchSampler:
-    """Return the batches of patches that the lab's recipe specifies; each call starts with the same ones.
+    """Return the sampler that the lab's recipe specifies; each call starts with the same patches.
 
     ``looks`` are augmentation arguments of `srlab.PatchSampler`.
     """
@@ -70,15 +70,15 @@ def weights_of(lab: Lab) -> dict[str, float]:
     """Return the weights of G's loss from the recipe: ``"pixel"``, ``"content"`` and ``"adversary"``, not all 0."""
     weights = {part: lab.parameters[name] for part, name in WEIGHTS.items()}
     if not any(weights.values()):
-        raise SrlabError("All three weights of G's loss are 0; set one of them above 0.")
+        raise SrlabError("All three weights of G's loss are 0. Set one of them above 0.")
     return weights
 
 
 def noted(lab: Lab, weights: dict[str, float], **others: Any) -> dict[str, Any]:
-    """Return what a GAN run depends on in addition to its networks and patches; it only resumes if this is the same.
+    """Return settings to record with a GAN run, besides networks and patches; it only resumes with the same ones.
 
-    `weights` are those of G's three losses in this run; ``others`` adds to the recipe or replaces entries of it, such
-    as ``gan="vanilla"``.
+    `weights` are the weights of G's three losses in this run. ``others`` are added to the settings or replace them,
+    such as ``gan="vanilla"``.
     """
     chosen = {key: lab.parameters[key] for key in NOTED if key in lab.parameters}
     return chosen | {WEIGHTS[part]: weight for part, weight in weights.items()} | others
@@ -87,9 +87,9 @@ def noted(lab: Lab, weights: dict[str, float], **others: Any) -> dict[str, Any]:
 def losses_of(
     lab: Lab, game: str, weights: dict[str, float], content: Callable[..., torch.Tensor]
 ) -> tuple[DLoss, GLoss]:
-    """Return ``d_loss(real, fake)`` and ``g_loss(sr, hr, look)`` for `srlab.gan_step`, built from srlab's own losses.
+    """Return ``d_loss(real, fake)`` and ``g_loss(sr, hr, look)`` for `srlab.gan_step`, built from srlab's losses.
 
-    For recipes with another adversarial loss than the student's, or with fewer parts. `game` is one of
+    For recipes whose adversarial loss differs from the student's, or with fewer parts. `game` is one of
     `srlab.losses.KINDS`, `content` is the content loss ``content(sr, hr)``, and a part with weight 0 is not computed.
     """
 

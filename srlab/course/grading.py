@@ -1,7 +1,7 @@
-"""``srlab progress`` and ``srlab grade``: read results of checks from saved notebooks, without executing them.
+"""``srlab progress`` and ``srlab grade``: read the results of checks from saved notebooks, without executing them.
 
-`checks.check` leaves a mark with the exercise and its result in the output of its cell. These marks can be forged;
-teaching.md describes how to execute submissions again.
+`checks.check` saves the exercise and its result as a mark in the output of its cell. Marks can be forged; teaching.md
+describes how to re-run submissions.
 """
 
 import argparse
@@ -26,33 +26,33 @@ from srlab.paths import seen_from_here
 from srlab.text import in_columns, printable
 
 MARKS = re.compile(MARK.format(r"(\w+\.\w+)", f"({'|'.join(Result)})"))
-# What follows the student's name in "Anna Li_1234_assignsubmission_file_" (Moodle), "lianna_LATE_1234_5678_" (Canvas)
+# The text after the student's name in "Anna Li_1234_assignsubmission_file_" (Moodle), "lianna_LATE_1234_5678_" (Canvas)
 # and "anna_li_03_srgan".
 AFTER_NAME = re.compile(r"_(?:LATE_)?\d{3,}(?:_|$)|_assignsubmission_|[-_ ]+(?=\d\d_[a-z])")
 
 
 def add_parser(commands: argparse._SubParsersAction) -> None:
     """Add the commands to the parser of ``srlab``."""
-    parser = commands.add_parser("progress", help="show which exercises are correct, in saved notebooks")
-    parser.add_argument("notebooks", nargs="*", metavar="FILE", help="default: the labs")
-    parser.set_defaults(command=progress, when_stopped="nothing was changed.")
-    parser = commands.add_parser("grade", help="list what a class has submitted, and write a table of it")
-    parser.add_argument("folder", metavar="FOLDER", help="a folder with a folder or a file for each student")
-    parser.add_argument("--class", metavar="FILE", dest="names", help="the students' names, one per line")
-    parser.add_argument("--csv", metavar="FILE", help="write a table with one row per student")
-    parser.add_argument("--force", action="store_true", help="replace the file of --csv")
-    parser.set_defaults(command=grade, when_stopped="nothing was changed.")
+    parser = commands.add_parser("progress", help="show exercise results from saved notebooks")
+    parser.add_argument("notebooks", nargs="*", metavar="FILE", help="saved notebooks (default: the labs)")
+    parser.set_defaults(command=progress, when_stopped="Nothing was changed.")
+    parser = commands.add_parser("grade", help="list a class's submissions and write a gradebook")
+    parser.add_argument("folder", metavar="FOLDER", help="folder with one folder or one file per student")
+    parser.add_argument("--class", metavar="FILE", dest="names", help="file with student names, one per line")
+    parser.add_argument("--csv", metavar="FILE", help="write a gradebook CSV, one row per student")
+    parser.add_argument("--force", action="store_true", help="overwrite the --csv file")
+    parser.set_defaults(command=grade, when_stopped="Nothing was changed.")
 
 
 def progress(options: argparse.Namespace) -> int:
-    """Print a table for each notebook; return 2 if one of them has no readable exercises."""
+    """Print a table for each notebook. Return 2 if one of them has no readable exercises."""
     labs = options.notebooks or [lab for lab in find_notebooks() if "course.check(" in lab.read_text(encoding="utf-8")]
     unread = 0
     for path in map(Path, labs):
         try:
             notebook = read_notebook(path)
             if not (results := read_results(notebook)):
-                raise SrlabError(f"{path} has no exercises of this course, or those of another edition.")
+                raise SrlabError(f"{path} has no exercises of this version of the course. Check the file.")
         except SrlabError as error:
             print(f"srlab: {error}", file=sys.stderr)
             unread += 1
@@ -64,12 +64,12 @@ def progress(options: argparse.Namespace) -> int:
         if (answered := count_right(notebook)) is not None:
             print(f"quiz: {answered} of {ASKED} correct")
         print()
-    print("These are saved results. Save a notebook, then its new results are counted.")
+    print("These are saved results. Save a notebook to count its new results.")
     return 2 if unread else 0
 
 
 def read_results(notebook: NotebookNode) -> dict[str, Result]:
-    """Return the saved result of each exercise of the labs in a notebook; empty if it has no known exercise.
+    """Return the saved result of each exercise in a notebook's labs, or {} if it has no known exercise.
 
     If an exercise was checked several times, the last check in the notebook counts.
     """
@@ -88,7 +88,7 @@ def lab_of(exercise: str) -> str:
 
 
 def points(results: dict[str, Result], lab: str) -> tuple[int, int]:
-    """Return the points for a lab's correct answers, and the lab's maximum."""
+    """Return the points for correct answers in a lab, and the maximum."""
     weights = {name: find(name).points for name in names() if lab_of(name) == lab}
     return sum(weights[name] for name in weights if results.get(name) == Result.CORRECT), sum(weights.values())
 
@@ -98,10 +98,10 @@ def points(results: dict[str, Result], lab: str) -> tuple[int, int]:
 
 @dataclass
 class Submission:
-    """A submitted file, with its results; or with a note, if it is not counted.
+    """A submitted file with its results, or with a note if it is not counted.
 
     `path` is relative to the folder of all submissions, and `student` is from the class list, or else from the path.
-    `points` are points and maximum points by lab. `quiz` is the number of correct answers, None without a quiz.
+    `points` maps a lab to points and maximum points. `quiz` is the number of correct answers, None without a quiz.
     """
 
     path: Path
@@ -113,7 +113,7 @@ class Submission:
 
 
 def grade(options: argparse.Namespace) -> int:
-    """Print a line for each file and write the table; return 2 if a file is not counted."""
+    """Print one line per file and write the table. Return 2 if a file is not counted."""
     if options.csv:
         refuse_existing(Path(options.csv), options.force)
     known = read_class(Path(options.names)) if options.names else {}
@@ -125,11 +125,11 @@ def grade(options: argparse.Namespace) -> int:
     counted = [(one.student, lab) for one in submissions for lab in one.points]
     for lab in sorted({lab for _, lab in counted}):
         if absent := [name for name in students if (name, lab) not in counted]:
-            print(printable(f"No {lab} that counts: {'; '.join(absent)}"))
+            print(printable(f"No valid {lab} submission: {'; '.join(absent)}"))
     if strangers := [name for name in students if known and name not in known.values()]:
         print(printable(f"Not in the class list: {'; '.join(strangers)}"))
     uncounted = sum(bool(one.note) for one in submissions)
-    print(f"{len(submissions)} files of {len(students)} students; not counted: {uncounted}.")
+    print(f"{len(submissions)} files from {len(students)} students; not counted: {uncounted}.")
     if options.csv:
         write_atomic(Path(options.csv), table_of(submissions, students))
         print(f"The table is in {printable(options.csv)}.")
@@ -144,16 +144,16 @@ def read_class(file: Path) -> dict[str, str]:
     try:
         lines = file.read_text(encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
-        raise SrlabError(f"Cannot read {file}; use a text file in UTF-8 with one name per line.") from error
+        raise SrlabError(f"Cannot read {file}. Use a UTF-8 text file with one name per line.") from error
     known: dict[str, str] = {}
     for line in lines:
         row = [name for part in re.split("[;\t]", line) if _key(name := part.strip(' "'))]
         for name in row:
             if known.setdefault(_key(name), row[0]) != row[0]:
-                raise SrlabError(f"{file} has {name} twice; give each student a name that no other has.")
+                raise SrlabError(f"{file} lists {name} for two students. Give each student a unique name.")
     known.pop("name", None)  # a heading
     if not known:
-        raise SrlabError(f"{file} has no names; write one per line.")
+        raise SrlabError(f"{file} contains no names. Write one name per line.")
     return known
 
 
@@ -164,7 +164,7 @@ def student_of(path: Path, known: dict[str, str]) -> str:
     any order.
     """
     called = path.parts[0] if len(path.parts) > 1 else path.stem
-    called = re.sub("#U([0-9a-f]{4})", lambda code: chr(int(code[1], 16)), called)  # how unzip writes an umlaut
+    called = re.sub("#U([0-9a-f]{4})", lambda code: chr(int(code[1], 16)), called)  # unzip writes an umlaut like this
     called = unicodedata.normalize("NFC", AFTER_NAME.split(called)[0]).strip()
     return known.get(_key(called), called)
 
@@ -181,13 +181,13 @@ def read_submissions(folder: Path, known: dict[str, str]) -> list[Submission]:
     files = [path.relative_to(folder) for path in sorted(folder.rglob("*")) if path.is_file()]
     files = [path for path in files if not any(part.startswith(".") or part == "__MACOSX" for part in path.parts)]
     if not files:
-        raise SrlabError(f"There are no files in {folder}; check the path.")
+        raise SrlabError(f"No files found in {folder}. Check the path.")
     submissions = [_read(folder, Submission(path, student_of(path, known))) for path in files]
     count = Counter((one.student, lab) for one in submissions for lab in one.points)
     for one in submissions:
         if twice := [lab for lab in one.points if count[one.student, lab] > 1]:
             one.results, one.points = {}, {}
-            one.note = f"is one of several files of {one.student} for {', '.join(twice)}; keep one."
+            one.note = f"is one of several files from {one.student} for {', '.join(twice)}. Keep one."
     return submissions
 
 
@@ -196,16 +196,16 @@ def _read(folder: Path, one: Submission) -> Submission:
         notebook = read_notebook(folder / one.path)
         one.results, one.quiz = read_results(notebook), count_right(notebook)
         one.points = {lab: points(one.results, lab) for lab in map(lab_of, one.results)}
-        one.note = "" if one.results else "has no exercises of this course, or those of another edition."
+        one.note = "" if one.results else "has no exercises of this version of the course."
     except SrlabError:
-        one.note = "is not a notebook that can be read; request the .ipynb file."
+        one.note = "is not a readable notebook. Ask the student for the .ipynb file."
     return one
 
 
 def table_of(submissions: Sequence[Submission], students: Sequence[str]) -> bytes:
-    """Return the table of a class as CSV, one row per student.
+    """Return the gradebook of a class as CSV, one row per student.
 
-    It is UTF-8 with a byte order mark, which Excel needs, and no cell starts a formula.
+    The encoding is UTF-8 with a byte order mark, which Excel needs. No cell starts a formula.
     """
     columns, possible, rows = ["student"], {}, []
     for lab in sorted({lab for one in submissions for lab in one.points}):

@@ -1,4 +1,4 @@
-/* The keys of a guess. JupyterLab runs no cell from within a field: Enter leaves it for the next cell, which stays to be run. */
+/* The Enter key of a guess. JupyterLab does not run cells from a text field, so Enter moves to the next cell. */
 export default presence((event, box) => {
   const cell = box.closest(".jp-Cell");
   if (event.key !== "Enter" || event.target.tagName !== "INPUT" || !cell) return;

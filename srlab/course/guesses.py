@@ -1,4 +1,4 @@
-"""Guesses before a result: buttons or a text field. The guess is saved with the runs and shown next to the outcome."""
+"""Predict before you run: buttons or a text field. The guess is saved with the runs and shown next to the outcome."""
 
 import json
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ from srlab.paths import home
 from srlab.shell import running_shell
 from srlab.view.widgets import PRESENCE, CellBox, Presence, on_a_page
 
-# JupyterLab has a panel around the notebook; exported pages and the book do not.
+# Only JupyterLab has a panel around the notebook; exported pages and the book do not.
 ONLY_LIVE = ".srlab-live { display: none; } .jp-NotebookPanel .srlab-live { display: inline; }"
 FILE = "guesses.json"  # in the folder of all runs: lab -> question -> guess
 
@@ -27,17 +27,17 @@ class GuessKeys(Presence):
 
 
 class Guess(CellBox):
-    """A question with buttons or a field for a number; `reveal` shows the outcome later.
+    """A question with buttons or a number field; `reveal` shows the outcome later.
 
-    The guess is saved in ``guesses.json`` in the folder of all runs, and shown when the cell runs again. A headless run
-    neither waits for an answer nor shows a saved one.
+    The guess is saved in ``guesses.json`` in the folder of all runs, and is shown when the cell runs again. A headless
+    run neither waits for a guess nor shows a saved one.
 
     Parameters
     ----------
     question
-        One sentence; the guess is saved under the lab and this sentence.
+        One sentence; lab and sentence are the key of the saved guess.
     choices
-        Labels of the buttons; without them, the guess is a number.
+        Labels of the buttons; if empty, the guess is a number.
     unit
         Unit of the number.
 
@@ -71,7 +71,7 @@ class Guess(CellBox):
         said = (self.field.value or "").strip()
         if said and not self.choices and not any(letter.isdigit() for letter in said):
             self.taken = ""
-            self._say("A number please, such as 10.")
+            self._say("Please enter a number, e.g. 10.")
             return
         self.taken, problem = said, ""
         try:
@@ -83,20 +83,20 @@ class Guess(CellBox):
         self._say(problem)
 
     def _say(self, problem: str) -> None:
-        taken = f"Taken: {self._worded(self.taken)}. Now run the next cell." if self.taken else ""
+        taken = f"Saved: {self._worded(self.taken)}. Now run the next cell." if self.taken else ""
         self._said.value = escape(problem or taken)
 
     def reveal(self, outcome: str | float) -> None:
-        """Show the outcome next to the guess, if there is one; folded on a static page."""
+        """Show the outcome next to the guess, if there is one. On a static page, the outcome is folded."""
         number = "" if isinstance(outcome, str) else f"{outcome:.3g}" if abs(outcome) < 1000 else f"{outcome:,.0f}"
         came, guessed = self._worded(number) if number else outcome, self._worded(self.taken)
         said = f"Your guess: {guessed}. " if self.taken else ""
         right = guessed in (came, came.replace(",", "") if number else came)
-        said += "Right!" if right else f"The outcome: {came}."
+        said += "Right!" if right else f"Outcome: {came}."
         if running_shell() is None or on_a_page():
             print(said)
         else:
-            folded = f"<details><summary>The outcome</summary>{escape(said)}</details>"
+            folded = f"<details><summary>Outcome</summary>{escape(said)}</details>"
             display({"text/html": folded, "text/plain": said}, raw=True)
 
     def _worded(self, value: str) -> str:
@@ -116,7 +116,7 @@ class Guess(CellBox):
 
 
 def _lab() -> str:
-    """Return the name of the lab that is set up in this notebook, or ""."""
+    """Return the name of the lab that this notebook has set up, or ""."""
     here = getattr(running_shell(), "user_ns", {})
     return next((value.name for value in list(here.values()) if isinstance(value, Lab)), "")
 
@@ -130,13 +130,13 @@ def _read() -> dict[str, dict[str, str]]:
     except FileNotFoundError:
         return {}
     except (OSError, ValueError, AttributeError) as error:
-        raise SrlabError(f"{path} is damaged, so guesses aren't kept; move it away.") from error
+        raise SrlabError(f"{path} is damaged, so guesses are not saved. Move it away.") from error
 
 
 def guess(question: str, choices: Sequence[str] = (), unit: str = "") -> Guess:
     """Show a question with buttons or a text field before the cell with the outcome; see `Guess` for the arguments.
 
-    ``reveal(outcome)`` then shows guess and outcome, which is one of the choices or a number.
+    ``reveal(outcome)`` then shows the guess and the outcome, which is one of the choices or a number.
 
     Examples
     --------

@@ -1,6 +1,6 @@
-"""The pretrained network that training starts from: which networks fit, and how to load one.
+"""The pretrained network that training starts from: which ones fit, and how to load one.
 
-Names of starts are ``"bundled"``, for the bundled networks, or ``"LAB/NAME"`` of a run.
+A start, the name of a pretrained network, is ``"bundled"`` for the bundled networks, or ``"LAB/NAME"`` for a run.
 """
 
 import json
@@ -26,8 +26,8 @@ RUN = re.compile(r"[\w.-]+/[\w.-]+")
 class StartRequirements:
     """Requirements for a pretrained network.
 
-    `network` has name and arguments of the generator, as in a manifest: ``{"network": "RRDBNet", "scale": 4, ...}``. If
-    `free`, a start set by the user may be another network, which is then trained.
+    `network` contains name and arguments of the generator, as in a manifest: ``{"network": "RRDBNet", "scale": 4}``.
+    If `free`, a start set by the user may be another network, which is then trained.
     """
 
     network: dict[str, Any]
@@ -38,38 +38,38 @@ class StartRequirements:
 
 
 def begun_with(run: Run) -> str:
-    """Return the name of the start in a run's manifest; "" without one, or before the first step."""
+    """Return the start in a run's manifest; "" if there is none, or before the first step."""
     manifest = run.manifest()
     return manifest["parameters"].get("start", "") if manifest and manifest["step"] else ""
 
 
 def find_start(starts: Iterable[str], wanted: StartRequirements) -> tuple[nn.Module | None, str]:
-    """Load the first start that fits, and print why others are skipped; return None and "" if none fits.
+    """Load the first start that fits, and print why others are skipped. Return None and "" if none fits.
 
     A network trained on other photos does not fit. The loaded network is in eval mode on the CPU.
     """
     for start in dict.fromkeys(starts):
         if not (reason := _misfit(start, wanted) or _other_photos(start, wanted)):
             return load_start(start, wanted), start
-        print(f"The start {start} is passed over: {reason}.")
+        print(f"Skipping the pretrained network {start}: {reason}.")
     return None, ""
 
 
 def check_start(start: str, wanted: StartRequirements) -> None:
     """Reject a start set by the user if it does not fit.
 
-    A network trained on other photos is accepted with a note, because you can continue from many photos to a few.
+    A network trained on other photos is accepted with a note, so that you can fine-tune from many photos to a few.
     """
     if reason := _misfit(start, wanted, wanted.free):
-        raise SrlabError(f"start={start} won't do: {reason}.")
+        raise SrlabError(f"Cannot start from {start}: {reason}.")
     if other := _other_photos(start, wanted):
-        print(f"The start {start} may do, but {other}.")
+        print(f"Note: training starts from {start}, but {other}.")
 
 
 def find_trained(lab: str, steps: int, parameters: dict[str, Any]) -> list[str]:
     """Return the names of a lab's finished runs without a discriminator, shortest first.
 
-    They have at least this number of steps, and these entries in the parameters of their manifest.
+    They have at least this number of steps, and their manifests have these parameters.
     """
     required, found = json.loads(json.dumps(parameters)), []
     for run, manifest in read_runs(lab):
@@ -84,13 +84,13 @@ def _misfit(start: str, wanted: StartRequirements, free: bool = False) -> str:
     """Return why training cannot start from a network, or ""."""
     if start == BUNDLED:
         if load_start(start, wanted) is None or wanted.degradation != Degradation():
-            return f"no {wanted.network['network']} of this size, scale and degradation comes with srlab"
+            return f"srlab has no bundled {wanted.network['network']} of this size, scale and degradation"
         return _seen(BUNDLED, wanted.unseen)
     if not RUN.fullmatch(start):
-        return f"it is shipped, or LAB/RUN such as 01_srresnet/default, not '{start}'"
+        return f"'{start}' is neither bundled nor LAB/RUN, such as 01_srresnet/default"
     run = Run(*start.split("/"))
     if not run.is_trained():
-        return f"there is no trained run {run.path}"
+        return f"no trained run found in {run.path}"
     made = run.manifest()["parameters"]
     network = {"scale": wanted.network["scale"]} if free else wanted.network
     theirs = made["generator"] | made["sampler"]["degradation"]
@@ -103,16 +103,16 @@ def _misfit(start: str, wanted: StartRequirements, free: bool = False) -> str:
 def _seen(learned: str, unseen: ImageSet) -> str:
     """Return which validation photos a network was trained on, or "".
 
-    `learned` is the fingerprint of its training photos, or ``"bundled"``. The validation photo of a subject is a right
-    half.
+    `learned` is the fingerprint of its training photos, or ``"bundled"``. With a subject, the validation photo is the
+    right half of a photo.
     """
     known = bundled_photos("train")
     if learned in (BUNDLED, known.fingerprint()):
         for name, photo in zip(known.names, known.hr, strict=True):
             if any(torch.equal(photo[..., -right.shape[2] :], right) for right in unseen.hr):
-                return f"it has learned all of {name}, and this run would be validated on pixels of it"
+                return f"it was trained on all of {name}, and this run would be validated on part of it"
     if learned == unseen.fingerprint():
-        return f"it was trained on {unseen.name}, on which this run would be validated"
+        return f"it was trained on {unseen.name}, the validation photos of this run"
     return ""
 
 
@@ -128,9 +128,9 @@ def _other_photos(start: str, wanted: StartRequirements) -> str:
 
 
 def load_start(start: str, wanted: StartRequirements) -> nn.Module | None:
-    """Load the network of a run, or the bundled network if it meets the requirements."""
+    """Load the network of a run, or the bundled network if it fits the requirements."""
     if start != BUNDLED:
         return load_generator(*start.split("/"))
-    shipped = load_bundled().get({"RRDBNet": "RRDB"}.get(wanted.network["network"], wanted.network["network"]))
-    fits = shipped is not None and {"network": wanted.network["network"]} | shipped.config == wanted.network
-    return shipped if fits else None
+    bundled = load_bundled().get({"RRDBNet": "RRDB"}.get(wanted.network["network"], wanted.network["network"]))
+    fits = bundled is not None and {"network": wanted.network["network"]} | bundled.config == wanted.network
+    return bundled if fits else None

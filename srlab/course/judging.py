@@ -1,4 +1,4 @@
-"""Compare the behavior of an answer with that of the reference, and find a known mistake with the same behavior."""
+"""Compare the behavior of an answer with the reference, and match wrong answers to known mistakes."""
 
 import copy
 import functools
@@ -19,8 +19,8 @@ from srlab.course.fallback import uses_fallback
 
 Outcome = dict[str, Any] | Exception  # observation -> value; what an answer does in one case
 GRAPH_LEFT = (
-    "A graph hangs on your result, and as long as the result is kept, so is all that it was computed from. Where "
-    "nothing goes backward through it any more, item() or detach() hands over the value alone."
+    "Your result still has its autograd graph, which keeps everything it was computed from in memory. If you do "
+    "not need its gradient any more, return only the value with item() or detach()."
 )
 
 
@@ -34,13 +34,13 @@ def judge(exercise: Exercise, answer: Answer) -> Iterator[tuple[str, str]]:
         raise NotAttempted
     if not callable(answer):
         raise IncorrectAnswer(
-            "check needs the function itself, but got what looks like its result "
-            f"({type(answer).__name__}). Give the name without brackets behind it."
+            "You passed check a value, not a function "
+            f"({type(answer).__name__}). Pass the function itself, without parentheses."
         )
     if uses_fallback(exercise, answer):
         raise IncorrectAnswer(
-            "This is the reference in other clothes: your code is built on what the lab went on with after the last "
-            "check, so there is nothing of yours to judge. Write it without, run its cell, and then this one."
+            "This is just a wrapper around the reference solution, which the lab has used since the last check. Write "
+            "your own code, run its cell, and then run this cell again."
         )
     noted: set[str] = set()
     outcome = functools.cache(lambda case: run(exercise, answer, case))
@@ -70,7 +70,7 @@ def judge(exercise: Exercise, answer: Answer) -> Iterator[tuple[str, str]]:
 
 
 def run(exercise: Exercise, answer: Answer, case: str) -> Outcome:
-    """Run an answer on fresh inputs with a fixed seed; the lab's random state is unchanged."""
+    """Run an answer on fresh inputs with a fixed seed, without changing the lab's random state."""
     inputs = exercise.cases[case]
     observe = exercise.observe or (lambda answer, *inputs: {case: filled(answer(*inputs))})
     with torch.random.fork_rng(devices=[]), torch.enable_grad():
@@ -84,15 +84,15 @@ def run(exercise: Exercise, answer: Answer, case: str) -> Outcome:
     names = [f"`{name}`" for name in inspect.signature(exercise.reference).parameters]
     for index, (old, new) in enumerate(zip(before, inputs, strict=True)):
         if difference(_data(new), old, 0.0):
-            name = names[index] if exercise.observe is None else "An input"
+            name = names[index] if exercise.observe is None else "an input"
             return IncorrectAnswer(
-                f"{name} was changed in place (by +=, pop, sort or a method that ends in _, say), and whoever uses it "
-                "afterwards gets something else. Make a new one."
+                f"You changed {name} in place, for example with +=, pop, sort or a method that ends in _. Later code "
+                "would get the changed value. Make a new one."
             )
     return observed
 
 
-known_outcome = functools.cache(run)  # for the reference and the listed answers, which do not change
+known_outcome = functools.cache(run)  # only for the reference and the listed answers, which do not change
 
 
 def _data(value: Any) -> Any:
@@ -120,9 +120,9 @@ def _known(
     case: str,
     observation: str,
 ) -> str | None:
-    """Return the hint or note of the listed answer that agrees in an observation.
+    """Return the hint or note for the listed answer that agrees in an observation.
 
-    If several agree, use the one that agrees in most observations of all cases.
+    If several agree, use the one with the most agreements over all cases.
     """
     pairs = [(said, one) for said, answers in sayings.items() for one in ([answers] if callable(answers) else answers)]
     same = [
@@ -165,7 +165,7 @@ def _with_graph(value: Any) -> bool:
 
 def _unknown(exercise: Exercise, observation: str, given: Any, wanted: Any) -> str:
     """Return the message for a difference that no known mistake explains."""
-    sentence = exercise.fallback_messages.get(observation, f"Not right yet: {observation}.")
+    sentence = exercise.fallback_messages.get(observation, f"Not correct yet: {observation}.")
     if "{given" in sentence:
         return sentence.format(given=shown(given))
     if isinstance(wanted, bool):
@@ -174,7 +174,7 @@ def _unknown(exercise: Exercise, observation: str, given: Any, wanted: Any) -> s
 
 
 def stopped(error: Exception, answer: Answer) -> str:
-    """Return the message for an answer that raised an error, with the line of code if it is known."""
+    """Return the message for an answer that raised an error, with the line of code if known."""
     if isinstance(error, IncorrectAnswer):
         return str(error)
     first_line = str(error).strip().partition("\n")[0]  # torch adds a long list of valid arguments

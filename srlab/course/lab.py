@@ -22,7 +22,7 @@ from srlab.training.runs import Run
 
 @dataclass(frozen=True, eq=False)
 class Lab:
-    """The settings of a lab; each parameter is also an attribute: ``lab.batch`` is ``lab.parameters["batch"]``.
+    """The settings of a lab. Each parameter is also an attribute: ``lab.batch`` is ``lab.parameters["batch"]``.
 
     Attributes
     ----------
@@ -33,9 +33,9 @@ class Lab:
     degradation
         How LR images are made from HR images.
     overrides
-        Overrides: entries of the recipe that were changed.
+        Recipe settings that were changed, with their new values.
     typed
-        Overrides that were notebook variables before the first setup.
+        Names of overrides that were notebook variables before the first setup.
     is_reference_config
         Whether the lab's claims were measured with these settings: a recipe without changes, on a CPU.
     parameters
@@ -60,7 +60,7 @@ class Lab:
         if name in self.parameters:
             return self.parameters[name]
         near = difflib.get_close_matches(name, [one for one in dir(self) if not one.startswith("_")])
-        hint = f"; did you mean {' or '.join(near)}?" if near else f"; it has {', '.join(self.parameters)}."
+        hint = f". Did you mean {' or '.join(near)}?" if near else f". It has {', '.join(self.parameters)}."
         raise AttributeError(f"The lab {self.name} has no {name}{hint}")
 
     def __dir__(self) -> set[str]:
@@ -69,28 +69,29 @@ class Lab:
 
     @property
     def trainer_kwargs(self) -> dict[str, Any]:
-        """Hardware arguments for `srlab.Trainer`: device, precision, and how networks are compiled."""
+        """Hardware arguments for `srlab.Trainer`: device, precision and compilation."""
         return {"device": self.device, "precision": self.precision, "compiled": self.parameters.get("compiled", "")}
 
     @property
     def start_requirements(self) -> initialization.StartRequirements:
         """Requirements for a pretrained network."""
-        free = {"network", "pretrain_iters"} <= set(self.parameters)  # lab 03 has them too, but trains its own start
+        free = {"network", "pretrain_iters"} <= set(self.parameters)  # lab 03, which can train its own start
         return initialization.StartRequirements(
             generator_of(self.parameters), self.degradation, self.train_set, self.unseen, free
         )
 
     def load_start(self, lab: str = "", steps: int = 0, **alike: Any) -> tuple[Any, str]:
-        """Return the pretrained network that training starts from and its name; None and "" without one.
+        """Return the pretrained network that training starts from and its name, or None and "".
 
-        A ``start`` set by the user must fit. Otherwise use the first one that fits: the start that this run began with,
-        the recipe's, the finished runs of `lab` with enough `steps` and these parameters, and last, if the recipe has a
-        start, the bundled network. Names are ``"bundled"`` and ``"LAB/NAME"``. The network is in eval mode on the CPU.
+        A ``start`` set by the user must fit. Otherwise use the first one that fits, in this order: the start that this
+        run began with, the recipe's start, then the finished runs of `lab` with enough `steps` and these parameters.
+        If the recipe has a start, the bundled network is last. Names are ``"bundled"`` and ``"LAB/NAME"``. The network
+        is in eval mode on the CPU.
         """
         begun = initialization.begun_with(Run(self.name, self.run))
         if self.start and "start" in self.overrides:
             if begun not in ("", self.start):
-                raise SrlabError(f"This run began with {begun}, not with {self.start}; give it another name with run.")
+                raise SrlabError(f"This run began with {begun}, not with {self.start}. Set another run name with run.")
             initialization.check_start(self.start, self.start_requirements)
             return initialization.load_start(self.start, self.start_requirements), self.start
         finished = (
@@ -111,7 +112,7 @@ class Lab:
         ratio: bool = False,
         usually: bool = False,
     ) -> None:
-        """Check a claim in the lab's text against a measured value; called by the blocks in ``notebooks/claims/``.
+        """Check a claim in the lab's text against a measured value; called from ``notebooks/claims/``.
 
         The value is saved in the cell's output, where ``make seeds`` reads it. A false claim raises an error, unless
         ``SRLAB_CLAIMS`` is ``record``.
@@ -121,18 +122,17 @@ class Lab:
         claim
             The sentence, without a period.
         value
-            The measured number; or a bool for a fact that does not depend on random numbers.
+            The measured number, or a bool for a fact that does not depend on random numbers.
         above, below
             Bounds: the claim is true if ``above < value < below``.
         ratio
             Whether the value is a positive ratio; ``make seeds`` then compares logarithms.
         usually
-            Whether the text claims it only for most seeds. ``make seeds`` counts such claims, and they never raise an
-            error.
+            Whether the claim is only about most seeds. ``make seeds`` counts these claims; they never raise an error.
         """
         exact = (above, below) == (-math.inf, math.inf)
         if exact and not isinstance(value, (bool, np.bool_)):
-            raise SrlabError(f"The claim '{claim}' has no bound. Pass above= or below=, or a bool as its value.")
+            raise SrlabError(f"The claim '{claim}' has no bound. Pass above= or below=, or a bool as the value.")
         value = float(value)
         holds = value == 1 if exact else above < value < below
         record = {"claim": claim, "value": value, "exact": exact, "holds": holds, "ratio": ratio, "usually": usually}
@@ -145,7 +145,7 @@ class Lab:
 
 
 def generator_of(values: dict[str, Any]) -> dict[str, Any]:
-    """Return name and arguments of the recipe's generator, as in a manifest, after checking the parameter limit."""
+    """Return name and arguments of the recipe's generator, as in a manifest. Check the parameter limit first."""
     network, changes = values.get("network", "RRDBNet"), {"num_blocks": values["num_blocks"]}
     if "growth" in values:
         changes |= {"num_features": values["num_features"], "growth": values["growth"]}

@@ -1,4 +1,4 @@
-"""Blind trials, and mean opinion scores computed from rankings."""
+"""Blind trials, and mean opinion scores from rankings."""
 
 import string
 from collections.abc import Iterable, Mapping, Sequence
@@ -13,7 +13,7 @@ from srlab.errors import SrlabError
 
 @dataclass(frozen=True)
 class Trial:
-    """The methods of one image, by letter in random order; hidden from voters."""
+    """Letter -> method for one image, in random order; hidden from voters."""
 
     image: str
     methods: dict[str, str]
@@ -22,8 +22,8 @@ class Trial:
 def blind_trials(methods: Mapping[str, Iterable[str]], seed: int = 0, number: int = 1) -> list[Trial]:
     """Return one round of a blind test: each image once, with its methods hidden behind letters.
 
-    `methods` are the methods to rank for each image; HR can be one of them. Each round (`number`) has the same images
-    in the same order, with other letters.
+    `methods` maps an image to the methods to rank; HR can be one of them. Each round (`number`) has the same images in
+    the same order, with the letters reshuffled.
     """
     images = _shuffled(methods, torch.Generator().manual_seed(seed))
     random = torch.Generator().manual_seed(seed + number)
@@ -60,7 +60,7 @@ def mean_opinion_scores(votes: Sequence[Sequence[str]]) -> pd.DataFrame:
     rows = []
     for ranking in votes:
         if len(ranking) < 2 or len(set(ranking)) < len(ranking):
-            raise SrlabError(f"A ranking has two methods or more, and each of them once, but one is {list(ranking)}.")
+            raise SrlabError(f"{list(ranking)} is not a valid ranking. Use at least two methods, each of them once.")
         rows += [(method, 5 - 4 * place / (len(ranking) - 1)) for place, method in enumerate(ranking)]
     given = pd.DataFrame(rows, columns=["method", "score"]).groupby("method", sort=False)["score"]
     table = given.agg(mos="mean", half_width="sem", votes="count").reset_index()

@@ -14,25 +14,25 @@ from srlab.paths import course, recipes
 
 
 def find_notebooks() -> list[Path]:
-    """Return the labs in order, then the extras by name, of the course that contains the working directory.
+    """Return the labs in order, then the extras by name, of the course around the working directory.
 
     Only notebooks with a recipe file count, so copies such as ``03_srgan-Copy1.ipynb`` are left out.
     """
     if (folder := course()) is None:
-        raise SrlabError("There is no notebooks/ folder here; go to the folder of the course first.")
+        raise SrlabError("No notebooks/ folder found here. Change to the course folder first.")
     labs, extras = (sorted((folder / "notebooks").glob(pattern)) for pattern in ("[0-9]*.ipynb", "extras/*.ipynb"))
     return [file for file in [*labs, *extras] if (recipes() / f"{file.stem}.yaml").is_file()]
 
 
 def find_lab(name: str) -> Path:
-    """Return the lab or extra with a name or a unique beginning of a name."""
+    """Return the lab or extra with a name or a unique prefix of a name."""
     labs, name = find_notebooks(), Path(name).name.removesuffix(".ipynb")
     fitting = [lab for lab in labs if lab.stem.startswith(name)]
     if not fitting and (bare := sorted((course() / "notebooks").glob(f"{glob.escape(name)}*.ipynb"))):
         file = recipes() / f"{bare[0].stem}.yaml"
-        raise SrlabError(f"{bare[0].name} has no recipes: {file} is missing; CONTRIBUTING.md says what goes into it.")
+        raise SrlabError(f"{bare[0].name} has no recipes: {file} is missing. Write it as described in CONTRIBUTING.md.")
     if len(fitting) != 1:
-        raise SrlabError(f"There is no single lab '{name}'; choose from {', '.join(lab.stem for lab in labs)}.")
+        raise SrlabError(f"'{name}' does not match exactly one lab. Choose from {', '.join(lab.stem for lab in labs)}.")
     return fitting[0]
 
 
@@ -44,7 +44,7 @@ def tags_of(cell: NotebookNode) -> list[str]:
 def read_notebook(path: Path) -> NotebookNode:
     """Read a notebook of format 4."""
     if not path.is_file():
-        raise SrlabError(f"There is no file {path}; check the path.")
+        raise SrlabError(f"File {path} not found. Check the path.")
     try:
         content = json.loads(path.read_text(encoding="utf-8-sig"))
         # Validate first, because nbformat's conversion trusts its input. Validate as 4.4, because notebooks before 4.5
@@ -52,9 +52,9 @@ def read_notebook(path: Path) -> NotebookNode:
         get_validator(4, 4, relax_add_props=True).validate(content | {"nbformat_minor": 4})
         return nbformat.v4.to_notebook_json(content)
     except OSError as error:
-        raise SrlabError(f"Cannot read {path} ({error.strerror}); check its permissions.") from error
+        raise SrlabError(f"Cannot read {path} ({error.strerror}). Check its permissions.") from error
     except (ValueError, TypeError, RecursionError, nbformat.ValidationError) as error:  # RecursionError: deep nesting
-        raise SrlabError(f"{path} is not a Jupyter notebook; pass a file that was saved there (.ipynb).") from error
+        raise SrlabError(f"{path} is not a valid Jupyter notebook. Pass an .ipynb file saved in Jupyter.") from error
 
 
 def outputs_of(notebook: NotebookNode, kind: str) -> list[Any]:

@@ -1,7 +1,8 @@
-"""Read a lab's parameters and overrides, and check their values."""
+"""Read and check a lab's parameters and overrides."""
 
 import difflib
 import math
+import re
 from collections.abc import Collection, Iterable, Mapping
 from pkgutil import resolve_name
 from typing import Any
@@ -11,7 +12,7 @@ import yaml
 from srlab.course.recipes import Book
 from srlab.errors import SrlabError
 
-PLAIN = (bool, int, float, str, list, dict, set, tuple, type(None))  # types of parameters, also of mistaken ones
+PLAIN = (bool, int, float, str, list, dict, set, tuple, type(None))  # types that a parameter can have, valid or not
 KINDS = {
     bool: "True or False",
     int: "a whole number",
@@ -22,39 +23,48 @@ KINDS = {
 }
 
 
+class Loader(yaml.SafeLoader):
+    """YAML with 1e-3 as a number, as in JSON and Python; YAML 1.1 requires 1.0e-3."""
+
+
+Loader.add_implicit_resolver("tag:yaml.org,2002:float", re.compile(r"[-+]?\d+[eE][-+]?\d+$"), list("-+0123456789"))
+
+
 def read_parameters(
     book: Book, namespace: Mapping[str, Any], earlier: Collection[str] | None = None
 ) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return a lab's parameters, without ``overrides``, and its overrides, read from a notebook's variables.
+    """Return a lab's parameters (without ``overrides``) and its overrides, read from a notebook's variables.
 
     `earlier` is None for the first setup in a kernel: every plain value with a lower-case name must then be a parameter
-    or an entry of the recipe. For a later setup, it has the overrides that the first one read from variables; other
-    variables are ignored. Overrides are in the order of the recipe file, so that the same values in another order name
-    the same run.
+    or a recipe setting. For a later setup, `earlier` contains the overrides that the first one read from variables;
+    other variables are ignored. Overrides are in the order of the recipe file, so that their order does not change the
+    name of the run.
     """
     defaults, entries = book.parameters, [name for name in book.help if name not in book.parameters]
     if missing := [name for name in defaults if name not in namespace]:
         raise SrlabError(
-            f"There is no {missing[0]} here: run the cell with the parameters of this lab first, and leave the line "
+            f"Parameter {missing[0]} is not defined. Run the lab's parameter cell first, and leave the line "
             f"{missing[0]} = {defaults[missing[0]]!r} in it."
         )
     plain = {name: value for name, value in namespace.items() if isinstance(value, PLAIN)}
     typed = [name for name in entries if name in plain]
     if earlier is None:
         for name in plain:
-            exempt = name.startswith("_") or name.isupper() or name in ("In", "Out")  # of IPython, or a constant
+            exempt = name.startswith("_") or name.isupper() or name in ("In", "Out")  # from IPython, or a constant
             if not exempt and name not in (*defaults, *entries):
-                advice = f"; correct it, and run `del {name}` or restart the kernel, which remembers it"
+                advice = f". Correct it, and run `del {name}` or restart the kernel, which still has the old name"
                 _reject_unknown(name, [*defaults, *entries], advice)
     else:
         for name in (name for name in typed if name not in earlier):
-            print(f"Your variable {name} does not change the recipe; overrides = {{{name!r}: {plain[name]!r}}} would.")
+            print(f"Your variable {name} does not change the recipe. Use overrides = {{{name!r}: {plain[name]!r}}}.")
         typed = [name for name in typed if name in earlier]
     values = {name: namespace[name] for name in defaults}
     overrides = _from_text(values.pop("overrides"))
     check_parameters({"overrides": {}}, {"overrides": overrides})
     if twice := [name for name in overrides if name in defaults]:
-        raise SrlabError(f"{twice[0]} is a parameter and not an override; write {twice[0]} = {overrides[twice[0]]!r}.")
+        raise SrlabError(
+            f"{twice[0]} is a notebook parameter, not an override. Write {twice[0]} = {overrides[twice[0]]!r}."
+        )
     overrides = {name: _from_text(value) for name, value in (overrides | {name: plain[name] for name in typed}).items()}
     check_parameters(book.recipes["laptop"].values | defaults, values | overrides, book.choices, book.minimum)
     return values, {name: overrides[name] for name in entries if name in overrides}
@@ -66,9 +76,9 @@ def check_parameters(
     choices: Mapping[str, list[Any] | str] | None = None,
     minimum: Mapping[str, float] | None = None,
 ) -> None:
-    """Reject unknown names, values of another type than the default, and values that are not valid.
+    """Reject unknown names, values of another type than the default, and invalid values.
 
-    `choices` are valid values and `minimum` smallest values, see `srlab.course.recipes`.
+    `choices` are the valid values and `minimum` the smallest ones; see `srlab.course.recipes`.
     """
     for name, value in values.items():
         if name not in defaults:
@@ -77,7 +87,7 @@ def check_parameters(
         kind = (int, float) if isinstance(default, float) else type(default)
         must = ""
         if not isinstance(value, kind) or (isinstance(value, bool) and not isinstance(default, bool)):
-            hint = ". Papermill takes text that looks like a number with -r instead of -p" if kind is str else ""
+            hint = ". In papermill, pass text that looks like a number with -r instead of -p" if kind is str else ""
             must = f"be {KINDS[type(default)]}, like its default {default!r}{hint}"
         elif isinstance(value, list) and not (
             all(isinstance(one, int | float) and math.isfinite(one) for one in value)
@@ -86,6 +96,8 @@ def check_parameters(
             must = f"be a list of {len(default) or ''} numbers, like its default {default}"
         elif isinstance(value, float) and not math.isfinite(value):
             must = "be a finite number"
+        elif isinstance(value, int) and value.bit_length() > 63:
+            must = "be below 2**63 in size"  # torch's seeds, for example
         elif name in (minimum or {}) and value < minimum[name]:
             must = f"be at least {minimum[name]}"
         elif name in (choices or {}):
@@ -104,8 +116,12 @@ def _reject_unknown(name: Any, known: Iterable[str], advice: str = "") -> None:
 
 
 def _from_text(value: Any) -> Any:
-    """Parse a list or dict, which papermill's -p passes as text; return other values unchanged."""
+    """Parse a list or dict, which papermill's -p passes as text. Return other values unchanged."""
     try:
-        return yaml.safe_load(value) if isinstance(value, str) and value.lstrip().startswith(("[", "{")) else value
+        return (
+            Loader(value).get_single_data()
+            if isinstance(value, str) and value.lstrip().startswith(("[", "{"))
+            else value
+        )
     except yaml.YAMLError:
         return value

@@ -1,4 +1,4 @@
-"""The perception-distortion plot: no method is best at both."""
+"""The perception-distortion plot: no method is best on both axes."""
 
 import itertools
 
@@ -16,26 +16,26 @@ from srlab.view.plots import COLORS, OTHER
 # Metric -> axis label; lower is better for all of them.
 AXES = {
     "lpips": "LPIPS",
-    "patch_distance": "distance of the patches from HR's, logarithmic",
+    "patch_distance": "patch distance to HR, logarithmic",
     "energy_error": "error of the local energy map",
 }
-NEAR = 0.05  # smaller patch distances are noise and can be negative; they are drawn here
+NEAR = 0.05  # smaller patch distances are noise or negative, and are drawn here
 # Positions of a label next to its point: offset in points, and horizontal and vertical alignment.
 SIDES = ((0, 7, "center", "bottom"), (0, -7, "center", "top"), (8, 0, "left", "center"), (-8, 0, "right", "center"))
 MARKERS = "osD^vP*X<>"  # distinguish methods of the same color
 
 
 def draw_perception_distortion(table: pd.DataFrame, metric: str) -> Figure:
-    """Plot mean PSNR against a perception metric, one point per method, one panel per image set.
+    """Plot a perception metric against mean PSNR, one point per method, one panel per image set.
 
-    Blau and Michaeli (2018) prove that beyond some quality one can only be traded for the other: the lower right corner
-    stays empty.
+    Blau and Michaeli (2018) prove that there is a bound. On it, one axis only improves at the cost of the other, so the
+    lower right corner stays empty.
 
     Parameters
     ----------
     table
-        From `srlab.evaluate_all`, with ``psnr`` and the perception metric. A patch distance is plotted as the median
-        over the images, because one image can have a distance a hundred times that of another.
+        Table from `srlab.evaluate_all`, with ``psnr`` and the perception metric. A patch distance is plotted as the
+        median over the images, because one image can have a distance a hundred times that of another.
     metric
         ``"lpips"``, ``"patch_distance"`` or ``"energy_error"``.
     """
@@ -70,7 +70,7 @@ def draw_perception_distortion(table: pd.DataFrame, metric: str) -> Figure:
 
 def _label(axis: Axes, points: dict[str, tuple[float, float]]) -> None:
     """Write each name next to its point, on the first side with enough space."""
-    axis.figure.draw_without_rendering()  # the layout fixes the pixel positions
+    axis.figure.draw_without_rendering()  # the layout sets the pixel positions
     pixels = axis.transData.transform(list(points.values()))
     taken = [Bbox.from_bounds(x - 7, y - 7, 14, 14) for x, y in pixels]
     for method, place in points.items():

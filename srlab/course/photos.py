@@ -1,4 +1,4 @@
-"""The photos for training and for validation; they never overlap."""
+"""Choose the photos for training and for validation, which never overlap."""
 
 from collections.abc import Callable
 from typing import Any
@@ -12,13 +12,13 @@ from srlab.errors import SrlabError
 
 
 def find_subject(given: dict[str, Any], subject: str) -> str:
-    """Return the photo that a network is trained on: a bundled one, a full path, or "" if the user set other photos.
+    """Return the subject, the one photo to train on: a bundled photo, a full path, or "" if the user set other photos.
 
     `given` are the parameters as typed, and `subject` is from the recipe.
     """
     if others := [name for name in ("images", "validation") if given.get(name)]:
         if given.get("subject", "auto") not in ("auto", ""):
-            print(f"The subject {subject} is not used, because you have set {' and '.join(others)}.")
+            print(f"The subject {subject} is not used, because you set {' and '.join(others)}.")
         return ""
     return subject if subject in ("", *PHOTOS) else str(subject_file(subject))
 
@@ -26,7 +26,7 @@ def find_subject(given: dict[str, Any], subject: str) -> str:
 def choose_photos(
     values: dict[str, Any], offered: ImageSet, read: Callable[..., ImageSet]
 ) -> tuple[ImageSet, ImageSet]:
-    """Return the photos to train on, and others to validate on.
+    """Return the photos to train on and the photos to validate on.
 
     `values` are parameters and entries of the recipe, and `offered` are the training photos without a subject. `read`
     loads a folder or a named set: `srlab.load_images` or `srlab.data.datasets.planned_set`.
@@ -42,8 +42,8 @@ def choose_photos(
 
 
 def _reject_shared(train_set: ImageSet, unseen: ImageSet) -> None:
-    """Reject photos that are in both sets, by their pixels."""
-    if any(image.is_meta for image in (*train_set.hr, *unseen.hr)):  # a planned set has no pixels
+    """Raise an error if both sets contain the same photo, compared pixel by pixel."""
+    if any(image.is_meta for image in (*train_set.hr, *unseen.hr)):  # planned sets have no pixels
         return
     learned: dict[Any, list[tuple[str, torch.Tensor]]] = {}
     for name, image in zip(train_set.names, train_set.hr, strict=True):
@@ -52,18 +52,18 @@ def _reject_shared(train_set: ImageSet, unseen: ImageSet) -> None:
         for name, candidate in learned.get(_sketch(image), ()):
             if torch.equal(image, candidate):
                 raise SrlabError(
-                    f"A photo can't be trained on and validated on, but {other} of {unseen.name} is {name} of "
-                    f"{train_set.name}; leave it out of one of them."
+                    f"Validation photo {other} of {unseen.name} is training photo {name} of {train_set.name}. Leave "
+                    "it out of one set."
                 )
 
 
 def _sketch(image: torch.Tensor) -> tuple[torch.Size, bytes]:
-    """Return the shape and a few pixels, so that only photos that may be equal are read in full from the disk."""
+    """Return shape and a few pixels, so that only photos that may be equal are read in full from disk."""
     return image.shape, image[:, ::64, ::64].numpy().tobytes()
 
 
 def large_enough(values: dict[str, Any], train_set: ImageSet, unseen: ImageSet, min_image_size: dict[str, int]) -> Any:
-    """Return both sets without photos that are too small for the lab, and print which are left out."""
+    """Return both sets without the photos that are too small for the lab, and print which ones those are."""
     scale = values.get("scale", 4)
     train_set = train_set.at_least(values.get("patch", 1))
     unseen = unseen.at_least(max(min_image_size.get("validation", 1), 12 * scale))
@@ -71,6 +71,6 @@ def large_enough(values: dict[str, Any], train_set: ImageSet, unseen: ImageSet, 
         height, width = srlab.read_image(values["photo"]).shape[-2:]
         if min(height, width) < (least := max(min_image_size["photo"], 16 * scale)):
             raise SrlabError(
-                f"{values['photo']} is {width} x {height}; this lab needs {least} pixels per side or more."
+                f"{values['photo']} is {width} x {height}. Use a photo with at least {least} pixels per side."
             )
     return train_set, unseen

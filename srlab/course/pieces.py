@@ -1,11 +1,11 @@
-"""Crops of one photo that downscale to the same LR patch: ambiguity of super-resolution made visible."""
+"""Crops of one photo that downscale to the same LR patch: the ambiguity of super-resolution made visible."""
 
 import torch
 import torch.nn.functional as F
 
 from srlab.errors import SrlabError
 
-CORRECTIONS = 30  # rounds of back-projection, after which LR differs by less than one gray level of 255
+CORRECTIONS = 30  # rounds of back-projection; LR then differs by less than one gray level (0-255)
 
 
 def shrink(hr: torch.Tensor, scale: int = 4) -> torch.Tensor:
@@ -18,15 +18,15 @@ def pieces_that_fit(
 ) -> torch.Tensor:
     """Find crops of a photo that are similar at LR size, and make them downscale to exactly the same LR patch.
 
-    Search the photo's LR for the locations most similar to the given patch. None of them overlaps the patch, and no two
+    Search the LR photo for the locations most similar to the given patch. None of them overlaps the patch, and no two
     are nearly the same location. Back-projection then corrects each crop until its LR matches.
 
     Parameters
     ----------
     photo
-        HR, ``(1, 1, H, W)`` in [0, 1]; H and W are multiples of the scale.
+        HR photo, ``(1, 1, H, W)`` in [0, 1]; H and W are multiples of the scale.
     top, left
-        Corner of the patch, in LR pixels.
+        Upper left corner of the patch, in LR pixels.
     side
         Side of the patch, in LR pixels.
     count
@@ -42,9 +42,11 @@ def pieces_that_fit(
     lr = shrink(photo, scale)
     rows, columns = (length - side + 1 for length in lr.shape[-2:])
     if not (0 <= top < rows and 0 <= left < columns):
-        raise SrlabError(f"A patch of {side} LR pixels at ({top}, {left}) doesn't lie within the photo.")
+        raise SrlabError(
+            f"A patch of {side} LR pixels at ({top}, {left}) is not inside the photo. Use a smaller top or left."
+        )
     windows = F.unfold(lr, side)[0].T
-    windows = windows - windows.mean(1, keepdim=True)  # back-projection corrects brightness easily
+    windows = windows - windows.mean(1, keepdim=True)  # ignore brightness, which back-projection corrects
     unlike = (windows - windows[top * columns + left]).square().sum(1).view(rows, columns)
 
     def rule_out(row: int, column: int, reach: int) -> None:
@@ -57,7 +59,7 @@ def pieces_that_fit(
         found.append(_piece(photo, row, column, side, scale))
         rule_out(row, column, side // 2 - 1)
     if not found:
-        raise SrlabError("The photo is too small: every place in it overlaps the patch.")
+        raise SrlabError("The photo is too small: every crop overlaps the patch. Use a larger photo.")
     pieces = torch.cat(found)
     wanted = shrink(_piece(photo, top, left, side, scale), scale)
     for _ in range(CORRECTIONS):

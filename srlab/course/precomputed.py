@@ -1,4 +1,4 @@
-"""Precomputed images, which would take too long in a lab or need a network that may not be installed.
+"""Precomputed images, for results that take too long in a lab or need a network that may not be installed.
 
 They were made with ``git show acafbcc:benchmarks/gravel/pictures.py`` and ``git show
 acafbcc:benchmarks/subjects/pictures.py``.
@@ -13,21 +13,21 @@ import torch
 from srlab.data.images import read_image
 
 FOLDER = files("srlab.course").joinpath("pictures")
-ROWS = files("srlab.course").joinpath("rows")  # crops side by side, of one size, ``scores.json`` and ``duels.json``
+ROWS = files("srlab.course").joinpath("rows")  # equal-size crops side by side, ``scores.json`` and ``duels.json``
 
 
 def picture(name: str) -> torch.Tensor:
     """Read a precomputed image, ``(1, 3, H, W)`` in [0, 1].
 
-    For example, ``"srgan_12000"`` is the output of SRGAN after 12,000 steps for the right half of the gravel.
+    For example, ``"srgan_12000"`` is SRGAN's output after 12,000 steps, for the right half of the gravel photo.
     """
     return read_image(str(FOLDER.joinpath(f"{name}.jpg")))[None]
 
 
 def row(name: str) -> tuple[dict[str, torch.Tensor], dict[str, str]]:
-    """Read the outputs of several networks, including Real-ESRGAN, for one photo, such as ``"cat_spoilt"``.
+    """Read the outputs of several networks, including Real-ESRGAN, for one photo such as ``"cat_spoilt"``.
 
-    Return label -> crop ``(1, 3, 144, 176)`` in [0, 1], with ground truth ("HR") last; and label -> PSNR of the whole
+    Return label -> crop ``(1, 3, 144, 176)`` in [0, 1], with ground truth ("HR") last, and label -> PSNR of the whole
     image, as text.
     """
     crops = read_image(str(ROWS.joinpath(f"{name}.jpg")))[None]
@@ -45,7 +45,7 @@ def scores(name: str) -> dict[str, dict[str, float]]:
 def duels() -> dict[str, dict[str, Any]]:
     """Return how two minutes of training on half of a photo compare with Real-ESRGAN, from ``benchmarks/subjects``.
 
-    For each row, ``"psnr"`` is the lowest and highest lead of the short training in dB over three seeds; ``"looks"``
-    and ``"nearness"`` are its votes for perceptual quality and for fidelity, out of 25.
+    For each row, ``"psnr"`` contains the lowest and highest lead of the short training run over three seeds, in dB.
+    ``"looks"`` and ``"nearness"`` are its votes for perceptual quality and for fidelity, out of 25.
     """
     return json.loads(ROWS.joinpath("duels.json").read_text(encoding="utf-8"))

@@ -1,7 +1,7 @@
-"""The quiz at the end of a lab: the student's letters are in the cell, and each choice has an explanation.
+"""The quiz at the end of a lab: the student types letters in the cell, and each choice has an explanation.
 
-``quizzes/<lab>.yaml`` has the eight questions of a lab. The lab uses the first five, and the others are for class. A
-choice is ``right`` or ``wrong``, and ``why`` explains it.
+``quizzes/<lab>.yaml`` contains the eight questions of a lab. The lab uses the first five; the others are for class. A
+choice is ``right`` or ``wrong``, and ``why`` explains why.
 """
 
 from collections.abc import Mapping
@@ -17,14 +17,14 @@ from srlab.course.saved import calls_of
 from srlab.errors import SrlabError
 from srlab.shell import running_shell
 
-ASKED = 5  # questions that a lab uses, the first ones in its file
+ASKED = 5  # number of questions that a lab uses, the first ones in its file
 OPEN = "?"
 FOLDER = files("srlab.course").joinpath("quizzes")
 
 
 @dataclass(frozen=True)
 class Choice:
-    """A choice of a question, and why it is right or wrong."""
+    """A choice, and why it is right or wrong."""
 
     text: str
     why: str
@@ -40,15 +40,15 @@ class Question:
 
     @property
     def right(self) -> str:
-        """Letter of the right choice."""
+        """The letter of the right choice."""
         return next(letter for letter, choice in self.choices.items() if choice.right)
 
     def answered(self, number: int, letter: str) -> str:
-        """Return the question with its choices and, for an answer, its explanation."""
+        """Return the question with its choices and, if it is answered, the explanation."""
         rows = [f"- **{key}** {choice.text}" for key, choice in self.choices.items()]
         if letter != OPEN:
             choice = self.choices[letter]
-            rows += ["", f"**{letter} is {'right' if choice.right else 'not right'}.** {choice.why}"]
+            rows += ["", f"**{letter} is {'correct' if choice.right else 'incorrect'}.** {choice.why}"]
         return "\n".join([f"**{number}.** {self.text}", "", *rows])
 
 
@@ -60,7 +60,7 @@ def labs_with_quiz() -> list[str]:
 def read_questions(lab: str) -> list[Question]:
     """Read all questions of a lab."""
     if lab not in labs_with_quiz():
-        raise SrlabError(f"There is no quiz for '{lab}'; there is one for {', '.join(labs_with_quiz())}.")
+        raise SrlabError(f"No quiz found for '{lab}'. Choose {', '.join(labs_with_quiz())}.")
     questions = []
     for entry in yaml.safe_load(FOLDER.joinpath(f"{lab}.yaml").read_text(encoding="utf-8")):
         choices = [Choice(one.get("right") or one["wrong"], one["why"], "right" in one) for one in entry["choices"]]
@@ -69,14 +69,14 @@ def read_questions(lab: str) -> list[Question]:
 
 
 def quiz(lab: str, answers: str) -> None:
-    """Show the five questions of a lab and, for each letter of the student, whether it is right and why.
+    """Show the five questions of a lab and, for each of the student's letters, whether it is right and why.
 
     Parameters
     ----------
     lab
         Name of the lab, such as ``"00_degradation"``.
     answers
-        A letter for each question in order, or ``?`` for an open one: ``"BA?C?"``. If it does not fit, the questions
+        One letter per question in order, or ``?`` for an open question: ``"BA?C?"``. If it is not valid, the questions
         are shown before `SrlabError` is raised.
     """
     questions = read_questions(lab)[:ASKED]
@@ -92,8 +92,8 @@ def quiz(lab: str, answers: str) -> None:
         display({"text/markdown": text, "text/plain": text}, raw=True)
     if not fits:
         raise SrlabError(
-            f"{answers!r} must be a text with one letter for each of the {ASKED} questions, from its choices, or "
-            f'{OPEN} for an open one, such as "B{OPEN * (ASKED - 1)}".'
+            f"{answers!r} is not valid. Pass one letter for each of the {ASKED} questions, or {OPEN} for an open one, "
+            f'such as "B{OPEN * (ASKED - 1)}".'
         )
 
 
@@ -103,7 +103,7 @@ def _letters(answers: Any) -> str:
 
 def count_right(notebook: Mapping[str, Any]) -> int | None:
     """Count the right answers in the last quiz of a saved notebook, without executing it; None without a quiz."""
-    # The call counts, not the tag of its cell: some editors drop tags.
+    # Find the call and not the tag of its cell, because some editors drop tags.
     sources = [cell["source"] for cell in notebook["cells"] if cell["cell_type"] == "code"]
     calls = [call for source in sources for call in calls_of("quiz", ["lab", "answers"], source)]
     if not calls or calls[-1].get("lab") not in labs_with_quiz():

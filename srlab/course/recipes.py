@@ -1,22 +1,22 @@
 """Recipes: presets of hyperparameters for a lab, in ``notebooks/recipes/<lab>.yaml``.
 
-A file begins with what `course.setup` checks values with:
+A file begins with the rules that `course.setup` checks values against:
 
 - ``parameters``: defaults of the parameters in the notebook;
-- ``choices``: valid values of a parameter or an entry, as a list or the name of a table in srlab;
+- ``choices``: valid values of a parameter or a setting, as a list or the name of a table in srlab;
 - ``minimum``: the smallest valid numbers;
-- ``min_image_size``: the smallest side of photos in pixels, by the parameter that the photos are from;
-- ``help``: a description of each entry, with its unit.
+- ``min_image_size``: the smallest side of photos in pixels, for each parameter that names photos;
+- ``help``: a description of each setting, with its unit.
 
 Then each recipe has
 
-- ``description``; and ``source``, where its values come from, except entries in ``ours``, which the source leaves open;
-- ``extends``, an earlier recipe from which missing ``values``, their sources and ``scales`` are inherited.
-  ``requires``, ``strict`` and ``without_weights`` are not inherited;
-- ``requires``, the conditions for ``recipe="auto"``: a ``device``, and the smallest numbers of ``iters``,
+- ``description``; and ``source``, the origin of its values except those in ``ours``, which the source does not state;
+- ``extends``: an earlier recipe to inherit ``values``, their sources and ``scales`` from. ``requires``, ``strict`` and
+  ``without_weights`` are not inherited;
+- ``requires``: the conditions for ``recipe="auto"``, which are a ``device`` and the smallest numbers of ``iters``,
   ``memory_gib``, ``processes`` and ``megapixels`` of training photos. The last recipe whose conditions are met is used;
-- ``scales``, numbers of steps that scale with ``iters``;
-- ``strict``, which makes warnings errors;
+- ``scales``: numbers of steps that scale with ``iters``;
+- ``strict``: if true, warnings are errors;
 - ``values``; and ``without_weights``, which replaces some values if there are no ImageNet weights.
 """
 
@@ -31,15 +31,15 @@ import yaml
 
 from srlab.errors import SrlabError
 
-LONGEST_AVERAGE = 0.999  # decay of the moving average of weights in papers, however long they train
+LONGEST_AVERAGE = 0.999  # largest decay of the moving average of weights, as in papers
 
 
 @dataclass(frozen=True)
 class Recipe:
     """The hyperparameters of one recipe, including inherited ones.
 
-    The module docstring describes the fields. `sources` has the source of each value, and `why` the reason for choosing
-    this recipe. A recipe whose `requires` is None is only used by name.
+    The module docstring describes the fields. `sources` contains the source of each value, and `why` the reason for
+    choosing this recipe. A recipe whose `requires` is None is only used by name.
     """
 
     name: str
@@ -51,13 +51,13 @@ class Recipe:
     requires: dict[str, Any] | None = None
     strict: bool = False
     without_weights: dict[str, Any] = field(default_factory=dict)
-    why: str = "it is the one you asked for"
+    why: str = "you chose it"
 
     def laid_out(self, iters: int) -> "Recipe":
-        """Return the recipe for another number of steps (0: its own); the entries in `scales` scale along.
+        """Return the recipe for another number of steps (0: its own); the settings in `scales` change in proportion.
 
-        The moving average also covers the same share of the steps, up to the decay used in papers. There are at most
-        fifty validations, each of which saves a checkpoint, and they are at least as far apart as in the recipe.
+        The moving average covers the same share of the steps, up to the decay used in papers. There are at most fifty
+        validations, each of which saves a checkpoint, and they are at least as far apart as in the recipe.
         """
         if not iters or iters == self.values["iters"]:
             return self
@@ -79,12 +79,12 @@ class Recipe:
         return replace(self, values=self.values | values, sources=self.sources | dict.fromkeys(values, source))
 
     def rows(self) -> list[list[str]]:
-        """Return a header, and then name, value, help and source of each entry."""
+        """Return a header row, then name, value, help and source of each setting."""
         rows = [[name, _plain(value), self.help[name], self.sources[name]] for name, value in self.values.items()]
-        return [["name", "value", "what it is", "from"], *rows]
+        return [["name", "value", "description", "source"], *rows]
 
     def table(self) -> str:
-        """Return all entries as a folded HTML table."""
+        """Return all settings as a folded HTML table."""
         rows = ["".join(f'<td style="text-align:left">{html.escape(cell)}</td>' for cell in row) for row in self.rows()]
         table = f"<table><tr>{'</tr><tr>'.join(rows)}</tr></table>"
         return f"<details><summary>The recipe <b>{html.escape(self.name)}</b> as a table</summary>{table}</details>"
@@ -92,7 +92,7 @@ class Recipe:
 
 @dataclass(frozen=True)
 class Book:
-    """The content of a recipe file: its first part, and the recipes by name."""
+    """The content of a recipe file: its rules, and the recipes by name."""
 
     parameters: dict[str, Any]
     choices: dict[str, list[Any] | str]
@@ -105,9 +105,7 @@ class Book:
 def read_book(file: Path) -> Book:
     """Read the recipes of a lab."""
     if not file.is_file():
-        raise SrlabError(
-            f"There is no file {file} with the recipes of this lab; CONTRIBUTING.md says what goes into it."
-        )
+        raise SrlabError(f"Recipe file {file} not found. Write it as described in CONTRIBUTING.md.")
     name = "its head"
     try:
         written = yaml.safe_load(file.read_text(encoding="utf-8"))
@@ -115,7 +113,7 @@ def read_book(file: Path) -> Book:
         for name, said in written.items():
             book.recipes[name] = _read_recipe(book, name, **said)
     except (OSError, yaml.YAMLError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise SrlabError(f"The recipes in {file} cannot be read ({name}: {error}); put the file right.") from error
+        raise SrlabError(f"The recipes in {file} cannot be read ({name}: {error}). Correct the file.") from error
     return book
 
 
@@ -129,13 +127,13 @@ def _read_recipe(
     extends: str = "",
     **others: Any,
 ) -> Recipe:
-    """Return a recipe from its entries in the file, completed from the recipe in ``extends``."""
+    """Build a recipe from its entries in the file, with those inherited from the recipe in ``extends``."""
     sources = dict.fromkeys(values, source) | dict.fromkeys(ours, "this course")
     if extends:
         above = book.recipes[extends]
         values, sources, others = above.values | values, above.sources | sources, {"scales": above.scales} | others
     if strange := set(values) ^ set(book.help):
-        raise ValueError(f"it or the meanings lack {', '.join(sorted(strange))}")
+        raise ValueError(f"missing in the values or in help: {', '.join(sorted(strange))}")
     values = {key: values[key] for key in book.help}  # the order of the table
     return Recipe(name, description, values, sources, book.help, **others)
 
@@ -143,20 +141,21 @@ def _read_recipe(
 def pick_recipe(book: Book, name: str, facts: dict[str, Any]) -> Recipe:
     """Return the recipe with a name or, for ``"auto"``, the one that fits the hardware and the photos.
 
-    `facts` are the values for the conditions: ``device``, ``iters``, ``memory_gib``, ``processes``, ``megapixels``.
+    `facts` are the values to check conditions against: ``device``, ``iters``, ``memory_gib``, ``processes``,
+    ``megapixels``.
     """
     if name == "auto":
         known = list(book.recipes.values())
         taken = [one for one in known if one.requires is not None and not _lacks(one.requires, facts)][-1]
         better = _out_of_reach(known[known.index(taken) + 1 :], facts)
-        return replace(taken, why=f"it suits {_in_words(facts)}{better}")
+        return replace(taken, why=f"it fits {_in_words(facts)}{better}")
     if name not in book.recipes:
-        raise SrlabError(f"There is no recipe '{name}'; choose auto, {', '.join(book.recipes)}.")
+        raise SrlabError(f"Recipe '{name}' not found. Choose auto, {', '.join(book.recipes)}.")
     return book.recipes[name]
 
 
 def _lacks(conditions: dict[str, Any], facts: dict[str, Any]) -> dict[str, Any]:
-    """Return the conditions that are not met."""
+    """Return the unmet conditions."""
     return {
         key: least
         for key, least in conditions.items()
@@ -165,13 +164,13 @@ def _lacks(conditions: dict[str, Any], facts: dict[str, Any]) -> dict[str, Any]:
 
 
 def _out_of_reach(larger: Sequence[Recipe], facts: dict[str, Any]) -> str:
-    """Name the first larger recipe that only needs more steps or photos; "" if all need other hardware."""
-    words = {"iters": "-p iters {:,} or more", "megapixels": "{} megapixels of photos, such as -p images div2k"}
+    """Describe the first larger recipe that only needs more steps or photos; "" if all need other hardware."""
+    words = {"iters": "-p iters {} or more", "megapixels": "{} megapixels of photos, such as -p images div2k"}
     for recipe in larger:
         lacks = _lacks(recipe.requires or {}, facts)
         if lacks and "device" in recipe.requires and lacks.keys() <= words.keys():  # CPU recipes have no device
             needs = " and ".join(words[key].format(least) for key, least in lacks.items())
-            return f"; the recipe {recipe.name}, {recipe.description}, needs {needs}"
+            return f"; recipe {recipe.name} ({recipe.description}) needs {needs}"
     return ""
 
 
@@ -189,7 +188,7 @@ def _scaled(steps: Any, factor: float) -> Any:
 
 
 def _plain(value: Any) -> str:
-    """Return a number in readable form: neither 2e-05 nor 1000000."""
+    """Format a number readably: neither 2e-05 nor 1000000."""
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         return str(value)
     return f"{value:,}" if isinstance(value, int) or not value or abs(math.log10(abs(value))) <= 4 else f"{value:.1e}"

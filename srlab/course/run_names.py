@@ -1,4 +1,4 @@
-"""Names of runs: the same parameters give the same name, and different parameters give different names."""
+"""Names of runs: equal parameters give equal names, and different parameters give different names."""
 
 import hashlib
 import re
@@ -9,9 +9,9 @@ from srlab import paths
 from srlab.data.datasets import PHOTOS, ImageSet
 from srlab.errors import SrlabError
 
-# Changes not in a name: recipe and steps are in it anyway, and the others do not affect the weights.
+# Parameters left out of a name: recipe and steps are added separately, and the others do not affect the weights.
 NOT_IN_NAME = {"iters", "run", "recipe", "device", "precision", "compiled", "photo", "benchmark"}
-LONGEST = 100  # letters of a name, which leaves space for the suffixes of side runs
+LONGEST = 100  # characters of a name; leaves space for the suffixes of side runs
 
 
 def changes(defaults: dict[str, Any], given: dict[str, Any], values: dict[str, Any]) -> dict[str, Any]:
@@ -27,20 +27,20 @@ def changes(defaults: dict[str, Any], given: dict[str, Any], values: dict[str, A
 def name_run(recipe: str, iters: int, changed: dict[str, Any], train_set: ImageSet, unseen: ImageSet) -> str:
     """Return a name such as ``default``, ``gpu-100000`` or ``laptop-seed-3``.
 
-    `iters` is 0 for the recipe's number of steps, and `changed` are the changed parameters and entries of the recipe.
+    `iters` is 0 for the recipe's number of steps, and `changed` contains the changed parameters and recipe settings.
     """
     parts = [recipe, *([str(iters)] if iters else [])]
     parts += [f"{key}-{_said(key, value, train_set, unseen)}" for key, value in changed.items()]
-    name = re.sub(r"--(?=\d)", "-minus-", "-".join(parts))  # seed=-1 and seed=1 are different runs
+    name = re.sub(r"--(?=\d)", "-minus-", "-".join(parts))  # so that seed=-1 and seed=1 are different runs
     name = re.sub(r" -(?=[a-z])", "-without-", name)  # tell "resnet34 -stage1 block16" from "resnet34 stage1 block16"
     name = re.sub(r"[^A-Za-z0-9._]+", "-", name).strip("-")
     if len(name) > LONGEST:
-        raise SrlabError("So many changes make no name for a run; give it one with the parameter run.")
-    return "default" if name == "laptop" else name  # the run that other labs look for
+        raise SrlabError("Too many overrides to generate a run name. Set one with the parameter run.")
+    return "default" if name == "laptop" else name  # the name that other labs look for
 
 
 def _said(key: str, value: Any, train_set: ImageSet, unseen: ImageSet) -> Any:
-    """Return a value for a name; the user's photos get a hash, because different photos can have the same name."""
+    """Return a value for a name. Add a hash for the user's photos, because folders with equal names can differ."""
     if not isinstance(value, str):
         return value
     if key == "subject" and value not in ("", *PHOTOS):
@@ -55,7 +55,7 @@ def _sign(*what: str) -> str:
 
 
 def check_run(lab: str, run: str) -> None:
-    """Reject a run name that cannot name a folder; "" is accepted, for a run that is named later."""
+    """Reject a run name that is not a valid folder name. Accept "", for a run that is named later."""
     paths.run_folder(lab, run or "default")
     if len(run.encode()) > LONGEST:
-        raise SrlabError(f"The name '{run}' of the run is too long; use one of at most {LONGEST} letters.")
+        raise SrlabError(f"Run name '{run}' is too long. Use at most {LONGEST} characters.")

@@ -1,4 +1,4 @@
-"""What a check leaves in a saved notebook, and which cells call one."""
+"""Results of checks in a saved notebook, and the cells that call a check."""
 
 import ast
 import re
@@ -7,15 +7,15 @@ from enum import StrEnum
 
 from IPython.core.inputtransformer2 import TransformerManager
 
-# Exercise and `Result`, in the HTML output of a check. All editors keep HTML, unlike other media types.
+# Exercise and `Result` in the HTML output of a check. All editors keep HTML, unlike other media types.
 MARK = '<div data-srlab-check="{} {}">'
 
 CLAIM = "application/vnd.srlab.claim+json"  # media type of a checked claim, for `make seeds`
-METRIC = "application/vnd.srlab.metric+json"  # media type of a lab's main number, for `make labs`
+METRIC = "application/vnd.srlab.metric+json"  # media type of a lab's main metric, for `make labs`
 
 
 class Result(StrEnum):
-    """Result of an exercise in a notebook."""
+    """The result of an exercise in a notebook."""
 
     CORRECT = "correct"
     INCORRECT = "incorrect"
@@ -27,8 +27,8 @@ class Result(StrEnum):
 def calls_of(function: str, parameters: Sequence[str], source: str) -> list[dict[str, str]]:
     """Return the string arguments of each call of a function in a cell, by parameter, without executing the cell.
 
-    `parameters` are the names of the positional parameters. The cell may have magics; it has no calls if it is not
-    Python.
+    `parameters` are the names of the positional parameters. The cell may contain magics. A cell that is not Python has
+    no calls.
     """
     source = re.sub(r"\A\s*%%(time|capture).*\n", "", source)
     try:

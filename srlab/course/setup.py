@@ -1,6 +1,6 @@
-"""The first call of a lab: `setup` checks the parameters and chooses everything else.
+"""`setup`, which the first cell of a lab calls: check the parameters, choose a recipe, and build the `Lab`.
 
-Read `setup` from top to bottom: parameters, hardware, recipe, photos, name of the run, and finally the `Lab`.
+Read `setup` from top to bottom: parameters, hardware, recipe, photos, run name, and last the `Lab`.
 """
 
 import math
@@ -31,8 +31,8 @@ from srlab.view import plots
 def setup(name: str, namespace: Mapping[str, Any], dry: bool = False) -> Lab:
     """Check a lab's parameters, choose its recipe, print what it will train, and set the colors of its figures.
 
-    Papermill accepts any ``-p`` name, and a notebook any variable, so typing mistakes are detected here. Errors that
-    later cells would raise are raised here too.
+    Papermill accepts any ``-p`` name and a notebook any variable, so typos are detected here. Errors of later cells
+    are raised early.
 
     Parameters
     ----------
@@ -41,7 +41,7 @@ def setup(name: str, namespace: Mapping[str, Any], dry: bool = False) -> Lab:
     namespace
         The notebook's variables: ``globals()``.
     dry
-        For ``srlab plan``: download nothing; missing data sets are replaced by placeholders of their size.
+        Whether to download nothing, for ``srlab plan``: placeholders of the same size replace missing datasets.
     """
     book = read_book(paths.recipes() / f"{name}.yaml")
     labs = [value for value in namespace.values() if isinstance(value, Lab) and value.name == name]
@@ -64,14 +64,14 @@ def setup(name: str, namespace: Mapping[str, Any], dry: bool = False) -> Lab:
     changed = changes(book.parameters, given, values) | overrides
     iters = given.get("iters", 0)
     values["run"] = given.get("run") or name_run(recipe.name, iters, changed, train_set, unseen)
-    if "discriminator" in values:  # D halves the patch four times
+    if "discriminator" in values:  # D halves the size of the patch four times
         block = math.lcm(16, scale)
         values["patch"] = -(-values["patch"] // block) * block
     elif "patch" in values:
         values["patch"] -= values["patch"] % scale
     train_set, unseen = large_enough(values, train_set, unseen, book.min_image_size)
     made = {"blur": values.get("blur", 0.0), "noise": values.get("image_noise", 0.0), "jpeg": values.get("jpeg", 0.0)}
-    own = iters or changed.keys() - {"seed", "backbone"}  # the claims depend on neither
+    own = iters or changed.keys() - {"seed", "backbone"}  # the claims do not depend on these two
     lab = Lab(
         name=name,
         device=device,
@@ -90,25 +90,25 @@ def setup(name: str, namespace: Mapping[str, Any], dry: bool = False) -> Lab:
 
 
 def _choose_recipe(book: Book, given: dict[str, Any], overrides: dict[str, Any], device: Any, photos: Any) -> Recipe:
-    """Return the named or fitting recipe, scaled to the number of steps, with the user's changes."""
+    """Return the recipe by name or by hardware, scaled to the number of steps, with the user's overrides."""
     facts = {"device": device.type, "iters": given.get("iters", 0), "memory_gib": devices.memory_gib(device)}
     facts |= {"processes": devices.from_torchrun("WORLD_SIZE") or 1, "megapixels": megapixels(photos)}
     recipe = pick_recipe(book, given["recipe"], facts)
     if "backbone" in given and not pretrained.is_trained(recipe.values["features"], given["backbone"]):
-        note = f"; without ImageNet weights it has features and losses for {pretrained.OWN}, the course's own network"
+        note = f"; without ImageNet weights it uses features and losses for {pretrained.OWN}, trained in the course"
         recipe = replace(recipe, why=recipe.why + (note if recipe.without_weights else ""))
-        recipe = recipe.changed_by(recipe.without_weights, "this course, as there are no ImageNet weights here")
+        recipe = recipe.changed_by(recipe.without_weights, "this course, because ImageNet weights were not found")
     named = {"subject": given["subject"]} if given.get("subject", "auto") != "auto" else {}
     return recipe.laid_out(facts["iters"]).changed_by(overrides | named)
 
 
 def _check_what_comes_later(lab: Lab) -> None:
-    """Raise the errors of later cells now, before anything is computed."""
+    """Fail early: raise the errors of later cells before anything is computed."""
     values = lab.parameters
     if "size" in values:
         generator_of(values)
     if "discriminator" in values:
-        # It rejects unsuitable patch sizes. Not on the meta device, where its spectral norm would take seconds.
+        # This rejects unsuitable patch sizes. Not on the meta device, where spectral norm would take seconds.
         with torch.random.fork_rng(devices=[]):
             models.build_discriminator(values["discriminator"], values["patch"], values.get("d_features", 0))
     if values.get("backbone", "auto") not in ("auto", "imagenet", "random"):
@@ -118,20 +118,20 @@ def _check_what_comes_later(lab: Lab) -> None:
     sets = [values["benchmark"]] if values.get("benchmark") else values.get("benchmarks", "auto").split()
     for path in sets if sets != ["auto"] else ():
         if not catalog.is_named(path) and not paths.expanded(path).is_dir():
-            raise SrlabError(f"There is no folder {path}; check the path of the benchmark set.")
+            raise SrlabError(f"Benchmark folder {path} not found. Check the path.")
     for run in values["runs"].split() if values.get("runs", "all") != "all" else ():
         lab_of_run, _, name = run.partition("/")
         if not (file := paths.run_folder(lab_of_run, name or "default") / paths.generator_file()).is_file():
-            raise SrlabError(f"There is no run {run} with weights: {file} is missing; srlab runs lists all runs.")
+            raise SrlabError(f"Run {run} has no weights: {file} not found. List all runs with `srlab runs`.")
 
 
 def explain_name_error(
     shell: Any, kind: type[NameError], error: NameError, trace: TracebackType, tb_offset: int | None = None
 ) -> None:
-    """Show a NameError with advice for a cell that was run too early."""
+    """Show a NameError with advice, in case a cell was run too early."""
     if not isinstance(error, UnboundLocalError):  # a local variable is not from another cell
         error.add_note(
-            f"If a cell above makes {error.name}, run that first: menu Run > Run All Above Selected Cell, then this "
-            "cell again."
+            f"If a cell above defines {error.name}, run it first (menu Run > Run All Above Selected Cell). Then run "
+            "this cell again."
         )
     shell.showtraceback((kind, error, trace), tb_offset=tb_offset)

@@ -1,4 +1,4 @@
-"""Show source code, and the main number of a lab."""
+"""Show source code, and report the main metric of a lab."""
 
 import inspect
 import re
@@ -13,9 +13,9 @@ from srlab.course.saved import METRIC
 
 
 def show_source(*objects: Any) -> None:
-    """Show the source of functions or classes in the notebook, with file and line.
+    """Show the source code of functions or classes in the notebook, with file and line.
 
-    Sections of docstrings, such as the parameters, are left out.
+    Sections of the docstrings, such as the parameters, are left out.
     """
     for thing in objects:
         lines, first = inspect.getsourcelines(thing)
@@ -28,14 +28,14 @@ def show_source(*objects: Any) -> None:
 
 
 def _close(lists: re.Match) -> str:
-    """Close a docstring before its first section, on the same line if it has only one."""
+    """Close a docstring before its first section, on the same line if it has only one line."""
     before = lists.string[: lists.start()]
     one_line = "\n" not in before[before.rindex('"""') :]
     return '"""' if one_line else f'\n{lists[1]}"""'
 
 
 def report_metric(label: str, value: float, unit: str = "") -> None:
-    """Print a lab's main number, and save it in the output for ``make labs`` and the tests."""
+    """Print a lab's main metric, and save it in the output for ``make labs`` and the tests."""
     text = f"{label}: {value:.2f} {unit}".rstrip()
     figures = {"label": label, "value": value, "unit": unit, "peak_memory_mib": devices.peak_memory_mib()}
     display({"text/plain": text, METRIC: figures}, raw=True)

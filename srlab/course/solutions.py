@@ -1,4 +1,4 @@
-"""``srlab solutions``: write a lab with all exercises solved."""
+"""``srlab solutions``: write a copy of a lab with all exercises solved."""
 
 import argparse
 import ast
@@ -18,29 +18,27 @@ from srlab.files import refuse_existing, write_atomic
 
 def add_parser(commands: argparse._SubParsersAction) -> None:
     """Add the command to the parser of ``srlab``."""
-    parser = commands.add_parser(
-        "solutions", help="write a lab with its exercises solved into solutions/ in the folder of runs"
-    )
-    parser.add_argument("lab", metavar="LAB", help="name or beginning of a name, such as 03")
+    parser = commands.add_parser("solutions", help="write a solved copy of a lab to solutions/ in the folder of runs")
+    parser.add_argument("lab", metavar="LAB", help="lab name or prefix, e.g. 03")
     parser.set_defaults(command=run)
 
 
 def run(options: argparse.Namespace) -> int:
     """Write the notebook and print its path."""
     lab = find_lab(options.lab)
-    out = paths.home() / "solutions" / lab.name  # neither in git nor where students look
+    out = paths.home() / "solutions" / lab.name  # not in git, and not in a folder that students open
     refuse_existing(out)
     notebook = read_notebook(lab)
     count = fill_in(notebook)
     if not count:
-        raise SrlabError(f"{lab.stem} has no untouched exercise; get the lab again from the repository.")
+        raise SrlabError(f"{lab.stem} has no untouched exercise. Download the lab again from the repository.")
     write_atomic(out, (nbformat.writes(notebook) + "\n").encode())
     print(f"{paths.seen_from_here(out)}: {lab.stem} with {count} exercises solved")
     return 0
 
 
 def fill_in(notebook: NotebookNode) -> int:
-    """Solve the exercises of a notebook that are still stubs, drop their outputs, and return their number."""
+    """Solve the exercises of a notebook that are still stubs, drop their outputs, and return the number solved."""
     exercises = open_exercises(notebook)
     for stub, check, solution in exercises:
         stub.source = solution
@@ -50,7 +48,7 @@ def fill_in(notebook: NotebookNode) -> int:
 
 
 def open_exercises(notebook: NotebookNode) -> list[tuple[NotebookNode, NotebookNode, str]]:
-    """Return stub, check and solution (as source) of each exercise that is still a stub."""
+    """Return stub cell, check cell and solution source of each exercise that is still a stub."""
     return [
         (stub, check, solve(stub.source, find(names[0]).reference))
         for stub, check in itertools.pairwise(notebook.cells)
@@ -59,7 +57,7 @@ def open_exercises(notebook: NotebookNode) -> list[tuple[NotebookNode, NotebookN
 
 
 def solve(stub: str, answer: Answer) -> str:
-    """Replace the body of a stub with an answer, and return this source with the imports that it needs.
+    """Replace the body of a stub with an answer, and return the source with the imports it needs.
 
     The stub is a function or a class that begins with a docstring, which is kept. The answer has the same arguments, is
     at the top level of its module, and begins with a docstring, which is dropped.
@@ -69,7 +67,9 @@ def solve(stub: str, answer: Answer) -> str:
     try:
         (head,) = ast.parse(stub).body
     except (SyntaxError, ValueError) as error:
-        raise SrlabError(f"The cell of {answer.__name__} was changed; get the lab anew from the repository.") from error
+        raise SrlabError(
+            f"The cell of {answer.__name__} was changed. Download the lab again from the repository."
+        ) from error
     (solved,) = (node for node in module.body if getattr(node, "name", None) == answer.__name__)
     above = stub.splitlines()[: head.body[0].end_lineno]
     below = source.splitlines()[solved.body[0].end_lineno : solved.end_lineno]
@@ -79,7 +79,7 @@ def solve(stub: str, answer: Answer) -> str:
 
 
 def _imports(module: ast.Module, names: set[str]) -> list[str]:
-    """Return a module's imports of some names, without answers of other exercises, which earlier cells define."""
+    """Return a module's imports of some names, except answers of other exercises, which earlier cells define."""
     found = []
     for node in module.body:
         of_another = ast.unparse(node).startswith("from srlab.course.exercises.")

@@ -1,4 +1,4 @@
-"""The networks to compare: generators of training runs, named by method."""
+"""Load the networks to compare: generators of training runs, labeled with their methods."""
 
 from collections.abc import Sequence
 
@@ -12,31 +12,31 @@ from srlab.training import runs
 
 # Lab -> the method it teaches, spelled as in srlab.view.plots.COLORS.
 METHODS = {"02_content_loss": "content loss", "03_srgan": "SRGAN", "04_esrgan": "ESRGAN"}
-BESIDE = {"hybrid": "default-hybrid", "RRDB": "default-psnr"}  # what labs 02 and 04 train in addition to "default"
+BESIDE = {"hybrid": "default-hybrid", "RRDB": "default-psnr"}  # the second networks of labs 02 and 04, after "default"
 
 
 def load_trained(
     names: str | Sequence[str] = "all", scale: int | None = None, subject: str = ""
 ) -> dict[str, nn.Module]:
-    """Load the generators of runs, named by method.
+    """Load the generators of training runs, labeled with their methods.
 
     Parameters
     ----------
     names
-        Runs such as ``["01_srresnet/default"]``, all of which must exist and fit. Or ``"all"``: every finished run
-        except the side runs of a lab. Runs that cannot be read, have another scale or were trained on one subject are
-        skipped with a message.
+        Names of runs such as ``["01_srresnet/default"]``, all of which must exist and fit; or ``"all"``: every finished
+        run except the side runs of a lab. Runs that cannot be read, have another scale or were trained on one subject
+        are skipped with a message.
     scale
         Required scale; None accepts any.
     subject
-        Such as ``"gravel"``: with ``"all"``, load only the runs trained on this subject.
+        Name of a subject, such as ``"gravel"``: with ``"all"``, load only the runs trained on it.
 
     Returns
     -------
     dict
         Label -> network in eval mode on the CPU, sorted by lab and run. The run "default" of a lab is labeled with its
-        method ("SRGAN"; in lab 01 the network, "MSRResNet"), and so are the two other runs of labs 02 and 04 ("hybrid",
-        "RRDB"). Labels of other runs include their name ("SRGAN (long)").
+        method ("SRGAN"; in lab 01 the network, "MSRResNet"), and so are the second runs of labs 02 and 04 ("hybrid",
+        "RRDB"). Labels of other runs include the run name ("SRGAN (long)").
     """
     found: dict[str, nn.Module] = {}
     if names != "all":
@@ -56,12 +56,12 @@ def load_trained(
                     found |= _load(lab, name, scale)
                 elif not subject:
                     only = printable(learned)
-                    print(f'{printable(lab)}/{printable(name)} knows {only} alone: subject="{only}" takes it.')
+                    print(f'Skipping {printable(lab)}/{printable(name)}, trained only on {only}: use subject="{only}".')
         except SrlabError as error:
             if not subject:
-                print(f"The run {printable(lab)}/{printable(name)} is left out: {error}")
+                print(f"Skipping the run {printable(lab)}/{printable(name)}: {error}")
     if not (found or subject):
-        print(f"There are no finished runs for all kinds of photos in {paths.home()}; run the labs first.")
+        print(f"No finished general-purpose runs found in {paths.home()}. Run the labs first.")
     return found
 
 
@@ -69,7 +69,7 @@ def _load(lab: str, name: str, scale: int | None) -> dict[str, nn.Module]:
     """Load the network of a run, as a dict with its label."""
     network = load_generator(lab, name)
     if scale not in (None, network.config["scale"]):
-        raise SrlabError(f"The network of {lab}/{name} enlarges x{network.config['scale']}, not x{scale}.")
+        raise SrlabError(f"The network of {lab}/{name} upscales by {network.config['scale']}, not by {scale}.")
     parameters = (runs.Run(lab, name).manifest() or {"parameters": {}})["parameters"]
     method = type(network).__name__ if lab == "01_srresnet" else METHODS.get(lab, lab)  # lab 01 has two networks
     weights = parameters.get("weights", {})

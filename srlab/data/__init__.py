@@ -1,1 +1,1 @@
-"""From image files to batches: images, resizing, degradations, sets, patches, downloads."""
+"""Turn image files into training batches: images, resizing, degradations, image sets, patches and downloads."""

@@ -1,8 +1,8 @@
-"""Cache of decoded photos: the pixels of a set in one memory-mapped file, with an index next to it.
+"""Cache decoded photos: the pixels of a set in one memory-mapped file, with an index next to it.
 
-Without it, each training run would first decode all its photos: minutes for the 2650 of Flickr2K, whose 18 GB would
-also have to fit into memory. The files are ``runs/cache/<folder>-<hash of its path>-<hash of its files>`` with ``.rgb``
-and ``.json``, so they do not match photos that have changed. You may delete them at any time.
+Without the cache, each training run would first decode all its photos: minutes for the 2650 of Flickr2K, whose 18 GB
+would also have to fit into memory. The files are ``runs/cache/<folder>-<hash of its path>-<hash of its files>`` with
+``.rgb`` and ``.json``, so changed photos get new files. You may delete these files at any time.
 """
 
 import hashlib
@@ -26,7 +26,7 @@ AHEAD = 16  # photos in memory or being decoded
 
 
 class Decoded(NamedTuple):
-    """Pixels of a set, and facts about its files that would otherwise take reading them.
+    """Pixels of a set, and facts that would otherwise require reading its files.
 
     ``pixels`` is ``(all pixels, 3)``, uint8, RGB, image after image and row after row, mapped from the file. ``sizes``
     has the height and width of each image, and ``gray`` the names of the images with a grayscale file.
@@ -48,7 +48,7 @@ def fingerprint(images: Iterable[tuple[str, torch.Tensor]]) -> str:
 
 
 def _decode(photos: Mapping[str, Path]) -> Iterator[tuple[str, torch.Tensor]]:
-    """Decode photos in several threads, and yield names and pixels ``(H, W, 1 or 3)``, uint8, in the order given."""
+    """Decode photos in several threads, and yield names and pixels ``(H, W, 1 or 3)``, uint8, in the given order."""
     waiting = deque()
     with ThreadPoolExecutor() as pool:
         for name, file in photos.items():
@@ -62,8 +62,8 @@ def _decode(photos: Mapping[str, Path]) -> Iterator[tuple[str, torch.Tensor]]:
 def cached(folder: Path, photos: Mapping[str, Path], part: str = "") -> Decoded:
     """Map the decoded photos of a folder; decode them first if they are not in the cache or have changed.
 
-    A folder can have several caches, which differ in `part`; a new one replaces the older ones with the same part. The
-    pixels stay readable while the tensor exists, even if the cache is deleted.
+    A folder can have several caches, which differ in `part`; a new cache replaces the older ones with the same part.
+    The pixels stay readable as long as the tensor exists, even if the cache is deleted.
     """
     folder = folder.resolve()
     owner = f"{folder.name[:40]}-{hashlib.sha256((str(folder) + part).encode()).hexdigest()[:12]}"
@@ -73,11 +73,11 @@ def cached(folder: Path, photos: Mapping[str, Path], part: str = "") -> Decoded:
     with files.one_writer(index.with_name(owner)):
         if (decoded := _open(index)) is not None:  # another process made it while this one waited
             return decoded
-        print(f"Decoding {len(photos)} photos of {folder} once, into {index.parent}.")
+        print(f"Decoding {len(photos)} photos in {folder} once. The pixels are cached in {index.parent}.")
         _build(index, photos)
         for old in index.parent.iterdir():  # also the partial file of a killed process
             if owner in old.name and old.suffix != ".lock" and old.stem != index.stem:
-                with suppress(PermissionError):  # Windows doesn't delete what another process has mapped
+                with suppress(PermissionError):  # Windows does not delete what another process has mapped
                     old.unlink()
     return _open(index)
 
@@ -89,7 +89,7 @@ def _state(photos: Mapping[str, Path]) -> str:
         try:
             status = file.stat()
         except OSError as error:
-            raise SrlabError(f"The photo {file} is gone ({error.strerror}). Put it back, or try again.") from error
+            raise SrlabError(f"The photo {file} is gone ({error.strerror}). Put it back and try again.") from error
         state = (name, file.name, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
         digest.update(repr(state).encode())
     return digest.hexdigest()[:12]
@@ -127,6 +127,6 @@ def _build(index: Path, photos: Mapping[str, Path]) -> None:
         mark = fingerprint(written())
         if not index.stem.endswith(_state(photos)):
             folder = next(iter(photos.values())).parent
-            raise SrlabError(f"Photos in {folder} changed while they were decoded. Wait for that program to finish.")
+            raise SrlabError(f"Photos in {folder} changed while they were decoded. Try again once they stop changing.")
     content = {"sizes": sizes, "gray": gray, "fingerprint": mark}
     files.write_atomic(index, json.dumps(content).encode())

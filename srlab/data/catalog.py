@@ -1,6 +1,6 @@
-"""Data sets of the papers: where to download them, and in which folders the labs read them.
+"""Catalog of the papers' datasets: where to download them, and which folders they are unpacked to.
 
-On the disk a set is a folder of the data home with ``HR/`` and ``LRx4/``, which `srlab.load_images` reads; DIV2K has
+On disk a dataset is a folder in the data home with ``HR/`` and ``LRx4/``, which `srlab.load_images` reads; DIV2K has
 ``train/`` and ``valid/`` in between.
 """
 
@@ -20,7 +20,7 @@ class Folder(NamedTuple):
 
 
 class Archive(NamedTuple):
-    """File to download, the folders in it, and its SHA-256 where it is known."""
+    """File to download, the folders in it, and its SHA-256 if it is known."""
 
     url: str
     folders: tuple[Folder, ...]
@@ -30,9 +30,9 @@ class Archive(NamedTuple):
 class DataSet(NamedTuple):
     """Data set with its archives, license and citation.
 
-    ``title`` is the paper's spelling, sometimes with a comma and more. ``folder`` is the one to train, validate or
-    measure on, ``images`` the number of HR images in it, and ``usual`` their usual height and width. The archives may
-    contain other sets too.
+    ``title`` is the name as spelled in the paper, sometimes followed by a comma and a part. ``folder`` is the one to
+    train, validate or evaluate on, ``images`` is the number of HR images in it, and ``usual`` their usual height and
+    width. The archives may also contain other datasets.
     """
 
     title: str
@@ -44,7 +44,7 @@ class DataSet(NamedTuple):
     citation: str
 
     def owns(self, folder: Folder) -> bool:
-        """Return whether a folder of an archive belongs to this set."""
+        """Return whether a folder in an archive belongs to this dataset."""
         return folder.path.split("/")[0] == self.folder.split("/")[0]
 
 
@@ -121,17 +121,17 @@ SETS = {
 
 
 def is_named(name: str | Path) -> bool:
-    """Return whether this is the name of a set; upper and lower case are the same."""
+    """Return whether a dataset has this name, ignoring case."""
     return str(name).lower() in SETS
 
 
 def data_set(name: str | Path) -> DataSet:
-    """Return the set with this name; upper and lower case are the same."""
+    """Return the dataset with this name, ignoring case."""
     if not is_named(name):
-        raise SrlabError(f"There is no data set '{name}' to download; choose one of {', '.join(SETS)}.")
+        raise SrlabError(f"'{name}' is not a known dataset. Use one of {', '.join(SETS)}.")
     return SETS[str(name).lower()]
 
 
 def folder_of(name: str | Path, home: Path | None = None) -> Path:
-    """Return the folder of a set to train, validate or measure on, whether it exists or not."""
+    """Return the folder of a dataset to train, validate or evaluate on, whether or not it exists."""
     return (home or data_home()) / data_set(name).folder

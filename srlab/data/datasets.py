@@ -1,8 +1,9 @@
-"""Image sets: the bundled photos, folders of images, and the benchmark sets."""
+"""Image sets: the bundled photos, folders of images, and benchmark datasets."""
 
 import hashlib
 import os
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from importlib.util import find_spec
@@ -16,7 +17,7 @@ from srlab.data.cache import cached, fingerprint
 from srlab.data.catalog import data_set, folder_of, is_named
 from srlab.data.degradation import Degradation
 from srlab.data.download import fetch
-from srlab.data.images import EXTENSIONS, check_scale, mod_crop, read_pixels, to_float, to_uint8
+from srlab.data.images import EXTENSIONS, OTHER_FORMATS, check_scale, mod_crop, read_pixels, to_float, to_uint8
 from srlab.errors import SrlabError
 from srlab.paths import expanded
 from srlab.text import breaks_line, printable
@@ -44,21 +45,21 @@ VALIDATION_PHOTOS = ("astronaut", "chelsea", "text", "brick")
 HALVED = "gravel"  # looks the same everywhere, so we train on its left half and hold out the right half
 CACHE_FROM = 100  # sets of this many photos or more are decoded once into a file and mapped from there
 
-# Marks in the path of an image, below the folder of its set. HR: HR/, img_HR, GT/, GTmod12/. LR: LR/, img_LR, LR4, LQ/,
-# LRx4/, LRbicx4/, LR_bicubic/X4/, X4/; the group is the scale.
+# Marks of HR and LR in the path of an image, relative to the folder of its set; the group is the scale.
+# HR: HR/, img_HR, GT/, GTmod12/. LR: LR/, img_LR, LR4, LQ/, LRx4/, LRbicx4/, LR_bicubic/X4/, X4/.
 HR_MARK = re.compile(r"(?:(?<=/)|^|[_-])(?:HR|GT)(?:mod\d+)?(?=/|$)", re.IGNORECASE)
 LR_MARK = re.compile(
     r"(?:(?<=/)|^|[_-])L[RQ](?:bic|[_-][a-z]+)?(?:[_-]?x?(\d))?(?=/|$)|(?:(?<=/)|^)x(\d)(?=/)", re.IGNORECASE
 )
-SCALE_MARK = re.compile(r"[_-]?x(\d)$")  # an LR file next to its HR file, such as 0801x4
-# Hidden folders, recycle bins, thumbnails and snapshots of Linux, Windows, macOS and network disks.
+SCALE_MARK = re.compile(r"[_-]?x(\d)$")  # end of the name of an LR file next to its HR file, such as 0801x4
+# Hidden folders, recycle bins, thumbnails and snapshots on Linux, Windows, macOS and network disks.
 SYSTEM_FOLDER = re.compile(
     r"[.@$].*|#recycle|#snapshot|lost\+found|RECYCLER|System Volume Information|__MACOSX", re.IGNORECASE
 )
 
 
 class ImageSet:
-    """Named images, with the 8-bit pixels of all of them in one buffer.
+    """Named images, with all their 8-bit pixels in one buffer.
 
     Parameters
     ----------
@@ -69,7 +70,7 @@ class ImageSet:
     sizes
         Height and width of each image.
     starts
-        Index in `pixels` of each image's first pixel; by default one image follows the other.
+        Index of each image's first pixel in `pixels`; by default the images follow one another.
     lr
         LR images with the same names, or None if LR is made from HR.
     gray
@@ -144,16 +145,16 @@ class ImageSet:
         large = [name for name, size in zip(self.names, self.sizes, strict=True) if min(size) >= side]
         small = [name for name, size in zip(self.names, self.sizes, strict=True) if min(size) < side]
         if not large:
-            raise SrlabError(f"No image of {self.name} is {side} pixels wide and high. Use larger ones.")
+            raise SrlabError(f"No image in {self.name} has at least {side} x {side} pixels. Use larger images.")
         if not small:
             return self
-        print(f"Left out of {self.name}, as they are smaller than {side} x {side} pixels: {_some(small)}.")
+        print(f"Left out of {self.name} because they are smaller than {side} x {side} pixels: {_some(small)}.")
         return self.subset(*large)
 
     def center_crop(self, side: int) -> "ImageSet":
-        """Return the center of each image, at most `side` HR pixels square, without LR images."""
+        """Return the center crop of each image, at most `side` HR pixels square, without LR images."""
         if side < 1:
-            raise SrlabError(f"A center crop must be at least 1 pixel square, but is {side}.")
+            raise SrlabError(f"The side of a center crop must be at least 1 pixel, but is {side}.")
         crops = {}
         for name, image in zip(self.names, self.hr, strict=True):
             top, left = (max(0, (length - side) // 2) for length in image.shape[1:])
@@ -164,8 +165,8 @@ class ImageSet:
         """Return the same set with LR images made once, so that a random degradation gives fixed pairs.
 
         Each image gets its own random draw, in the order of the set. HR is first cropped to a multiple of `scale`. With
-        seed 0 these are the LR images that `srlab.evaluate` makes with the same degradation. LR images that are there
-        stay.
+        seed 0 these are the LR images that `srlab.evaluate` makes with the same degradation. Existing LR images are
+        kept.
         """
         if self.lr is not None:
             return self
@@ -190,17 +191,17 @@ class ImageSet:
         place = {name: index for index, name in enumerate(self.names)}
         for name in names:
             if name not in place:
-                raise SrlabError(f"There is no image '{name}' in {self.name}; it has {', '.join(self.names)}.")
+                raise SrlabError(f"Image '{name}' not found in {self.name}. Use one of {', '.join(self.names)}.")
         return [place[name] for name in names]
 
 
 def _batch(levels: torch.Tensor) -> torch.Tensor:
-    """Return 8-bit levels as a batch of one, float32 in [0, 1]; contiguous, because a buffer is channels last."""
+    """Return 8-bit levels as a batch of one, float32 in [0, 1]; contiguous, because the buffer is channels last."""
     return to_float(levels.contiguous())[None]
 
 
 def bundled_photos(split: str) -> ImageSet:
-    """Return the photos inside scikit-image and matplotlib, so that the labs need no download.
+    """Return photos that are part of scikit-image and matplotlib, so that the labs need no download.
 
     Their licenses are in README files next to the images in the two packages (public domain or CC0 for most).
 
@@ -212,7 +213,7 @@ def bundled_photos(split: str) -> ImageSet:
     """
     splits = {"train": [name for name in PHOTOS if name not in VALIDATION_PHOTOS], "validation": VALIDATION_PHOTOS}
     if split not in splits:
-        raise SrlabError(f"Unknown split '{split}' of the bundled photos; choose one of {', '.join(splits)}.")
+        raise SrlabError(f"'{split}' is not a split of the bundled photos. Use one of {', '.join(splits)}.")
     images = read_images(f"photos/{split}", {name: photo_file(name) for name in splits[split]})
     if HALVED not in images.names:
         return images
@@ -228,28 +229,28 @@ def photo_file(name: str) -> Path:
 
 
 def load_images(where: str | Path, scale: int = 4) -> ImageSet:
-    """Load all images in a folder and its subfolders, or a data set by its name.
+    """Load all images in a folder and its subfolders, or a dataset by its name.
 
     HR images are paired with the LR images of the same name, if there are any. LR images have ``LR`` or ``LQ`` in the
     name of the file or its folder, or are in a folder ``X4``; HR images have ``HR`` or ``GT``, or no mark. So
     ``HR/a.png`` belongs to ``LRx4/a.png``, ``LR_bicubic/X4/ax4.png`` or ``LR/a.png``, and ``a_HR.png`` to
-    ``a_LR4.png``. Images without a mark are left out if others are marked HR, and so are LR images of another scale;
-    their folders are printed. Hidden folders, recycle bins and unreadable folders are skipped.
+    ``a_LR4.png``. If some images are marked HR, those without a mark are left out, and so are LR images of another
+    scale; their folders are printed. Hidden folders, recycle bins and unreadable folders are skipped.
 
     Sets of 100 images or more are decoded once into a file (`srlab.data.cache`).
 
     Parameters
     ----------
     where
-        Folder, or name of a data set in `srlab.data.catalog`, such as ``"div2k"`` or ``"set5"``, which is downloaded if
-        it is missing.
+        Folder, or name of a dataset in `srlab.data.catalog`, such as ``"div2k"`` or ``"set5"``. A missing dataset is
+        downloaded.
     scale
         HR pixels per LR pixel.
 
     Returns
     -------
     ImageSet
-        Sorted by path. An image has the name of its file, with its folder in front if there are several.
+        Images sorted by path and named after their files, with the folder in front if there are several folders.
     """
     check_scale(scale)
     path = expanded(where)
@@ -269,9 +270,9 @@ def load_images(where: str | Path, scale: int = 4) -> ImageSet:
 
 
 def planned_set(where: str | Path, scale: int = 4) -> ImageSet:
-    """Return the same as `load_images`, but images without pixels instead of a download.
+    """Return what `load_images` returns, but images without pixels for a dataset that is not downloaded yet.
 
-    They have the usual size of the data set, which is enough to plan a training run.
+    They have the usual size of the dataset, which is enough to plan a training run.
     """
     if not is_named(where) or Path(where).exists():
         return load_images(where, scale)
@@ -286,7 +287,7 @@ def planned_set(where: str | Path, scale: int = 4) -> ImageSet:
 def find_images(path: Path, scale: int = 4) -> tuple[dict[str, Path], dict[str, Path]]:
     """Find the HR images of a folder, and the LR images that belong to them.
 
-    Returns name -> HR file and name -> LR file, with the same names; the second is empty if there are no LR images.
+    Return name -> HR file and name -> LR file, with the same names; the second is empty if there are no LR images.
     """
     places = _places(path)
     scales = _lr_scales(set(places.values()), scale)
@@ -301,7 +302,7 @@ def find_images(path: Path, scale: int = 4) -> tuple[dict[str, Path], dict[str, 
             if (found := lr.get(_key(hr[file]) + end)) is not None:
                 pairs[name] = found
     if pairs and (missing := [name for name in images if name not in pairs]):
-        raise SrlabError(f"{path} has no LR image for {_some(missing)}. Add them, or move the LR images away.")
+        raise SrlabError(f"{path} has no LR image for {_some(missing)}. Add the missing ones, or remove all LR images.")
     if unused := places.keys() - {*hr, *pairs.values()}:
         folders = sorted({f"{path.name}/{file}".rpartition("/")[0] for file in unused})
         print(f"Left out of {printable(path.name)}: {len(unused)} images in {printable(_some(folders))}.")
@@ -317,7 +318,7 @@ def _places(path: Path, below: bool = True) -> dict[str, str]:
     """Return the image files of a folder: path relative to it -> the same path without an extension."""
     places = {file: file.rpartition(".")[0] for file in _walk(path, below)}
     if not places:
-        raise SrlabError(f"There are no images in {path}; it needs files that end in {', '.join(EXTENSIONS)}.")
+        raise SrlabError(f"No images found in {path}. Their names must end in {', '.join(EXTENSIONS)}.")
     return places
 
 
@@ -335,7 +336,11 @@ def _lr_scales(places: Collection[str], scale: int) -> dict[str, int]:
 
 
 def _key(place: str) -> str:
-    """Return a path without its marks, which is the key that pairs HR with LR images."""
+    """Return a path without its marks, which is the key that pairs HR with LR images.
+
+    Accents are in one form, because macOS decomposes them in file names.
+    """
+    place = unicodedata.normalize("NFC", place)
     return "/".join(filter(None, HR_MARK.sub("", LR_MARK.sub("", place)).split("/")))
 
 
@@ -346,18 +351,21 @@ def _named(path: Path, places: Mapping[str, str]) -> dict[str, str]:
     counts = Counter(name for name, _ in named)
     if twice := sorted(name for name in counts if counts[name] > 1):
         raise SrlabError(
-            f"{path} has several images named {', '.join(twice)}; names must differ without the extension."
+            f"{path} has several images named {', '.join(twice)}. Rename them; the extension does not count."
         )
     return dict(named)
 
 
 def _walk(path: Path, below: bool) -> Iterator[str]:
-    """Yield the images in a folder, or also `below` it, as ``sub/a.png``; print which folders cannot be read."""
+    """Yield the images in a folder, with `below` also those in its subfolders, as ``sub/a.png``.
+
+    Folders that cannot be read are printed.
+    """
 
     def skip(error: OSError) -> None:
         if Path(error.filename) == path:
-            raise SrlabError(f"There is no folder {path} that can be read ({error.strerror}).") from error
-        print(f"Left out: the folder {printable(error.filename)}, which can't be read ({error.strerror}).")
+            raise SrlabError(f"Cannot read the folder {path} ({error.strerror}). Check the path.") from error
+        print(f"Left out: the folder {printable(error.filename)}, which cannot be read ({error.strerror}).")
 
     seen = set()
     for place, folders, names in os.walk(path, onerror=skip, followlinks=True):
@@ -367,17 +375,21 @@ def _walk(path: Path, below: bool) -> Iterator[str]:
         seen.add(real)
         folders[:] = sorted(name for name in folders if below and not SYSTEM_FOLDER.fullmatch(name))
         inner = Path(place).relative_to(path).as_posix()
+        if others := [name for name in names if name[0] != "." and name.lower().endswith(OTHER_FORMATS)]:
+            print(
+                f"Left out of {printable(place)}: {printable(_some(sorted(others)))}. Export them as PNG or TIFF first."
+            )
         for name in sorted(names):
             if name[0] == "." or not name.lower().endswith(EXTENSIONS):
                 continue
             if breaks_line(name):
-                print(f"Left out: {name!a} in {printable(place)}, as its name is not a line of text. Rename it.")
+                print(f"Left out: {name!a} in {printable(place)}, because its name is not printable. Rename it.")
             else:
                 yield name if inner == "." else f"{inner}/{name}"
 
 
 def read_images(name: str, files: Mapping[str, Path], part: str = "") -> ImageSet:
-    """Read image files by name into a set: into memory if they are few, mapped from the cache if they are many.
+    """Read named image files into a set: in memory, or mapped from the cache if there are `CACHE_FROM` or more.
 
     `part` is the part of the cache, see `srlab.data.cache.cached`.
     """

@@ -1,4 +1,4 @@
-"""Degradations from HR to LR: blur, noise, JPEG, and pipelines of them around a downsampler.
+"""Degradations from HR to LR: blur, noise and JPEG, combined with a downsampler into pipelines.
 
 Images are batches ``(N, 3, H, W)``, float in [0, 1]. Every function runs on the device of its input, and draws its
 random numbers from the caller's `torch.Generator`.
@@ -26,24 +26,24 @@ def gaussian_kernel(sigma: torch.Tensor, size: int) -> torch.Tensor:
     axis = torch.arange(size, dtype=torch.float32, device=sigma.device) - size // 2
     y, x = torch.meshgrid(axis, axis, indexing="ij")
     exponent = (x / sigma[:, None, None]) ** 2 + (y / sigma[:, None, None]) ** 2
-    # Cut at three times the largest sigma, so that the result does not depend on the bound that the caller passes.
+    # Cut off at three times the largest sigma, so that the result does not depend on the bound that the caller passes.
     near = axis.abs() <= (3 * sigma.max().double()).ceil()
     kernel = torch.exp(-exponent / 2) * near[:, None] * near
     return kernel / kernel.sum(dim=(1, 2), keepdim=True)
 
 
 def blur(image: torch.Tensor, sigma: float | torch.Tensor, largest: float | None = None) -> torch.Tensor:
-    """Blur each image with a Gaussian of its own strength; borders are mirrored.
+    """Blur each image with a Gaussian, whose sigma may differ between images; borders are mirrored.
 
     Parameters
     ----------
     image
         ``(N, C, H, W)``, float or uint8.
     sigma
-        Standard deviation in pixels, a number or ``(N,)``; 0 leaves the image as it is.
+        Standard deviation in pixels, a number or ``(N,)``; 0 leaves the image unchanged.
     largest
-        Upper bound of all sigmas, which sets the size of the kernel. None reads it from the tensor, so that the CPU has
-        to wait for a GPU.
+        Upper bound of all sigmas, which sets the size of the kernel. If None, it is read from
+        `sigma`, for which the CPU has to wait for a GPU.
     """
     image = to_float(image)
     count, channels, height, width = image.shape
@@ -59,7 +59,7 @@ def blur(image: torch.Tensor, sigma: float | torch.Tensor, largest: float | None
 
 
 def blur_until(image: torch.Tensor, error: float) -> torch.Tensor:
-    """Blur images ``(N, C, H, W)`` until they have this MSE, found by bisection up to a sigma of 8 pixels."""
+    """Blur images ``(N, C, H, W)`` until they have a given MSE, using bisection up to a sigma of 8 pixels."""
     low, high = 0.0, 8.0
     for _ in range(30):
         sigma = (low + high) / 2
@@ -69,7 +69,7 @@ def blur_until(image: torch.Tensor, error: float) -> torch.Tensor:
 
 
 def _per_image(value: float | torch.Tensor, image: torch.Tensor) -> torch.Tensor:
-    if not isinstance(value, torch.Tensor):  # the device writes the number, without a copy from the CPU
+    if not isinstance(value, torch.Tensor):  # the number is written on the device, without a copy from the CPU
         return torch.full((len(image),), value, dtype=torch.float32, device=image.device)
     return value.to(image.device, torch.float32).expand(len(image))
 
@@ -79,7 +79,7 @@ def _with_border(size: int, border: int, device: torch.device) -> torch.Tensor:
 
 
 def gaussian_noise(image: torch.Tensor, sigma: float | torch.Tensor, generator: torch.Generator) -> torch.Tensor:
-    """Add white Gaussian noise and do not clamp; `sigma` is in [0, 1] units, a number or one per image."""
+    """Add white Gaussian noise, without clamping; `sigma` is in [0, 1] units, one number or one per image."""
     image = to_float(image)
     noise = torch.randn(image.shape, generator=generator, device=generator.device).to(image)
     return image + noise * _per_image(sigma, image).view(-1, 1, 1, 1)
@@ -107,7 +107,7 @@ def jpeg(image: torch.Tensor, quality: int | torch.Tensor) -> torch.Tensor:
 
 @dataclass(frozen=True)
 class Degradation:
-    """Pipeline from HR to LR: blur -> downsample -> noise -> JPEG, where all but the downsampling is optional.
+    """A pipeline from HR to LR: blur -> downsample -> noise -> JPEG. All stages but downsampling are optional.
 
     A strength is a number, or a pair ``(low, high)`` from which each image draws its own; a number is stored as a pair
     of equal numbers. The default is the degradation of the papers, bicubic only. Blind SR uses all four stages.
@@ -136,7 +136,7 @@ class Degradation:
 
     def __post_init__(self) -> None:
         if self.method not in DOWNSAMPLERS:
-            raise SrlabError(f"Unknown downsampler '{self.method}'; choose one of {', '.join(DOWNSAMPLERS)}.")
+            raise SrlabError(f"'{self.method}' is not a downsampler. Use one of {', '.join(DOWNSAMPLERS)}.")
         for name in ("blur", "noise", "jpeg"):
             given = getattr(self, name)  # in YAML and JSON a pair is a list
             pair = tuple(given) if isinstance(given, list | tuple) else (given, given)
@@ -165,7 +165,7 @@ class Degradation:
         noisy = self.noise[1] > 0
         drawn = any(low != high for low, high in (self.blur, self.jpeg))
         if (noisy or drawn) and generator is None:
-            raise SrlabError("This degradation is random. Pass a torch.Generator, so that it can be repeated.")
+            raise SrlabError("This degradation is random. Pass a torch.Generator to make it reproducible.")
         count = len(hr)
         if self.blur[1]:
             hr = blur(hr, _draw(self.blur, count, generator), largest=self.blur[1])

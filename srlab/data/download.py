@@ -1,4 +1,4 @@
-"""Downloads of the data sets in the catalog: pooch checks the hashes, and our downloader resumes."""
+"""Download the datasets in the catalog: pooch checks the hashes, and our downloader resumes."""
 
 import json
 import re
@@ -22,16 +22,16 @@ from srlab.paths import data_home
 
 BLOCK = 1 << 16  # bytes read at a time
 TIMEOUT_S = 60.0  # seconds without a byte, after which a download fails
-# Errors of zipfile, tarfile and the libraries below them about a damaged file.
+# Errors that zipfile, tarfile and the libraries below them raise for a damaged file.
 DAMAGE = (zipfile.BadZipFile, tarfile.TarError, zlib.error, struct.error, EOFError, RuntimeError, ValueError)
 
 
 def fetch(name: str, home: Path | None = None) -> Path:
-    """Download and unpack a data set unless it is there, and return its folder to train or measure on.
+    """Download and unpack a dataset if it is missing, and return its folder to train or evaluate on.
 
-    Other sets in the same archive are unpacked too. An archive that you put into ``archives/`` below the data home is
-    used without a download, and kept; a downloaded archive is deleted. A second process waits for the first. After an
-    error, the same call resumes.
+    Other datasets in the same archive are also unpacked. An archive that you put into ``archives/`` in the data home
+    is used without a download, and kept; a downloaded archive is deleted. A second process waits for the first. After
+    an error, the same call resumes.
     """
     home, data_set = home or data_home(), catalog.data_set(name)
     if _missing(data_set, home):
@@ -42,7 +42,7 @@ def fetch(name: str, home: Path | None = None) -> Path:
 
 
 def _missing(data_set: DataSet, home: Path) -> list[Archive]:
-    """Return the archives that contain missing folders of a set."""
+    """Return the archives that contain missing folders of a dataset."""
     return [
         archive
         for archive in data_set.archives
@@ -62,8 +62,8 @@ def _fetch_archive(archive: Archive, home: Path) -> None:
         while cause.__context__ is not None:  # the outer errors describe the libraries
             cause = cause.__context__
         raise SrlabError(
-            f"Could not download {archive.url} ({getattr(cause, 'strerror', None) or cause}). Check the network, and "
-            f"run the same command again, which resumes; or put the file at {path} yourself."
+            f"Could not download {archive.url} ({getattr(cause, 'strerror', None) or cause}). Check the network and "
+            f"run the same command again to resume, or put the file at {path} yourself."
         ) from error
     try:
         for folder in archive.folders:
@@ -71,7 +71,7 @@ def _fetch_archive(archive: Archive, home: Path) -> None:
                 _unpack(path, folder, staging)
                 _publish_folder(staging, folder, home)
     except DAMAGE as error:
-        raise SrlabError(f"{path} is damaged ({error}). Delete it, and run the same command again.") from error
+        raise SrlabError(f"{path} is damaged ({error}). Delete it and run the same command again.") from error
     finally:
         shutil.rmtree(staging, ignore_errors=True)
     if not yours:
@@ -79,7 +79,7 @@ def _fetch_archive(archive: Archive, home: Path) -> None:
 
 
 def _resume(url: str, output: str, _: object) -> None:
-    """Download into ``<name>.part``, from the byte where an earlier try stopped, and rename it to pooch's file."""
+    """Download to ``<name>.part``, from the byte where an earlier attempt stopped, and rename it to pooch's file."""
     part = Path(output).with_name(f"{url.rpartition('/')[2]}.part")
     have = part.stat().st_size if part.exists() else 0
     headers = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={have}-"} if have else {})
@@ -105,13 +105,13 @@ def _unpack(path: Path, folder: Folder, staging: Path) -> None:
         (staging / name).write_bytes(content)
     if (count := len(list(staging.iterdir()))) != folder.images:
         raise SrlabError(
-            f"{path} has {count} images for {folder.path} instead of {folder.images}, so it is another archive. Delete "
-            "it, and run the same command again."
+            f"{path} has {count} images for {folder.path} instead of {folder.images}, so it is not the right archive. "
+            "Delete it and run the same command again."
         )
 
 
 def _read_images(path: Path, source: str) -> Iterator[tuple[str, bytes]]:
-    """Yield plain names and contents of the PNG files in one folder of a ZIP or TAR archive."""
+    """Yield the plain names and the contents of the PNG files in one folder of a ZIP or TAR archive."""
 
     def name_of(member: str) -> str:
         place = PurePosixPath(member)

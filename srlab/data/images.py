@@ -1,4 +1,4 @@
-"""Images as tensors: read and write files, round to 8 bits, convert to luma, crop.
+"""Images as tensors: reading and writing files, rounding to 8 bits, luma, cropping.
 
 Networks and metrics use RGB, float32, in [0, 1]: ``(3, H, W)`` for an image and ``(N, 3, H, W)`` for a batch. Image
 sets have 8-bit levels (uint8).
@@ -7,9 +7,11 @@ sets have 8-bit levels (uint8).
 import io
 import os
 import struct
-from collections.abc import Iterator
+import sys
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any, BinaryIO
 
 import numpy as np
 import torch
@@ -19,14 +21,17 @@ from PIL.Image import Transpose
 from srlab.errors import SrlabError
 from srlab.files import write_atomic
 from srlab.paths import expanded, from_home
+from srlab.text import printable
 
 EXTENSIONS = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp")
 FORMATS = ("PNG", "JPEG", "BMP", "TIFF", "WEBP")  # only these are decoded: for an EPS file Pillow would run Ghostscript
+# Camera raw and phone formats, which another program must convert; some begin with a preview that is a valid TIFF.
+OTHER_FORMATS = (".nef", ".cr2", ".cr3", ".arw", ".dng", ".raf", ".orf", ".rw2", ".pef", ".heic", ".heif", ".avif")
 GRAY = ("1", "L", "LA", "La")  # modes of Pillow
 REDUCED, DNG_VERSION = 254, 50706  # TIFF tags: the image is a preview of another one; the file is a DNG
-PngImagePlugin.MAX_TEXT_CHUNK = (
-    1 << 26
-)  # bytes of a text or a profile in a PNG; Pillow's limit of 1 MiB rejects some XMP
+BITS, COMPRESSION, PHOTOMETRIC, CHANNELS, PLANES = 258, 259, 262, 277, 284  # TIFF tags
+# Bytes of a text or a profile in a PNG; Pillow's limit of 1 MiB rejects some XMP.
+PngImagePlugin.MAX_TEXT_CHUNK = 1 << 26
 
 # EXIF orientation -> operation that turns the pixels upright; 1 is upright, and other numbers are invalid.
 TURNS = {
@@ -81,34 +86,66 @@ def open_upright(path: Path) -> Iterator[Image.Image]:
     """
     try:
         if not path.is_file():
-            raise SrlabError(f"There is no image file at {path}; check the path.")
-        # Given a path instead of a file, Pillow 13.0 maps a plain TIFF into memory, and scrambles it if it is turned.
+            raise SrlabError(f"Image file {path} not found. Check the path.")
+        if path.suffix.lower() in OTHER_FORMATS:
+            raise SrlabError(f"{path} is a camera raw or phone format. Export it as PNG or TIFF first.")
+        # Given a path instead of a file, Pillow 13.0 maps a plain TIFF into memory, and scrambles it if it is rotated.
         with path.open("rb") as file, Image.open(file, formats=FORMATS) as image:
-            if image.format == "TIFF" and (image.tag_v2.get(REDUCED, 0) & 1 or DNG_VERSION in image.tag_v2):
-                raise SrlabError(f"{path} is a camera raw file, which begins with a small preview; develop it first.")
+            if image.format == "TIFF":
+                _check_tiff(path, image.tag_v2)
+            if (count := getattr(image, "n_frames", 1)) > 1:
+                print(printable(f"{path.name} contains {count} images; the first one is used."), file=sys.stderr)
             image.load()
-            # ImageOps.exif_transpose would rewrite the other EXIF entries, and fail at a damaged one.
+            # ImageOps.exif_transpose would rewrite the other EXIF entries, and fail on a damaged one.
             turn = TURNS.get(image.getexif().get(ExifTags.Base.Orientation))
+            image = _as_written(image, file)
             yield image if turn is None else image.transpose(turn)
     except PermissionError as error:
-        raise SrlabError(f"{path} may not be read by you; change its permissions.") from error
+        raise SrlabError(f"No permission to read {path}. Change its permissions.") from error
     except UnidentifiedImageError as error:
-        raise SrlabError(
-            f"{path} is not an image that can be read; give a PNG, JPEG, BMP, TIFF or WebP file."
-        ) from error
+        raise SrlabError(f"{path} is not a readable image. Use a PNG, JPEG, BMP, TIFF or WebP file.") from error
     except Image.DecompressionBombError as error:
-        raise SrlabError(f"{path} says that it has far more pixels than a photo ({error}); cut it first.") from error
+        raise SrlabError(f"{path} declares far more pixels than a photo has ({error}). Crop it first.") from error
     except (OSError, SyntaxError, ValueError, AssertionError, struct.error) as error:
         reason = " ".join(str(error).split())
-        raise SrlabError(f"The image {path} is damaged or cut short ({reason}); replace the file.") from error
+        raise SrlabError(f"The image {path} is damaged or truncated ({reason}). Replace the file.") from error
     except MemoryError as error:  # so that one huge photo does not end a batch
-        raise SrlabError(f"The image {path} is too large for the memory here; scale it down or cut it.") from error
+        raise SrlabError(f"The image {path} does not fit into memory. Downscale or crop it.") from error
+
+
+def _check_tiff(path: Path, tags: Mapping[int, Any]) -> None:
+    """Reject TIFF files that Pillow 13.0 decodes to the wrong image: previews in raw files, and some with planes."""
+    if tags.get(REDUCED, 0) & 1 or DNG_VERSION in tags:
+        raise SrlabError(
+            f"{path} is a camera raw file, which begins with a small preview. Export it as PNG or TIFF first."
+        )
+    channels, deep = tags.get(CHANNELS, 1), max(tags.get(BITS, (1,))) > 8
+    plain = tags.get(COMPRESSION, 1) == 1
+    if tags.get(PLANES, 1) == 2 and (channels == 2 or (channels > 1 and deep and plain)):
+        raise SrlabError(f"{path} has its channels in separate planes, which cannot be read. Save it as a PNG file.")
+
+
+def _as_written(image: Image.Image, file: BinaryIO) -> Image.Image:
+    """Return an image without two mistakes of Pillow 13.0 with gray files.
+
+    A 16-bit TIFF may count from white. In a PNG, the transparent gray value has as many bits as the pixels.
+    """
+    if image.mode.startswith("I;16") and image.format == "TIFF" and image.tag_v2.get(PHOTOMETRIC) == 0:
+        return Image.fromarray(65535 - np.asarray(image))
+    value = image.info.get("transparency")
+    if image.format != "PNG" or image.mode not in ("L", "I;16") or not isinstance(value, int):
+        return image
+    file.seek(24)
+    bits = file.read(1)[0]  # in the first chunk, IHDR
+    levels = np.asarray(image) if bits <= 8 else np.rint(np.asarray(image) / 257)
+    alpha = np.where(np.asarray(image) == value * (255 // (2**bits - 1) or 1), 0, 255)
+    return Image.fromarray(np.dstack([levels, alpha]).astype(np.uint8))
 
 
 def pixels_of(path: Path, image: Image.Image) -> np.ndarray:
     """Return the pixels of an opened image in any Pillow mode, in the format of `read_pixels`."""
     if image.mode in ("F", "I"):
-        raise SrlabError(f"{path} has 32 bits a pixel, and nobody knows which number is white; save it with 8 or 16.")
+        raise SrlabError(f"{path} has 32 bits per pixel, so its white level is unknown. Save it with 8 or 16 bits.")
     if image.mode.startswith("I;16"):  # Pillow's conversion would clip these, not scale them
         return np.asarray(image)[..., None].astype(np.float32) / 65535
     gray = image.mode in GRAY
@@ -123,8 +160,8 @@ def pixels_of(path: Path, image: Image.Image) -> np.ndarray:
 def write_image(image: torch.Tensor, path: str | os.PathLike) -> Path:
     """Write an image to a file; the extension of the name determines the format.
 
-    The file appears under its name only when it is complete. Missing folders are created. The result is the path with
-    ``~`` expanded.
+    The file appears under its name only when it is complete. Missing folders are created. Return the path with ``~``
+    expanded.
 
     Parameters
     ----------
@@ -138,15 +175,13 @@ def write_image(image: torch.Tensor, path: str | os.PathLike) -> Path:
         raise SrlabError(f"write_image needs one RGB image (3, H, W), but got a tensor of shape {tuple(image.shape)}.")
     image = to_float(image)
     if not image.isfinite().all():
-        raise SrlabError(
-            f"The image for {path} has values that are no numbers (NaN or infinite); check how it was made."
-        )
+        raise SrlabError(f"The image for {path} contains NaN or infinity. Check how it was produced.")
     if image.mean() > 2:  # an image that is above 1 only in places is clamped
         raise SrlabError(
-            f"The image for {path} has floats up to {image.max():g}, but images are in [0, 1] here: divide it by 255."
+            f"The image for {path} has floats up to {image.max():g}, but must be in [0, 1]. Divide it by 255."
         )
     if path.suffix.lower() not in EXTENSIONS:
-        raise SrlabError(f"Cannot tell the image format from the name {path.name}; end it in {', '.join(EXTENSIONS)}.")
+        raise SrlabError(f"{path.name} does not have an image extension. Use one of {', '.join(EXTENSIONS)}.")
     write_atomic(path, encoded(Image.fromarray(to_uint8(image).permute(1, 2, 0).cpu().numpy()), path))
     return path
 
@@ -162,12 +197,17 @@ def encoded(image: Image.Image, path: Path, **options: object) -> memoryview:
 
 
 def to_float(image: torch.Tensor) -> torch.Tensor:
-    """Turn 8-bit levels (uint8, 0 to 255) into float32 in [0, 1]; floats pass unchanged, other types are rejected."""
+    """Turn 8-bit levels (uint8, 0 to 255) into float32 in [0, 1], and 16-bit floats into float32.
+
+    Other floats are returned unchanged, and other types are rejected.
+    """
     if image.dtype == torch.uint8:
         return image.float() / 255
+    if image.dtype in (torch.float16, torch.bfloat16):
+        return image.float()
     if not image.is_floating_point():
         raise SrlabError(
-            f"Images are float in [0, 1] or uint8 levels, but this one is {image.dtype}; turn it into one."
+            f"Images must be float in [0, 1] or uint8 levels, but this one is {image.dtype}. Convert it first."
         )
     return image
 
@@ -176,12 +216,12 @@ def to_uint8(image: torch.Tensor) -> torch.Tensor:
     """Round an image in [0, 1] to 8-bit levels (uint8 passes unchanged).
 
     Halves are rounded up as in MATLAB. The denominator of a bicubic weight is a power of two, so exact halves occur,
-    and float32 puts them slightly above or below. The small offset rounds them all up. It is no larger than float32
+    and float32 puts them slightly above or below. The small offset rounds them all up. It is only as large as float32
     needs at 255, because it also rounds up values that are less than 2e-5 of a level below a half.
     """
     if image.dtype == torch.uint8:
         return image
-    return (image * 255 + (0.5 + 2e-5)).floor().clamp(0, 255).to(torch.uint8)
+    return (to_float(image) * 255 + (0.5 + 2e-5)).floor().clamp(0, 255).to(torch.uint8)
 
 
 def quantize(image: torch.Tensor) -> torch.Tensor:
@@ -190,7 +230,7 @@ def quantize(image: torch.Tensor) -> torch.Tensor:
 
 
 def luma(image: torch.Tensor) -> torch.Tensor:
-    """Compute the BT.601 luma of an RGB image in the studio range, the plane on which super-resolution papers measure.
+    """Compute the BT.601 luma of an RGB image in the studio range, on which super-resolution papers compute metrics.
 
     ``Y = (65.481 R + 128.553 G + 24.966 B + 16) / 255``
 
@@ -217,7 +257,7 @@ def full_range(y: torch.Tensor) -> torch.Tensor:
 def check_scale(scale: int) -> None:
     """Raise SrlabError if a scale is not a whole number of at least 1."""
     if type(scale) is not int or scale < 1:
-        raise SrlabError(f"The scale must be a whole number of at least 1, but is {scale!r}.")
+        raise SrlabError(f"The scale must be an integer of at least 1, but is {scale!r}.")
 
 
 def mod_crop(image: torch.Tensor, scale: int) -> torch.Tensor:
@@ -225,5 +265,5 @@ def mod_crop(image: torch.Tensor, scale: int) -> torch.Tensor:
     height, width = image.shape[-2:]
     check_scale(scale)
     if min(height, width) < scale:
-        raise SrlabError(f"An image of {width}x{height} pixels is too small for scale {scale}; use a larger one.")
+        raise SrlabError(f"An image of {width}x{height} pixels is too small for scale {scale}. Use a larger one.")
     return image[..., : height - height % scale, : width - width % scale]

@@ -1,4 +1,4 @@
-"""Resampling: kernels, resizing with MATLAB's conventions, and the usual mistakes.
+"""Resampling: kernels, resizing with MATLAB's conventions, and common mistakes.
 
 Every function works on the device of its input. A scale is the number of HR (or SR) pixels per LR pixel.
 """
@@ -32,7 +32,7 @@ def cubic(x: torch.Tensor) -> torch.Tensor:
 
 
 def lanczos(x: torch.Tensor) -> torch.Tensor:
-    """Sinc kernel windowed by a wider sinc (Lanczos, three lobes)."""
+    """Lanczos kernel with three lobes: a sinc windowed with a wider sinc."""
     window = torch.sinc(x) * torch.sinc(x / 3)
     return torch.where(x.abs() < 3, window, torch.zeros_like(x))
 
@@ -44,7 +44,7 @@ KERNELS: dict[str, tuple[Callable[[torch.Tensor], torch.Tensor], int]] = {
     "bicubic": (cubic, 4),
     "lanczos": (lanczos, 6),
 }
-# Downsamplers of labs and recipes: name -> (kernel, antialias)
+# Downsamplers in labs and recipes: name -> (kernel, antialias)
 DOWNSAMPLERS: dict[str, tuple[str, bool]] = {
     "bicubic": ("bicubic", True),
     "bilinear": ("bilinear", True),
@@ -66,9 +66,9 @@ def resize_matrix(size: int, factor: float, kernel: str = "bicubic", antialias: 
     it, only the samples next to the center count: aliasing. The border is mirrored, edge sample included, as in MATLAB.
     """
     if kernel not in KERNELS:
-        raise SrlabError(f"Unknown resampling kernel '{kernel}'; choose one of {', '.join(KERNELS)}.")
+        raise SrlabError(f"'{kernel}' is not a resampling kernel. Use one of {', '.join(KERNELS)}.")
     if not factor > 0:
-        raise SrlabError(f"Cannot resize by a factor of {factor}; it must be positive.")
+        raise SrlabError(f"The resize factor must be positive, but is {factor}.")
     function, width = KERNELS[kernel]
     stretch = max(1 / factor, 1.0) if antialias else 1.0
     center = (torch.arange(math.ceil(size * factor), dtype=torch.float64) + 0.5) / factor - 0.5
@@ -128,12 +128,12 @@ def resize(
 
 
 @lru_cache(maxsize=32)
-@torch.inference_mode(False)  # a matrix cached by a call under inference mode must serve autograd later
+@torch.inference_mode(False)  # a matrix that is cached in inference mode must work with autograd later
 def _bands(
     size: int, factor: float, kernel: str, antialias: bool, dtype: torch.dtype, device: torch.device
 ) -> list[tuple[int, int, torch.Tensor]]:
-    # The matrix is zero far from the diagonal. With strips of rows that have only the columns they use, the cost
-    # grows with the size of an image, not with its square.
+    # The matrix is zero far from the diagonal. Strips of rows keep only the columns that they use, so the cost grows
+    # with the size of an image, not with its square.
     matrix = resize_matrix(size, factor, kernel, antialias)
     bands = []
     for strip in matrix.split(256):
@@ -159,17 +159,17 @@ def downsample(hr: torch.Tensor, scale: int, method: str = "bicubic") -> torch.T
         ``(N, 3, H / scale, W / scale)`` in [0, 1], on 8-bit levels.
     """
     if method not in DOWNSAMPLERS:
-        raise SrlabError(f"Unknown downsampler '{method}'; choose one of {', '.join(DOWNSAMPLERS)}.")
+        raise SrlabError(f"'{method}' is not a downsampler. Use one of {', '.join(DOWNSAMPLERS)}.")
     check_scale(scale)
     height, width = hr.shape[-2:]
     if height % scale or width % scale:
-        raise SrlabError(f"{width}x{height} pixels do not divide by scale {scale}; use srlab.mod_crop first.")
+        raise SrlabError(f"{width}x{height} pixels are not divisible by scale {scale}. Use srlab.mod_crop first.")
     kernel, antialias = DOWNSAMPLERS[method]
     return resize(hr, 1 / scale, kernel, antialias, levels=True)
 
 
 def upsample(lr: torch.Tensor, scale: int, method: str = "bicubic") -> torch.Tensor:
-    """Upscale a batch by interpolation, and clamp it to [0, 1]: the baselines of every comparison.
+    """Upscale a batch with interpolation and clamp it to [0, 1]: the baselines of every comparison.
 
     Parameters
     ----------
@@ -184,6 +184,6 @@ def upsample(lr: torch.Tensor, scale: int, method: str = "bicubic") -> torch.Ten
         ``(N, 3, h * scale, w * scale)`` in [0, 1].
     """
     if method not in UPSAMPLERS:
-        raise SrlabError(f"Unknown upsampler '{method}'; choose one of {', '.join(UPSAMPLERS)}.")
+        raise SrlabError(f"'{method}' is not an upsampler. Use one of {', '.join(UPSAMPLERS)}.")
     check_scale(scale)
     return resize(lr, scale, "box" if method == "nearest" else method).clamp(0, 1)

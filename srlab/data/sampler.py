@@ -1,4 +1,4 @@
-"""Training batches, cut out of images and degraded on the device."""
+"""Sample training batches: crop patches from images and degrade them on the device."""
 
 import math
 from typing import Any
@@ -14,21 +14,21 @@ from srlab.errors import SrlabError
 
 
 class PatchSampler:
-    """An endless stream of ``(lr, hr)`` training batches, cut and degraded on the device.
+    """An endless stream of ``(lr, hr)`` training batches, cropped and degraded on the device.
 
     A batch is a single gather from the buffer of the set, which is in memory, on the GPU if it fits there, or mapped
     from the cache. Position, flips and transpose of a patch are index arithmetic on the device of the buffer, so
     training decodes no file and starts no worker.
 
-    LR is a crop of the degraded whole image: it is made from the patch with a margin as wide as the kernels reach,
-    mirrored at the border of the image, and the margin is cut off. A rotated patch counts as a whole image and has no
-    margin. With ``nearest``, which takes a pixel next to the center of each cell, a transposed or flipped patch also
-    counts as a whole image.
+    LR equals a crop of the degraded whole image: it is made from the patch with a margin as wide as the kernels reach,
+    mirrored at the border of the image, and the margin is then cropped off. A rotated patch is treated as a whole image
+    and has no margin. With ``nearest``, which takes a pixel next to the center of each cell, a transposed or flipped
+    patch is also treated as a whole image.
 
     Each image is equally likely, whatever its size. All draws come from one CPU generator, so a seed gives the same
-    patches on every device, and `state_dict` is all that a resumed run needs. With several processes (`share`) each
-    draws for the whole batch and keeps its share, so the patches do not depend on the number of GPUs. Only the noise of
-    a random degradation differs, because each process draws its own.
+    patches on every device, and a resumed run needs only `state_dict`. With several processes (`share`) each draws for
+    the whole batch and keeps its share, so the patches do not depend on the number of GPUs. Only the noise of a random
+    degradation differs, because each process draws its own.
 
     Parameters
     ----------
@@ -37,16 +37,16 @@ class PatchSampler:
     patch
         Side of the HR patch in pixels; a multiple of `scale`.
     batch
-        Patches per step, over all processes together.
+        Patches per step, summed over all processes.
     degradation
-        Degradation from HR to LR; None is bicubic only.
+        Degradation from HR to LR; None means only bicubic downsampling.
     augment
         ``"all"``: flip and transpose at random, so that each of the eight orientations is equally likely; ``"flip"``:
         left to right only, as in the SRGAN content-loss study; or ``"none"``.
     rotate
-        Largest random rotation in degrees (10 in that study). A larger window is cut first, so no corner stays black.
+        Largest random rotation in degrees (10 in that study). A larger window is rotated, so no corner stays black.
     black_corners
-        Cut first, rotate without blending and leave the corners black, as that study's code does.
+        Crop before the rotation, rotate without interpolation, and leave the corners black, as in that study's code.
     """
 
     def __init__(
@@ -64,29 +64,29 @@ class PatchSampler:
     ) -> None:
         check_scale(scale)
         if patch < scale or patch % scale:
-            raise SrlabError(f"The patch of {patch} pixels must be a positive multiple of the scale {scale}.")
+            raise SrlabError(f"patch must be a positive multiple of the scale {scale}, but is {patch}.")
         if batch < 1:
-            raise SrlabError(f"The batch must be at least 1, but is {batch}.")
+            raise SrlabError(f"batch must be at least 1, but is {batch}.")
         if not len(images):
-            raise SrlabError(f"The set {images.name} has no images to cut patches from.")
+            raise SrlabError(f"The set {images.name} has no images to crop patches from.")
         if images.lr is not None:
             raise SrlabError(
-                f"{images.name} has LR images, but patches are made from HR. Use the folder with its HR images only, "
-                "or set images.lr = None."
+                f"{images.name} has LR images, but patches are made from HR. Pass only the folder of its HR images, or "
+                "set images.lr = None."
             )
         if not 0 <= rotate <= 45:
-            raise SrlabError(f"rotate={rotate} must be from 0 to 45 degrees.")
+            raise SrlabError(f"rotate must be from 0 to 45 degrees, but is {rotate}.")
         if augment not in ("all", "flip", "none"):
-            raise SrlabError(f"Unknown augment '{augment}'; choose all, flip or none.")
+            raise SrlabError(f"'{augment}' is not a valid augment. Use all, flip or none.")
         angle = math.radians(rotate)
-        # The window contains the rotated patch, and has its parity so that both have the same center.
+        # The window contains the rotated patch. It has the same parity, so that both have the same center.
         margin = 0 if black_corners else math.ceil(patch * (math.cos(angle) + math.sin(angle) - 1) / 2)
         self.window = patch + 2 * margin
         for name, (height, width) in zip(images.names, images.sizes, strict=True):
             if min(height, width) < self.window:
                 raise SrlabError(
                     f"Image '{name}' of {images.name} is {width}x{height} pixels, smaller than the patch of "
-                    f"{self.window}. Use a smaller patch, or leave the image out."
+                    f"{self.window}. Use a smaller patch, or remove the image."
                 )
         self.images, self.scale, self.patch, self.batch = images, scale, patch, batch
         self.degradation = degradation or Degradation()
@@ -101,9 +101,9 @@ class PatchSampler:
         self._pixels = images.pixels.to(self.device) if _fits(images.pixels, self.device) else images.pixels
 
     def share(self, rank: int, world: int) -> None:
-        """Keep from now on only the share of one process: every `world`-th patch of a batch, starting at `rank`."""
+        """Restrict the sampler to one process's share of each batch: every `world`-th patch, starting at `rank`."""
         if self.batch % world:
-            raise SrlabError(f"A batch of {self.batch} does not divide among {world} processes; choose a multiple.")
+            raise SrlabError(f"A batch of {self.batch} is not divisible by {world} processes. Use a multiple.")
         self.rank, self.world = rank, world
 
     def __iter__(self) -> "PatchSampler":
@@ -115,7 +115,7 @@ class PatchSampler:
         Both are float32 in [0, 1] on 8-bit levels. A process that shares the batch returns only its patches.
         """
         mine = slice(self.rank, None, self.world)
-        # Only a few numbers per patch are sent to a GPU, and the CPU does not wait for it.
+        # Only a few numbers per patch are sent to a GPU, and the CPU does not wait for the GPU.
         windows = self._draw_windows()[:, mine].to(self._pixels.device, non_blocking=True)
         angles = (2 * torch.rand(self.batch, generator=self.generator) - 1)[mine] * self.largest_angle
         # Degradations draw for this process only, so they have their own generator, seeded in each step.
@@ -185,7 +185,7 @@ def _without_margin(patches: torch.Tensor, margin: int) -> torch.Tensor:
 
 
 def _fits(pixels: torch.Tensor, device: torch.device) -> bool:
-    """Return whether a buffer fits on the device, where it may fill half of the free memory."""
+    """Return whether a buffer fits on the device; it may fill half of the free memory."""
     if device.type != "cuda":
         return True
     free, _ = torch.cuda.mem_get_info(device)

@@ -1,4 +1,4 @@
-"""A subject: one photo, with its left half to train on, and its right half to show and score."""
+"""Subjects: one photo, split into a left half to train on and a right half to show and score."""
 
 from pathlib import Path
 
@@ -11,24 +11,24 @@ from srlab.text import breaks_line
 
 LARGEST = 1024  # side in pixels of the center crop of your own photo, so that minutes of training are enough
 GAP = 136  # middle columns in neither half: the radius of lab 04's generator in HR pixels (lab 03's is smaller)
-SMALLEST = 96  # side of a half in pixels, below which patches repeat and a score means little
-# PSNR of bicubic at scale 4, in dB, above which you see no difference (2.5 gray levels). All bundled photos except the
-# retina have less than 32; upscaled 2x, as blurry as a phone's, less than 38; upscaled 4x, most have more than 40.
+SMALLEST = 96  # side of a half in pixels; below it patches repeat and a score means little
+# PSNR of bicubic at scale 4, in dB, above which no difference is visible (2.5 gray levels). All bundled photos except
+# the retina have less than 32; upscaled 2x, as blurry as a phone's, less than 38; upscaled 4x, most have more than 40.
 SMOOTH = 40.0
 
 
 def split_photo(subject: str | Path) -> tuple[ImageSet, ImageSet]:
-    """Cut a photo in two: the left half to train on, the right half to test on.
+    """Split a photo into a left half to train on and a right half to test on.
 
     If a photo looks the same everywhere, such as gravel, a network learns it in minutes, and the other half shows
-    whether it did. LR is made from each half. `GAP` columns in the middle of your own photo are in neither half. The
-    bundled photos are cut without a gap, which made no difference on gravel.
+    whether it did. LR is made from each half separately. With your own photo, `GAP` columns in the middle are in
+    neither half. The bundled photos are split without a gap, which made no difference on gravel.
 
     Parameters
     ----------
     subject
-        Name of a bundled photo, or path of any photo; only the center of a large one is used, at most `LARGEST` pixels
-        square.
+        Name of a bundled photo, or path of any photo. Only the center crop of a large photo is used, at most `LARGEST`
+        pixels square.
 
     Returns
     -------
@@ -40,7 +40,7 @@ def split_photo(subject: str | Path) -> tuple[ImageSet, ImageSet]:
     photo, which, gap = read_images(name, {name: file}), name, 0 if bundled else GAP
     if not bundled:
         if max(photo.sizes[0]) > LARGEST:
-            photo, which = photo.center_crop(LARGEST), f"the middle of {name}"
+            photo, which = photo.center_crop(LARGEST), f"the center of {name}"
         height, width = photo.sizes[0]
         if height < SMALLEST or width < 2 * SMALLEST + GAP:
             raise SrlabError(
@@ -68,11 +68,11 @@ def subject_file(subject: str | Path) -> Path:
     file = expanded(subject)
     file = file.parent.resolve() / file.name  # a link keeps its own name
     if file.is_dir():
-        raise SrlabError(f"The subject {file} is a folder; pass one photo in it, or the folder as images.")
+        raise SrlabError(f"The subject {file} is a folder. Pass one photo in it, or pass the folder as images.")
     if not file.is_file():
         raise SrlabError(
-            f"There is no photo {file}; a subject is the path of a photo, or one of the course's: {', '.join(PHOTOS)}."
+            f"Photo {file} not found. A subject is the path of a photo, or one of the course's: {', '.join(PHOTOS)}."
         )
     if breaks_line(file.stem):
-        raise SrlabError(f"The subject {str(file)!a} has a name that is not a line of text. Rename it.")
+        raise SrlabError(f"The subject {str(file)!a} has a name that is not printable. Rename it.")
     return file

@@ -1,1 +1,1 @@
-"""Evaluate upscalers: metrics, protocols, and tables of scores over image sets."""
+"""Evaluate upscalers: metrics, protocols, and tables of scores for image sets."""

@@ -1,7 +1,7 @@
 """PSNR, SSIM, MS-SSIM and LR consistency, and the protocol that prepares images for them.
 
 Images are ``(N, C, H, W)`` or ``(C, H, W)``, float in [0, 1], with C = 3 for RGB and 1 for gray. Metrics return one
-float64 per image, ``(N,)``. They reject images of different shapes, and values that are NaN or far outside of [0, 1].
+float64 per image, ``(N,)``. They reject images of different shapes, and values that are NaN or far outside [0, 1].
 """
 
 from dataclasses import dataclass
@@ -10,13 +10,13 @@ import torch
 from pytorch_msssim import ms_ssim as multi_scale_ssim
 from pytorch_msssim import ssim as windowed_ssim
 
-from srlab.data.images import LOWEST, luma, quantize
+from srlab.data.images import LOWEST, luma, quantize, to_float
 from srlab.data.resampling import DOWNSAMPLERS, downsample
 from srlab.errors import SrlabError
 
 
 class TooSmall(SrlabError):
-    """An error: the image is smaller than the window of the metric. Tables then contain NaN."""
+    """The error for images that are smaller than the window of a metric; tables contain NaN for them."""
 
 
 @dataclass(frozen=True)
@@ -47,11 +47,11 @@ class Protocol:
 
     def __post_init__(self) -> None:
         if self.color not in ("y", "rgb") or self.crop < 0:
-            raise SrlabError(f"A protocol has color 'y' or 'rgb' and a crop of 0 or more, but got {self}.")
+            raise SrlabError(f"A protocol must have color 'y' or 'rgb' and a crop of 0 or more, but got {self}.")
         if self.resampler not in DOWNSAMPLERS:
-            raise SrlabError(f"Unknown resampler '{self.resampler}'; choose one of {', '.join(DOWNSAMPLERS)}.")
+            raise SrlabError(f"'{self.resampler}' is not a resampler. Use one of {', '.join(DOWNSAMPLERS)}.")
         if self.gray not in ("values", "luma"):
-            raise SrlabError(f"A protocol scores the 'values' or the 'luma' of a gray file, but got '{self.gray}'.")
+            raise SrlabError(f"A protocol's gray must be 'values' or 'luma', but is '{self.gray}'.")
 
     def __call__(self, image: torch.Tensor) -> torch.Tensor:
         """Prepare ``(N, C, H, W)`` for scoring: return ``(N, C, H - 2 * crop, W - 2 * crop)``."""
@@ -71,33 +71,33 @@ BASICSR = Protocol(color="y", crop=4, gray="luma")
 # The protocol of blind face SR.
 FACE = Protocol(color="rgb", crop=0)
 # The protocol of the SRGAN content-loss study. Its column "SSIM" is probably MS-SSIM: it reports .935 with 23.13 dB on
-# Set5 for a network trained with MSE, while bicubic scores 26.71 dB, an SSIM of .774 and an MS-SSIM of .955 under this
+# Set5 for a network trained with MSE, while bicubic scores 26.71 dB, an SSIM of .774 and an MS-SSIM of .955 with this
 # protocol. An SSIM this far above bicubic's would contradict the much larger error.
 STUDY = Protocol(color="rgb", crop=0, quantize=False)
 PROTOCOLS = {"paper": PAPER, "basicsr": BASICSR, "face": FACE, "study": STUDY}
-MS_SSIM_SIDE = 161  # pixels: an 11x11 window must still fit after halving four times
+MS_SSIM_SIDE = 161  # pixels: an 11x11 window must still fit after the image is halved four times
 
 
 def prepared(sr: torch.Tensor, hr: torch.Tensor, protocol: Protocol) -> tuple[torch.Tensor, torch.Tensor]:
-    """Check a pair of batches and apply the protocol to both, the first step of every metric.
+    """Check a pair of batches and apply the protocol to both, as the first step of every metric.
 
-    Both results are ``(N, C, H, W)``, without gradient.
+    Both results are ``(N, C, H, W)``, without gradients.
     """
     if sr.shape != hr.shape:
-        raise SrlabError(f"SR has shape {tuple(sr.shape)} but HR {tuple(hr.shape)}; they must be the same.")
+        raise SrlabError(f"SR has shape {tuple(sr.shape)} and HR {tuple(hr.shape)}, but they must be the same.")
     sr, hr = (x[None] if x.ndim == 3 else x for x in (sr, hr))
     if sr.ndim != 4 or sr.shape[1] not in (1, 3):
         raise SrlabError(f"Scoring needs RGB or gray images (N, C, H, W), but got a tensor of shape {tuple(sr.shape)}.")
     if not (sr.isfinite().all() and hr.isfinite().all()):
         raise SrlabError("An image contains NaN or infinity, so it cannot be scored.")
     if max(sr.max(), hr.max()) > 2:
-        raise SrlabError("Images are scored in [0, 1], but one has values above 2; divide 8-bit levels by 255.")
+        raise SrlabError("Images are scored in [0, 1], but one has values above 2. Divide 8-bit levels by 255.")
     if min(sr.min(), hr.min()) < LOWEST:
         raise SrlabError(
-            "Images are scored in [0, 1], but one goes down to -0.5 or less; from [-1, 1] take (x + 1) / 2, and clamp "
-            "the overshoot of a network."
+            "Images are scored in [0, 1], but one has values of -0.5 or less. Convert [-1, 1] with (x + 1) / 2, and "
+            "clamp the overshoot of a network."
         )
-    return protocol(sr.detach()), protocol(hr.detach())
+    return protocol(to_float(sr.detach())), protocol(to_float(hr.detach()))
 
 
 def psnr(sr: torch.Tensor, hr: torch.Tensor, protocol: Protocol = PAPER) -> torch.Tensor:
@@ -125,15 +125,15 @@ def psnr(sr: torch.Tensor, hr: torch.Tensor, protocol: Protocol = PAPER) -> torc
 def lr_consistency(sr: torch.Tensor, lr: torch.Tensor, resampler: str = "bicubic") -> torch.Tensor:
     """Compute the PSNR in dB between downscaled SR and LR: whether SR agrees with its input.
 
-    It needs no HR. All HR images that could have become this LR score the same, so hallucinated detail costs nothing if
+    It needs no HR. All HR images that downscale to this LR get the same score, so hallucinated detail costs nothing if
     it disappears when SR is downscaled; a low value means that known content has changed. SR is rounded to 8 bits,
     downscaled and rounded again. All channels of all pixels count.
 
     Parameters
     ----------
     lr
-        LR image, smaller by a whole factor. It must be made only with the resampler: noise, blur or JPEG would count as
-        errors of SR.
+        LR image, smaller by an integer factor. It must be made only with the resampler: noise, blur or JPEG would count
+        as errors of SR.
     resampler
         Key of `srlab.DOWNSAMPLERS`.
     """
@@ -142,7 +142,7 @@ def lr_consistency(sr: torch.Tensor, lr: torch.Tensor, resampler: str = "bicubic
     scale = height // small_height
     if (height, width) != (scale * small_height, scale * small_width):
         raise SrlabError(
-            f"SR of {width}x{height} pixels is not a whole multiple of LR, which has {small_width}x{small_height}."
+            f"SR of {width}x{height} pixels must be an integer multiple of LR, which has {small_width}x{small_height}."
         )
     return psnr(downsample(sr, scale, resampler), lr, FACE)
 
@@ -150,12 +150,12 @@ def lr_consistency(sr: torch.Tensor, lr: torch.Tensor, resampler: str = "bicubic
 def ssim(sr: torch.Tensor, hr: torch.Tensor, protocol: Protocol = PAPER) -> torch.Tensor:
     """Compute the structural similarity per image (Wang 2004), at most 1.
 
-    The window is Gaussian, 11x11 pixels with sigma 1.5, without padding. Less than 11 pixels per side after the crop
+    The window is Gaussian, 11x11 pixels with sigma 1.5, without padding. Fewer than 11 pixels per side after the crop
     raise `TooSmall`.
     """
     sr, hr = prepared(sr, hr, protocol)
     if min(sr.shape[-2:]) < 11:
-        raise TooSmall(f"SSIM needs at least 11x11 pixels after the crop, but has {tuple(sr.shape[-2:])}.")
+        raise TooSmall(f"SSIM needs at least 11x11 pixels after the crop, but got {tuple(sr.shape[-2:])}.")
     # A variance is a small difference of large numbers; in float32 the fourth decimal would be wrong.
     return windowed_ssim(sr.double(), hr.double(), data_range=1.0, size_average=False)
 
@@ -164,13 +164,13 @@ def ms_ssim(sr: torch.Tensor, hr: torch.Tensor, protocol: Protocol = PAPER) -> t
     """Compute the multi-scale structural similarity per image (Wang, Simoncelli and Bovik 2003), from 0 to 1.
 
     Never compare it with SSIM: four of its five scales are coarser than the image, so it ignores much of what x4 loses.
-    If a side is not a multiple of 16, pytorch-msssim pads it with zeros. Less than 161 pixels per side after the crop
+    If a side is not a multiple of 16, pytorch-msssim pads it with zeros. Fewer than 161 pixels per side after the crop
     raise `TooSmall`.
     """
     sr, hr = prepared(sr, hr, protocol)
     if min(sr.shape[-2:]) < MS_SSIM_SIDE:
         raise TooSmall(
-            f"MS-SSIM halves an image four times and needs at least {MS_SSIM_SIDE} pixels a side after the crop, "
-            f"but has {tuple(sr.shape[-2:])}; use ssim for small images."
+            f"MS-SSIM halves an image four times and needs at least {MS_SSIM_SIDE} pixels per side after the crop, "
+            f"but got {tuple(sr.shape[-2:])}. Use ssim for small images."
         )
     return multi_scale_ssim(sr.double(), hr.double(), data_range=1.0, size_average=False)

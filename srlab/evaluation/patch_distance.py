@@ -1,7 +1,7 @@
 """Compare the distribution of patches in SR with that in photos, regardless of where a patch is.
 
-PSNR compares each pixel with the one at the same place. Here the place does not matter: a stone in the wrong place
-costs nothing, but a smooth stone in the right place does. To check that SR agrees with LR, use
+PSNR compares each pixel with the one at the same location. Here the location does not matter: a stone in the wrong
+place costs nothing, but a smooth stone in the right place does. To check that SR agrees with LR, use
 `srlab.evaluation.metrics.lr_consistency`.
 """
 
@@ -15,32 +15,32 @@ from srlab.evaluation.metrics import FACE, TooSmall, prepared
 from srlab.models.features import FeatureExtractor
 
 PATCH = 32  # pixels per side of a patch; neighbors overlap by half
-FEWEST = 100  # smallest number of patches; with fewer, chance decides
+FEWEST = 100  # smallest number of patches; with fewer, chance dominates
 
 
 def patch_distance(sr: torch.Tensor, hr: torch.Tensor, features: FeatureExtractor | None = None) -> torch.Tensor:
     """Compute the distance between the patches of SR and those of HR: a KID of small patches (Bińkowski et al. 2018).
 
     A patch of 32 x 32 pixels is described by the mean of each feature map over it. The distance is the unbiased squared
-    maximum mean discrepancy with the kernel ``(x y / d + 1)^3``. Features are measured from HR's mean, in units of HR's
-    spread. HR may have another size, and may show another place of the same subject.
+    maximum mean discrepancy with the kernel ``(x y / d + 1)^3``. Features are centered on HR's mean, in units of HR's
+    spread. HR may have another size, and may show another region of the same subject.
 
-    The size of the distance depends on the photo: for uniform texture such as gravel, everything else is far away, and
-    if HR is the same everywhere the distance has no meaning. White noise hardly lowers it, and sharpening raises it
-    where it overshoots. It misses faint patterns of the grid, see `srlab.checkerboard`.
+    The scale of the distance depends on the photo: for uniform texture such as gravel, everything else is far away, and
+    if HR is constant the distance has no meaning. White noise hardly lowers it, and sharpening raises it where it
+    overshoots. It misses faint periodic artifacts, see `srlab.checkerboard`.
 
     Parameters
     ----------
     sr, hr
         ``(N, C, H, W)`` or ``(C, H, W)``, float in [0, 1]; C = 3 for RGB, 1 for gray.
     features
-        Extractor with one layer, on the device that computes (default: the bundled ``vgg6 relu2_2``).
+        Extractor with one layer, on the device to compute on (default: the bundled ``vgg6 relu2_2``).
 
     Returns
     -------
     torch.Tensor
         ``(N,)``, no unit, float64; about 0, possibly below, for two samples of one distribution. By chance it varies by
-        .1 to .5 with 200 patches (256 x 256 pixels); less than 100 patches raise `TooSmall`.
+        .1 to .5 with 200 patches (256 x 256 pixels); fewer than 100 patches raise `TooSmall`.
     """
     features = features or _patch_features()
     pairs = zip(*(_described(image, features) for image in (sr, hr)), strict=True)
@@ -61,7 +61,7 @@ def _described(image: torch.Tensor, features: FeatureExtractor) -> torch.Tensor:
     rows, columns = ((length - window) // (window // 2) + 1 for length in maps.shape[-2:])
     if min(rows, columns) < 1 or rows * columns < FEWEST:
         height, width = image.shape[-2:]
-        raise TooSmall(f"An image of {width}x{height} pixels has less than the {FEWEST} patches that a distance needs.")
+        raise TooSmall(f"An image of {width}x{height} pixels has fewer than the {FEWEST} patches that are needed.")
     return F.avg_pool2d(maps, window, window // 2).flatten(2).mT.double()
 
 

@@ -1,9 +1,9 @@
-"""Metrics for what PSNR ignores: sharpness, the place of texture, color, checkerboard artifacts, and LPIPS.
+"""Metrics for what PSNR ignores: sharpness, the location of texture, color, checkerboard artifacts, and LPIPS.
 
 The metrics use SR and HR (`checkerboard` only SR) as ``(N, C, H, W)`` or ``(C, H, W)``, float in [0, 1], with C = 3 for
 RGB and 1 for gray. They return one float64 per image, ``(N,)``, and use the whole image in color, rounded to 8-bit
 levels. They raise `TooSmall` for images smaller than their window. No single metric proves that an image is good: white
-noise raises the gradient as texture does, so read them together with PSNR.
+noise raises the gradient just like texture, so read them together with PSNR.
 """
 
 from pathlib import Path
@@ -19,14 +19,14 @@ from srlab.models import pretrained as backbones
 
 BLOCK = 16  # side of a block of the energy map in pixels
 CELLS = 8  # LR pixels per side of a window of `checkerboard`
-LPIPS_SIDE = 31  # pixels: below that nothing is left after AlexNet's second pooling
+LPIPS_SIDE = 31  # pixels; below it nothing is left after AlexNet's second pooling
 
 
 def gradient_ratio(sr: torch.Tensor, hr: torch.Tensor) -> torch.Tensor:
     """Compute the mean gradient magnitude of SR's luma relative to HR's: 1 is as sharp as HR, less is blurry.
 
-    The gradient is the step to the right and to the lower neighbor. Noise counts as sharpness: see `energy_error`. The
-    ratio is 1 if both images are flat and infinite if only HR is.
+    The gradient is the difference from the right and the lower neighbor. Noise counts as sharpness: see `energy_error`.
+    The ratio is 1 if both images are flat and infinite if only HR is.
     """
     sr, hr = _planes(sr, hr, 2, "a gradient")
     return _ratio(_gradient(sr), _gradient(hr))
@@ -35,18 +35,19 @@ def gradient_ratio(sr: torch.Tensor, hr: torch.Tensor) -> torch.Tensor:
 def energy_error(sr: torch.Tensor, hr: torch.Tensor) -> torch.Tensor:
     """Compute the error of the local energy map: whether fine structure is where HR has it, and only there.
 
-    Subtract from the luma its 5x5 mean; the root mean square of the rest in each block of 16x16 pixels is the energy
-    map. The error is the mean absolute difference of the two maps over the mean of HR's map: 0 for equal images, 1 for
-    SR without any structure, infinite if only SR has structure. Incomplete blocks at the right and bottom are ignored.
+    For the energy map, the 5x5 mean is subtracted from the luma; the map is the root mean square of the rest in each
+    block of 16x16 pixels. The error is the mean absolute difference of the two maps over the mean of HR's map: 0 for
+    equal images, 1 for SR without any structure, infinite if only SR has structure. Incomplete blocks at the right and
+    bottom are ignored.
 
     Compare only networks of one family, because the error has blind spots:
 
     - It ignores phase: invented texture of the right strength costs nothing, while PSNR penalizes it. White noise
       lowers the error too, but much less than texture in the right place.
-    - It ignores the kind of structure: the stair steps of nearest-neighbor interpolation lie on the edges, and score
-      far better than bicubic (.35 against .68 on Set5).
-    - If the structure is the same everywhere, as in gravel, its place does not matter: even HR mirrored scores better
-      than bicubic x4.
+    - It ignores the kind of structure: the stair steps of nearest-neighbor interpolation are on the edges, so they
+      score far better than bicubic (.35 against .68 on Set5).
+    - If the structure is the same everywhere, as in gravel, its location does not matter: even mirrored HR scores
+      better than bicubic x4.
     """
     sr, hr = (_energy(plane) for plane in _planes(sr, hr, BLOCK, "the energy map"))
     return _ratio((sr - hr).abs().mean(dim=(1, 2, 3)), hr.mean(dim=(1, 2, 3)), both_zero=0.0)
@@ -76,9 +77,9 @@ def checkerboard(sr: torch.Tensor, scale: int = 4) -> torch.Tensor:
     with the same phase everywhere. A photo also has power at these frequencies, but its phase varies from place to
     place. So this multiplies the spectra of windows of 8 x 8 cells of the luma (Hann, half overlapping) with those a
     knight's move away: common components remain, and the rest cancels. Windows along a row, a column or a diagonal
-    would share an edge, which a knight's move avoids. Pairs with more structure of their own get less weight.
+    would share an edge, which a knight's move avoids. Pairs with more power at other frequencies get less weight.
 
-    It needs no HR, but at least two windows per side. A pattern may change its sign or strength slowly; one that
+    It needs no HR, but at least two windows per side. A pattern may slowly change its sign or strength; one that
     changes from window to window mostly cancels, such as the stair steps of nearest-neighbor interpolation, which
     follow each slope. Regular structure in HR (cloth, a screen) counts if it has the period of the grid.
 
@@ -112,7 +113,7 @@ def checkerboard(sr: torch.Tensor, scale: int = 4) -> torch.Tensor:
 def with_noise(sr: torch.Tensor, hr: torch.Tensor, ratio: float, seed: int = 0, *, gray: bool = False) -> torch.Tensor:
     """Raise the `gradient_ratio` of SR to `ratio` with white noise: a baseline for networks that claim to add texture.
 
-    The noise has a standard deviation of at most 0.2. SR stays as it is if it is already sharp enough. `gray` adds the
+    The noise has a standard deviation of at most 0.2. SR is unchanged if it is already sharp enough. `gray` adds the
     same noise to all channels; otherwise it shows as colored specks. Images are ``(N, C, H, W)`` in [0, 1].
     """
     shape = (*sr.shape[:-3], 1, *sr.shape[-2:]) if gray else sr.shape
@@ -128,8 +129,8 @@ def with_noise(sr: torch.Tensor, hr: torch.Tensor, ratio: float, seed: int = 0, 
 def load_lpips(weights: str | Path = "auto") -> nn.Module | None:
     """Load the network of LPIPS (Zhang 2018): AlexNet trained on ImageNet, and linear heads trained on human ratings.
 
-    The heads are part of torchmetrics. LPIPS with random features would be another metric under a known name, so this
-    prints why and returns None if ``"auto"`` finds no AlexNet weights.
+    The heads are part of torchmetrics. LPIPS with random features would be another metric under a known name. So if
+    ``"auto"`` finds no AlexNet weights, this prints a message and returns None.
 
     Parameters
     ----------
@@ -141,7 +142,7 @@ def load_lpips(weights: str | Path = "auto") -> nn.Module | None:
 
     path = backbones.find_weights("alexnet", weights)
     if path is None:
-        print(f"LPIPS is left out: no ImageNet weights of AlexNet here. To get them: {backbones.remedy('alexnet')}")
+        print(f"LPIPS is left out: AlexNet's ImageNet weights not found. To get them: {backbones.remedy('alexnet')}")
         return None
     with torch.random.fork_rng(devices=[]):  # the unused random initialization must not change other results
         network = _NoTrainLpips(net="alex", pnet_rand=True)  # the public class downloads the backbone
@@ -174,11 +175,11 @@ def _planes(sr: torch.Tensor, hr: torch.Tensor, side: int, what: str) -> list[to
 def _refuse_small(image: torch.Tensor, side: int, what: str) -> None:
     height, width = image.shape[-2:]
     if min(height, width) < side:
-        raise TooSmall(f"An image of {width}x{height} pixels is too small for {what}, which needs {side} a side.")
+        raise TooSmall(f"An image of {width}x{height} pixels is too small for {what} (minimum: {side}x{side}).")
 
 
 def _spectra(plane: torch.Tensor, side: int) -> torch.Tensor:
-    """Return the Fourier transform of half overlapping windows, ``(N, rows, columns, side, side)``."""
+    """Return the Fourier transforms of half overlapping windows, ``(N, rows, columns, side, side)``."""
     hann = torch.hann_window(side, dtype=plane.dtype, device=plane.device)
     hann = hann[:, None] * hann
     plane = plane - plane[..., :1, :1]  # makes a flat plane exactly 0
@@ -195,7 +196,7 @@ def _gradient(plane: torch.Tensor) -> torch.Tensor:
 
 def _energy(plane: torch.Tensor) -> torch.Tensor:
     plane = plane - plane[..., :1, :1]  # makes a flat plane exactly 0, without rounding errors
-    mean = F.avg_pool2d(plane, 5, stride=1, padding=2, count_include_pad=False)  # at the border only of existing pixels
+    mean = F.avg_pool2d(plane, 5, stride=1, padding=2, count_include_pad=False)  # at the border only existing pixels
     return F.avg_pool2d((plane - mean).square(), BLOCK).sqrt()
 
 

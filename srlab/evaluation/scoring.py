@@ -1,4 +1,4 @@
-"""Score upscalers on image sets, as tables."""
+"""Score upscalers on image sets, and return tables."""
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -54,9 +54,9 @@ def evaluate(
     protocol
         Protocol of PSNR, SSIM and MS-SSIM. The other metrics use the whole image in color.
     metrics
-        Names from `METRICS`, or functions from SR and HR ``(1, 3, H, W)`` to ``(1,)``: the columns.
+        Names from `METRICS`, or functions from SR and HR ``(1, 3, H, W)`` to ``(1,)``. Each is a column of the table.
     weights
-        AlexNet weights of LPIPS, see `load_lpips`. Without them the column ``lpips`` is left out.
+        AlexNet weights for LPIPS, see `load_lpips`. Without them the column ``lpips`` is left out.
 
     Returns
     -------
@@ -77,7 +77,7 @@ def evaluate_all(
     metrics: Sequence[str | Measure] = ("psnr", "ssim"),
     weights: str | Path = "auto",
 ) -> pd.DataFrame:
-    """Score several methods on several image sets; all methods get the same LR images.
+    """Score several methods on several image sets, all with the same LR images.
 
     `models` maps method names to networks or functions. `srlab.evaluate` explains the other parameters.
 
@@ -91,7 +91,7 @@ def evaluate_all(
     if not models or not sets:
         raise SrlabError("An evaluation needs at least one method and one image set.")
     if len(set(names)) < len(names):
-        raise SrlabError(f"Two of the image sets {', '.join(names)} have the same name; rename one (ImageSet.name).")
+        raise SrlabError(f"Two of the image sets {', '.join(names)} have the same name. Rename one (ImageSet.name).")
     chosen = measures(metrics, protocol, scale, weights)
     degrade = degradation or Degradation(protocol.resampler)
     rows = []
@@ -126,11 +126,11 @@ def measures(
         elif metric in known:
             chosen[metric] = known[metric]
         elif metric != "lpips":
-            raise SrlabError(f"There is no metric '{metric}'; choose from {', '.join(METRICS)}.")
+            raise SrlabError(f"'{metric}' is not a metric. Use one of {', '.join(METRICS)}.")
         elif network := perceptual.load_lpips(weights):
             chosen[metric] = partial(perceptual.lpips, network=network)
     if not chosen:
-        raise SrlabError(f"No metric is left to score; choose from {', '.join(METRICS)}.")
+        raise SrlabError(f"No metric is left to compute. Use one of {', '.join(METRICS)}.")
     return chosen
 
 
@@ -139,7 +139,7 @@ def score_pair(
 ) -> dict[str, float]:
     """Score one pair of images, ``(1, 3, H, W)`` in [0, 1]; the score is NaN for a metric whose window is larger.
 
-    `gray` means that the HR file is gray: its gray values are scored under a Y protocol, unless `Protocol.gray` is
+    `gray` means that the HR file is gray: its gray values are scored with a Y protocol, unless `Protocol.gray` is
     ``"luma"``. `chosen` is from `measures` with the same protocol.
     """
     values = {}
@@ -162,7 +162,7 @@ def summarize(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def save_table(table: pd.DataFrame, path: str | Path, force: bool = False) -> Path:
-    """Write a table as CSV, complete or not at all, and return the path; `force` replaces a file."""
+    """Write a table as CSV, atomically, and return the path; `force` overwrites an existing file."""
     path = Path(path)
     refuse_existing(path, force)
     write_atomic(path, table.to_csv(index=False).encode())

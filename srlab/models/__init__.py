@@ -1,6 +1,6 @@
-"""The networks, as plain modules.
+"""Networks as plain PyTorch modules.
 
-Each generator has a receptive ``radius``: the number of LR pixels to each side of an SR pixel that can change it.
+Each generator has a receptive ``radius``: the number of LR pixels on each side of an SR pixel that can affect it.
 """
 
 from torch import nn
@@ -21,7 +21,7 @@ from srlab.models.srresnet import ResidualBlock as ResidualBlock
 from srlab.models.srresnet import ResidualBlockNoBN as ResidualBlockNoBN
 from srlab.models.srresnet import SRResNet as SRResNet
 
-# Generators by the name of their class, which is also in recipes and weights files.
+# Generators by the name of their class, which recipes and weights files also use.
 GENERATORS: dict[str, type[nn.Module]] = {
     network.__name__: network for network in (SRResNet, MSRResNet, RRDBNet, CodedSRResNet)
 }
@@ -32,13 +32,13 @@ DISCRIMINATORS: dict[str, type[nn.Module]] = {
     "vgg": VGGDiscriminator,
     "coded": CodedDiscriminator,
 }
-# Arguments of a generator for the labs' parameter `size`; a laptop trains "laptop" in a minute or two.
+# Arguments of a generator for each value of the labs' parameter `size`; "laptop" trains in a minute or two on a laptop.
 SIZES = {
     "tiny": {"num_blocks": 1, "num_features": 16},
     "laptop": {"num_blocks": 4, "num_features": 32},
     "paper": {"num_blocks": 16, "num_features": 64},
 }
-# The same for RRDBNet. The small ones add their output to an upscaled LR, because they train only for minutes.
+# The same for RRDBNet. The small ones add their output to an upscaled LR, because they are trained only for minutes.
 RRDB_SIZES = {
     "tiny": {"num_blocks": 1, "num_features": 16, "growth": 8, "enlarge": True},
     "laptop": {"num_blocks": 2, "num_features": 32, "growth": 16, "enlarge": True},
@@ -56,18 +56,18 @@ def check_limit(model: nn.Module, limit: int) -> None:
     count = parameter_count(model)
     if limit and count > limit:
         raise SrlabError(
-            f"{type(model).__name__} has {count:,} parameters, more than the limit of {limit:,}; "
-            "use fewer blocks or features, or set parameter_limit to 0."
+            f"{type(model).__name__} has {count:,} parameters, more than the limit of {limit:,}. "
+            "Use fewer blocks or features, or set parameter_limit to 0."
         )
 
 
 def build_discriminator(name: str, patch: int, num_features: int = 0) -> nn.Module:
     """Build a new discriminator for HR patches of `patch` x `patch` pixels.
 
-    `num_features` is the number of channels of the first layer; 0 for the published number.
+    `num_features` is the number of channels of the first layer; 0 means the published number.
     """
     if name not in DISCRIMINATORS:
-        raise SrlabError(f"Unknown discriminator '{name}'; choose one of {', '.join(DISCRIMINATORS)}.")
+        raise SrlabError(f"'{name}' is not a discriminator. Use one of {', '.join(DISCRIMINATORS)}.")
     arguments = {"num_features": num_features} if num_features and name != "coded" else {}
     arguments |= {"size": patch} if name in ("srgan", "vgg") else {}
     return DISCRIMINATORS[name](**arguments)
@@ -79,8 +79,8 @@ def pick_size(size: str, network: str = "MSRResNet", **changes: int) -> dict[str
     Changes to 0 and False are ignored.
     """
     if network not in GENERATORS:
-        raise SrlabError(f"Unknown network '{network}'; choose one of {', '.join(GENERATORS)}.")
+        raise SrlabError(f"'{network}' is not a generator. Use one of {', '.join(GENERATORS)}.")
     sizes = RRDB_SIZES if network == "RRDBNet" else SIZES
     if size not in sizes:
-        raise SrlabError(f"Unknown size '{size}'; choose {', '.join(sizes)}.")
+        raise SrlabError(f"'{size}' is not a valid size. Use one of {', '.join(sizes)}.")
     return sizes[size] | {name: value for name, value in changes.items() if value}

@@ -1,7 +1,7 @@
-"""The discriminators, as plain modules that return logits, so the sigmoid belongs to the loss.
+"""Discriminators as plain PyTorch modules that return logits; the sigmoid is part of the loss.
 
-All accept instance noise, which makes real and fake overlap, so that D cannot become confident at once (Sønderby et al.
-2017).
+All accept instance noise, which makes real and fake overlap, so that D does not become confident at once (Sønderby et
+al. 2017).
 """
 
 from collections.abc import Iterator
@@ -21,7 +21,7 @@ class VGGDiscriminator(nn.Module):
     Parameters
     ----------
     num_features
-        Channels of the first two convolutions; they double at each halving of the image, up to 8 times as many.
+        Channels of the first two convolutions; they double each time the image is halved, up to 8 times as many.
     size
         Side of the images, a multiple of 32, because the last layers are linear.
     """
@@ -52,7 +52,7 @@ class SRGANDiscriminator(nn.Module):
     Parameters
     ----------
     num_features
-        Channels of the first convolution; they double at each halving of the image except the last.
+        Channels of the first convolution; they double each time the image is halved, except the last time.
     size
         Side of the images, a multiple of 16, because the last layers are linear.
     """
@@ -81,15 +81,16 @@ class SRGANDiscriminator(nn.Module):
 class PatchDiscriminator(nn.Module):
     """A light discriminator with spectral norm (Miyato et al. 2018): one logit per neighborhood, not one per image.
 
-    Many logits per image teach G much, so it learns on a laptop (Isola et al. 2017, section 3.2.2, call it PatchGAN).
-    Spectral norm limits the gain of each layer's kernels to 1, which keeps D from becoming confident too soon, and
-    makes batch norm unnecessary. The input also contains the image's fine structure, amplified. Without it, a D that
-    trains for seconds would spend most of them on finding out where to look. 203,873 parameters with the defaults.
+    Many logits per image teach G a lot, so this D is suited to a laptop (Isola et al. 2017, section 3.2.2, call it
+    PatchGAN). Spectral norm limits the gain of each layer's kernels to 1, which keeps D from becoming confident too
+    soon, and makes batch norm unnecessary. The input also contains the image's fine structure, amplified. Without it, a
+    D that trains for seconds would spend most of them on finding out where to look. 203,873 parameters with the
+    defaults.
 
     Parameters
     ----------
     num_features
-        Channels of the first convolution; they double at each of the two halvings.
+        Channels of the first convolution; they double each time the image is halved, which is twice.
     """
 
     def __init__(self, num_features: int = 32) -> None:
@@ -106,7 +107,7 @@ class PatchDiscriminator(nn.Module):
 
     def forward(self, image: torch.Tensor, noise: float = 0.0) -> torch.Tensor:
         """Map ``(N, 3, H, W)`` in [0, 1], plus noise of that standard deviation, to logits ``(N, 1, H / 4, W / 4)``."""
-        # On contiguous memory both the noise and the mean take a fraction of the time on a CPU.
+        # With contiguous memory both the noise and the mean take a fraction of the time on a CPU.
         image = noisy(image.contiguous(), noise)
         fine = image - F.avg_pool2d(image, 5, stride=1, padding=2, count_include_pad=False)
         # Centered and scaled, so that both parts are about as large as the initial weights expect.
@@ -115,11 +116,11 @@ class PatchDiscriminator(nn.Module):
 
 @contextmanager
 def frozen(network: nn.Module) -> Iterator[nn.Module]:
-    """Let gradients pass through a network, but compute none for its parameters: for D, while G learns from it.
+    """Let gradients pass through a network, but compute none for its parameters: for D while G learns from it.
 
-    ``detach`` would cut G off. Freezing saves the work on D's parameters. It also keeps the images of G's step out of
-    the running statistics of D's batch norm, so these count each image once, in D's own step. Spectral norm continues:
-    in training each call improves the estimate of a layer's gain, whatever the image.
+    ``detach`` would cut off G's gradient. Freezing saves the work on D's parameters. It also keeps the images of G's
+    step out of the running statistics of D's batch norm, which then count each image once, in D's own step. Spectral
+    norm stays active: in training mode each call improves the estimate of a layer's gain, whatever the image.
     """
     learning = [parameter for parameter in network.parameters() if parameter.requires_grad]
     norms = [module for module in network.modules() if isinstance(module, (nn.BatchNorm2d, nn.SyncBatchNorm))]
@@ -146,7 +147,7 @@ def _check_shape(num_features: int, size: int, multiple: int) -> None:
     if num_features < 1 or size < multiple or size % multiple:
         raise SrlabError(
             f"A discriminator needs num_features >= 1 and a size that is a multiple of {multiple}, "
-            f"not {num_features} and {size}."
+            f"but got {num_features} and {size}."
         )
 
 

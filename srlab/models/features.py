@@ -1,4 +1,4 @@
-"""Feature maps of VGG and ResNet for a content loss: the layers and their weights."""
+"""Extract feature maps of VGG and ResNet for a content loss."""
 
 import hashlib
 from collections import OrderedDict
@@ -33,13 +33,13 @@ class FeatureExtractor(nn.Module):
         stage of ResNet18 or 34, which does not change the width. ``vgg6`` is the small course-trained network, with
         layers up to ``relu3_2`` (``models/bundled/README.md``).
     backbone
-        ``"auto"``: ImageNet weights from torch's cache if they are there, else random ones; for ``vgg6`` the bundled
-        weights. ``"imagenet"``: the same, downloaded if necessary. ``"random"``: He's initialization. Anything else is
-        the path of a torchvision state dict, whole or in part.
+        ``"auto"``: ImageNet weights if they are in torch's cache, otherwise random ones; for ``vgg6`` the bundled
+        weights. ``"imagenet"``: the same, downloaded if necessary. ``"random"``: He initialization. Anything else is
+        the path of a torchvision state dict, complete or partial.
     normalize
         Normalize images in [0, 1] with the mean and standard deviation of ImageNet, as in training.
     seed
-        Random seed of random weights.
+        Random seed for random weights.
 
     Attributes
     ----------
@@ -98,16 +98,16 @@ def parse(layers: str) -> tuple[str, list[str], bool]:
     """Return the network, the layers, and whether to leave out the first stage, for a `FeatureExtractor`."""
     network, *asked = layers.split() or [""]
     if network not in NETWORKS:
-        raise SrlabError(f"'{layers}' does not begin with a network; choose one of {', '.join(NETWORKS)}.")
+        raise SrlabError(f"'{layers}' does not start with a network. Use one of {', '.join(NETWORKS)}.")
     _, places = _outline(network)
     skips = network in ("resnet18", "resnet34") and "-stage1" in asked
     if skips:
         asked.remove("-stage1")
         places = {name: place for name, place in places.items() if not place.startswith("layer1")}
     if strange := [name for name in asked if name not in places]:
-        raise SrlabError(f"{network} has no layer '{strange[0]}'; its layers are {', '.join(places)}.")
+        raise SrlabError(f"{network} has no layer '{strange[0]}'. Use one of {', '.join(places)}.")
     if not asked:
-        raise SrlabError(f"'{layers}' names no layer of {network}; its layers are {', '.join(places)}.")
+        raise SrlabError(f"'{layers}' does not name a layer of {network}. Use one of {', '.join(places)}.")
     return network, asked, skips
 
 
@@ -150,7 +150,7 @@ def _outline(network: str) -> tuple[nn.Module, dict[str, str]]:
 
 
 def _vgg6() -> nn.Module:
-    """Build three stages of two 3x3 convolutions, with average pooling between, which is smoother than max pooling."""
+    """Build three stages of two 3x3 convolutions each, with average pooling between, smoother than max pooling."""
     layers, channels = nn.Sequential(), 3
     for width in WIDTHS:
         if layers:
@@ -174,7 +174,7 @@ def _cut(whole: nn.Module, places: set[str], skips: bool) -> nn.Module:
 
 
 def _fill_randomly(network: nn.Module, seed: int) -> None:
-    """Draw weights as in He et al. (2015), so that the size of the maps stays about the same through the layers.
+    """Draw weights as in He et al. (2015), so that the scale of the maps stays about the same from layer to layer.
 
     In a ResNet each block adds its branch to the sum, which grows about 100 times in 16 blocks. So the last batch norm
     of each block starts at 1/4, which divides the variance of the branch by 16.
@@ -193,17 +193,17 @@ def _fill_randomly(network: nn.Module, seed: int) -> None:
 
 
 def _fill_from(path: Path, part: nn.Module, network: str) -> None:
-    """Load the weights of a part of a network; the file may contain more of it, but nothing of another network."""
+    """Load the weights for a part of a network; the file may contain other parts of it, but no other network."""
     weights = pretrained.load_weights(path, network)
     whole, places = _outline(network)
-    # ResNet34's file also has all names of ResNet18, and VGG16's those of the first layers of VGG19.
+    # ResNet34's file also has all names in ResNet18, and VGG16's has those of the first layers of VGG19.
     if strange := sorted(set(weights) - set(whole.state_dict())):
         raise SrlabError(f"{path} is the file of another network: {network} has no '{strange[0]}'.")
     names = [name for name in part.state_dict() if "num_batches" not in name]
     there = [layer for layer, place in places.items() if any(name.startswith(f"{place}.") for name in weights)]
     if there and (missing := set(names) - set(weights)):
         raise SrlabError(
-            f"{path} lacks '{min(missing)}' of {network}, and the last layer it has is {there[-1]}; "
-            "choose an earlier layer, or a file with more."
+            f"{path} lacks '{min(missing)}' of {network}, and the last layer it has is {there[-1]}. "
+            "Use an earlier layer, or a file with more layers."
         )
     pretrained.fill(part, weights, path)

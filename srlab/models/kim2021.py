@@ -1,4 +1,4 @@
-"""The networks of the SRGAN content-loss study (Kim 2021) as in its code, bugs included, to reproduce its results.
+"""Networks of the SRGAN content-loss study (Kim 2021) as in its code, bugs included, to reproduce its results.
 
 The study's text describes the networks of SRGAN: `srlab.models.SRResNet` and `srlab.models.SRGANDiscriminator`.
 """
@@ -15,7 +15,7 @@ class CodedResidualBlock(nn.Module):
     """conv, BN, PReLU, conv, BN, add, with the same batch norm in both places; no biases.
 
     In training each place is normalized with its own batch, but the running statistics mix both. So in eval mode the
-    block is a different function than the trained one. The extra *Why isn't my network learning?* measures it.
+    block computes a different function from the trained one. The extra *Why isn't my network learning?* measures this.
     """
 
     def __init__(self, num_features: int) -> None:
@@ -61,8 +61,8 @@ class CodedSRResNet(nn.Module):
 class CodedDiscriminator(nn.Module):
     """The study's D: SRGAN's without the 256-channel convolution of stride 2.
 
-    Its head cannot run as printed: a Linear without input width, then an average pool of a matrix. So the average comes
-    first here. In the study's code D does not influence G anyway, because no gradient of D reaches G.
+    Its head cannot run as printed: a Linear without an input width, then average pooling of a matrix. So here the
+    average comes first. In the study's code D does not influence G anyway, because no gradient of D reaches G.
     """
 
     def __init__(self) -> None:

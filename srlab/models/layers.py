@@ -1,4 +1,4 @@
-"""Layers and checks that several generators share."""
+"""Layers and checks shared by several generators."""
 
 import torch
 import torch.nn as nn
@@ -13,7 +13,7 @@ def factors(scale: int) -> list[int]:
     check_scale(scale)
     steps = {2: [2], 3: [3], 4: [2, 2], 8: [2, 2, 2]}
     if scale not in steps:
-        raise SrlabError(f"There is no network for scale {scale}; choose one of {', '.join(map(str, steps))}.")
+        raise SrlabError(f"No network supports scale {scale}. Use one of {', '.join(map(str, steps))}.")
     return steps[scale]
 
 
@@ -26,7 +26,7 @@ def check_size(num_blocks: int, num_features: int) -> None:
 
 
 def start_small(network: nn.Module) -> None:
-    """Initialize all convolutions as in He et al. (2015), times 0.1: residual branches start as small corrections."""
+    """Initialize all convolutions as in He et al. (2015), times 0.1, so that residual branches start small."""
     for module in network.modules():
         # Not on the meta device (`srlab.models.weights`), where drawing numbers would load torch's compiler.
         if isinstance(module, nn.Conv2d) and not module.weight.is_meta:
@@ -36,7 +36,7 @@ def start_small(network: nn.Module) -> None:
 
 
 def radius_of_upsampling(scale: int) -> float:
-    """Return how many LR pixels the 3x3 convolutions before each pixel shuffle reach; each has a finer grid."""
+    """Return how many LR pixels the 3x3 convolutions before each pixel shuffle reach; each is on a finer grid."""
     reach, grid = 0.0, 1
     for factor in factors(scale):
         reach, grid = reach + 1 / grid, grid * factor
@@ -44,7 +44,7 @@ def radius_of_upsampling(scale: int) -> float:
 
 
 class InPlacePReLU(nn.PReLU):
-    """PReLU with one slope for all channels, which overwrites its input if no gradient is needed.
+    """PReLU with one slope for all channels that overwrites its input if no gradient is needed.
 
     The features before SRResNet's last convolution are the largest; a second copy would double the memory of upscaling.
     """
@@ -83,7 +83,7 @@ class ShuffledConv2d(nn.Conv2d):
         weights = []
         for row in range(factor):
             for column in range(factor):
-                # Move the kernel to this pixel of the block, then sort its taps by LR pixel and position within.
+                # Move the kernel to this pixel of the block, then sort its taps by LR pixel and position within it.
                 top, left = row + factor * small_border - border, column + factor * small_border - border
                 bottom, right = (small_kernel * factor - kernel - side for side in (top, left))
                 moved = F.pad(self.weight, (left, right, top, bottom))

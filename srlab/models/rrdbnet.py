@@ -12,7 +12,7 @@ from srlab.models.layers import check_size, factors, start_small
 
 
 class ResidualDenseBlock(nn.Module):
-    """Five convolutions, each of which sees the outputs of all before it (Wang et al. 2018, figure 4).
+    """Five convolutions, each of which uses the outputs of all earlier ones (Wang et al. 2018, figure 4).
 
     The last one, the local feature fusion, has a 3x3 kernel in ESRGAN and a 1x1 kernel in the paper that introduced
     dense blocks for this task (Zhang et al. 2018). Its output is scaled by `residual_scale` before the skip.
@@ -60,29 +60,29 @@ class RRDB(nn.Module):
 class RRDBNet(nn.Module):
     """The generator of ESRGAN (Wang et al. 2018, section 3.1), 16,697,987 parameters with the defaults.
 
-    The layers have BasicSR's names, so that weights published in its format fit.
+    The layers have the same names as in BasicSR, so that weights published in its format fit.
 
     Parameters
     ----------
     num_blocks, num_features, growth
         RRDBs, channels, and channels that each convolution of a dense block adds.
     scale
-        2, 4 or 8: the image grows in steps of 2, by nearest neighbor unless `enlarge` is set.
+        2, 4 or 8: the network upscales in steps of 2, with nearest neighbor unless `enlarge` is set.
     fusion
-        Kernel side of the last convolution of a dense block: 3, or 1. ESRDGAN has 12 blocks of 128 features, with
+        Kernel side of the last convolution of a dense block: 3 or 1. ESRDGAN has 12 blocks of 128 features, with
         18,522,499 or 9,085,315 parameters.
     residual_scale
         Factor on every residual; 0.2 in the paper.
     enlarge
         Upscale with pixel shuffle, and add the output to bilinear interpolation of LR, like MSRResNet; the paper does
-        neither. Then minutes of training give a usable image, because the network need not learn the image itself
-        first. Minutes of a GAN give texture, where nearest neighbor gives outlines around everything.
+        neither. A few minutes of training then give a usable image, because the network need not learn the image itself
+        first. After minutes of GAN training you get texture, while nearest neighbor gives outlines around everything.
 
     Attributes
     ----------
     checkpointing : bool
-        Keep only the input of each RRDB for the backward pass and compute the rest again: less memory in training, more
-        time. Off by default; not stored with the weights.
+        Keep only the input of each RRDB for the backward pass and recompute the rest: training takes less memory and
+        more time. Off by default; not stored with the weights.
     """
 
     def __init__(
@@ -98,7 +98,7 @@ class RRDBNet(nn.Module):
         super().__init__()
         check_size(num_blocks, min(num_features, growth))
         if set(factors(scale)) != {2}:
-            raise SrlabError(f"RRDBNet grows in steps of 2, so its scale is 2, 4 or 8, but is {scale}.")
+            raise SrlabError(f"RRDBNet upscales in steps of 2. Its scale must be 2, 4 or 8, but is {scale}.")
         self.config = {"num_blocks": num_blocks, "num_features": num_features, "growth": growth, "scale": scale}
         self.config |= {"fusion": fusion, "residual_scale": residual_scale, "enlarge": enlarge}
         self.checkpointing = False

@@ -1,28 +1,29 @@
-"""Networks with published weights, built with spandrel."""
+"""Networks with weights published by others, built with spandrel."""
 
+from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 
 import torch
 from torch import nn
 
 from srlab.errors import SrlabError
-from srlab.models.pretrained import load_weights
 
 SCALES = (2, 3, 4, 8)
 
 
 class SpandrelNetwork(nn.Module):
-    """A spandrel network with the interface of our generators: any LR size gives the scaled size.
+    """A spandrel network with the interface of our generators, for LR images of any size.
 
-    The descriptor pads LR where its network needs that.
+    The descriptor pads LR if its network needs that.
 
     Attributes
     ----------
     precision : str
         ``"auto"`` if the network works in every 16-bit format, else ``"no"``.
     tile, overlap : int
-        LR pixels, see `srlab.upscale`. Networks with attention need more memory per pixel than ours and have a larger
-        receptive field. Multiples of 32 keep the windows of attention where they are in the whole image.
+        Sizes in LR pixels, see `srlab.upscale`. Networks with attention need more memory per pixel than ours and have a
+        larger receptive field. Multiples of 32 keep the attention windows where they are in the whole image.
     """
 
     tile, overlap = 192, 32
@@ -39,25 +40,28 @@ class SpandrelNetwork(nn.Module):
         return self.descriptor(lr.clone(memory_format=torch.contiguous_format))
 
 
-def read_spandrel(path: Path) -> SpandrelNetwork:
-    """Build a network from a file of weights only; spandrel recognizes it by their names and shapes.
+def build_spandrel(path: Path, variants: Iterable[dict[str, torch.Tensor]]) -> SpandrelNetwork:
+    """Build a network from weights only; spandrel recognizes it by their names and shapes.
 
-    The network must be for super-resolution of RGB photos by 2, 3, 4 or 8. It is in eval mode, on the CPU.
+    The first of the `variants` that spandrel recognizes counts; all are from the same file. The network must be for
+    super-resolution of RGB photos by 2, 3, 4 or 8. It is in eval mode, on the CPU.
     """
     from spandrel import ModelLoader, UnsupportedModelError  # takes seconds
 
-    weights = load_weights(path)
+    found = None
     try:
-        found = ModelLoader("cpu").load_from_state_dict(weights)
-    except UnsupportedModelError as error:
-        raise SrlabError(f"{path} holds no network that srlab or spandrel knows; use another file.") from error
+        for weights in variants:
+            with suppress(UnsupportedModelError):
+                found = found or ModelLoader("cpu").load_from_state_dict(weights)
     except Exception as error:  # each architecture raises its own errors for weights that do not fit
         reason = " ".join(f"{type(error).__name__}: {error}".split())[:200]
-        raise SrlabError(f"The weights in {path} fit none of the networks they look like ({reason}).") from error
+        raise SrlabError(f"The weights in {path} do not fit the network that they resemble ({reason}).") from error
+    if found is None:
+        raise SrlabError(f"{path} does not contain a network that srlab or spandrel supports. Use another.")
     channels = (found.input_channels, found.output_channels)
     if found.purpose != "SR" or found.scale not in SCALES or channels != (3, 3):
         raise SrlabError(
             f"{path} is a {found.architecture.name} for {found.purpose}, x{found.scale}, from {channels[0]} to "
-            f"{channels[1]} channels; use one for SR from RGB to RGB with a scale of {', '.join(map(str, SCALES))}."
+            f"{channels[1]} channels. Use one for SR from RGB to RGB with a scale of {', '.join(map(str, SCALES))}."
         )
     return SpandrelNetwork(found).eval()

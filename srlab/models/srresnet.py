@@ -1,4 +1,4 @@
-"""SRResNet, and MSRResNet without its batch norm. Comments give shapes for one image of h x w LR pixels at scale 4."""
+"""SRResNet, and MSRResNet without batch norm. Comments give shapes for one image of h x w LR pixels at scale 4."""
 
 import math
 
@@ -85,7 +85,7 @@ class ResidualBlockNoBN(nn.Module):
 class MSRResNet(nn.Module):
     """SRResNet as modified by BasicSR: no batch norm, and the network adds detail to bilinear interpolation.
 
-    The small initial weights (x0.1) make the first output nearly the bilinear image instead of a nearly black one.
+    With the small initial weights (x0.1), the first output is nearly the bilinear image instead of nearly black.
     1,517,571 parameters with the defaults.
 
     Parameters

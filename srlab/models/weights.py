@@ -1,5 +1,8 @@
-"""Load generators: of training runs, bundled with srlab, and published by others."""
+"""Load generators: those of training runs, those bundled with srlab, and those published by others."""
 
+import math
+import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import torch
@@ -7,15 +10,36 @@ from torch import nn
 
 from srlab import files, models
 from srlab.errors import SrlabError
-from srlab.models import realesrgan, spandrel_networks
+from srlab.models import realesrgan
+from srlab.models.pretrained import load_weights
+from srlab.models.spandrel_networks import build_spandrel
 from srlab.paths import generator_file, locate, run_folder
 
 FOLDER = Path(__file__).parent / "bundled"
-# Bundled generators, to compare before you run a lab and to start a GAN from: two trained for PSNR, and one that a
-# discriminator made sharper. Labs 01, 03 and 04 trained them on the twelve bundled training photos only;
-# ``shipped/README.md`` has the commands, licenses and scores.
+# Bundled generators, to compare before you run a lab and to initialize a GAN: two trained for PSNR, and one sharpened
+# with a discriminator. Labs 01, 03 and 04 trained them on only the twelve bundled training photos;
+# ``bundled/README.md`` has the commands, licenses and scores.
 # Method, with the spelling of srlab.view.plots.COLORS -> name:
 BUNDLED = {"MSRResNet": "msrresnet", "RRDB": "rrdb", "SRGAN": "srgan"}
+# Prefixes of names in files of torch.compile, DataParallel, mmagic, BasicSR and Lightning; averaged weights come first.
+PREFIXES = ("_orig_mod.", "module.", "generator_ema.", "generator.", "net_g.", "model.", "net.")
+# The layers of MSRResNet as BasicSR and mmagic name them -> as we do; each upsampling step has three layers.
+LAYERS = {
+    r"conv_first\.": "head.",
+    r"(?:body|trunk_net|recon_trunk)\.(\d+)\.(?=conv)": r"blocks.\1.",
+    r"(?:upconv|upsample)1\.(?:upsample_conv\.)?": "upsample.0.",
+    r"(?:upconv|upsample)2\.(?:upsample_conv\.)?": "upsample.3.",
+    r"(?:conv_hr|HRconv)\.": "tail.0.",
+    r"conv_last\.": "tail.2.",
+}
+# The same the other way round, with BasicSR's names; blocks are `body`.
+BASICSR = {
+    "head": "conv_first",
+    "upsample.0": "upconv1",
+    "upsample.3": "upconv2",
+    "tail.0": "conv_hr",
+    "tail.2": "conv_last",
+}
 NAMES = (*BUNDLED.values(), realesrgan.NAME)  # names that `load_generator_file` accepts instead of a path
 
 
@@ -33,7 +57,7 @@ def load_generator(lab: str, name: str = "default") -> nn.Module:
     """Load the generator of a run, such as ``load_generator("01_srresnet", "default")``, in eval mode on the CPU."""
     folder = run_folder(lab, name)
     if not folder.is_dir():
-        raise SrlabError(f"There is no run {folder}; run the lab that makes it first.")
+        raise SrlabError(f"Run {folder} not found. Run the lab that creates it first.")
     return load_generator_file(folder)
 
 
@@ -50,7 +74,7 @@ def load_generator_file(path: str | Path) -> nn.Module:
     Returns
     -------
     torch.nn.Module
-        In eval mode, on the CPU.
+        The network in eval mode, on the CPU.
     """
     name = "" if Path(path).exists() else str(path)
     if name == realesrgan.NAME:
@@ -59,21 +83,74 @@ def load_generator_file(path: str | Path) -> nn.Module:
     if path.is_dir():
         path = path / generator_file()
     if path.suffix in (".pth", ".pt"):
-        return spandrel_networks.read_spandrel(path)
+        return _recognized(path)
     if path.suffix != ".safetensors":
         raise SrlabError(
-            f"{path} is neither a run folder nor a weights file (.safetensors or .pth), nor one of the networks that "
-            f"srlab knows by name: {', '.join(NAMES)}."
+            f"{path} is not a run folder or a weights file. Pass a run folder, a .safetensors or .pth file, or one of "
+            f"{', '.join(NAMES)}."
         )
     weights, notes = files.read_safetensors(path)
-    return _build(path, weights, notes) if notes else spandrel_networks.read_spandrel(path)
+    return _build(path, weights, notes) if notes else _recognized(path)
+
+
+def _recognized(path: Path) -> nn.Module:
+    """Build the network that a file of weights only is for, which its names and shapes show.
+
+    That is SRResNet or MSRResNet, with our names of layers or those of BasicSR and mmagic, or any network of spandrel.
+    """
+    variants = list(_variants(load_weights(path)))
+    for weights in variants:
+        own = {_own_name(name): value for name, value in weights.items()}
+        if notes := _described(own):
+            return _build(path, own, notes)
+    return build_spandrel(path, variants)
+
+
+def _variants(weights: dict[str, torch.Tensor]) -> Iterator[dict[str, torch.Tensor]]:
+    """Yield weights as they are, and then without one prefix of training programs after the other."""
+    yield weights
+    while prefix := next((prefix for prefix in PREFIXES if any(name.startswith(prefix) for name in weights)), ""):
+        weights = {name.removeprefix(prefix): value for name, value in weights.items() if name.startswith(prefix)}
+        yield weights
+
+
+def _own_name(name: str) -> str:
+    """Return our name of a layer of BasicSR's or mmagic's MSRResNet; other names are unchanged."""
+    for pattern, ours in LAYERS.items():
+        if match := re.match(pattern, name):
+            return match.expand(ours) + name[match.end() :]
+    return name
+
+
+def basicsr_name(name: str) -> str:
+    """Return BasicSR's name of a weight of our MSRResNet."""
+    layer, _, kind = name.rpartition(".")
+    return f"{BASICSR.get(layer, layer.replace('blocks', 'body'))}.{kind}"
+
+
+def _described(weights: dict[str, torch.Tensor]) -> dict:
+    """Return the notes that our own files have for such weights; {} for another network."""
+    first = {"MSRResNet": "blocks.0.conv1.weight", "SRResNet": "blocks.0.body.0.weight"}
+    network = next((network for network, layer in first.items() if weights.get(layer, torch.empty(0)).numel()), "")
+    if not network:
+        return {}
+    num_features = weights[first[network]].shape[0]
+    steps = [
+        value for name, value in weights.items() if re.fullmatch(r"upsample\.\d+\.weight", name) and value.ndim == 4
+    ]
+    config = {"num_blocks": len({name.split(".")[1] for name in weights if name.startswith("blocks.")})}
+    config |= {
+        "num_features": num_features,
+        "scale": math.isqrt(math.prod(len(step) // num_features for step in steps)),
+    }
+    return {"network": network, "config": config}
 
 
 def _build(path: Path, weights: dict[str, torch.Tensor], notes: dict) -> nn.Module:
     """Build the network that the notes of a weights file describe."""
     name, config = str(notes.get("network")), notes.get("config")
     if name not in models.GENERATORS:
-        raise SrlabError(f"{path} holds a network '{name}'; srlab knows {', '.join(models.GENERATORS)}.")
+        raise SrlabError(f"{path} contains a network '{name}', but it must be {', '.join(models.GENERATORS)}.")
     try:
         if config["num_blocks"] > len(weights):  # else building a network larger than the file could take all memory
             raise ValueError("each block has its own weights")
@@ -84,5 +161,5 @@ def _build(path: Path, weights: dict[str, torch.Tensor], notes: dict) -> nn.Modu
     except (KeyError, RuntimeError, TypeError, ValueError, SrlabError) as error:  # SrlabError: invalid scale
         raise SrlabError(f"The weights in {path} do not fit {name} {config}.") from error
     if not files.all_finite(weights):
-        raise SrlabError(f"{path} contains NaN or infinity; use earlier weights, such as the best ones of the run.")
+        raise SrlabError(f"{path} contains NaN or infinity. Use earlier weights, such as the best ones of the run.")
     return generator.eval()

@@ -1,1 +1,1 @@
-"""Train networks: the loop, run folders, learning-rate schedules and checks for divergence."""
+"""Train networks: the training loop, run folders, learning-rate schedules and checks for divergence."""

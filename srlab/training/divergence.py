@@ -6,16 +6,16 @@ from statistics import median
 
 History = Sequence[Mapping[str, float]]
 DIVERGED = 100  # a loss above this multiple of its recent median has diverged
-FALLEN = 3.0  # dB below the best PSNR at which a network counts as ruined
-# Ranges of D's mean output (0 to 1) from which G can learn: D tells HR from SR, but is not certain.
+FALLEN = 3.0  # dB below the best PSNR at which a network counts as collapsed
+# Ranges of D's mean output (0 to 1) from which G can learn: D tells HR from SR, but is not overconfident.
 HEALTHY = {"D(HR)": (0.5, 0.9), "D(SR)": (0.1, 0.5)}
 
 
 def detect_divergence(history: History, min_psnr: float) -> str | None:
-    """Return why a training run has failed, or None while it may continue.
+    """Return why a training run has failed, or None if it can continue.
 
-    Only the newest row of `history` is checked: each loss except D's against the median of the 50 rows before, and the
-    PSNR against `min_psnr` (in dB) and its best value so far.
+    Only the newest row of `history` is checked: each loss except D's against the median of the 50 rows before it, and
+    the PSNR against `min_psnr` (in dB) and the best PSNR so far.
     """
     row = history[-1]
     # D's loss does not count: it is near 0 when D is confident, and 100 times that is still harmless.
@@ -24,18 +24,18 @@ def detect_divergence(history: History, min_psnr: float) -> str | None:
         usual = median(before) if before else math.inf
         if row[name] > max(DIVERGED * usual, 1.0):  # differences of images in [0, 1] are at most 1
             return (
-                f"the {name} is {row[name]:.3g} at step {row['step']}, more than {DIVERGED} times the {usual:.3g} of "
-                "before"
+                f"the {name} is {row[name]:.3g} at step {row['step']}, more than {DIVERGED} times the median of "
+                f"{usual:.3g} before"
             )
     scores = series(history, "val_psnr") if "val_psnr" in row else []
     if scores and scores[-1] < min(min_psnr, max(scores) - FALLEN):
         return (
             f"the validation PSNR has fallen from {max(scores):.2f} to {scores[-1]:.2f} dB at step {row['step']}, "
-            f"below the {min_psnr:.2f} dB that this run must not fall under"
+            f"below the minimum of {min_psnr:.2f} dB"
         )
     return None
 
 
 def series(history: History, key: str) -> list[float]:
-    """Return the values of a logged number, in the order of the steps."""
+    """Return the values of one logged column, in the order of the steps."""
     return [row[key] for row in history if key in row]

@@ -1,4 +1,4 @@
-"""The training step of a GAN; labs 03 and 04 show it, and all of their recipes use it."""
+"""Training step of a GAN; labs 03 and 04 show it, and all of their recipes use it."""
 
 from collections.abc import Callable
 
@@ -9,7 +9,7 @@ from srlab.training.trainer import Losses, Trainer
 
 Look = Callable[[torch.Tensor], torch.Tensor]  # an image (N, 3, H, W) becomes D's logits
 DLoss = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]  # logits of HR and of SR -> ()
-GLoss = Callable[[torch.Tensor, torch.Tensor, Look], torch.Tensor]  # SR, HR and how D looks -> ()
+GLoss = Callable[[torch.Tensor, torch.Tensor, Look], torch.Tensor]  # SR, HR and D as a function -> ()
 
 
 def gan_step(
@@ -22,20 +22,20 @@ def gan_step(
     relativistic: bool = False,
     g_turn: bool = True,
 ) -> Losses:
-    """Update D on one batch, and then G (Goodfellow et al. 2014, algorithm 1, with one update of D).
+    """Update D and then G on one batch (Goodfellow et al. 2014, algorithm 1, with one update of D).
 
     Parameters
     ----------
     trainer
-        Has prepared ``generator``, ``discriminator``, ``g_optimizer`` and ``d_optimizer``.
+        Trainer that has prepared ``generator``, ``discriminator``, ``g_optimizer`` and ``d_optimizer``.
     lr, hr
         ``(N, 3, h, w)`` and ``(N, 3, H, W)``, in [0, 1].
     d_loss
-        ``d_loss(real, fake)``, from D's logits of HR and of SR.
+        ``d_loss(real, fake)``, the loss of D from its logits for HR and for SR.
     g_loss
         ``g_loss(sr, hr, look)``, the whole loss of G; ``look(image)`` returns D's logits.
     noise
-        Standard deviation of the noise added to all inputs of D (Sønderby et al. 2017), where white is 1.
+        Standard deviation of the noise added to all inputs of D (Sønderby et al. 2017), in units of [0, 1].
     relativistic
         True if D compares HR with SR (relativistic GAN). Changes only the log.
     g_turn
@@ -62,7 +62,7 @@ def gan_step(
     log = chances(real, fake, relativistic) | {"d_loss": loss_of_d, "d_norm": trainer.gradient_norm(discriminator)}
     d_optimizer.step()
 
-    # G's half: the D that has just learned looks at the same SR, and the gradient passes through it to G.
+    # G's half: the updated D evaluates the same SR, and the gradient passes through D to G.
     if g_turn:
         with frozen(discriminator):
             loss_of_g = g_loss(sr, hr, look)
@@ -74,7 +74,7 @@ def gan_step(
 
 
 def chances(real: torch.Tensor, fake: torch.Tensor, relativistic: bool = False) -> Losses:
-    """Return the mean probabilities of being real that D gives to HR and to SR, as ``d_real`` and ``d_fake``.
+    """Return D's mean probabilities that HR and SR are real, as ``d_real`` and ``d_fake``.
 
     `real` and `fake` are D's logits. If `relativistic`, each logit is compared with the mean of the other kind, as in
     ESRGAN.

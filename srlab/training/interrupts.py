@@ -13,9 +13,9 @@ class TrainingStopped(KeyboardInterrupt):
 
 
 class Interrupts:
-    """A context in which SIGINT and SIGTERM only set `caught`; a second signal takes effect at once.
+    """A context manager in which SIGINT and SIGTERM only set `caught`; a second signal takes effect at once.
 
-    Python allows handlers only in the main thread. In other threads signals keep their usual effect.
+    Python allows handlers only in the main thread. In other threads signals have their usual effect.
     """
 
     def __enter__(self) -> "Interrupts":
@@ -39,7 +39,7 @@ class Interrupts:
     def leave(self, message: str) -> None:
         """End the block the way the sender of the signal expects.
 
-        After Ctrl-C raise `TrainingStopped`; after SIGTERM print the message and let the signal take its usual effect.
+        After Ctrl-C raise `TrainingStopped`; after SIGTERM print the message and let the signal have its usual effect.
         """
         self.__exit__(None, None, None)
         if self.caught == signal.SIGTERM:

@@ -1,4 +1,4 @@
-"""The progress bar of a training run."""
+"""Progress bar for training runs."""
 
 import io
 import textwrap
@@ -10,22 +10,22 @@ from srlab.shell import running_shell
 
 WIDTH = 80  # characters per line in a notebook
 RETURN = (
-    "Closed or reloaded the page? The training goes on. Run this cell again: it waits for the end and shows it.\n"
-    "Restarted the kernel? Run the cells above and this one: the training goes on from where it was last saved."
+    "Closed or reloaded the page? Training continues. Run this cell again to wait for the end and see the result.\n"
+    "Restarted the kernel? Run the cells above and this one to resume training from the last checkpoint."
 )
 
 
 class Progress(tqdm):
-    """A tqdm bar; in a notebook it is plain text, which survives reloading the page.
+    """A tqdm progress bar; in a notebook it is plain text, which survives reloading the page.
 
-    The widget of tqdm leaves no room for the bar next to many losses, and is lost with its kernel.
+    Next to many losses, tqdm's widget leaves no space for the bar, and it is lost with its kernel.
     """
 
     def __init__(self, **options: Any) -> None:
         self._place: Any = None
         self._notebook = hasattr(running_shell(), "kernel")
         if self._notebook:
-            options |= {"file": io.StringIO(), "ascii": False, "ncols": WIDTH}  # keeps tqdm from writing
+            options |= {"file": io.StringIO(), "ascii": False, "ncols": WIDTH}  # so that tqdm itself writes nothing
         super().__init__(**options)
 
     def display(self, msg: str | None = None, pos: int | None = None) -> None:

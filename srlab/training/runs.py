@@ -1,8 +1,8 @@
-"""The folder of a training run, and how it survives a crash.
+"""Run folders: what a training run writes, when, and how it recovers from a crash.
 
 ``runs/<lab>/<name>/`` contains:
 
-- ``state/``: the last two checkpoints, with everything needed to resume
+- ``checkpoints/``: the last two checkpoints, with everything needed to resume
 - ``run.json``, the manifest: networks, settings, progress and results
 - ``metrics.jsonl`` and ``tensorboard/``: the log
 - ``generator.safetensors``: EMA weights, with the architecture in the metadata;
@@ -14,8 +14,9 @@ during training, and at the end `Run.finish` or `Run.fail`.
 
 After a kill -9 only the steps since the last checkpoint are lost. Each file except the log is written under another
 name, flushed to disk and then renamed (`srlab.files.open_atomic`). A checkpoint contains the manifest and is written
-before the weights and ``run.json``, so both can be restored from it. A resumed run skips a damaged checkpoint for the
-one before it, and cuts the log back to the checkpoint's step. The lock is released when its process ends.
+before the weights and ``run.json``, so both can be restored from it. If the newest checkpoint is damaged, a resumed run
+falls back to the previous one. It truncates the log to the checkpoint's step. The lock is released when its process
+ends.
 """
 
 import json
@@ -39,15 +40,15 @@ from srlab.training.settings import as_read_back, differences, environment
 
 FORMAT = 2  # version of the run folder; folders of other versions are left untouched
 ADVICE = f"{files.ADVICE} with SRLAB_HOME"  # for errors when a file cannot be written
-REMEDY = "move the folder away or choose another run name"
-SIDE_RUN = "-ablation-"  # marks the names of a lab's side runs; later labs do not use them
+REMEDY = "Move the folder elsewhere or choose another run name"
+SIDE_RUN = "-ablation-"  # part of the names of a lab's side runs, which later labs do not use
 IN_EACH_MANIFEST = {"format", "lab", "parameters", "step", "status", "wall_time_s"}
 FOLLOW_LENGTH = ("schedule", "ema")  # parameters that may change with the total number of steps
 LOG_EVERY = 10  # steps between rows of the log; reading the losses waits for the device
 
 
 class Run:
-    """A run folder, to read; `srlab.Trainer` also writes to it.
+    """A run folder that you can read; `srlab.Trainer` also writes to it.
 
     Parameters
     ----------
@@ -56,7 +57,7 @@ class Run:
     name
         Name of the run: letters, digits, ``. _ -``.
     path
-        Folder, if not ``runs/<lab>/<name>``.
+        Folder of the run (default: ``runs/<lab>/<name>``).
     """
 
     def __init__(self, lab: str, name: str, path: Path | None = None) -> None:
@@ -82,19 +83,19 @@ class Run:
                 return state["manifest"]
             if isinstance(error, FileNotFoundError):
                 return None
-            raise SrlabError(f"{file} cannot be read as a run's manifest ({error}); {REMEDY}.") from error
+            raise SrlabError(f"{file} is not a valid run manifest ({error}). {REMEDY}.") from error
         return self._ours(manifest)
 
     def _ours(self, manifest: dict[str, Any]) -> dict[str, Any]:
         """Return the manifest if it belongs to this lab and has the current format; raise otherwise."""
         if manifest["format"] != FORMAT:
-            raise SrlabError(f"{self.path} was made by another version of srlab ({manifest['format']}); {REMEDY}.")
+            raise SrlabError(f"{self.path} was made by another version of srlab ({manifest['format']}). {REMEDY}.")
         if self.lab and manifest["lab"] != self.lab:
-            raise SrlabError(f"{self.path} belongs to the lab {manifest['lab']}, not to {self.lab}; {REMEDY}.")
+            raise SrlabError(f"{self.path} belongs to the lab {manifest['lab']}, not to {self.lab}. {REMEDY}.")
         return manifest
 
     def metrics(self) -> list[dict[str, float]]:
-        """Return all rows of ``metrics.jsonl``, without a last row that a crash has cut off."""
+        """Return all rows of ``metrics.jsonl``, without a last row that a crash has truncated."""
         file = self.path / "metrics.jsonl"
         if not file.exists():
             return []
@@ -104,9 +105,7 @@ class Run:
                 raise ValueError("a line has no step")
             return rows
         except ValueError as error:
-            raise SrlabError(
-                f"{file} is damaged ({error}); repair or delete that file, and the run goes on."
-            ) from error
+            raise SrlabError(f"{file} is damaged ({error}). Repair or delete it to continue the run.") from error
 
     def load_checkpoint(self) -> dict[str, Any] | None:
         """Load the newest readable checkpoint on the CPU; return None if there are no checkpoints."""
@@ -114,12 +113,12 @@ class Run:
             try:
                 state = _read_checkpoint(file)
             except SrlabError as error:
-                print(f"{error} Falling back to the state before it.")
+                print(f"{error} Falling back to the previous checkpoint.")
                 continue
             return state | {"manifest": self._ours(state["manifest"])}
         if self._checkpoints():
             raise SrlabError(
-                f"No state in {self.path / 'state'} can be read; delete {self.path} to start the run anew."
+                f"No checkpoint in {self.path / 'checkpoints'} can be read. Delete {self.path} to start from scratch."
             )
         return None
 
@@ -132,7 +131,7 @@ class Run:
         return manifest["step"] > 0 and manifest["status"] != "failed"
 
     def is_held(self) -> bool:
-        """Return whether a process is training this run; True if the lock cannot be checked."""
+        """Return whether a process is training this run; True also if the lock cannot be checked."""
         if not (self.path / ".lock").exists():
             return False
         try:
@@ -146,9 +145,9 @@ class Run:
     @contextmanager
     def lock(self) -> Iterator[None]:
         """Lock the run for this process inside the block; raise if another process has the lock."""
-        busy = f"The run {self.path} is in use by another process; wait for it, or choose another run name."
-        # Wait a second because `is_held` takes the lock for an instant.
-        with files.lock(self.path / ".lock", "set SRLAB_HOME to a folder you own", busy, patience=1.0):
+        busy = f"Another process is using the run {self.path}. Wait for it to finish, or choose another run name."
+        # Wait a second, because `is_held` acquires the lock briefly.
+        with files.lock(self.path / ".lock", "Set SRLAB_HOME to a folder that you own", busy, patience=1.0):
             for folder in (self.path, self.path / "checkpoints", self.path / "samples"):
                 for part in folder.glob(".*.part"):  # left by a killed process
                     part.unlink()
@@ -157,9 +156,9 @@ class Run:
     def resume(self, parameters: dict[str, Any], iters: int, trained: int) -> dict[str, Any] | None:
         """Return the checkpoint to resume from, or None for a new run; write nothing yet.
 
-        `parameters` decide the result and must equal those of the checkpoint; only the schedule and the EMA may change,
-        if `iters`, the total number of steps, does. `trained` counts the steps that the networks in memory have done:
-        it must be 0 without a checkpoint.
+        `parameters` determine the result and must equal those of the checkpoint. Only the schedule and the EMA may
+        change, if `iters`, the total number of steps, changes. `trained` is the number of steps that the networks in
+        memory have done; it must be 0 without a checkpoint.
         """
         parameters, state = as_read_back(parameters), self.load_checkpoint()
         if state and not state["step"] and state["manifest"]["parameters"] != parameters:
@@ -171,17 +170,17 @@ class Run:
                 earlier = earlier | {name: parameters[name] for name in FOLLOW_LENGTH}
             if changed := differences(earlier, parameters):
                 raise SrlabError(
-                    f"The run '{self.name}' of {self.lab} was made with {', '.join(changed)}; give this "
-                    f"one another name with the parameter run, or delete {self.path} to start it anew."
+                    f"The run '{self.name}' of {self.lab} was made with {', '.join(changed)}. Choose another "
+                    f"name with the parameter run, or delete {self.path} to start from scratch."
                 )
-            if 0 < state["step"] < iters:  # a run that is done keeps what it was trained with
+            if 0 < state["step"] < iters:  # a finished run keeps the parameters it was trained with
                 self._manifest["parameters"] = earlier
             return state
         manifest = self.manifest()
         if trained or (manifest["step"] if manifest else any(self.path.rglob("*.safetensors"))):
             raise SrlabError(
-                f"There is no state in {self.path} to go on from, and what was trained there stays; choose another "
-                "run name, and run the cells that make the networks again."
+                f"No checkpoint to resume from in {self.path} (existing files are left untouched). Choose another run "
+                "name, and re-run the cells that create the networks."
             )
         self._manifest, self.best = {"format": FORMAT, "lab": self.lab, "name": self.name, "parameters": parameters}, {}
         self._manifest |= {"step": 0, "started": time.strftime("%Y-%m-%dT%H:%M:%S%z"), "wall_time_s": 0.0}
@@ -189,7 +188,7 @@ class Run:
         return None
 
     def begin(self, step: int, iters: int, facts: dict[str, Any]) -> None:
-        """Cut the log back to the checkpoint's step, print what has changed since then, and write the manifest.
+        """Truncate the log to the checkpoint's step, print what has changed since then, and write the manifest.
 
         `facts` go into the manifest: ``device``, ``precision``, ``compiled``, ``processes`` and ``code_of_step``.
         """
@@ -207,7 +206,7 @@ class Run:
     def _print_changes(self, step: int, iters: int, facts: dict[str, Any]) -> None:
         code, total = self._manifest["code_of_step"], self._manifest["schedule_total"]
         if facts["code_of_step"] and code not in ("", facts["code_of_step"]):
-            now = f"from step {step:,} on it is the new one" if step < iters else "these weights are of the old one"
+            now = f"steps after {step:,} use the new code" if step < iters else "these weights are from the old code"
             print(f"The code of the training step has changed since this run was made: {now}.")
         if step >= iters:
             return
@@ -216,11 +215,11 @@ class Run:
         before = {"iters": total, "precision": self._manifest["precision"], "processes": self._manifest["processes"]}
         now = {"iters": iters, "precision": facts["precision"], "processes": facts["processes"]}
         changes = "".join(f", {change}" for change in differences(before, now))
-        print(f"Going on with the run '{self.name}' from step {step}{changes}.")
+        print(f"Resuming the run '{self.name}' from step {step}{changes}.")
 
     @contextmanager
     def tensorboard(self, step: int) -> Iterator[None]:
-        """Also log to TensorBoard inside the block, and discard its events after `step`."""
+        """Also log to TensorBoard inside the block, after discarding its events after `step`."""
         if not self.writes:
             yield
             return
@@ -237,7 +236,7 @@ class Run:
             self._events = None
 
     def log(self, step: int, **values: float) -> None:
-        """Append a row to the history and to ``metrics.jsonl``; inside a `tensorboard` block also to its events."""
+        """Append a row to the history and to ``metrics.jsonl``, and inside a `tensorboard` block also to its events."""
         row = {"step": step} | values
         self.history.append(row)
         if not self.writes:
@@ -273,7 +272,7 @@ class Run:
         self._write_status(status)
 
     def finish(self, step: int, generator: nn.Module) -> None:
-        """Write what a crash may have cut off: the weights and the status "finished".
+        """Write what a crash may have prevented: the weights and the status "finished".
 
         A run that failed or was stopped early keeps its status, even if fewer steps are requested now.
         """
@@ -288,8 +287,8 @@ class Run:
         self._write_status("failed")
         wider = "" if self._manifest["precision"] == "no" else " or set precision to 'no'"
         raise SrlabError(
-            f"Training stopped: {what}; the state of step {self._manifest['step']} is kept in {self.path}. Lower "
-            f"the learning rate{wider}, and give the run another name."
+            f"Training stopped: {what}. The checkpoint of step {self._manifest['step']} is kept in {self.path}. Lower "
+            f"the learning rate{wider}, and choose another run name."
         )
 
     def _write_status(self, status: str) -> None:
@@ -306,8 +305,7 @@ class Run:
     def save_checkpoint(self, state: dict[str, Any]) -> None:
         """Write a checkpoint as one file, and keep the previous one.
 
-        `state` has the entries ``step`` and ``manifest``, and consists only of tensors, numbers, strings, lists and
-        dicts.
+        `state` has the entries ``step`` and ``manifest``, and contains only tensors, numbers, strings, lists and dicts.
         """
         if self.writes:
             with files.open_atomic(self.path / "checkpoints" / f"{state['step']:09d}.pt", ADVICE) as file:
@@ -332,14 +330,14 @@ def _read_checkpoint(file: Path) -> dict[str, Any]:
     try:
         with zipfile.ZipFile(file) as archive:  # torch.load ignores checksums
             if archive.testzip():
-                raise ValueError("its content is not what was written")
+                raise ValueError("its checksum is wrong")
         state = torch.load(file, map_location="cpu", weights_only=True)
         if not (state["manifest"].keys() >= IN_EACH_MANIFEST and "step" in state):
             raise ValueError("entries are missing")
     except Exception as error:  # a damaged file can raise almost anything
         if out_of_memory(error):
             raise
-        raise SrlabError(f"{file} is damaged or no state of a run.") from error
+        raise SrlabError(f"{file} is damaged or is not a checkpoint.") from error
     return state
 
 
@@ -351,14 +349,14 @@ def find_run(typed: str | os.PathLike) -> Run:
     place = locate(typed)
     folder = (place if place.is_dir() else place.parent).resolve()
     if not _is_run(folder):
-        raise SrlabError(f"There is no run in {folder}; give the folder of one, or <lab>/<name>.")
+        raise SrlabError(f"No run found in {folder}. Pass a run folder or <lab>/<name>.")
     run = Run("", folder.name, folder)
     run.lab = run.manifest()["lab"]  # the folder may have been copied elsewhere
     return run
 
 
 def read_runs(labs: str = "*") -> Iterator[tuple[Run, dict[str, Any]]]:
-    """Yield runs and manifests of all labs that match a pattern, without side runs; report and skip damaged ones."""
+    """Yield runs and manifests of all labs that match a pattern, without side runs; print and skip damaged runs."""
     for folder in sorted(home().glob("*/*")):
         if not fnmatch(folder.parent.name, labs) or SIDE_RUN in folder.name or not _is_run(folder):
             continue
@@ -366,7 +364,7 @@ def read_runs(labs: str = "*") -> Iterator[tuple[Run, dict[str, Any]]]:
             run = Run(folder.parent.name, folder.name)  # rejects names of copies, such as "default (copy)"
             yield run, run.manifest()
         except SrlabError as error:
-            print(f"Passed over: {error}")
+            print(f"Skipped: {error}")
 
 
 def _is_run(folder: Path) -> bool:

@@ -17,7 +17,7 @@ def constant(step: int) -> float:
 
 @dataclass(frozen=True)
 class Milestones:
-    """A schedule that multiplies by `gamma` at each of the given steps, as in SRGAN, ESRGAN and most papers."""
+    """A schedule that multiplies the factor by `gamma` at each of `steps`, as in SRGAN, ESRGAN and most papers."""
 
     steps: tuple[int, ...]
     gamma: float = 0.5
@@ -31,7 +31,7 @@ class Milestones:
 class OneCycle:
     """A schedule that rises linearly to 1, then falls along a cosine to `last` (after Smith 2018).
 
-    A short run gets further with it than with a constant rate. After `total` steps the factor stays at `last`.
+    A short run gets further with it than with a constant rate. After `total` steps the factor remains at `last`.
 
     Attributes
     ----------

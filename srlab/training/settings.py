@@ -1,4 +1,4 @@
-"""The settings that decide the result of a run, as recorded in its manifest, and how two sets of them differ."""
+"""Record the settings that determine the result of a run, and compare two sets of settings."""
 
 import hashlib
 import inspect
@@ -23,7 +23,7 @@ PACKAGES = ("torch", "accelerate", "numpy", "scikit-image", "matplotlib")
 
 
 def environment() -> dict[str, Any]:
-    """Return the versions, the platform and the git revision for the manifest."""
+    """Return package versions, platform and git revision for the manifest."""
     git = ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--dirty", "--exclude=*"]
     try:
         revision = subprocess.run(git, capture_output=True, text=True, timeout=10, check=True).stdout.strip()
@@ -35,7 +35,7 @@ def environment() -> dict[str, Any]:
 
 
 def describe_optimizer(optimizer: torch.optim.Optimizer) -> dict[str, Any]:
-    """Return an optimizer's settings, as lists if its parameter groups differ, and the size of each group."""
+    """Return an optimizer's settings, as lists if its parameter groups differ, and the sizes of several groups."""
     groups = optimizer.param_groups
     settings = {key: [group[key] for group in groups] for key in groups[0] if key not in ("params", "lr")}
     settings = {key: all_[0] if all_.count(all_[0]) == len(all_) else all_ for key, all_ in settings.items()}
@@ -53,7 +53,7 @@ def describe_schedule(schedule: Schedule, iters: int) -> str:
 
 
 def hash_of_source(step: Callable) -> str:
-    """Return a hash of a training step's source, without the functions it calls; "" without a file."""
+    """Return a hash of a training step's source, without the functions it calls; "" if the source is not available."""
     try:
         return hashlib.sha256(inspect.getsource(step).encode()).hexdigest()[:16]
     except (OSError, TypeError):
@@ -61,7 +61,7 @@ def hash_of_source(step: Callable) -> str:
 
 
 def as_read_back(settings: dict[str, Any]) -> dict[str, Any]:
-    """Return settings as JSON returns them: tuples become lists, tensors numbers, and paths strings."""
+    """Return settings as they are read back from JSON: tuples become lists, tensors numbers, and paths strings."""
 
     def plain(value: Any) -> Any:
         return value.tolist() if hasattr(value, "tolist") else os.fspath(value)

@@ -1,6 +1,6 @@
-"""`Trainer`: the loop around your own `step`, independent of losses and architectures.
+"""`Trainer`: the training loop around your own `step`, independent of losses and architectures.
 
-`srlab.training.runs` describes the run folder and how a run survives a crash.
+`srlab.training.runs` describes the run folder and how a run recovers from a crash.
 """
 
 import copy
@@ -28,7 +28,7 @@ from srlab.training.settings import describe_optimizer, describe_schedule, hash_
 from srlab.training.wrapping import bare, compile_networks, make_accelerator
 
 Losses = dict[str, torch.Tensor]
-RESERVED = ("ema", "ema_warmup", "sampler", "scaler", "schedule", "seed")  # names in a state or a manifest
+RESERVED = ("ema", "ema_warmup", "sampler", "scaler", "schedule", "seed")  # names in a checkpoint or a manifest
 SAVE_EVERY_S = 300  # seconds between checkpoints if no validation is due
 
 
@@ -40,24 +40,25 @@ class Trainer:
     step draws its random numbers from PyTorch; on a GPU as exactly as its operations are reproducible.
 
     Under ``torchrun`` each process trains on its share of every batch, and gradients are averaged, so a mean over
-    patches acts as in one process. Batch norm and a relativistic average see only the patches of one process. Random
+    patches acts as in one process. Batch norm and a relativistic average use only the patches of one process. Random
     numbers drawn by a step are the same in all processes. Only the first process writes; logged losses are means over
-    all.
+    all processes.
 
     Parameters
     ----------
     lab, run
-        Names of the folder: ``runs/<lab>/<run>/``.
+        Names of the lab and the run, which give the folder ``runs/<lab>/<run>/``.
     device, precision
         See `srlab.pick_device` and `srlab.pick_precision`.
     ema, ema_warmup
-        Decay of the EMA (0: no averaging). It warms up as ``min(ema, (1 + step) / (ema_warmup + step))``. With 10 it
-        averages over a ninth of the steps so far, for a random initialization; with 3 over half of them, for a GAN
-        that starts from a pretrained generator.
+        Decay of the EMA (0: no averaging). It warms up as ``min(ema, (1 + step) / (ema_warmup + step))``. A warm-up of
+        10 averages over a ninth of the steps so far, for a random initialization; 3 over half of them, for a GAN that
+        starts from a pretrained generator.
     seed
-        Seed of PyTorch's global random numbers at the start of the run.
+        Seed for PyTorch's global random numbers at the start of the run.
     recipe
-        Other settings that decide the result, such as the name of the loss. A run is resumed only with the same recipe.
+        Other settings that determine the result, such as the name of the loss. A run is resumed only with the same
+        recipe.
     compiled
         ``""``, or a mode of `srlab.training.wrapping.compile_networks`. If torch.compile does not work, the trainer
         prints why and continues without it. Compiled networks may round differently.
@@ -110,7 +111,7 @@ class Trainer:
     def prepare(self, **objects: nn.Module | torch.optim.Optimizer) -> Any:
         """Move networks and optimizers to the device and return them wrapped, in the same order.
 
-        ``trainer.prepared`` has them by name. The network to validate and keep must be called ``generator``. A network
+        ``trainer.prepared`` has them by name. The network to validate and save must be called ``generator``. A network
         without trainable parameters, such as a feature extractor, is not saved. A second call replaces all objects of
         the first.
         """
@@ -118,29 +119,29 @@ class Trainer:
         self.networks, self.frozen, self.optimizers, self._rates = {}, {}, {}, {}
         for name, thing in objects.items():
             if name in RESERVED:
-                raise SrlabError(f"The trainer itself uses the name {name}; choose another one in prepare.")
+                raise SrlabError(f"The trainer itself uses the name '{name}'. Use another name in prepare.")
             if isinstance(thing, nn.Module):
                 _refuse_what_cannot_be_trained(name, thing)
                 thing.to(self.device, memory_format=torch.channels_last)
                 learns = any(parameter.requires_grad for parameter in thing.parameters())
                 (self.networks if learns else self.frozen)[name] = thing
             elif isinstance(thing, torch.optim.LBFGS):
-                raise SrlabError(f"{name} is an LBFGS, which cannot update weights in channels-last layout; take Adam.")
+                raise SrlabError(f"{name} is LBFGS, which cannot update weights in channels-last layout. Use Adam.")
             elif isinstance(thing, torch.optim.Optimizer):
                 self.optimizers[name] = thing
             else:
-                raise SrlabError(f"prepare takes networks and optimizers, but {name} is a {type(thing).__name__}.")
+                raise SrlabError(f"prepare accepts networks and optimizers, but {name} is a {type(thing).__name__}.")
         if "generator" not in self.networks:
-            raise SrlabError("One of the networks must be passed as generator=..., the one to validate and keep.")
+            raise SrlabError("No network is named generator. Pass the one to validate and save as generator=...")
         # Copy before wrapping: accelerate binds the wrapped forward to the original network.
         try:
             self.ema = copy.deepcopy(self.networks["generator"]).eval().requires_grad_(False)
         except RuntimeError as error:
             raise SrlabError(
-                "The generator cannot be copied for its moving average. If it has torch.nn.utils.weight_norm, take "
-                "torch.nn.utils.parametrizations.weight_norm."
+                "The generator cannot be copied for its moving average. If it uses torch.nn.utils.weight_norm, use "
+                "torch.nn.utils.parametrizations.weight_norm instead."
             ) from error
-        # A frozen network has no gradients to exchange between processes, and accelerate raises an error if it should.
+        # In evaluation mode, because accelerate would raise for a frozen network: it has no gradients to exchange.
         self.prepared = {
             name: self.accelerator.prepare_optimizer(thing)
             if name in self.optimizers
@@ -150,7 +151,7 @@ class Trainer:
         if self.compiled:
             networks = (*self.networks.values(), *self.frozen.values())
             if reason := compile_networks(networks, self.compiled, self.device):
-                print(f"torch.compile does not work here ({reason}); going on without it.")
+                print(f"torch.compile does not work here ({reason}). Continuing without it.")
                 self.compiled = ""
         return tuple(self.prepared.values())
 
@@ -187,27 +188,28 @@ class Trainer:
     ) -> nn.Module:
         """Train until the run has `iters` steps in total, starting where an earlier call or a crash left it.
 
-        Interrupting it raises `TrainingStopped` after a checkpoint. If training fails, the last good checkpoint is
+        An interrupt saves a checkpoint and raises `TrainingStopped`. If training fails, the last good checkpoint is
         kept.
 
         Parameters
         ----------
         step
-            ``step(lr, hr)`` updates the networks once and returns its losses by name.
+            ``step(lr, hr)``, which updates the networks once and returns its losses by name.
         iters
-            Total number of steps, including earlier calls. If it changes, the run follows the new schedule from there
-            on.
+            Total number of steps, including earlier calls. If it changes, the run continues with the new schedule.
         schedule
             Factor on every optimizer's learning rate as a function of the step.
         validate
-            ``validate(generator)`` scores the averaged generator, for example ``{"psnr": 28.1}``. The weights with the
-            highest ``psnr`` and ``ssim`` are kept as ``generator-best-psnr.safetensors`` and ``-ssim``.
+            ``validate(generator)``, which scores the averaged generator, for example ``{"psnr": 28.1}``. The weights
+            with the highest ``psnr`` and ``ssim`` are saved as ``generator-best-psnr.safetensors`` and ``-ssim``.
         validate_every
-            Steps between validations; each also saves a checkpoint and calls `monitor`, to draw. Two extra ones come
-            after a quarter and a half of it.
+            Steps between validations; each also saves a checkpoint and calls `monitor`, to draw. The first interval has
+            two extra validations, after a quarter and after half of it.
+        monitor
+            ``monitor(trainer)``, called after each validation, such as a `srlab.view.monitors.Monitor`.
         min_psnr
             Lowest acceptable ``psnr`` in dB, for example a few dB below bicubic. Training stops if the score falls
-            below it and far below its best, so that no later stage starts from a collapsed network.
+            below it and far below its best value, so that no later stage starts from a collapsed network.
 
         Returns
         -------
@@ -223,8 +225,8 @@ class Trainer:
         main = self.accelerator.is_main_process
         draw = monitor if monitor is not None and main else lambda trainer: None
         advice = (
-            "close other programs and run the same again to go on, or lower batch or patch under another run name. "
-            f"What was saved before is intact in {self.run.path}"
+            "Close other programs and run the same again to resume, or lower batch or patch under another run name. "
+            f"Everything saved before is intact in {self.run.path}"
         )
         with (
             self.run.lock() if main else nullcontext(),
@@ -233,7 +235,7 @@ class Trainer:
         ):
             self._begin(step, sampler, schedule, int(iters))
             if self.step >= iters:
-                print(f"The run '{self.run.name}' has already done {self.step} of {iters} steps; nothing to train.")
+                print(f"The run '{self.run.name}' has already done {self.step} of {iters} steps. Nothing to train.")
                 self.run.finish(self.step, self.ema)
                 draw(self)
                 self.accelerator.wait_for_everyone()  # until the first process has written its files
@@ -272,7 +274,7 @@ class Trainer:
                     if stopping:
                         interrupts.leave(
                             f"Stopped at step {self.step} of {iters}; everything is saved in {self.run.path}. "
-                            "Run the same cell or command again to go on."
+                            "Run the same cell or command again to resume."
                         )
             self.accelerator.wait_for_everyone()
         return self.ema
@@ -293,9 +295,9 @@ class Trainer:
         losses = {name: torch.as_tensor(value, device=self.device).detach() for name, value in losses.items()}
         for name, value in losses.items():
             if value.numel() != 1:
-                raise SrlabError(f"The loss '{name}' of step has {tuple(value.shape)} numbers; take its mean().")
+                raise SrlabError(f"The loss '{name}' of step has shape {tuple(value.shape)}. Return its mean().")
         if reserved := {"step", "rate"} & losses.keys():
-            raise SrlabError(f"The log itself has a column {min(reserved)}; give that loss of step another name.")
+            raise SrlabError(f"'{min(reserved)}' is a reserved column of the log. Rename that loss of step.")
         losses = {name: value.reshape(()) for name, value in losses.items()}
         healthy = torch.stack([value.isfinite() for value in losses.values()]).all()
         self._first_bad = torch.where(healthy | (self._first_bad > 0), self._first_bad, self.step + 1)
@@ -323,7 +325,7 @@ class Trainer:
         """Log the scores of the averaged generator, and keep its weights if they are the best so far."""
         if validate is None:
             return
-        self._require_finite(self.ema.state_dict())  # otherwise the error would come from the score
+        self._require_finite(self.ema.state_dict())  # otherwise the score would raise a less clear error
         rows: list[Any] = [None]
         if self.accelerator.is_main_process:
             scores = validate(self.ema)
@@ -335,7 +337,7 @@ class Trainer:
         self.run.keep_best(self.step, self.ema)
 
     def _stopping(self, interrupts: Interrupts) -> bool:
-        """Return whether to stop after this step. Several processes agree on it when they log and wait anyway."""
+        """Return whether to stop after this step. Several processes agree on it when they wait to log anyway."""
         if self.accelerator.num_processes > 1:
             if self.step % LOG_EVERY:
                 return False
@@ -367,7 +369,7 @@ class Trainer:
                 if group["lr"] != rate:
                     raise SrlabError(
                         f"The learning rate was set to {group['lr']:g} between two calls of fit, which would overwrite "
-                        "it; make the optimizer with that rate, and give the run another name."
+                        "it. Create the optimizer with that rate, and choose another run name."
                     )
         self._first_bad = torch.zeros((), dtype=torch.long, device=self.device)
         torch.manual_seed(self.seed)
@@ -380,10 +382,10 @@ class Trainer:
         facts |= {"processes": self.accelerator.num_processes, "code_of_step": hash_of_source(step)}
         self.run.begin(self.step, iters, facts)
         if not state:
-            self._save(sampler, "running")  # if a step raises, a second attempt in this kernel starts here
+            self._save(sampler, "running")  # if a step raises, a second attempt in this kernel starts from here
 
     def _parameters(self, sampler: PatchSampler, schedule: Schedule, iters: int) -> dict[str, Any]:
-        """Return the settings that decide the result, for the manifest."""
+        """Return the settings that determine the result, for the manifest."""
         parameters = self.recipe | {"seed": self.seed, "ema": self.ema_decay, "ema_warmup": self.ema_warmup}
         parameters["sampler"] = sampler.describe()
         for name, network in (self.networks | self.frozen).items():
@@ -398,7 +400,7 @@ class Trainer:
         return self.networks | {"ema": self.ema, "sampler": sampler} | scaler
 
     def _state_dict(self, sampler: PatchSampler) -> dict[str, Any]:
-        """Return the checkpoint, except for learning rates, which follow from the step."""
+        """Return the content of a checkpoint, without learning rates, which follow from the step."""
         random = {"cpu": torch.get_rng_state()}
         if self.device.type == "cuda":
             random["cuda"] = torch.cuda.get_rng_state(self.device)
@@ -409,12 +411,12 @@ class Trainer:
         }
 
     def _load_state_dict(self, state: dict[str, Any], sampler: PatchSampler) -> None:
-        """Load what `_state` collected, and continue at its step."""
+        """Load what `_state_dict` returned, and continue at its step."""
         for name, thing in self._stateful(sampler).items():
-            if name in state["networks"] or name != "scaler":  # a run that changes to float16 has a new scaler
+            if name in state["networks"] or name != "scaler":  # a run that switches to float16 has a new scaler
                 thing.load_state_dict(state["networks"][name])
         for name, optimizer in self.optimizers.items():
-            groups = optimizer.state_dict()["param_groups"]  # the settings passed now count
+            groups = optimizer.state_dict()["param_groups"]  # use the current settings, not the saved ones
             optimizer.load_state_dict({"state": state["optimizers"][name], "param_groups": groups})
         torch.set_rng_state(state["random"]["cpu"])
         if self.device.type == "cuda" and "cuda" in state["random"]:
@@ -431,31 +433,29 @@ class Trainer:
     def _refuse_other_layers(self, state: dict[str, Any]) -> None:
         """Reject networks whose layers differ from the checkpoint, before `load_state_dict` partly overwrites them.
 
-        Report if the run keeps other initial weights than those passed now.
+        Print a message if the run keeps other initial weights than those passed now.
         """
         for name, network in self.networks.items():
             saved, given = state["networks"][name], network.state_dict()
             if {key: value.shape for key, value in given.items()} != {key: value.shape for key, value in saved.items()}:
                 raise SrlabError(
-                    f"The {name} has other layers than that of the run '{self.run.name}'; give this run another name, "
-                    f"or delete {self.run.path} to start it anew."
+                    f"The layers of the {name} differ from those in the run '{self.run.name}'. Choose another run "
+                    f"name, or delete {self.run.path} to start from scratch."
                 )
         saved, given = state["networks"]["generator"], self.networks["generator"].state_dict()
         if not state["step"] and not all(torch.equal(given[name].cpu(), value) for name, value in saved.items()):
             print(
-                "This run begins with the weights of its first try, not with those that it was given now; for "
-                f"these, delete {self.run.path}, or take another run name."
+                "This run starts with the weights of its first attempt, not with the current ones. To use "
+                f"the current ones, delete {self.run.path}, or choose another run name."
             )
 
 
 def _refuse_what_cannot_be_trained(name: str, network: nn.Module) -> None:
     for parameter in network.parameters():
         if isinstance(parameter, nn.parameter.UninitializedParameter):
-            raise SrlabError(
-                f"The {name} has lazy layers without a size; pass a batch through it, and then prepare it."
-            )
+            raise SrlabError(f"The {name} has lazy layers without a size. Pass a batch through it before prepare.")
         if parameter.dtype != torch.float32:
             kind = str(parameter.dtype).removeprefix("torch.")
             raise SrlabError(
-                f"The {name} has {kind} weights; pass {name}.float(), as precision is the trainer's choice."
+                f"The {name} has {kind} weights, but the trainer chooses the precision. Pass {name}.float()."
             )

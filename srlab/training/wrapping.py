@@ -32,7 +32,7 @@ def make_accelerator(device: torch.device, precision: str) -> Accelerator:
 
 @contextmanager
 def _without_variables_of_others() -> Iterator[None]:
-    """Hide environment variables of other programs that accelerate would read; only torchrun's count."""
+    """Hide other programs' environment variables that accelerate would read; only torchrun's count."""
     stray = TORCHRUN if from_torchrun("RANK") is None else ()
     hidden = {name: os.environ[name] for name in os.environ if name in stray or name.startswith(OTHERS)}
     for name in hidden:
@@ -56,8 +56,8 @@ def bare(thing: Any) -> Any:
 def compile_networks(networks: Iterable[nn.Module], mode: str, device: torch.device) -> str:
     """Compile the forward and backward passes of networks in place, if a first attempt on the device works.
 
-    `mode` is ``"default"``, ``"reduce-overhead"`` (CUDA graphs on a GPU) or ``"max-autotune"``. The result is "", or
-    why nothing was compiled, such as a missing C++ compiler.
+    `mode` is ``"default"``, ``"reduce-overhead"`` (CUDA graphs on a GPU) or ``"max-autotune"``. Return "", or the
+    reason why nothing was compiled, such as a missing C++ compiler.
     """
     try:
         torch.compile(lambda values: values * 2 + 1, mode=mode)(torch.ones(8, device=device))

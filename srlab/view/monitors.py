@@ -1,4 +1,4 @@
-"""Watch a training run: validation curve, current SR crop, and for a GAN the output of D."""
+"""Monitor a training run: validation curve, current SR crop, and for a GAN the output of D."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -28,11 +28,11 @@ class Monitor:
     box
         (top, left, height, width) in HR pixels, multiples of the scale.
     baseline
-        Method -> its validation PSNR, drawn as a line.
+        Method -> its validation PSNR in dB, drawn as a line.
     """
 
-    ALT = "Validation curve, and the current SR crop beside HR."
-    COLOR = COLORS["SRResNet"]  # of the trained network
+    ALT = "Validation curve, and the current SR crop next to HR."
+    COLOR = COLORS["SRResNet"]  # color of the trained network
 
     def __init__(self, lr: torch.Tensor, hr: torch.Tensor, box: Box, baseline: Mapping[str, float]) -> None:
         self.lr, self.hr = cut(lr, box, hr.shape[-2]), cut(hr, box)
@@ -40,7 +40,7 @@ class Monitor:
         self._handle: Any = None
 
     def __call__(self, trainer: Trainer) -> None:
-        """Redraw after a validation."""
+        """Redraw the figure after a validation."""
         sr = upscale(trainer.ema, self.lr)
         write_image(sr, trainer.run.path / "samples" / f"step-{trainer.step:07d}.png")
         figure, (*above, left, right) = self._panels()
@@ -64,9 +64,9 @@ class Monitor:
         _draw_series(curve, history, "val_psnr", "network", self.COLOR, marker="o")
         for label, value in self.baseline.items():
             curve.axhline(value, linestyle="--", color=COLORS.get(label, OTHER), label=label)
-        curve.set(xlabel="training step", ylabel="PSNR in dB (Y)", title="on images never trained on")
+        curve.set(xlabel="training step", ylabel="PSNR in dB (Y)", title="held-out images")
         curve.grid(alpha=0.3)
-        curve.legend()  # placed where it hides no point
+        curve.legend()  # matplotlib places it where it hides no point
 
 
 class GanMonitor(Monitor):
@@ -75,7 +75,7 @@ class GanMonitor(Monitor):
     The training step must return ``d_real`` and ``d_fake``: D's mean output for HR and SR, from 0 to 1.
     """
 
-    ALT = "What D says of HR and SR, validation PSNR, and the current SR crop beside HR."
+    ALT = "D's output for HR and SR, validation PSNR, and the current SR crop next to HR."
     COLOR = COLORS["SRGAN"]
 
     def _panels(self) -> tuple[Figure, list[Axes]]:
@@ -89,7 +89,7 @@ class GanMonitor(Monitor):
         for key, label, color in (("d_real", "D(HR)", COLORS["HR"]), ("d_fake", "D(SR)", COLORS["SRGAN"])):
             said.axhspan(*HEALTHY[label], color=color, alpha=0.15)
             _draw_series(said, history, key, label, color)
-        said.set(xlabel="training step", ylabel="D(HR), D(SR)", title="what D says; shaded: healthy", ylim=(0, 1.15))
+        said.set(xlabel="training step", ylabel="D(HR), D(SR)", title="D output (shaded: healthy)", ylim=(0, 1.15))
         said.legend(loc="upper right", ncols=2, frameon=False)
         super()._draw_curves(history, curve)
 

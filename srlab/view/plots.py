@@ -1,4 +1,4 @@
-"""Figures of the labs, with the same color for a method everywhere, and a caption that is also the alternative text.
+"""Draw the figures of the labs, with one color per method and captions that are also the alternative text.
 
 Images are ``(3, H, W)``, ``(1, 3, H, W)`` or ``(1, H, W)`` in [0, 1]. A box is (top, left, height, width) in pixels.
 """
@@ -24,7 +24,7 @@ from matplotlib.patheffects import withStroke
 from srlab.text import in_figure, in_markdown
 from srlab.view.widgets import CellBox, Presence
 
-# One color per method in all labs. Each has a contrast of at least 3 on white, and any two are distinct in every kind
+# One color per method in all labs. Each has a contrast of at least 3 on white, and any two are distinct with every kind
 # of color vision; tests/view/test_plots.py tests both.
 COLORS = {
     "HR": "#000000",
@@ -44,7 +44,7 @@ COLORS = {
     "ESRGAN": "#0F9F6A",
     "RealESRGAN": "#6000FC",
 }
-# For lines that are not methods, dashed from the sixth on. They meet the same conditions and differ from all methods.
+# For lines that are not methods, dashed from the sixth on. They meet the same conditions and differ from all the above.
 CYCLE = ("#0072B2", "#CC6F11", "#40260D", "#7D04D6", "#6E6E74")
 OTHER = "#777777"  # a method without a color
 Box = tuple[int, int, int, int]  # top, left, height, width in pixels of the image
@@ -56,7 +56,7 @@ def line_styles() -> Cycler:
 
 
 def show(figure: Figure, caption: str) -> None:
-    """Display a figure with its caption below and as alternative text, and close it, so that Jupyter shows it once."""
+    """Display a figure with its caption below and as alternative text, and close it so that Jupyter shows it once."""
     display(picture(figure, caption))
     write_caption(caption)
 
@@ -68,14 +68,14 @@ def write_caption(caption: str) -> None:
 
 def picture(figure: Figure, alt: str) -> Any:
     """Render a figure for ``IPython.display.display`` with its alternative text, and close it."""
-    # In the metadata, because Image has no argument alt in IPython 7, which Colab uses.
+    # Use the metadata, because Image has no argument alt in IPython 7, which Colab uses.
     return Image(data=rendered(figure), metadata={"alt": alt, "width": _shown_width(figure)})
 
 
 def rendered(figure: Figure, kind: str = "png", **options: Any) -> bytes:
     """Render a figure at 150 pixels per inch, sharp on screens and slides, and close it.
 
-    Return the content of an image file. `kind` is a format of Pillow, with its `options`.
+    Return the content of an image file. `kind` is a Pillow format, and `options` are Pillow's options for it.
     """
     buffer = io.BytesIO()
     # The default level 6 takes 50 % longer for files that are 4 % smaller.
@@ -85,7 +85,7 @@ def rendered(figure: Figure, kind: str = "png", **options: Any) -> bytes:
 
 
 def _shown_width(figure: Figure) -> int:
-    """Return the width of a figure on a page in CSS pixels."""
+    """Return the width of a figure on a page, in CSS pixels."""
     return round(100 * figure.get_figwidth())
 
 
@@ -124,7 +124,7 @@ def images(
     """Show labeled images side by side, with square pixels if there is enough space.
 
     With `box`, show only that crop. It refers to an image of height `box_height` (default: the tallest image); smaller
-    images such as LR are cropped in proportion. `layout` is ``notes``, ``columns`` and ``width`` of `draw_images`.
+    images such as LR are cropped in proportion. `layout` can be ``notes``, ``columns`` and ``width`` of `draw_images`.
     """
     show(draw_images(pictures, box, box_height, **layout), caption)
 
@@ -162,7 +162,7 @@ def draw_images(
     if box is not None and whole.shape[-2] == box_height and 3 * box[2] * box[3] < box_height**2:
         if len(parts) < axes.size:
             overview = axes.flat[-1]
-            overview.set_title("the whole", fontsize=14)
+            overview.set_title("whole image", fontsize=14)
         else:
             overview = axes.flat[0].inset_axes((0.02, 0.02, 0.27, 0.27), anchor="SW")
             overview.set(xticks=[], yticks=[])
@@ -183,8 +183,8 @@ def draw_box(axis: Axes, box: Box, color: str) -> None:
 def sliders(draw: Callable[..., Figure], caption: str, **ranges: tuple[float, float, float, float]) -> None:
     """Show a figure with a slider for each argument of `draw`, the function that draws it.
 
-    `ranges` are name -> (lowest, highest, step, start); integers give an integer slider. Without a running kernel, an
-    exported page shows the figure for the first values.
+    `ranges` are name -> (lowest, highest, step, start); an integer step gives an integer slider. Without a running
+    kernel, such as on an exported page, the figure for the start values is shown.
     """
 
     def drawn() -> Any:
@@ -196,7 +196,7 @@ def sliders(draw: Callable[..., Figure], caption: str, **ranges: tuple[float, fl
         kind = ipywidgets.IntSlider if isinstance(step, int) else ipywidgets.FloatSlider
         controls[name] = kind(start, min=low, max=high, step=step, description=name, **looks)
     # Not ipywidgets.interact: its output widget sometimes blocks a headless run forever (nbclient 312).
-    display(CellBox([*controls.values(), Presence()], "Moving the sliders needs a running kernel."))
+    display(CellBox([*controls.values(), Presence()], "The sliders need a running kernel."))
     handle = display(drawn(), display_id=True)
     write_caption(caption)
     for slider in controls.values():
@@ -204,9 +204,9 @@ def sliders(draw: Callable[..., Figure], caption: str, **ranges: tuple[float, fl
 
 
 def frames(draw: Callable[[Any], Figure], caption: str, label: str, values: Sequence[Any], start: int = 0) -> None:
-    """Show a figure with one slider over `values`, all drawn in advance, so that it works in exported pages.
+    """Show a figure with one slider over `values`; all figures are drawn in advance, so it works on exported pages.
 
-    `draw` makes the figure of one value, `label` is the name of the value with its unit, and `start` is the index of
+    `draw` makes the figure for one value, `label` is the name of the value with its unit, and `start` is the index of
     the value shown first.
     """
     pictures = []
@@ -227,7 +227,7 @@ def frames(draw: Callable[[Any], Figure], caption: str, label: str, values: Sequ
     html = (
         f'<figure style="margin: 0"><label>{escape(label)} <input type="range" min="0" max="{len(values) - 1}" '
         f'value="{start}" data-names="{names}" oninput="{turned}" '
-        'onkeydown="event.stopPropagation()" '  # keys would be commands of the notebook
+        'onkeydown="event.stopPropagation()" '  # otherwise keys would be notebook commands
         'style="width: 20em; vertical-align: middle"> '
         f"<output>{escape(str(values[start]))}</output></label>"
         f'{"".join(pictures)}<figcaption style="text-align: left"><em>{escape(caption)}</em></figcaption></figure>'
@@ -243,10 +243,10 @@ def maps(
     width: float = 12.6,
     box: Box | None = None,
 ) -> None:
-    """Show labeled fields ``(H, W)`` such as residuals or gradients, on one color scale with a bar.
+    """Show labeled fields ``(H, W)``, such as residuals or gradients, on one color scale with a color bar.
 
-    With negative values the scale is symmetric around 0. It ends at `limit`, or at the largest absolute value. `unit`
-    is the label of the bar, `width` is in inches, and `box` is outlined on each field.
+    If there are negative values, the scale is symmetric around 0. It ends at `limit` (default: the largest absolute
+    value). `unit` is the label of the color bar, `width` is in inches, and `box` is outlined on each field.
     """
     limit = limit or max(float(field.abs().max()) for field in fields.values())
     signed = any(float(field.min()) < 0 for field in fields.values())
@@ -284,7 +284,7 @@ def lines(
     figure, axis = plt.subplots(figsize=(8, 4.2), layout="constrained")
     axis.set_prop_cycle(line_styles())
     for label, (horizontal, vertical) in series.items():
-        dash = "--" if label == "HR" else "-"  # because a method's color may be nearly as dark
+        dash = "--" if label == "HR" else "-"  # because some methods have colors that are nearly as dark
         method = {"color": COLORS[label], "linestyle": dash} if label in COLORS else {}
         axis.plot(horizontal, vertical, label=in_figure(label), linewidth=2, marker=marker, **method)
     for label, place in (points or {}).items():
@@ -292,7 +292,7 @@ def lines(
         axis.annotate(label, place, (0, 10), textcoords="offset points", ha="center")
     axis.set(xlabel=x, ylabel=y, title=in_figure(title), yscale="log" if log_y else "linear")
     axis.grid(alpha=0.3)
-    if len(series) > 3:  # inside the axes it would hide a curve
+    if len(series) > 3:  # inside the axes a large legend would hide a curve
         figure.legend(loc="outside right upper")
     elif len(series) > 1:
         axis.legend()

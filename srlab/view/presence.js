@@ -1,7 +1,7 @@
-/* A widget that shows nothing. As long as it is on the page and its kernel lives, what the page shows without one is
- * hidden; and `heard(event, box)` gets what is pressed and clicked in the box where it stands.
+/* An invisible widget. While it is on the page and its kernel is alive, it hides the HTML for pages without a kernel,
+ * and passes keydown and click events of the box that contains it to `heard(event, box)`.
  */
-const HIDDEN = // but beside a widget that JupyterLab knows to be dead
+const HIDDEN = // except next to a widget that JupyterLab has marked as disconnected
   ":not(.jp-OutputArea-child:has(+ .jp-OutputArea-child .jupyter-widgets-disconnected) *) { display: none; }";
 
 function presence(heard = () => {}) {
@@ -10,7 +10,7 @@ function presence(heard = () => {}) {
       const style = document.createElement("style");
       style.textContent = `[data-srlab-still="${model.get("still")}"]${HIDDEN}`;
       el.append(style);
-      // The box itself has no place on the page yet.
+      // The box itself is not on the page yet.
       const listen = (event) => { if (el.parentElement?.contains(event.target)) heard(event, el.parentElement); };
       for (const kind of ["keydown", "click"]) document.addEventListener(kind, listen, true);
       return () => { for (const kind of ["keydown", "click"]) document.removeEventListener(kind, listen, true); };

@@ -1,10 +1,10 @@
-/* The comparison slider: two pictures under one divider, drawn on a canvas so that a pixel stays a square.
+/* The comparison slider: two images under one divider, drawn on a canvas so that pixels stay square.
  *
- * mountSlider(root, options) builds it inside `root`. options: width, height (pixels of a picture), shown (CSS pixels
- * it wants to be wide), labels, notes, images (elements), left, right (indices), caption, split (0 to 1), and, where
- * wanted, view ([top, left, zoom]).
+ * mountSlider(root, options) builds it inside `root`. options: width, height (pixels of an image), shown (preferred
+ * width in CSS pixels), labels, notes, images (elements), left, right (indices), caption, split (0 to 1), and
+ * optionally view ([top, left, zoom]).
  */
-const AROUND = 255; // CSS pixels: names and buttons of the slider, and the bars of JupyterLab
+const AROUND = 255; // CSS pixels for names and buttons of the slider, and for the bars of JupyterLab
 
 function mountSlider(root, options) {
   if (root.srlabSlider) return; // the script ran twice
@@ -29,7 +29,7 @@ function mountSlider(root, options) {
   for (const node of [zoomOut, readout, zoomIn]) node.setAttribute("aria-label", node.title);
   const flicker = button(tools, "Flicker", "Space", "Hold to swap left and right (hold Space)");
   const differ = button(tools, "Difference", "D", "Show their difference: 8 times, 32 times, off (D)", difference);
-  const all = button(tools, "Grid", "G", "Show the same part of all pictures (G)", toggleGrid);
+  const all = button(tools, "Grid", "G", "Show the same region of all images (G)", toggleGrid);
   button(tools, "Copy view", "C", "Copy this view as Python text for compare (C)", copyView);
   const status = make("div", "srlab-status", ui, { role: "status" });
   const help = make("div", "srlab-help", ui);
@@ -44,7 +44,7 @@ function mountSlider(root, options) {
 
   function side(key, title) {
     const name = make("div", `srlab-name srlab-${key}`, names);
-    const group = make("div", "srlab-group", bar, { role: "group", "aria-label": `${title} picture` });
+    const group = make("div", "srlab-group", bar, { role: "group", "aria-label": `${title} image` });
     make("span", "srlab-side", group).textContent = title;
     const choices = make("div", "srlab-choices", group);
     return { name: make("b", "", name), note: make("span", "srlab-note", name), choices, buttons: [] };
@@ -69,10 +69,10 @@ function mountSlider(root, options) {
     }
     const digits = `1–${Math.min(labels.length, 9)}`;
     help.textContent = window.matchMedia("(any-pointer: fine)").matches
-      ? "Drag the line or press ← →. Click the picture, then scroll to zoom (or + −), drag or Shift + arrows to " +
-        `move it; double click resets (0). ${digits} choose the right picture, Shift + ${digits} the left.`
-      : "Swipe sideways or tap to move the line. Two fingers zoom; then one finger moves the picture, and a double " +
-        "tap resets.";
+      ? "Drag the line or press ← →. Click the image, then scroll to zoom (or + −), and drag or press Shift + arrows " +
+        `to move it; double-click to reset (0). ${digits} choose the right image, Shift + ${digits} the left.`
+      : "Swipe sideways or tap to move the line. Pinch with two fingers to zoom; then drag with one finger to move " +
+        "the image, and double-tap to reset.";
   }
 
   function choose(key, index) {
@@ -83,7 +83,7 @@ function mountSlider(root, options) {
   const pair = () => (swapped ? [shown.right, shown.left] : [shown.left, shown.right]);
   const divided = () => !gain && !grid;
 
-  /* Text and attributes; the picture itself follows with the next frame of the screen. */
+  /* Update text and attributes; the image itself is drawn with the next animation frame. */
   function refresh() {
     const [left, right] = pair(), percent = Math.round(split * 100), scale = view.scale;
     for (const [key, index] of [["left", left], ["right", right]]) {
@@ -94,8 +94,8 @@ function mountSlider(root, options) {
     }
     const two = `${labels[left]} and ${labels[right]}`;
     if (gain) sides.left.name.textContent = `|${labels[shown.left]} − ${labels[shown.right]}| × ${gain}`;
-    if (grid) sides.left.name.textContent = "The same part of each picture";
-    stage.setAttribute("aria-label", grid ? `The same part of ${labels.join(", ")}`
+    if (grid) sides.left.name.textContent = "The same region of each image";
+    stage.setAttribute("aria-label", grid ? `The same region of ${labels.join(", ")}`
       : gain ? `Difference of ${two}, ${gain} times` : `Divider between ${two}`);
     stage.setAttribute("aria-valuenow", percent);
     stage.setAttribute("aria-valuetext", `${percent} % ${labels[left]}, ${100 - percent} % ${labels[right]}`);
@@ -110,7 +110,7 @@ function mountSlider(root, options) {
     zoomOut.disabled = !next(-1);
     zoomIn.disabled = !next(1);
     clearTimeout(timer);
-    timer = setTimeout(measure, 80); // once it rests
+    timer = setTimeout(measure, 80); // once the view stops changing
     if (pending) return;
     pending = true;
     requestAnimationFrame(draw);
@@ -120,14 +120,14 @@ function mountSlider(root, options) {
     const space = frame.clientWidth, count = grid ? labels.length : 1;
     if (!space) return; // not on the screen yet; the observer calls again
     const dpr = window.devicePixelRatio || 1;
-    const wide = Math.min(space, Math.max(options.shown, 96) * count); // room for the labels
-    // A whole picture is seen at once with its names and buttons, in a notebook with bars above and below.
+    const wide = Math.min(space, Math.max(options.shown, 96) * count); // leaves space for the labels
+    // A whole image fits on the screen with its names and buttons, in a notebook with bars above and below.
     const room = Math.max(Math.min(0.7 * window.innerHeight, window.innerHeight - AROUND), 160);
-    const high = (Math.min(space, options.shown) * height) / width; // of the two under the divider, and about of a grid
+    const high = (Math.min(space, options.shown) * height) / width; // exact for the divider, approximate for a grid
     const tall = Math.min(grid ? Math.max(high, 420) : high, room), first = !view.scale;
     view.arrange(count, wide * dpr, tall * dpr, dpr);
     if (first && options.view) view.open(options.view[0], options.view[1], options.view[2]);
-    if (canvas.width !== view.width) canvas.width = view.width; // which would empty it even at the same size
+    if (canvas.width !== view.width) canvas.width = view.width; // setting it clears the canvas, even at the same size
     if (canvas.height !== view.height) canvas.height = view.height;
     stage.style.width = `${view.width / dpr}px`;
     stage.style.height = `${view.height / dpr}px`;
@@ -135,7 +135,7 @@ function mountSlider(root, options) {
     refresh();
   }
 
-  /* --- the picture --------------------------------------------------------------------------------------------- */
+  /* --- drawing ------------------------------------------------------------------------------------------------- */
 
   function paint(index, from = 0, to = view.cell.width, x = 0, y = 0) {
     if (!images[index].naturalWidth || from >= to) return;
@@ -170,14 +170,14 @@ function mountSlider(root, options) {
     paint(index, 0, cell.width, x, y);
   }
 
-  /* --- figures of what is on the screen ------------------------------------------------------------------------ */
+  /* --- PSNR of the visible region ------------------------------------------------------------------------------ */
 
   function measure() {
     const hr = labels.indexOf("HR"), to = hr < 0 ? shown.right : hr;
     const scored = [...new Set(grid ? labels.keys() : [shown.left, shown.right])].filter((index) => index !== to);
     score.textContent = "";
     if (!view.width || !scored.length || (grid && hr < 0) || !images.every((image) => image.naturalWidth)) return;
-    score.append("This part: ");
+    score.append("This region: ");
     scored.forEach((index, n) => {
       score.append(n ? " · " : "", `${labels[index]} `);
       const value = decibels(images[index], images[to], width, height, view.part);
@@ -187,7 +187,7 @@ function mountSlider(root, options) {
       `PSNR to ${labels[to]} on 8-bit RGB, not on luma as in tables`;
   }
 
-  /* --- ways to look -------------------------------------------------------------------------------------------- */
+  /* --- modes --------------------------------------------------------------------------------------------------- */
 
   function swap(on) {
     if (swapped === on) return;
@@ -211,13 +211,13 @@ function mountSlider(root, options) {
     try {
       await navigator.clipboard.writeText(text);
       status.textContent = `Copied: ${text}`;
-    } catch { // without encryption a page may not write to the clipboard
+    } catch { // a page without HTTPS may not write to the clipboard
       status.textContent = text;
       getSelection().selectAllChildren(status);
     }
   }
 
-  /* --- zoom: in steps of whole screen pixels per picture pixel, around one point of the stage ------------------ */
+  /* --- zoom: in steps of whole screen pixels per image pixel, around one point of the stage -------------------- */
 
   const next = (direction) => view.next(direction, move ? move.to : view.scale);
 
@@ -258,7 +258,7 @@ function mountSlider(root, options) {
     refresh();
   }
 
-  /* --- mouse, pen and fingers ---------------------------------------------------------------------------------- */
+  /* --- mouse, pen and touch ------------------------------------------------------------------------------------ */
 
   const place = (event) => {
     const box = canvas.getBoundingClientRect();
@@ -270,7 +270,7 @@ function mountSlider(root, options) {
     return { apart: Math.max(Math.hypot(ax - bx, ay - by), 1), mid: view.inCell((ax + bx) / 2, (ay + by) / 2) };
   }
 
-  /* The line or the picture goes with the pointer from here on. */
+  /* From here on, the line or the image follows the pointer. */
   function begin(x) {
     drag.waits = false;
     stage.focus({ preventScroll: true });
@@ -291,8 +291,8 @@ function mountSlider(root, options) {
     } else if (pointers.size === 1) {
       const near = divided() && Math.abs(gap) < (touch ? 28 : 16) * view.dpr, { zoomed } = view;
       drag = { kind: near || (divided() && !zoomed) ? "split" : "pan", gap: near ? gap : 0, at, from: [view.x, view.y] };
-      // A finger may only want to scroll the page: wait for a tap or a way across, but on the grip, or in a zoomed
-      // picture that has the focus.
+      // A finger may only want to scroll the page, so wait for a tap or a sideways swipe. Don't wait on the grip, or in
+      // a zoomed image that has the focus.
       drag.waits = touch && event.target !== grip && !(zoomed && document.activeElement === stage);
       if (!drag.waits) begin(at[0]);
     }
@@ -321,7 +321,7 @@ function mountSlider(root, options) {
     if (!pointers.delete(event.pointerId)) return;
     const [x, y] = place(event), tapped = event.type === "pointerup" && drag?.waits;
     if (tapped && Math.hypot(x - drag.at[0], y - drag.at[1]) < 8 * view.dpr) begin(x);
-    if (drag?.kind === "pinch" && pointers.size === 1) { // settle where pixels are squares again
+    if (drag?.kind === "pinch" && pointers.size === 1) { // settle at the nearest zoom with square pixels
       const off = (scale) => Math.abs(Math.log(scale / view.scale));
       const nearest = view.levels.reduce((a, b) => (off(b) < off(a) ? b : a));
       zoomTo(nearest, view.cell.width / 2, view.cell.height / 2);
@@ -335,9 +335,9 @@ function mountSlider(root, options) {
 
   flicker.addEventListener("pointerdown", () => swap(true));
   for (const kind of ["pointerup", "pointercancel", "pointerleave"]) flicker.addEventListener(kind, () => swap(false));
-  flicker.addEventListener("contextmenu", (event) => event.preventDefault()); // of a long press
+  flicker.addEventListener("contextmenu", (event) => event.preventDefault()); // a long press would open a menu
 
-  // The page keeps its wheel until the slider has the focus, and gets it back when there is no further to zoom.
+  // The wheel scrolls the page until the slider has the focus, and again when the zoom has reached its limit.
   stage.addEventListener("wheel", (event) => {
     const held = event.ctrlKey || event.metaKey, direction = event.deltaY < 0 ? 1 : -1;
     if (!event.deltaY || (!held && !root.matches(":focus-within"))) return;
@@ -350,7 +350,7 @@ function mountSlider(root, options) {
     step(direction, ...view.inCell(...place(event)));
   }, { passive: false });
 
-  /* --- keys: those that it uses, and no letter or digit reaches the notebook around it -------------------------- */
+  /* --- keyboard: no letter or digit reaches the notebook around the slider -------------------------------------- */
 
   function act(event) {
     const digit = /^(?:Digit|Numpad)([1-9])$/.exec(event.code);
@@ -358,7 +358,8 @@ function mountSlider(root, options) {
     if (event.key === "+" || event.key === "=") return () => step(1);
     if (event.key === "-" || event.key === "_") return () => step(-1);
     if (event.key === "0" || event.code === "Digit0") return reset;
-    const letter = /^[a-z]$/i.test(event.key) ? event.key.toUpperCase() : event.code.slice(3); // of no Latin keyboard
+    // The code is for keyboards without Latin letters.
+    const letter = /^[a-z]$/i.test(event.key) ? event.key.toUpperCase() : event.code.slice(3);
     const tool = { D: difference, G: toggleGrid, C: copyView }[letter];
     if (tool) return event.repeat ? () => {} : tool;
     if (event.key === " " && [stage, flicker].includes(event.target)) return () => swap(true);
@@ -387,13 +388,13 @@ function mountSlider(root, options) {
   root.addEventListener("keyup", (event) => { if (event.key === " ") swap(false); });
   root.addEventListener("focusout", (event) => { if (!root.contains(event.relatedTarget)) swap(false); });
 
-  /* --- life ---------------------------------------------------------------------------------------------------- */
+  /* --- setup --------------------------------------------------------------------------------------------------- */
 
   const observer = new ResizeObserver(layout);
   observer.observe(frame);
   window.addEventListener("resize", layout);
   fillButtons();
-  images.forEach((image) => image.addEventListener("load", refresh)); // where it is not there yet
+  images.forEach((image) => image.addEventListener("load", refresh)); // in case it is not loaded yet
   layout();
   const still = root.querySelector(":scope > .srlab-still");
   if (still) still.style.display = "none";

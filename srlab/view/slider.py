@@ -1,7 +1,7 @@
-"""The slider that compares images: one piece of HTML without a kernel, a network connection or a widget.
+"""The slider that compares images: one piece of HTML that needs no kernel, network connection or widget.
 
-The markup is a divider made with CSS (a resizable box), which untrusted notebooks and pages without scripts show. The
-script in ``slider.js`` replaces it with the full slider.
+The markup is a divider made with CSS (a resizable box), for untrusted notebooks and pages without scripts. The script
+in ``slider.js`` replaces it with the full slider.
 """
 
 import base64
@@ -33,9 +33,9 @@ STYLE = files("srlab.view").joinpath("slider.css").read_text(encoding="utf-8")
 
 
 class Comparison:
-    """The result of `compare`: the last expression of a cell displays it, and `save` writes it as a page.
+    """The result of `compare`: a cell that ends with it displays it, and `save` writes it as a page.
 
-    `labels` are in the order of the digit keys. `html` is self-contained, with each image once and lossless in 8 bits.
+    `labels` are in the order of the digit keys. `html` is self-contained and has each image once, lossless in 8 bits.
     """
 
     def __init__(self, labels: list[str], html: str) -> None:
@@ -48,7 +48,7 @@ class Comparison:
         return self.html
 
     def save(self, path: str | Path, force: bool = False) -> Path:
-        """Write a page that opens offline in any browser, and return its path; `force` replaces a file."""
+        """Write a page that opens offline in any browser, and return its path; `force` overwrites an existing file."""
         path = Path(path)
         refuse_existing(path, force)
         page = _PAGE.format(title=escape(" / ".join(self.labels)), body=self.html)
@@ -68,8 +68,8 @@ def compare(
 ) -> Comparison:
     """Compare images under a divider that you drag.
 
-    Holding the space bar swaps left and right; D shows their difference, amplified; G shows all images side by side; C
-    copies `view` and `split` as text. Each has a button. Below is the PSNR of the visible part, on 8-bit RGB.
+    Hold the space bar to swap left and right; D shows their difference, amplified; G shows all images side by side; C
+    copies `view` and `split` as text. Each has a button. Below is the PSNR of the visible region, on 8-bit RGB.
 
     Parameters
     ----------
@@ -80,26 +80,26 @@ def compare(
     left, right
         Labels shown first (default: the last two).
     notes
-        Label -> text next to it, such as a score (default: PSNR on luma against the image with the label HR, for images
-        of full size).
+        Label -> text next to it, such as a score (default: PSNR on luma against the image labeled HR, for images of
+        full size).
     caption
         One or two sentences below.
     limit_mb
-        Largest size in megabytes, because every saved copy of the notebook contains the images.
+        Largest allowed size in megabytes, because every saved copy of the notebook contains the images.
     view
-        First view: top row and left column, in pixels of the largest image, and the zoom, where 4 shows a quarter of
+        Initial view: top row and left column, in pixels of the largest image, and the zoom, where 4 shows a quarter of
         the width (default: the whole image).
     split
-        First position of the divider, from 0 (left) to 1.
+        Initial position of the divider, from 0 (left) to 1 (right).
     """
     if len(images) < 2:
-        raise SrlabError(f"A comparison needs at least two pictures, but got {len(images)}.")
+        raise SrlabError(f"A comparison needs at least two images, but got {len(images)}.")
     pictures = {label: _checked(label, image) for label, image in images.items()}
     labels = list(pictures)
     first = [labels[-2] if left is None else left, labels[-1] if right is None else right]
     for name in (*first, *(notes or ())):
         if name not in pictures:
-            raise SrlabError(f"There is no picture '{name}' to compare; choose among {', '.join(labels)}.")
+            raise SrlabError(f"'{name}' is not one of the images. Use one of {', '.join(labels)}.")
     size = max((tuple(picture.shape[-2:]) for picture in pictures.values()), key=math.prod)
     full = [magnify(label, picture, size) for label, picture in pictures.items()]
     hr = pictures.get("HR") if notes is None else None
@@ -118,8 +118,8 @@ def compare(
     sources = [f"data:image/webp;base64,{base64.b64encode(encode(picture, effort=4)).decode()}" for picture in full]
     if sum(map(len, sources)) > limit_mb * 2**20:
         raise SrlabError(
-            f"This comparison is above its limit of {limit_mb:g} MB, which each copy of the notebook would carry; "
-            "crop the images to the part that matters, or raise limit_mb."
+            f"This comparison exceeds its limit of {limit_mb:g} MB, and every copy of the notebook would contain it. "
+            "Crop the images to the region that matters, or raise limit_mb."
         )
     return Comparison(labels, _slider_html(settings, sources))
 
@@ -127,18 +127,16 @@ def compare(
 def _checked(label: str, image: torch.Tensor) -> torch.Tensor:
     """Return one image as ``(C, H, W)`` on the CPU; raise if it would look wrong."""
     if not isinstance(image, torch.Tensor):
-        raise SrlabError(f"'{label}' is {type(image).__name__}; a picture is a torch tensor, as read_image gives it.")
+        raise SrlabError(f"'{label}' is a {type(image).__name__}. Pass a torch tensor, such as from srlab.read_image.")
     picture = image.detach().cpu()
     picture = picture[0] if picture.ndim == 4 and len(picture) == 1 else picture
     if picture.ndim != 3 or len(picture) not in (1, 3) or not picture.numel():
-        raise SrlabError(
-            f"'{label}' has shape {tuple(image.shape)}; a picture is (3, H, W), (1, 3, H, W) or (1, H, W)."
-        )
+        raise SrlabError(f"'{label}' has shape {tuple(image.shape)}, but must be (3, H, W), (1, 3, H, W) or (1, H, W).")
     values = to_float(picture)
     if not ((values >= LOWEST) & (values <= 2)).all():  # a small overshoot of SR is clipped later
         raise SrlabError(
-            f"'{label}' has values from {values.min():.4g} to {values.max():.4g}; a float picture is in [0, 1]: divide "
-            "levels by 255, and from [-1, 1] take (x + 1) / 2."
+            f"'{label}' has values from {values.min():.4g} to {values.max():.4g}, but floats must be in [0, 1]. Divide "
+            "levels by 255, and convert [-1, 1] with (x + 1) / 2."
         )
     return picture
 
@@ -149,8 +147,8 @@ def magnify(label: str, picture: torch.Tensor, size: tuple[int, int]) -> torch.T
     factor = rows // height
     if (height * factor, width * factor) != (rows, columns):
         raise SrlabError(
-            f"'{label}' has {width}x{height} pixels and the largest picture {columns}x{rows}, which is not a whole "
-            "multiple; crop them to the same part."
+            f"'{label}' has {width}x{height} pixels and the largest image {columns}x{rows}, which is not a whole "
+            "multiple. Crop them to the same region."
         )
     return picture.repeat_interleave(factor, -2).repeat_interleave(factor, -1)
 
@@ -159,7 +157,7 @@ def encode(picture: torch.Tensor, effort: int) -> bytes:
     """Encode ``(C, H, W)`` as lossless WebP; effort 0 takes milliseconds, 4 tenths of a second, 6 many seconds."""
     pixels = to_uint8(picture).expand(3, -1, -1).permute(1, 2, 0).numpy()
     file = io.BytesIO()
-    quality = 0 if effort == 0 else 75  # effort of the search: 100 takes twice as long and saves half a percent
+    quality = 0 if effort == 0 else 75  # search effort: 100 takes twice as long and saves half a percent
     Image.fromarray(pixels).save(file, "WEBP", lossless=True, quality=quality, method=effort, exact=True)
     return file.getvalue()
 
@@ -208,7 +206,7 @@ _START = """for (const root of document.querySelectorAll('[id="KEY"]')) {
 def _still_html(settings: dict[str, Any], sources: list[str]) -> str:
     """Return the divider without scripts. JupyterLab's sanitizer keeps inline styles, but removes style sheets and ids.
 
-    Without inline styles, as on GitHub, the images appear in reading order, each with its label.
+    Where inline styles are also removed, as on GitHub, the images appear in reading order, each with its label.
     """
     labels, notes, width = settings["labels"], settings["notes"], settings["shown"]
     left, right = settings["left"], settings["right"]
@@ -234,7 +232,7 @@ def _still_html(settings: dict[str, Any], sources: list[str]) -> str:
     return (
         '<div class="srlab-still" style="overflow-x: auto">\n'
         f'<div style="position: relative; width: {width}px; padding-top: 26px">{pair}</div>\n'
-        '<div style="margin-top: 6px; font-size: 12px; opacity: 0.7">Where one picture lies on the other, pull the '
+        '<div style="margin-top: 6px; font-size: 12px; opacity: 0.7">If one image overlaps the other, drag the '
         "lower right corner of the left one. Zooming needs scripts: in Jupyter, trust this notebook first.</div>\n"
         f'<div style="display: flex; flex-wrap: wrap; margin-top: 10px">{others}</div>\n'
         f'<div style="margin-top: 6px; font-style: italic">{escape(settings["caption"])}</div>\n'

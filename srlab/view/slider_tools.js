@@ -1,6 +1,6 @@
-/* What a slider draws and measures with: elements, a score, text on a canvas. None of it knows the state of a slider. */
+/* Helpers of the slider: elements, a score, text on a canvas. They do not depend on the state of a slider. */
 
-/* A new element with its class and attributes, at the end of its parent. */
+/* Append a new element with its class and attributes to its parent. */
 function make(tag, name, parent, attributes = {}) {
   const node = document.createElement(tag);
   node.className = name;
@@ -9,7 +9,7 @@ function make(tag, name, parent, attributes = {}) {
   return node;
 }
 
-/* PSNR over the R, G and B of one part (left, top, right, bottom) of two pictures; Infinity where they are equal. */
+/* PSNR over R, G and B of one region (left, top, right, bottom) of two images; Infinity if they are equal. */
 function decibels(image, other, width, height, [x0, y0, x1, y1]) {
   const a = levelsOf(image, width, height), b = levelsOf(other, width, height);
   let sum = 0;
@@ -21,7 +21,7 @@ function decibels(image, other, width, height, [x0, y0, x1, y1]) {
   return 10 * Math.log10((255 ** 2 * 3 * (x1 - x0) * (y1 - y0)) / sum);
 }
 
-const levelsRead = new WeakMap(); // picture -> its RGBA levels
+const levelsRead = new WeakMap(); // image -> its RGBA levels
 
 function levelsOf(image, width, height) {
   if (!levelsRead.has(image)) {
@@ -32,7 +32,7 @@ function levelsOf(image, width, height) {
   return levelsRead.get(image);
 }
 
-/* A label and its note on a canvas, from `x` on and within `space`; font and color are a node's. */
+/* Write a label and its note on a canvas, starting at `x` and within `space`, in the font and color of `node`. */
 function writeLabel(context, label, note, x, y, space, dpr, node) {
   const { color, fontFamily } = getComputedStyle(node);
   const texts = [[label, 600, 13, 1], [note, 400, 12, 0.68]];

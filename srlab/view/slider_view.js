@@ -1,19 +1,19 @@
-/* Where the pictures are: the cells of the stage, and the part of a picture that is seen in each of them.
+/* The layout of the slider: the cells of the stage, and the region of an image that is visible in each of them.
  *
- * Lengths are in device pixels. The view is the scale in device pixels per picture pixel, and the picture point (x, y)
- * at the middle of a cell. The stage is one cell, or a grid with a cell and a strip for its label for each picture.
+ * Lengths are in device pixels. The view is the scale in device pixels per image pixel, and the image point (x, y) at
+ * the center of a cell. The stage is one cell, or a grid with one cell and one strip for its label per image.
  */
 const clamp = (value, low, high) => Math.min(Math.max(value, low), high);
 
 class SliderView {
   constructor(width, height) {
     Object.assign(this, { pictureWidth: width, pictureHeight: height, drawn: new WeakMap() });
-    Object.assign(this, { width: 0, height: 0, cell: { width: 0, height: 0 } }); // of the stage and a cell
+    Object.assign(this, { width: 0, height: 0, cell: { width: 0, height: 0 } }); // sizes of the stage and of a cell
     Object.assign(this, { dpr: 1, fit: 1, columns: 1, gap: 0, strip: 0, scale: 0, x: width / 2, y: height / 2 });
   }
 
-  /* Cells as large as `wide` x `tall` allows, with whole device pixels per picture pixel if that is near; very narrow
-   * ones get some room. */
+  /* Make the cells as large as `wide` x `tall` allows, with whole device pixels per image pixel if that is close. Very
+   * narrow cells get some extra space. */
   arrange(count, wide, tall, dpr) {
     const { pictureWidth, pictureHeight } = this, gap = count > 1 ? 8 * dpr : 0, strip = count > 1 ? 22 * dpr : 0;
     let best = { fit: -1 };
@@ -45,20 +45,21 @@ class SliderView {
     this.y = halfY * 2 >= height ? height / 2 : clamp(y, halfY, height - halfY);
   }
 
-  /* The picture pixel at the top, the one at the left, and a zoom: 4 shows a quarter of the width, in square pixels. */
+  /* Open at the image pixel at the top, the one at the left, and a zoom: 4 shows a quarter of the width, in square
+   * pixels. */
   open(top, left, zoom) {
     const near = this.fit * zoom;
     const scale = clamp(zoom > 1 && near > 1 ? Math.round(near) : near, this.fit, this.levels.at(-1));
     this.set(scale, left + this.cell.width / 2 / scale, top + this.cell.height / 2 / scale);
   }
 
-  /* Device pixel of the picture's upper left corner in its cell; whole, so that the edges of its pixels are sharp. */
+  /* Device pixel of the image's upper left corner in its cell; an integer, so that the edges of pixels are sharp. */
   get origin() {
     const { cell, scale } = this;
     return [Math.round(cell.width / 2 - this.x * scale), Math.round(cell.height / 2 - this.y * scale)];
   }
 
-  /* What is seen of a picture: left, top, right, bottom in its pixels. */
+  /* The visible region of an image: left, top, right, bottom in its pixels. */
   get part() {
     const [x, y] = this.origin, { cell, scale, pictureWidth: width, pictureHeight: height } = this;
     return [
@@ -67,15 +68,15 @@ class SliderView {
     ];
   }
 
-  /* A canvas of a cell with that picture, drawn once for each view: moving the divider only copies from it. */
+  /* A canvas of a cell with that image, drawn once for each view: moving the divider only copies from it. */
   draw(image, moving) {
     const { cell, scale, x, y } = this, key = [scale, x, y, cell.width, cell.height, !moving].join();
     const sheet = this.drawn.get(image) ?? document.createElement("canvas"), context = sheet.getContext("2d");
     this.drawn.set(image, sheet);
     if (sheet.key === key) return sheet;
     const [left, top] = this.origin, [x0, y0, x1, y1] = this.part, wide = x1 - x0, high = y1 - y0;
-    Object.assign(sheet, { key, width: cell.width, height: cell.height }); // which empties it
-    // Squares where pixels are magnified; a picture drawn smaller than it is must not alias in turn.
+    Object.assign(sheet, { key, width: cell.width, height: cell.height }); // this clears it
+    // Draw magnified pixels as squares; a downscaled image must not alias.
     context.imageSmoothingEnabled = scale < 1 || (scale < 3 && scale % 1 !== 0 && !moving);
     context.imageSmoothingQuality = "high";
     context.drawImage(image, x0, y0, wide, high, left + x0 * scale, top + y0 * scale, wide * scale, high * scale);
@@ -91,18 +92,18 @@ class SliderView {
     return direction > 0 ? this.levels.find((n) => n > scale * 1.001) : this.levels.findLast((n) => n < scale * 0.999);
   }
 
-  /* The upper left corner of the picture in the cell of that number. */
+  /* The upper left corner of the image in the cell with this index. */
   corner(index) {
     const { cell, columns, gap, strip } = this;
     return [(index % columns) * (cell.width + gap), Math.floor(index / columns) * (cell.height + strip + gap) + strip];
   }
 
-  /* A point of the stage, within its cell. */
+  /* Convert a point of the stage to a point in its cell. */
   inCell(x, y) {
     return [x % (this.cell.width + this.gap), (y % (this.cell.height + this.strip + this.gap)) - this.strip];
   }
 
-  /* The picture point at a point of the cell; and the view that shows a picture point there. */
+  /* Return the image point at a point of the cell; `setAt` sets the view that shows an image point there. */
   pictureAt(x, y) {
     return [this.x + (x - this.cell.width / 2) / this.scale, this.y + (y - this.cell.height / 2) / this.scale];
   }

@@ -1,4 +1,4 @@
-"""Base classes of the labs' widgets, with HTML that replaces them on pages without a kernel."""
+"""Base classes for the labs' widgets, with HTML that replaces them on pages without a kernel."""
 
 from collections.abc import Sequence
 from html import escape
@@ -12,8 +12,8 @@ from IPython.display import display
 
 PRESENCE = files("srlab.view").joinpath("presence.js").read_text(encoding="utf-8")
 WIDGET = "application/vnd.jupyter.widget-view+json"
-# After a restart of the kernel JupyterLab shows a broken chain next to each control, and after a reload the text "model
-# not found". This style hides both, and the page shows the replacement.
+# After a kernel restart JupyterLab shows a broken chain next to each control, and after a reload the text "model not
+# found". This style hides both, so that the page shows only the replacement.
 _BESIDE = ".jp-OutputArea-child:has([data-srlab-still]) + .jp-OutputArea-child"
 _HIDE_LOST = (
     f"{_BESIDE} > .jupyter-widgets:not(:has(*)), {_BESIDE}:has(.jupyter-widgets-disconnected) {{ display: none; }}"
@@ -21,7 +21,7 @@ _HIDE_LOST = (
 
 
 class Presence(anywidget.AnyWidget):
-    """An invisible widget that hides `CellBox.still` while it is on the page; a subclass may listen to keys."""
+    """An invisible widget that hides `CellBox.still` while it is on the page; subclasses may listen for keys."""
 
     _esm = PRESENCE + "export default presence();"
     still = traitlets.Unicode().tag(sync=True)  # name of the HTML to hide
@@ -30,7 +30,7 @@ class Presence(anywidget.AnyWidget):
 class CellBox(ipywidgets.VBox):
     """A box of widgets; without its kernel, as in a notebook opened the next day, a page shows `still` instead.
 
-    The last of the `children` must be a `Presence`. `words` is the text for outputs without widgets.
+    The last of `children` must be a `Presence`. `words` is the text for outputs without widgets.
     """
 
     def __init__(self, children: Sequence[ipywidgets.Widget], words: str = "") -> None:
@@ -42,18 +42,18 @@ class CellBox(ipywidgets.VBox):
         return self.words
 
     def still(self) -> str:
-        """Return the HTML for a page without the kernel."""
-        return f"<p>{escape(repr(self))} Run this cell for its controls.</p>"
+        """Return the HTML for a page without a kernel."""
+        return f"<p>{escape(repr(self))} Run this cell to use its controls.</p>"
 
     def _ipython_display_(self) -> None:
-        # Two outputs, because from a single one a page without a kernel would choose the widget and show nothing.
+        # Use two outputs: from a single one, a page without a kernel would choose the widget and show nothing.
         still = f'<div data-srlab-still="{self.model_id}"><style>{_HIDE_LOST}</style>{self.still()}</div>'
         display({"text/html": still, "text/plain": repr(self)}, raw=True)
         display({WIDGET: self._repr_mimebundle_()[WIDGET], "text/plain": ""}, raw=True)
 
 
 def on_a_page() -> bool:
-    """Return whether a page runs this cell, where you can click and type; False in papermill."""
+    """Return whether this cell runs on a page, where you can click and type; False in papermill."""
     shell = get_ipython()
     request = shell.get_parent() if hasattr(shell, "get_parent") else {}  # a terminal has no get_parent
     return "cellId" in request.get("metadata", {})

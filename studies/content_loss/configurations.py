@@ -1,7 +1,7 @@
 """The rows of the content-loss study: which lab trains each one, with which parameters.
 
-The study trained SRResNet for 250 epochs of DIV2K, and SRGAN for 100 and for 200, each with nine losses of the
-generator. There are two variants here: `described`, as in its text, and `coded`, as in its code.
+The study trained SRResNet for 250 epochs on DIV2K, and SRGAN for 100 and 200 epochs, each with nine generator losses.
+There are two variants here: `described`, as in its text, and `coded`, as in its code.
 """
 
 import re
@@ -149,7 +149,7 @@ def rows(preset: dict[str, Any], shallow: bool = False) -> list[Row]:
     base += [Row(r.variant, r.method, r.loss, r.epochs, seed) for r in named for seed in preset.get("more_seeds", [])]
     known = {_label(row) for row in base}
     if unknown := [label for key in ("rows", "more_rows") for label in preset.get(key, []) if label not in known]:
-        raise SrlabError(f"The preset names '{unknown[0]}', which is no row; one is '{_label(base[0])}'.")
+        raise SrlabError(f"The preset lists '{unknown[0]}', which is not a row. A valid row is '{_label(base[0])}'.")
     if "rows" in preset:
         base = [row for row in base if _label(row) in preset["rows"]]
     if shallow:

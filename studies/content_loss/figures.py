@@ -24,7 +24,7 @@ def crops(page: Page, means: pd.DataFrame, scores: Path) -> None:
             if not rows.empty:
                 pictures[_label(rows)] = srlab.read_image(crop_file(scores / f"{rows['row'].iloc[0]}.csv"))
         if len(pictures) > 2:
-            caption = f"{method} after {epochs} epochs of the study, as {variant}: one crop for all losses."
+            caption = f"{method} after {epochs} epochs of the study, as {variant}: the same crop for all losses."
             page.figure(f"{variant}-{method.lower()}-{epochs}.png", plots.draw_images(pictures), caption)
 
 
@@ -34,7 +34,7 @@ def other_crops(page: Page, means: pd.DataFrame, scores: Path, variant: str) -> 
     for row, rows in means[means["variant"] == variant].groupby("row", sort=False):
         if rows["seed"].iloc[0] == means["seed"].min():
             pictures[_label(rows)] = srlab.read_image(crop_file(scores / f"{row}.csv"))
-    caption = f"The rows of the section '{variant}': one crop for all."
+    caption = f"The same crop for all rows of the section '{variant}'."
     page.figure(f"{variant}.png", plots.draw_images(pictures), caption)
 
 
@@ -59,7 +59,7 @@ def colors(page: Page, means: pd.DataFrame) -> None:
     axes[0].invert_yaxis()
     axes[0].legend()
     note = " All features were random." if not means["real"].eq(True).any() else " See the tables for the features."
-    figure.suptitle("What each loss does to the colors, SRResNet")
+    figure.suptitle("Effect of each loss on colors, SRResNet")
     figure.tight_layout()
     caption = f"Color shift and saturation per loss; whiskers are 95 % intervals over seeds.{note}"
     page.figure("colors.png", figure, caption)

@@ -46,7 +46,7 @@ def backbones_of(rows: list[Row], backbone: str) -> dict[str, str]:
     pretrained.load_weights(path)  # rejects a damaged file
     served = {name: str(path) if has_layers(path, name) else "auto" for name in layers}
     if str(path) not in served.values():
-        raise SrlabError(f"{path} has the layers of no row of this study ({', '.join(layers)}); pass another file.")
+        raise SrlabError(f"{path} has none of the layers of this study ({', '.join(layers)}). Pass another file.")
     return served
 
 

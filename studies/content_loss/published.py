@@ -27,10 +27,9 @@ def cell(method: str, epochs: int, name: str, loss: str) -> str:
 
 READING = (
     "Published numbers are on RGB without a crop. On Set5, bicubic has 26.70 dB, and none of the 19 published networks "
-    "reaches it (the best has 24.17 dB); on Set14 it has 24.26, and the best of them 22.50. And yet all 19 have an "
-    '"SSIM" above bicubic\'s SSIM of 0.774 and 0.665, '
-    "so that is probably MS-SSIM, of which bicubic has 0.955 and 0.924: compare it with our third "
-    "number. The weights that we score are averages over the last training steps (EMA), "
-    "which the study did not have. Where there are several seeds, ± is half of the 95 % interval of the mean "
-    "(Student's t) and n the number of seeds."
+    "reaches it (the best has 24.17 dB). On Set14, bicubic has 24.26 dB and the best network 22.50 dB. And yet all 19 "
+    'have an "SSIM" above bicubic\'s SSIM of 0.774 and 0.665. So the "SSIM" is probably MS-SSIM, where bicubic has '
+    "0.955 and 0.924: compare it with our third number. We score moving averages of the weights (EMA), which the study "
+    "did not use. With several seeds, ± is half of the 95 % interval of the mean (Student's t) and n the number of "
+    "seeds."
 )

@@ -19,12 +19,12 @@ from . import figures, published, tables
 from .configurations import VARIANTS
 
 DIFFERENCES = {
-    "described": "normalized input of the features, the layers named, patches rotated without black corners, and G "
-    "learns from D.",
-    "coded": "one batch norm shared by both convolutions of a block, a discriminator without one layer, the input of "
-    "the features not normalized, VGG19 with batch norm cut at conv4_4, ResNets without their first stage and with all "
-    "blocks after it (so Res34_3 and Res34_5 are the same), black corners, and the answer of D taken before its update "
-    "and detached, so that no gradient of D reaches G.",
+    "described": "the features get normalized input and use the layers named, patches are rotated without black "
+    "corners, and G learns from D.",
+    "coded": "one batch norm is shared by both convolutions of a block, the discriminator lacks one layer, the input "
+    "of the features is not normalized, VGG19 has batch norm and ends at conv4_4, ResNets lack their first stage and "
+    "have all blocks after it (so Res34_3 and Res34_5 are the same), patches have black corners, and D's output is "
+    "taken before its update and detached, so that no gradient of D reaches G.",
 }
 SHOWN = ("gradient_ratio", "energy_error", "color_shift", "saturation_ratio", "psnr_rgb", "ms_ssim_rgb")
 
@@ -45,13 +45,13 @@ def report(means: pd.DataFrame, lost: pd.DataFrame, scores: Path, about: dict[st
     main_set = next((name for name in published.BICUBIC if name in sets), sets[0])
     here, rows = means[means["set"] == main_set], means[means["row"] != "bicubic"].drop_duplicates("row")
     page.add(
-        "# The SRGAN content-loss study, run again",
+        "# The SRGAN content-loss study, rerun",
         "The SRGAN content-loss study (Kim 2021) trained SRResNet and SRGAN with MSE, with features of VGG19, ResNet18 "
         "or ResNet34, and with hybrids.",
         f"{made_by('studies/run.py content_loss', about, rows)}.",
         random_features(rows),
-        f"This is the preset '{about['preset']}'. With smaller networks and fewer steps than the study's, compare one "
-        "loss with another, not our numbers with the published ones.",
+        f"This is the preset '{about['preset']}'. If it has smaller networks and fewer steps than the study, compare "
+        "the losses with each other, not our numbers with the published ones.",
         *broke_down(lost),
         "## The study's tables and ours",
         published.READING,
@@ -61,7 +61,7 @@ def report(means: pd.DataFrame, lost: pd.DataFrame, scores: Path, about: dict[st
         if len(tables.select(means, method=method, epochs=epochs)):
             page.add(f"### {method}, {epochs} epochs ({about['settings']['iters'][str(epochs)]} steps here)")
             page.add(*(tables.beside_published(means, method, epochs, name) for name in sets))
-    page.add("## What PSNR doesn't show", f"On {main_set}; HR has gradient ratio 1, energy error 0, saturation 1.")
+    page.add("## Sharpness and color", f"On {main_set}; HR has gradient ratio 1, energy error 0, saturation 1.")
     for metric in (
         "gradient_ratio",
         "energy_error",
@@ -73,13 +73,13 @@ def report(means: pd.DataFrame, lost: pd.DataFrame, scores: Path, about: dict[st
     ):
         page.add(f"### {tables.TITLES[metric]}", tables.over_losses(here, metric))
     figures.colors(page, here)
-    page.add("## Pictures")
+    page.add("## Crops")
     figures.crops(page, here, scores)
     page.add("## The study's claims", f"Each line is computed from the rows above, on {main_set}.")
     for claim in tables.CLAIMS:
         page.add(f"**{claim}**", tables.claimed(here, claim))
     more_rows(page, here, scores)
-    page.add("## What it cost", tables.costs(means))
+    page.add("## Training time", tables.costs(means))
     return page
 
 

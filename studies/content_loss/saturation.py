@@ -1,4 +1,4 @@
-"""The study's own metric: whether a loss makes colors paler."""
+"""The study's metric for whether a loss makes colors paler."""
 
 import torch
 

@@ -29,15 +29,15 @@ ROW += ("discriminator", "iters", "wall_time_s", "set")
 # for a claim about sizes.
 FIDELITY = dict.fromkeys(RGB, 1)
 CLAIMS = {
-    "Content losses bring finer texture than MSE.": (
+    "Content losses give finer texture than MSE.": (
         [((v, "SRResNet", 250, c), (v, "SRResNet", 250, "MSE")) for v in VARIANTS for c in CONTENT],
         {"gradient_ratio": 1, "energy_error": -1},
     ),
-    "A hybrid has higher PSNR and SSIM than MSE alone.": (
+    "A hybrid has higher PSNR and SSIM than only MSE.": (
         [((v, *m, f"hybrid {c}"), (v, *m, "MSE")) for v in VARIANTS for m in METHODS for c in CONTENT],
         FIDELITY,
     ),
-    "The GAN raises PSNR and SSIM. (As coded, no gradient of D reaches G; and G began with the weights of MSE.)": (
+    "The GAN raises PSNR and SSIM. (As coded, no gradient of D reaches G, and G started from the weights of MSE.)": (
         [
             ((v, "SRGAN", e, loss), (v, "SRResNet", 250, loss))
             for v in VARIANTS
@@ -140,7 +140,7 @@ def claimed(means: pd.DataFrame, claim: str) -> str:
             verdict += f", {min(len(rows), len(plain))} seeds" if min(len(rows), len(plain)) > 1 else ", one seed"
         lines.append([names, *cells, verdict, features(rows)])
     head = ["difference", *(TITLES.get(metric, "SSIM on RGB") for metric in signs), "the claim", "features"]
-    return markdown(head, lines) if lines else "This preset has no rows for it."
+    return markdown(head, lines) if lines else "This preset has no rows for this claim."
 
 
 def _named(key: tuple) -> str:

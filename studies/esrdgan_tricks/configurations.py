@@ -69,7 +69,7 @@ class Trick:
 
 
 HELPED, DID_NOT = "helped", "did not help"
-HALF = "The average adds up two halves and this loss has one, so D pulls about half as hard at the same weight."
+HALF = "The average loss is a sum of two halves and this loss has one, so D's pull is about half at the same weight."
 SUM = "The content loss is a sum over layers, so with two it weighs about twice as much."
 TRICKS = {
     "base": Trick({}),
@@ -85,7 +85,7 @@ TRICKS = {
     "nearest LR": Trick({"downsampler": "nearest"}, DID_NOT),
     "low features": Trick({"features": also("conv1_2")}, DID_NOT, SUM),
     "aliased cubic LR": Trick({"downsampler": "bicubic-aliased"}, "its own LR"),
-    "no PSNR stage": Trick({"pretrain_iters": 0}, "its own way, and its first weakness, it says"),
+    "no PSNR stage": Trick({"pretrain_iters": 0}, "its choice, and its first weakness, it says"),
     "halved rates": Trick({"milestones": share(0.1, 0.2, 0.3, 0.4)}, "its own schedule"),
     "vanilla": Trick({"gan": "vanilla"}, caution=HALF),
     "no D": Trick({"adversarial_weight": 0.0}),
@@ -115,7 +115,7 @@ def read_preset(name: str, **given: Any) -> dict[str, Any]:
     lab = presets.defaults_of(HERE.parents[1] / "notebooks" / f"{LAB}.ipynb", COMMON["recipe"])
     preset["parameters"] = {key: lab[key] for key in FROM_LAB} | preset["parameters"]
     if unknown := [trick for trick in preset.get("tricks", {}) if trick not in TRICKS]:
-        raise SrlabError(f"The preset '{name}' changes '{unknown[0]}', which is no trick; choose from {_names()}.")
+        raise SrlabError(f"Preset '{name}' changes '{unknown[0]}', which is not a trick. Choose from {_names()}.")
     return preset
 
 
@@ -123,9 +123,9 @@ def rows(preset: dict[str, Any]) -> list[Row]:
     """Return all rows of a preset, the base first; without the base there is nothing to compare with."""
     wanted = preset.get("rows", [*TRICKS, TOGETHER])
     if unknown := [trick for trick in wanted if trick not in (*TRICKS, TOGETHER)]:
-        raise SrlabError(f"The preset names '{unknown[0]}', which is no row; choose from {_names()}.")
+        raise SrlabError(f"The preset lists '{unknown[0]}', which is not a row. Choose from {_names()}.")
     if "base" not in wanted:
-        raise SrlabError("The preset leaves out the row 'base', which all others are compared with.")
+        raise SrlabError("The preset has no row 'base'. Add it, because all other rows are compared with it.")
     return [Row(trick, seed) for trick in (*TRICKS, TOGETHER) if trick in wanted for seed in preset["seeds"]]
 
 

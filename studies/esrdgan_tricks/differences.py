@@ -78,8 +78,8 @@ class Finding:
             return {LEANS: f"({amount})", CHANGES_SIGN: "±", EQUAL: "0", ONE_SEED: "one seed"}[self.kind]
         if self.metric != "gradient_ratio":
             return f"**{amount} {'better' if self.good else 'worse'}**"
-        where = {True: ", nearer to HR", False: ", further from HR", None: ""}[self.good]
-        return f"**{amount} {'sharper' if self.mean > 0 else 'softer'}{where}**"
+        where = {True: ", closer to HR", False: ", further from HR", None: ""}[self.good]
+        return f"**{amount} {'sharper' if self.mean > 0 else 'blurrier'}{where}**"
 
 
 def kind_of(differences: Sequence[float]) -> str:

@@ -36,8 +36,8 @@ def dots(page: Page, scores: pd.DataFrame, group: pd.DataFrame, title: str) -> N
     figure.suptitle(f"Differences from the base of the same seed, {title}")
     caption = (
         "Each dot is a seed, each bar the mean. Gray: no claim. Beyond the spread over seeds: green is better, orange "
-        "is worse, blue is a gradient ratio that is neither nearer to HR nor further from it in all seeds. Where a few "
-        "rows are far away, the axis is logarithmic outside of its middle."
+        "is worse, and blue is a gradient ratio that is not consistently closer to HR or further from it. If a few "
+        "rows are far away, the axis is logarithmic except in the middle."
     )
     page.figure("differences.png", figure, caption)
 
@@ -49,7 +49,7 @@ def crops(page: Page, scores: pd.DataFrame, folder: Path) -> None:
         rows = scores[scores["trick"] == name].sort_values("seed")
         if not rows.empty:
             pictures[name] = _crop(folder, rows["row"].iloc[0], PLAIN)
-    caption = "One crop for all rows, each of its first seed, LR made by bicubic. Features: see the tables."
+    caption = "The same crop for all rows, first seed, on bicubic LR. See the tables for the features."
     page.figure("crops.png", plots.draw_images(pictures), caption)
 
 
@@ -61,7 +61,7 @@ def other_crops(page: Page, scores: pd.DataFrame, folder: Path) -> None:
             for one in ("bicubic", BASE, name):
                 row = scores[scores["trick"] == one].sort_values("seed")["row"].iloc[0]
                 pictures[f"{one} ({kind} LR)"] = _crop(folder, row, kind)
-    caption = "LR made as in the training of the row: bicubic, the base, which never saw such LR, and the row."
+    caption = "On LR made as in the row's training: bicubic, the base (not trained on such LR), and the row."
     page.figure("other-lr.png", plots.draw_images(pictures, columns=3), caption)
 
 

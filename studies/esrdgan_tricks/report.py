@@ -22,13 +22,13 @@ from .differences import BASE, METRICS, NAMES, ONE_SEED, by_seed, finding, group
 HEAD = [*NAMES.values(), "features"]
 READING = """A difference is the row minus the base *of the same seed*, so both saw the same patches. It is claimed, in
 bold, only if it has the same sign in all seeds and its 95 % interval (Student's t over the paired differences) does not
-contain 0. In parentheses: the same sign in all seeds, but within that spread. ± means that the sign changes over the
-seeds: nothing can be concluded. Elsewhere, ± is half of the 95 % interval of the mean and n the number of seeds.
+contain 0. In parentheses: the same sign in all seeds, but within that spread. ± means that the sign differs between
+seeds, so nothing can be concluded. Elsewhere, ± is half of the 95 % interval of the mean and n the number of seeds.
 
 PSNR and SSIM (on Y, 4 pixels cropped) measure fidelity: higher is better. The gradient ratio measures sharpness, and HR
-has 1. The energy-map error is low where structure is where HR has it, color shift and checkerboard are the size of a
-color cast and of a pattern: lower is better. A trick may be good for one and bad for another, so there is no verdict
-over all of them. ESRDGAN's list names tricks, not measures."""
+has 1. The energy-map error is low if structure is in the same places as in HR; color shift and checkerboard are the
+size of a color cast and of a periodic pattern: lower is better. A trick may be good for one metric and bad for another,
+so there is no overall verdict. ESRDGAN's list names tricks, not metrics."""
 
 
 def main(scores: str, output: str, about: str) -> None:
@@ -50,27 +50,27 @@ def report(scores: pd.DataFrame, lost: pd.DataFrame, folder: Path, about: dict[s
     rows = scores[scores["trick"].isin([BASE, *tricks(scores)])].drop_duplicates("row")
     page.add(
         "# ESRDGAN's tricks, one at a time",
-        "ESRDGAN (a student's project of 2019 that rebuilt ESRGAN) lists tricks that helped and others that did not. "
-        "Here each is switched on by itself over the recipe of lab 04, and compared with that recipe.",
+        "ESRDGAN (a student project from 2019 that rebuilt ESRGAN) lists tricks that helped and others that did not. "
+        "Here each one is added to the recipe of lab 04, and compared with that recipe.",
         f"{made_by('studies/run.py esrdgan_tricks', about, rows)}, seeds "
         f"{', '.join(map(str, sorted(rows['seed'].unique())))}.",
         random_features(rows),
-        f"This is the preset '{about['preset']}', with {preset['parameters']['iters']} steps; ESRDGAN had 100,000 of a "
-        "large network. A trick may need that length to help, or to harm.",
+        f"This is the preset '{about['preset']}' with {preset['parameters']['iters']} steps. ESRDGAN trained a large "
+        "network for 100,000 steps. A trick may need that length to help, or to harm.",
         *broke_down(lost),
         "## How to read it",
         READING,
     )
     for number, (title, group) in enumerate(found.items()):
-        page.add(f"## {title.capitalize()}", "LR made by bicubic. Differences from the base, and what ESRDGAN found:")
+        page.add(f"## {title.capitalize()}", "On bicubic LR. Differences from the base, and what ESRDGAN found:")
         page.add(verdicts(scores, group, preset), chance(scores, group))
         if number == 0:
             figures.dots(page, scores, group, title)
         page.add("Mean over the images, then over the seeds:", absolute(scores, group))
-    page.add("## Pictures")
+    page.add("## Crops")
     figures.crops(page, scores, folder)
     other_section(page, scores, found, folder)
-    page.add("## What it cost", costs(scores))
+    page.add("## Training time", costs(scores))
     return page
 
 
@@ -99,8 +99,8 @@ def chance(scores: pd.DataFrame, group: pd.DataFrame) -> str:
         return "There is one seed, so nothing can be claimed."
     return (
         f"{sum(one.claim for one in found)} of {len(found)} comparisons are beyond the spread. A 95 % interval is "
-        f"wrong once in twenty, so chance alone would give about {len(found) / 20:.0f}: trust a pattern over "
-        "metrics and images more than a single cell."
+        f"wrong once in twenty, so about {len(found) / 20:.0f} are expected by chance. Trust a pattern over metrics "
+        "and images more than a single cell."
     )
 
 
@@ -121,9 +121,9 @@ def other_section(page: Page, scores: pd.DataFrame, found: dict[str, pd.DataFram
         return
     page.add(
         "## LR made as in training",
-        "Above, all rows solve the same task: LR made by bicubic. A row that was trained on other LR images was "
-        "trained for another task, so here it is scored on that one, with the base, which never saw it. Both answers "
-        "count.",
+        "Above, all rows solve the same task: bicubic LR. A row that was trained on other LR images was trained for "
+        "another task. So here it is scored on that task, together with the base, which was not trained for it. Both "
+        "answers count.",
     )
     for name, kind in kinds.items():
         page.add(f"### {name}: on {kind} LR")

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# A lab on all GPUs of one or several machines under Slurm. From the folder of the course, which is on a disk that all of
-# them share, and with options of sbatch in front of the file:
+# Train a lab on all GPUs of one or several machines under Slurm. Run this from the course folder, which must be on a
+# disk that all machines share. Options of sbatch come before the file:
 #     sbatch --nodes 2 --gpus-per-node 4 studies/slurm/lab.sh notebooks/04_esrgan.ipynb out.ipynb -p run long
-# A job that was cut off by its time limit goes on when the same line is given again; --signal lets it save before. One
-# that had to make way is queued again by Slurm (--requeue), and goes on by itself.
+# To resume a job that reached its time limit, run the same command again; --signal lets it save before that. Slurm
+# requeues a preempted job (--requeue), which then resumes automatically.
 #SBATCH --job-name=srlab
 #SBATCH --nodes=1
 #SBATCH --ntasks-per-node=1
@@ -18,6 +18,6 @@ set -euo pipefail
 cd "${SLURM_SUBMIT_DIR:?submit this file with sbatch}"
 source .venv/bin/activate
 first=$(scontrol show hostnames "$SLURM_JOB_NODELIST" | head -n 1)
-port=$((10000 + SLURM_JOB_ID % 20000))  # jobs that share a machine have different ones
+port=$((10000 + SLURM_JOB_ID % 20000))  # differs between jobs that share a machine
 srun torchrun --nnodes "$SLURM_NNODES" --nproc-per-node gpu --rdzv-backend c10d --rdzv-id "$SLURM_JOB_ID" \
     --rdzv-endpoint "$first:$port" -m srlab.course.execute "$@"

@@ -1,4 +1,4 @@
-"""The benchmarks: both ways of a step, whose times are compared, compute the same."""
+"""Test that the steps compared in the benchmarks compute the same."""
 
 import importlib
 import itertools
@@ -12,13 +12,13 @@ from tests.conftest import ROOT
 
 pytestmark = pytest.mark.nightly
 
-sys.path.insert(0, str(ROOT / "benchmarks"))  # scripts, not a package
+sys.path.insert(0, str(ROOT / "benchmarks"))  # these are scripts, not a package
 steps, ways = map(importlib.import_module, ("steps", "ways"))
 CPU = torch.device("cpu")
 
 
 @pytest.mark.parametrize("name", steps.TASKS)
-def test_the_plain_step_and_that_of_the_labs_compute_the_same(name):
+def test_plain_step_matches_labs_step(name):
     task = steps.resized(steps.TASKS[name], batch=2, patch=32, num_blocks=1, num_features=4)
     task = replace(task, layers="vgg19 relu2_1" if task.layers else "")
     batch = next(ways.sampled(task, CPU))

@@ -1,4 +1,4 @@
-"""What is committed of the benchmarks: pages are those of the numbers beside them, and rows fit their labs."""
+"""Test the committed benchmarks: pages match the records, and row presets fit their labs."""
 
 import json
 
@@ -18,7 +18,7 @@ from studies.report import Page
 
 @pytest.fixture
 def undrawn(monkeypatch):
-    """Name the figures, and draw none: it is the text that counts."""
+    """Record the names of the figures without drawing them, because only the text is compared."""
     monkeypatch.setattr(Page, "keep", lambda page, name, figure: page.figures.update({name: plt.close(figure)}))
 
 
@@ -35,16 +35,16 @@ def test_committed_report_and_scores_of_the_readme_match_the_records(undrawn):
         assert f"|{'|'.join(scores)}|\n" in readme, line
 
 
-def test_rows_set_what_their_labs_know_and_start_from_rows_before_them():
+def test_row_presets_are_valid_and_ordered():
     before = []
     for row in read_rows():
         check_parameters(defaults_of(HERE.parents[1] / "notebooks" / f"{row.lab}.ipynb"), row.preset)
-        assert row.preset["recipe"] != "auto", "or another machine might take another one"
+        assert row.preset["recipe"] != "auto", "another machine might choose another recipe"
         assert row.start in ("", *before)
         before.append(row.name)
 
 
-def test_the_features_that_come_with_srlab_are_small_and_of_the_embedded_photos_alone():
+def test_bundled_features_are_small_and_from_embedded_photos():
     photos = datasets.bundled_photos("train")
     made = json.loads(OWN_WEIGHTS.with_suffix(".json").read_text(encoding="utf-8"))
     assert made["images"] == photos.describe()

@@ -1,4 +1,4 @@
-"""One Chromium and one JupyterLab for all browser tests, and helpers that look at pixels."""
+"""Provide one Chromium and one JupyterLab for all browser tests, and helpers that read pixels."""
 
 import io
 import json
@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 import time
+from contextlib import contextmanager
 
 import numpy as np
 import pytest
@@ -15,15 +16,15 @@ from PIL import Image
 
 from tests.conftest import ROOT
 
-SIZE = 64  # pixels of a test picture
-FACTOR = 8  # so many screen pixels each: 512 in all
-WAIT = 30_000  # milliseconds that any wait may take
+SIZE = 64  # pixels of a test image
+FACTOR = 8  # screen pixels per image pixel: 512 in total
+WAIT = 30_000  # timeout of each wait in milliseconds
 FRAMES = "() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => done(true))))"
 
 
 @pytest.fixture(scope="session")
 def browser():
-    """Chromium; without one the tests are skipped, except in CI, where that would hide a broken machine."""
+    """Launch Chromium; without it skip the tests, except in CI, where that would hide a broken setup."""
     names = ("chromium", "chromium-browser", "google-chrome")
     program = next((found for name in names if (found := shutil.which(name))), None)
     if program is None:
@@ -38,7 +39,7 @@ def browser():
 
 
 def new_page(browser, **options):
-    """Open a page in its own context."""
+    """Open a page in a new browser context."""
     usual = {"viewport": {"width": 900, "height": 1000}, "reduced_motion": "reduce"}
     context = browser.new_context(**(usual | options))
     context.set_default_timeout(WAIT)
@@ -47,7 +48,7 @@ def new_page(browser, **options):
 
 @pytest.fixture
 def open_page(browser):
-    """Open an address without a network; at the end no page may have raised an error."""
+    """Open a URL offline; at the end, check that no page raised an error."""
     errors, pages = [], []
 
     def visit(address, **options):
@@ -63,36 +64,36 @@ def open_page(browser):
 
 
 def pictures():
-    """Three pictures of random pixels: no two places look alike."""
+    """Three images of random pixels, so no two locations look alike."""
     random = torch.Generator().manual_seed(0)
     return {name: torch.randint(0, 256, (3, SIZE, SIZE), generator=random, dtype=torch.uint8) for name in "ABC"}
 
 
 def magnified(picture, factor=FACTOR):
-    """The screen pixels ``(H, W, 3)`` of a picture."""
+    """Return the screen pixels ``(H, W, 3)`` of an image."""
     return picture.permute(1, 2, 0).numpy().repeat(factor, 0).repeat(factor, 1)
 
 
 def screen(page, place):
-    """What is to be seen at a locator once the slider has drawn, as ``(H, W, 3)``; it must be inside the window."""
+    """Return the screenshot of a locator after the slider has drawn, ``(H, W, 3)``; it must be inside the window."""
     page.evaluate(FRAMES)
     return snap(page, place)
 
 
 def snap(page, place):
-    """The same without scripts. The browser paints a picture on whole pixels, wherever the text above it ends."""
+    """Return a screenshot without scripts. The browser aligns images to whole pixels, wherever the text above ends."""
     box = {side: round(value) for side, value in place.bounding_box(timeout=WAIT).items()}
     return np.asarray(Image.open(io.BytesIO(page.screenshot(clip=box, timeout=WAIT))).convert("RGB"))
 
 
 def settle(page):
-    """Let the slider draw, and score what is seen."""
-    page.wait_for_timeout(90)  # it waits for 80 before it does
+    """Wait until the slider has drawn and scored the view."""
+    page.wait_for_timeout(90)  # it waits 80 ms before that
     page.evaluate(FRAMES)
 
 
 def drag(page, box, start, end):
-    """Pull with the mouse between two places in a box."""
+    """Drag with the mouse between two points in a box."""
     page.mouse.move(box["x"] + start[0], box["y"] + start[1])
     page.mouse.down()
     page.mouse.move(box["x"] + end[0], box["y"] + end[1], steps=6)
@@ -100,7 +101,7 @@ def drag(page, box, start, end):
 
 
 def shows(seen, left, right, split):
-    """Whether the left picture is to be seen left of the divider and the right one beyond it."""
+    """Return whether the left image is visible left of the divider and the right one right of it."""
     cut = round(split * SIZE * FACTOR)
     before, beyond = np.s_[:200, : max(cut - 3, 0)], np.s_[:200, cut + 3 :]  # above the grip
     return np.array_equal(seen[before], magnified(left)[before]) and np.array_equal(
@@ -108,27 +109,35 @@ def shows(seen, left, right, split):
     )
 
 
-@pytest.fixture(scope="session")
-def jupyter(browser, tmp_path_factory):
-    """The page of a JupyterLab of its own, high enough for whole notebooks, and the folder that it serves."""
-    pytest.importorskip("jupyterlab")
-    folder, own = tmp_path_factory.mktemp("notebooks"), tmp_path_factory.mktemp("jupyter")
+@contextmanager
+def start_jupyterlab(own, *options):
+    """Start a JupyterLab with its own settings; yield a function from a page of it, such as "lab", to its address."""
     places = ("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR", "IPYTHONDIR", "SRLAB_HOME")
     environment = os.environ | dict.fromkeys(places, str(own)) | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
-    command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", "--expose-app-in-browser"]
-    command += [f"--ServerApp.root_dir={folder}", "--KernelManager.shutdown_wait_time=0.5"]
+    command = [sys.executable, "-m", "jupyterlab", "--no-browser", *dict.fromkeys(["--allow-root", *options])]
     with (own / "log").open("w") as log:
-        server = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
+        server = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=log)
     try:
         deadline = time.monotonic() + 60
         while not (found := "".join(file.read_text() for file in own.glob("jpserver-*.json"))):
             assert time.monotonic() < deadline, (own / "log").read_text()
             time.sleep(0.2)
-        page = new_page(browser, viewport={"width": 1100, "height": 3000})
-        page.goto(f"{json.loads(found)['url']}doc?token={json.loads(found)['token']}")
-        ready = "() => window.jupyterapp && window.jupyterapp.restored.then(() => true)"
-        page.wait_for_function(ready, timeout=3 * WAIT)
-        yield page, folder
+        facts = json.loads(found)
+        yield lambda name: f"{facts['url']}{name}?token={facts['token']}"
     finally:
         server.terminate()
         server.wait(timeout=30)
+
+
+@pytest.fixture(scope="session")
+def jupyter(browser, tmp_path_factory):
+    """Start a JupyterLab; yield its page, tall enough for whole notebooks, and the folder that it serves."""
+    pytest.importorskip("jupyterlab")
+    folder, own = tmp_path_factory.mktemp("notebooks"), tmp_path_factory.mktemp("jupyter")
+    options = [f"--ServerApp.root_dir={folder}", "--KernelManager.shutdown_wait_time=0.5", "--expose-app-in-browser"]
+    with start_jupyterlab(own, *options) as address:
+        page = new_page(browser, viewport={"width": 1100, "height": 3000})
+        page.goto(address("doc"))
+        ready = "() => window.jupyterapp && window.jupyterapp.restored.then(() => true)"
+        page.wait_for_function(ready, timeout=3 * WAIT)
+        yield page, folder

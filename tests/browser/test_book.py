@@ -1,4 +1,4 @@
-"""The site of the course, built from tiny labs: it needs no network, and what a lab shows works in it."""
+"""Test the website, built from tiny labs: it works offline, and so do the outputs of a lab."""
 
 import base64
 import io
@@ -18,12 +18,12 @@ from .conftest import WAIT, pictures
 
 for package in ("myst_nb", "sphinx_book_theme", "sphinx_copybutton", "sphinx-mathjax-offline"):
     pytest.importorskip(package, reason=f"needs {package}, which `make book` installs with the extra `book`")
-BeautifulSoup = pytest.importorskip("bs4").BeautifulSoup  # comes with the theme
+BeautifulSoup = pytest.importorskip("bs4").BeautifulSoup  # installed with the theme
 
 pytestmark = [
     pytest.mark.nightly,
     pytest.mark.xdist_group("browser"),
-    pytest.mark.filterwarnings("ignore::PendingDeprecationWarning"),  # of Sphinx to its own extensions
+    pytest.mark.filterwarnings("ignore::PendingDeprecationWarning"),  # warnings of Sphinx about its extensions
 ]
 
 NAME = f"notebooks/{LABS[0].stem}"
@@ -43,7 +43,7 @@ $$\\mathrm{lr} = \\frac{\\mathrm{hr}}{4} + n .$$
 @pytest.fixture(scope="session")
 def book():
     with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(ROOT / "docs" / "book")  # build.py imports pages.py, next to it
+        patch.syspath_prepend(ROOT / "docs" / "book")  # build.py imports pages.py from its folder
         return load_script(ROOT / "docs" / "book" / "build.py")
 
 
@@ -77,7 +77,7 @@ def site(book, tmp_path_factory):
     for lab in [*LABS, *EXTRAS]:
         notebook = first_lab() if lab == LABS[0] else new_notebook(cells=[new_markdown_cell(f"# {lab.stem}")])
         nbformat.write(notebook, executed / lab.name)
-    assert book.build(executed, target, f"https://{FILES}") == 0, "Sphinx has warned, see above"
+    assert book.build(executed, target, f"https://{FILES}") == 0, "Sphinx printed warnings, see above"
     return target / "html"
 
 
@@ -86,13 +86,13 @@ def read(page):
 
 
 def addresses(soup):
-    """What a page names: links, scripts, styles, pictures."""
+    """Return all URLs in a page: links, scripts, styles, images."""
     return [tag[name] for name in ("src", "href", "action", "srcset") for tag in soup.find_all(attrs={name: True})]
 
 
 def test_site_needs_no_network(site):
-    """Links to headings are in tests/labs/test_site.py; a page of docs/ links to other sites, and loads nothing."""
-    pages = {page: read(page) for page in site.rglob("*.html") if "_static" not in page.parts}  # templates there
+    """Check that pages load nothing from other sites; tests/labs/test_site.py checks links to headings."""
+    pages = {page: read(page) for page in site.rglob("*.html") if "_static" not in page.parts}  # has templates
     assert len(pages) >= len(LABS) + 2
     wrong = []
     for page, soup in pages.items():
@@ -106,7 +106,7 @@ def test_site_needs_no_network(site):
     assert wrong == []
 
 
-def test_page_of_a_lab(site):
+def test_lab_page(site):
     soup = read(site / f"{NAME}.html")
     assert {f"{COLAB}{NAME}.ipynb", f"{KAGGLE}{NAME}.ipynb"} <= set(addresses(soup))
     preview = [soup.find("meta", property=f"og:{name}")["content"] for name in ("url", "image", "description")]
@@ -123,7 +123,7 @@ def test_page_of_a_lab(site):
     assert not soup.find_all(string=lambda text: "install(" in text)
 
 
-def test_slider_on_a_phone(site, open_page):
+def test_slider_on_phone(site, open_page):
     phone = {"has_touch": True, "is_mobile": True, "viewport": {"width": 390, "height": 844}, "color_scheme": "dark"}
     page = open_page((site / f"{NAME}.html").as_uri(), **phone)
     stage = page.locator(".srlab-stage")
@@ -134,7 +134,7 @@ def test_slider_on_a_phone(site, open_page):
     page.wait_for_function("document.querySelector('.srlab-stage').ariaValueNow === '25'", timeout=WAIT)
 
 
-def test_stale(book, tmp_path):
+def test_stale_labs_are_detected(book, tmp_path):
     lab, copy = tmp_path / "lab.ipynb", tmp_path / "copy.ipynb"
     lab.touch()
     assert book.stale(lab, copy)

@@ -1,4 +1,4 @@
-"""The slider in a real browser: one test per promise, on the pixels that the visitor sees."""
+"""Test the slider in a real browser, on the visible pixels."""
 
 import numpy as np
 import pytest
@@ -31,12 +31,12 @@ def zoomed(page):
     return page.get_by_role("button", name="Reset the view (0)").inner_text()
 
 
-def test_divider_by_mouse_and_keys(slider):
+def test_divider_with_mouse_and_keys(slider):
     page, stage, box = slider
     assert shows(screen(page, stage), A, B, 0.5)
     drag(page, box, (MIDDLE, 100), (MIDDLE + 128, 140))
     assert shows(screen(page, stage), A, B, 0.75)
-    drag(page, box, (MIDDLE + 128, 40), (-50, 40))  # past the edge of the image
+    drag(page, box, (MIDDLE + 128, 40), (-50, 40))  # beyond the edge of the image
     assert shows(screen(page, stage), A, B, 0)
     for keys, percent in ((["PageUp"] * 3, 30), (["ArrowRight"] * 2, 32), (["Home"], 0), (["End"], 100)):
         for key in keys:
@@ -63,7 +63,7 @@ def test_digits_and_flicker(slider):
         assert shows(screen(page, stage), B, C, 0.5)
 
 
-def test_zoom_by_wheel(slider):
+def test_zoom_with_wheel(slider):
     page, stage, box = slider
     page.evaluate("document.body.style.height = '5000px'; document.activeElement.blur()")
     page.mouse.move(box["x"] + 100, box["y"] + 60)
@@ -77,13 +77,13 @@ def test_zoom_by_wheel(slider):
         settle(page)
         assert zoomed(page) == zoom
     assert np.array_equal(screen(page, stage)[:200, :250], magnified(A, 16)[60:260, 100:350])
-    drag(page, box, (100, 150), (60, 120))  # away from the line the image moves
+    drag(page, box, (100, 150), (60, 120))  # away from the divider, dragging moves the image
     assert np.array_equal(screen(page, stage)[:200, :250], magnified(A, 16)[90:290, 140:390])
     page.mouse.dblclick(box["x"] + 300, box["y"] + 300)
     assert shows(screen(page, stage), A, B, 0.5)
 
 
-def test_fingers(open_page, saved):
+def test_touch_gestures(open_page, saved):
     page = open_page(saved, has_touch=True, is_mobile=True, viewport={"width": 600, "height": 780})
     page.evaluate("document.body.style.height = '3000px'")
     stage = page.locator(".srlab-stage")
@@ -101,7 +101,7 @@ def test_fingers(open_page, saved):
 
     move((100, 400), (0, -20), 15)
     page.wait_for_function("window.scrollY > 100", timeout=WAIT)
-    page.wait_for_timeout(200)  # the finger rests, so that the page stops scrolling
+    page.wait_for_timeout(200)  # hold the finger still, so that the page stops scrolling
     send("touchEnd")
     page.evaluate("window.scrollTo(0, 0)")
     page.wait_for_function("window.scrollY === 0", timeout=WAIT)
@@ -118,7 +118,7 @@ def test_fingers(open_page, saved):
     assert zoomed(page) == "24×"
 
 
-def test_difference(slider):
+def test_difference_view(slider):
     page, stage, _ = slider
     for times in (8, 32):
         page.keyboard.press("d")
@@ -126,18 +126,18 @@ def test_difference(slider):
         assert np.array_equal(screen(page, stage), difference)
 
 
-def test_grid(slider):
+def test_grid_view(slider):
     page, stage, _ = slider
     page.keyboard.press("g")
     for key, scale, top, left in (("0", 4, 0, 0), ("+", 6, 64, 64), ("Shift+ArrowRight", 6, 64, 90)):
         page.keyboard.press(key)
-        seen = screen(page, stage)  # cells of 256 pixels, 8 between them, below labels of 22
+        seen = screen(page, stage)  # 256-pixel cells, 8 pixels apart, below labels of 22 pixels
         for number, image in enumerate((A, B, C)):
             part = magnified(image, scale)[top : top + 256, left : left + 256]
             assert np.array_equal(seen[22:278, 264 * number :][:, :256], part), (key, number)
 
 
-def test_view_and_its_score(open_page, tmp_path):
+def test_score_follows_view(open_page, tmp_path):
     path = tmp_path / "page.html"
     srlab.compare({"A": A, "B": B, "HR": C}, "A", "B", {}, view=(16, 24, 4), split=0.25).save(path)
     page = open_page(path.as_uri(), permissions=["clipboard-read", "clipboard-write"])
@@ -156,21 +156,21 @@ def test_view_and_its_score(open_page, tmp_path):
     page.wait_for_function("getSelection().toString() === 'view=(16, 24, 4), split=0.25'", timeout=WAIT)
 
 
-def test_without_scripts(open_page, saved):
+def test_slider_without_javascript(open_page, saved):
     page = open_page(saved, java_script_enabled=False, viewport={"width": 900, "height": 1200})
     still = page.locator(".srlab-still")
     assert shows(snap(page, still.get_by_alt_text("B")), A, B, 0.5)
     assert still.get_by_alt_text("C").is_visible()
 
 
-def test_two_sliders(open_page, tmp_path):
+def test_two_sliders_on_a_page(open_page, tmp_path):
     one, two = (srlab.compare(images, notes={}) for images in ({"A": A, "B": B}, {"B": B, "C": C}))
     (tmp_path / "two.html").write_text(f"<meta charset=utf-8>{one.html}{two.html}", "utf-8")
     page = open_page((tmp_path / "two.html").as_uri(), viewport={"width": 900, "height": 1700})
     stages = page.locator(".srlab-stage")
     stages.nth(0).focus()
     page.keyboard.press("PageUp")
-    page.evaluate(one.html.partition("<script>")[2].removesuffix("</script>"))  # as in a cell that runs again
+    page.evaluate(one.html.partition("<script>")[2].removesuffix("</script>"))  # as in a cell that is run again
     assert stages.count() == 2
     assert shows(screen(page, stages.nth(0)), A, B, 0.6)
     assert shows(screen(page, stages.nth(1)), B, C, 0.5)

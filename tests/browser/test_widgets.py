@@ -1,4 +1,4 @@
-"""Sliders, ballot and guesses inside JupyterLab: used with mouse and keys, without trust, and without their kernel."""
+"""Test sliders, ballot and guesses in JupyterLab: with mouse and keys, untrusted, and without a kernel."""
 
 import json
 
@@ -78,14 +78,14 @@ def open_notebook(jupyter, name, cells):
 
 @pytest.fixture(scope="module")
 def page(jupyter):
-    """An executed notebook with all widgets."""
+    """Return an executed notebook with all widgets."""
     page = open_notebook(jupyter, "widgets.ipynb", [new_code_cell(text) for text in ALL])
     page.evaluate("async () => { await window.jupyterapp.commands.execute('notebook:run-all-cells'); }")
     page.get_by_text("Trial 1 of 2").wait_for(timeout=WAIT)
     return page
 
 
-def test_slider_keeps_its_keys_from_the_notebook(page):
+def test_slider_keys_do_not_reach_notebook(page):
     stage = page.locator(".srlab-stage")
     assert shows(screen(page, stage), A, B, 0.5)
     drag(page, stage.bounding_box(), (MIDDLE, 100), (MIDDLE + 128, 100))
@@ -95,23 +95,23 @@ def test_slider_keeps_its_keys_from_the_notebook(page):
     assert shows(screen(page, stage), A, C, 0.65)
 
 
-def test_guess_by_click_and_keys(page):
-    page.get_by_text("The outcome: text.").wait_for(timeout=WAIT)
+def test_guess_with_mouse_and_keys(page):
+    page.get_by_text("Outcome: text.").wait_for(timeout=WAIT)
     page.get_by_role("button", name="fur").click()
-    page.get_by_text("Taken: fur.").wait_for(timeout=WAIT)
+    page.get_by_text("Saved: fur.").wait_for(timeout=WAIT)
     field = page.get_by_placeholder("a number")
     field.click()
-    for typed, answer in (("ten", "A number please"), ("2", "Taken: 2 dB.")):
+    for typed, answer in (("ten", "Please enter a number"), ("2", "Saved: 2 dB.")):
         field.fill(typed)
         page.get_by_text(answer).wait_for(timeout=WAIT)
-    field.press("Shift+Enter")  # leaves the field for the next cell
+    field.press("Shift+Enter")  # moves the focus to the next cell
     page.wait_for_function(f"() => {PANEL}.content.activeCellIndex === 2", timeout=WAIT)
     page.keyboard.press("Shift+Enter")
-    for outcome in ("Your guess: fur. The outcome: text.", "Your guess: 2 dB. The outcome: 1.6 dB."):
+    for outcome in ("Your guess: fur. Outcome: text.", "Your guess: 2 dB. Outcome: 1.6 dB."):
         page.get_by_text(outcome).wait_for(timeout=WAIT)
 
 
-def test_frames_by_mouse_and_keys(page):
+def test_frames_with_mouse_and_keys(page):
     seen = "[...document.querySelectorAll('figure:has(input) img')].map((one) => one.checkVisibility())"
     place = page.locator("figure input")
     place.click(position={"x": 4, "y": 4})
@@ -121,10 +121,10 @@ def test_frames_by_mouse_and_keys(page):
     assert page.locator("figure output").inner_text() == "1"
 
 
-def test_ballot_by_mouse_and_keys(page, jupyter):
+def test_ballot_with_mouse_and_keys(page, jupyter):
     votes, space = jupyter[1] / "votes.json", {"course": course, "torch": torch}
     exec(BALLOT.replace("votes.json", "nowhere.json"), space)
-    trials = space["ballot"].trials  # the same, as the seed is
+    trials = space["ballot"].trials  # the same order, because the seed is the same
     page.mouse.move(0, 0)
     crop = (space["crops"][trials[0].image][trials[0].methods["A"]] * 255).round().to(torch.uint8)
     assert np.array_equal(screen(page, page.locator("img.widget-image").first), magnified(crop, 2))
@@ -137,7 +137,7 @@ def test_ballot_by_mouse_and_keys(page, jupyter):
     confirm = page.get_by_role("button", name="Confirm")
     assert confirm.is_disabled()
     page.get_by_title("C", exact=True).dblclick()
-    rank(("m", "C: rank 1"), ("a", "A: rank 2"), ("d", "B: rank 4"))  # m would turn the cell into text
+    rank(("m", "C: rank 1"), ("a", "A: rank 2"), ("d", "B: rank 4"))  # m would turn the cell into Markdown
     assert not votes.exists()
     confirm.click()
     page.get_by_text("Trial 2 of 2").wait_for(timeout=WAIT)
@@ -150,10 +150,10 @@ def test_ballot_by_mouse_and_keys(page, jupyter):
     page.keyboard.press("Enter")
     page.get_by_text("Done: run the next cells for the scores.").wait_for(timeout=WAIT)
     names = [figure.strip() for figure in page.locator(".widget-html figure").all_inner_texts()]
-    assert names == first + second, "in plain text, and in the order of the ranking"
+    assert names == first + second, "plain text, in the order of the ranking"
 
 
-def test_widgets_without_a_kernel(page):
+def test_widgets_without_kernel(page):
     stills = page.locator("[data-srlab-still]:visible")
 
     def assert_stills():
@@ -163,7 +163,7 @@ def test_widgets_without_a_kernel(page):
         assert page.locator(".jupyter-widgets:visible").count() == 0, "neither a broken chain nor 'model not found'"
 
     cells = page.evaluate(f"() => {PANEL}.content.widgets.map(({{ model }}) => [model.type, model.sharedModel.source])")
-    assert cells == [["code", text] for text in ALL], "no key of all these tests has reached the notebook"
+    assert cells == [["code", text] for text in ALL], "no key of these tests reached the notebook"
     assert stills.count() == 0
     page.evaluate(f"async () => {{ await {PANEL}.context.save(); }}")
     page.evaluate(f"async () => {{ await {PANEL}.sessionContext.session.kernel.restart(); }}")
@@ -174,7 +174,7 @@ def test_widgets_without_a_kernel(page):
     assert_stills()
 
 
-def test_slider_in_an_untrusted_notebook(jupyter):
+def test_slider_in_untrusted_notebook(jupyter):
     # At full size, because the sanitizer removes `image-rendering` and magnified pixels would be smooth.
     large = {label: magnify(label, image, (512, 512)) for label, image in pictures().items()}
     html = srlab.compare(large, left="A", right="B", notes={}).html
@@ -182,6 +182,6 @@ def test_slider_in_an_untrusted_notebook(jupyter):
     page = open_notebook(jupyter, "untrusted.ipynb", [new_code_cell("1", outputs=[output], execution_count=1)])
     pair = page.locator(".srlab-still:visible").get_by_alt_text("B")
     pair.wait_for(timeout=WAIT)
-    assert page.locator(".srlab-stage:visible").count() == 0, "the scripts were removed"
+    assert page.locator(".srlab-stage:visible").count() == 0, "scripts must be removed"
     drag(page, pair.bounding_box(), (MIDDLE - 5, 505), (MIDDLE + 123, 505))
     assert shows(screen(page, pair), A, B, 0.75)

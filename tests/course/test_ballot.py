@@ -1,4 +1,4 @@
-"""The ballot: what is hidden, what is saved, what is refused, and what its buttons do."""
+"""Test the ballot: what it hides, saves and rejects, and its buttons."""
 
 import io
 import json
@@ -34,9 +34,9 @@ def vote(ballot, *best_to_worst):
     ballot.confirm()
 
 
-def test_ballot_resumes_and_rounds_have_other_letters(pictures, path):
+def test_ballot_resumes_with_new_letters_per_round(pictures, path):
     first = Ballot(pictures, path, seed=5)
-    assert not path.parent.exists(), "nothing is written before the first vote"
+    assert not path.parent.exists(), "nothing must be written before the first vote"
     vote(first, *METHODS)
     assert json.loads(path.read_text()) == [{"image": first.trials[0].image, "ranking": list(METHODS)}]
     first.rank("A")  # not confirmed, so not saved
@@ -53,35 +53,35 @@ def test_ballot_resumes_and_rounds_have_other_letters(pictures, path):
 
 
 @pytest.mark.parametrize("content", [b"", b'[{"image": "cat", "rank', b"3", b'{"votes": []}', b"[{}]", b"\xff"])
-def test_damaged_file_is_named_and_left_as_it_is(pictures, tmp_path, content):
+def test_damaged_ballot_file_is_reported_and_kept(pictures, tmp_path, content):
     path = tmp_path / "votes.json"
     path.write_bytes(content)
-    with pytest.raises(SrlabError, match=r"votes\.json is damaged.*move the file away"):
+    with pytest.raises(SrlabError, match=r"votes\.json is damaged.*Move the file away"):
         Ballot(pictures, path)
     assert path.read_bytes() == content
 
 
-def test_votes_of_another_ballot_are_refused_and_kept(pictures, path):
+def test_votes_of_another_ballot_are_rejected_and_kept(pictures, path):
     first, second = (Ballot(pictures, path) for _ in range(2))
     vote(first, *METHODS)
     before = path.read_bytes()
-    with pytest.raises(SrlabError, match="changed meanwhile"):  # in another tab
+    with pytest.raises(SrlabError, match="changed in the meantime"):  # in another tab
         vote(second, *METHODS[::-1])
-    assert len(second.ranking) == 3, "it stays ranked"
+    assert len(second.ranking) == 3, "it must stay ranked"
     press(second, "Confirm")
-    assert "changed meanwhile" in second.children[0].value
+    assert "changed in the meantime" in second.children[0].value
     renamed = {image: {f"new {method}": x for method, x in by.items()} for image, by in pictures.items()}
     for others in (renamed, {f"new {image}": by for image, by in pictures.items()}):
-        with pytest.raises(SrlabError, match="votes about other pictures"):
+        with pytest.raises(SrlabError, match="votes about other images"):
             Ballot(others, path)
     assert path.read_bytes() == before
 
 
-# --- On the screen --------------------------------------------------------------------------------------------
+# --- Display --------------------------------------------------------------------------------------------------
 
 
 def cards(ballot):
-    """Each picture with its button."""
+    """Return each image with its button."""
     return [card.children for pair in ballot.children[1].children for card in pair.children]
 
 
@@ -91,7 +91,7 @@ def press(ballot, *names):
         next(button for button in buttons if button.description.split(":")[0] == name).click()
 
 
-def test_ballot_on_the_screen(pictures, path):
+def test_ballot_display(pictures, path):
     ballot = Ballot({"<i>cat</i>": {f"<b>{method}": x for method, x in pictures["cat"].items()}}, path)
     for (image, button), (letter, method) in zip(cards(ballot), ballot.trial.methods.items(), strict=True):
         assert button.description == letter

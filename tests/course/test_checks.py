@@ -1,4 +1,4 @@
-"""What `check` does with any answer, shown on exercises of two lines."""
+"""Test `check` with all kinds of answers to two-line exercises."""
 
 import contextlib
 import copy
@@ -25,7 +25,7 @@ SMALL_AND_LARGE = {"small": (torch.tensor(1.0),), "large": lambda: (torch.tensor
 
 @pytest.fixture
 def ask(monkeypatch, capsys):
-    """Check an answer to an exercise that is made up, and give back what is said."""
+    """Check an answer to a fictional exercise, and return the printed message."""
 
     def ask(answer, reference=lambda x: 2 * x, hints=1, **parts):
         parts = {"cases": {"a pair": (torch.tensor([1.0, 2.0]),)}, "known_mistakes": {}, **parts}
@@ -48,8 +48,8 @@ OF_A_GRAPH = {"observe": graph_too, "fallback_messages": {"a graph": "A graph is
 @pytest.mark.parametrize(
     ("answer", "parts", "phrase"),
     [
-        (lambda x: x + x, {"cases": SMALL_AND_LARGE}, "lab.exercise (easy) passed small passed large right The lab"),
-        # A known mistake is recognized by its result, with its shape, or by its exception, whatever the sizes.
+        (lambda x: x + x, {"cases": SMALL_AND_LARGE}, "lab.exercise (easy) passed small passed large correct The lab"),
+        # A known mistake is recognized by its result (with its shape) or its exception, for any sizes.
         (
             lambda x: x * x,
             {"known_mistakes": {"Half.": lambda x: x / 2, "Double.": torch.square}},
@@ -61,33 +61,33 @@ OF_A_GRAPH = {"observe": graph_too, "fallback_messages": {"a graph": "A graph is
             {"known_mistakes": {"No fit.": lambda x: x + torch.ones(5)}},
             "hint No fit. The lab",
         ),
-        # ... and only if the names in it agree too.
+        # ... and only if its names also agree.
         (lambda x: x.sun(), {"known_mistakes": {"No moon.": lambda x: x.moon()}}, "no attribute 'sun'"),
-        # What is good enough is taken, with a remark.
-        (lambda x: 2.01 * x, {"notes": {"Nearly.": lambda x: 2.01 * x}}, "note Nearly. right The lab"),
-        # Any other difference is shown, unless it is what is asked for or has a sentence of its own.
-        (lambda x: x + 1.5, {}, "at [0]: expected 2, but your answer gives 2.5."),
+        # An acceptable answer is accepted with a remark.
+        (lambda x: 2.01 * x, {"notes": {"Nearly.": lambda x: 2.01 * x}}, "note Nearly. correct The lab"),
+        # Any other difference is shown, unless it reveals the answer or has its own message.
+        (lambda x: x + 1.5, {}, "at [0]: expected 2, but your answer returns 2.5."),
         (
             lambda x: x + 1.5,
             {"reveal": False, "fallback_messages": {"a pair": "Odd."}},
-            "Odd. Your answer gives 2.5 at [0].",
+            "Odd. Your answer returns 2.5 at [0].",
         ),
         (lambda x: x + 1.5, {"fallback_messages": {"a pair": "You gave {given}."}}, "You gave 2.5, 3.5."),
         (lambda x: (2 * x).requires_grad_(), OF_A_GRAPH, "hint A graph is left. The lab"),
-        (lambda x: x.mul_(2), {}, "`x` was changed in place"),
-        # What is half done is kept, and what is no answer at all is said so.
+        (lambda x: x.mul_(2), {}, "You changed `x` in place"),
+        # Partial answers are kept, and answers of a wrong type are reported.
         (lambda x: 2 * x if x < 5 else TODO, {"cases": SMALL_AND_LARGE}, "passed small to do"),
-        (torch.ones(3), {}, "the function itself"),
+        (torch.ones(3), {}, "You passed check a value, not a function (Tensor)"),
         (lambda x: None, {}, "The result is None"),
-        # What costs memory only is taken with a remark.
-        (lambda x: (2 * x).requires_grad_(), {}, "passed a pair note A graph hangs on your result"),
+        # An answer that only wastes memory is accepted with a remark.
+        (lambda x: (2 * x).requires_grad_(), {}, "passed a pair note Your result still has its autograd graph"),
     ],
 )
-def test_answer_gets_its_verdict(ask, answer, parts, phrase):
+def test_answer_gets_verdict(ask, answer, parts, phrase):
     assert phrase in ask(answer, **parts)
 
 
-def test_of_two_mistakes_with_one_result_the_other_cases_decide(ask):
+def test_other_cases_separate_mistakes_with_equal_result(ask):
     cases = {"one": (torch.tensor(1.0),), "three": (torch.tensor(3.0),)}
     mistakes = {"Thrice.": lambda x: 3 * x, "Plus two.": lambda x: x + 2}
     assert "Plus two." in ask(lambda x: 2 + x, cases=cases, known_mistakes=mistakes)
@@ -100,18 +100,18 @@ def test_of_two_mistakes_with_one_result_the_other_cases_decide(ask):
         (1, torch.tensor(1.0), ""),
         ({"a": torch.ones(2)}, {"a": torch.ones(2)}, ""),
         (torch.ones(1), 1.0, "shape (1,), but should be a single number"),
-        (1.00023, 1.0, "Expected 1, but your answer gives 1.0002."),
+        (1.00023, 1.0, "Expected 1, but your answer returns 1.0002."),
         (torch.tensor([1.0, float("nan")]), torch.ones(2), "at [1]: expected 1"),
         (torch.ones(2).double(), torch.ones(2), "in float64, but should be in float32."),
-        ("1", 1.0, "should be a number, but is a str."),
-        (1, (1, 2), "should be 2 values, but is a int."),
+        ("1", 1.0, "should be a number, but its type is str."),
+        (1, (1, 2), "should have 2 values, but its type is int."),
         ((1, 3), (1, 2), "at place 1: expected 2"),
         ({"a": 1}, {"a": 1, "b": 2}, "a value for b."),
         ("3x3", "5x5", "Expected 5x5"),
         (False, True, "Expected True"),
     ],
 )
-def test_first_difference(result, wanted, words):
+def test_first_difference_is_shown(result, wanted, words):
     said = difference(result, wanted)
     assert words in said
     assert bool(said) == bool(words)
@@ -121,7 +121,7 @@ def discriminator_loss(real, fake):
     return fake.no_such_method()
 
 
-def test_exception_is_shown_with_its_line(capsys, monkeypatch):
+def test_exception_shows_line(capsys, monkeypatch):
     check("srgan.discriminator_loss", discriminator_loss)
     text = said(capsys)
     assert "AttributeError: 'Tensor' object has no attribute 'no_such_method'" in text
@@ -133,36 +133,36 @@ def test_exception_is_shown_with_its_line(capsys, monkeypatch):
 
 
 @pytest.mark.parametrize(("hints", "there"), [(1, [False, False]), (2, [True, False]), (3, [True, True])])
-def test_hints_are_given_one_by_one(ask, hints, there):
+def test_hints_appear_one_by_one(ask, hints, there):
     text = ask(lambda x: x, hints=hints)
     assert ["Think. " in text, "Think again." in text] == there
     assert (f"add hints={hints + 1}" in text) == (hints < 3)
 
 
-def test_check_leaves_random_numbers_and_gradients_alone(ask):
+def test_check_preserves_rng_and_grad_mode(ask):
     before = torch.get_rng_state()
     ask(lambda x: torch.set_grad_enabled(False) and x + torch.rand(2))
     assert torch.equal(torch.get_rng_state(), before)
     assert torch.is_grad_enabled()
 
 
-def test_solution_is_folded_below_an_answer_that_is_not_right(displayed):
+def test_solution_is_folded_below_incorrect_answer(displayed):
     for name in names():
         check(name, TODO)
         page = displayed[-1].data["text/html"]
         assert "<details>" in page
         assert f" {name.partition('.')[2]}(" in page, "its source"
-        assert "Parameters" not in page, "without the docstring"
+        assert "Parameters" not in page, "without its docstring"
     check("degradation.psnr", find("degradation.psnr").reference)
     assert "<details>" not in displayed[-1].data["text/html"]
 
 
-# --- Cells that are run again -----------------------------------------------------------------------------------
+# --- Rerunning cells --------------------------------------------------------------------------------------------
 
 
 @pytest.fixture
 def run(displayed, capsys):
-    """Run cells, and give back what the last one said, and what `srlab progress` reads from it."""
+    """Run cells; return the last one's message, and the result that `srlab progress` reads from it."""
 
     def run(scope, *cells):
         displayed.clear()
@@ -180,7 +180,7 @@ STEPS = ("wrong", "hints", "other", "syntax", "restart", "right")
 
 
 @pytest.mark.parametrize("name", ["degradation.shrink_matrix", "content_loss.ContentLoss"])
-def test_verdict_is_about_the_last_own_answer_in_any_order_of_cells(name, run):
+def test_verdict_uses_last_answer_in_any_cell_order(name, run):
     exercise, short = find(name), name.partition(".")[2]
     (first, wrong), (second, other) = list(exercise.known_mistakes.items())[:2]
     answers = {"wrong": listed(wrong)[0], "other": listed(other)[0], "right": exercise.reference}
@@ -198,40 +198,40 @@ def test_verdict_is_about_the_last_own_answer_in_any_order_of_cells(name, run):
             if wanted == Result.INCORRECT:
                 assert {"wrong": first, "other": second}[last] in text
                 assert (exercise.hints[0] in text) == (step == "hints")
-                assert (f"Run the cell in which you write `{short}`" in text) == (step in ("hints", "syntax"))
+                assert (f"Run the cell that defines `{short}`" in text) == (step in ("hints", "syntax"))
 
 
-def test_result_in_place_of_a_function_is_refused_each_time(run):
+def test_result_instead_of_function_is_rejected(run):
     scope = {"course": course, "fake": torch.ones(1, 1, 2, 2), "discriminator_loss": lambda real, fake: fake.mean()}
     for given in ("discriminator_loss(fake, fake)", "discriminator_loss", "discriminator_loss, hints=2"):
         text, results = run(scope, f'discriminator_loss = course.check("srgan.discriminator_loss", {given})')
         assert results["srgan.discriminator_loss"] == Result.INCORRECT, given
-        assert "check needs the function itself" in text
+        assert "Pass the function itself" in text
 
 
 @pytest.mark.parametrize("wraps", ["", "@functools.wraps(discriminator_loss)"])
-def test_reference_in_other_clothes_is_no_answer(wraps, run):
+def test_wrapped_reference_is_not_an_answer(wraps, run):
     scope = {"course": course, "functools": functools, "discriminator_loss": lambda real, fake: fake}
     call = 'discriminator_loss = course.check("srgan.discriminator_loss", discriminator_loss)'
     run(scope, call)
     again = f"old = discriminator_loss\n{wraps}\ndef discriminator_loss(real, fake): return old(real, fake)"
     text, results = run(scope, again, call)
-    assert "other clothes" in text
+    assert "wrapper around the reference" in text
     assert results["srgan.discriminator_loss"] == Result.INCORRECT
 
 
-def test_stand_in_of_a_class_can_be_built_copied_and_loaded(capsys):
+def test_fallback_class_can_be_built_copied_and_loaded(capsys):
     name = "srresnet.ResidualBlock"
     block = check(name, lambda features: None)
     assert str(block(4)) == str(find(name).reference(4))
     assert isinstance(copy.deepcopy(block(4)), block)
     block(4).load_state_dict(find(name).reference(4).state_dict())
     check(name, type("ResidualBlock", (block,), {}))
-    assert "other clothes" in said(capsys)
+    assert "wrapper around the reference" in said(capsys)
 
 
-def test_answer_may_call_the_stand_in_of_another_exercise(capsys):
+def test_answer_may_call_fallback_of_other_exercise(capsys):
     discriminator_loss = check("srgan.discriminator_loss", lambda real, fake: fake)
     inner = find("degradation.psnr").reference
     check("degradation.psnr", lambda sr, hr, crop: inner(sr, hr, crop) + 0 * discriminator_loss(sr[:1], hr[:1]))
-    assert "right The lab" in said(capsys)
+    assert "correct The lab" in said(capsys)

@@ -1,4 +1,4 @@
-"""The command line: a slip is one line on stderr and exit code 2."""
+"""Test the command line: a mistake gives one line on stderr and exit code 2."""
 
 import io
 import os
@@ -21,7 +21,7 @@ from tests.conftest import EXTRAS, LABS, ROOT, leave_run
     ("arguments", "known"),
     [(["--recipe", "smok"], "auto, laptop"), (["07"], "00_degradation, 01_srresnet, 02_content")],
 )
-def test_unknown_recipe_or_lab_is_refused_with_the_known_ones(capsys, home, monkeypatch, arguments, known):
+def test_unknown_recipe_or_lab_lists_known_ones(capsys, home, monkeypatch, arguments, known):
     monkeypatch.chdir(ROOT / "notebooks")
     assert main(["execute", *arguments]) == 2
     said = capsys.readouterr()
@@ -30,7 +30,7 @@ def test_unknown_recipe_or_lab_is_refused_with_the_known_ones(capsys, home, monk
     assert not home.exists()
 
 
-def test_labs_that_fail_or_lack_the_recipe_are_named(capsys, monkeypatch):
+def test_failed_labs_and_missing_recipes_are_reported(capsys, monkeypatch):
     calls = []
 
     def execute(notebook, output, parameters):
@@ -50,10 +50,10 @@ def test_labs_that_fail_or_lack_the_recipe_are_named(capsys, monkeypatch):
     assert "02_content_loss has no recipe blind" in capsys.readouterr().out
     assert calls[-1] == ("01_srresnet", {"recipe": "blind"})
     assert main(["execute", "01", "--seed", "3"]) == 0
-    assert calls[-1] == ("01_srresnet", {"seed": 3, "run": "default"}), "and other labs find it under its usual name"
+    assert calls[-1] == ("01_srresnet", {"seed": 3, "run": "default"}), "other labs find it under its usual name"
 
 
-def test_run_is_named_or_a_path(tmp_path, monkeypatch, capsys):
+def test_run_accepts_name_or_path(tmp_path, monkeypatch, capsys):
     run = leave_run("03_srgan", "default", 50)
     run.save_generator(MSRResNet(1, 4, scale=2), step=50)
     shutil.copytree(run.path, tmp_path / "a friend's" / "default (copy)")
@@ -62,16 +62,16 @@ def test_run_is_named_or_a_path(tmp_path, monkeypatch, capsys):
         assert main(["diagnose", name]) == 0
         assert capsys.readouterr().out.startswith("03_srgan/default")
     for name, near in {
-        "03_srgna/default": "did you mean 03_srgan/default?",
+        "03_srgna/default": "Did you mean 03_srgan/default?",
         "runs/03_srgan/default/genrator.safetensors": "mean runs/03_srgan/default/generator.safetensors?",
-        "nothing.pth": "give the folder of a run",
+        "nothing.pth": "Pass a run folder",
     }.items():
         assert main(["upscale", "photo.png", "sr.png", "--run", name]) == 2
         assert near in capsys.readouterr().err
 
 
-def test_closed_pipe_is_no_error():
-    """As in ``srlab runs | head -1``: the first lines, and then nobody reads."""
+def test_closed_pipe_is_not_an_error():
+    """Close the pipe after the first lines, as in ``srlab runs | head -1``."""
     lines = "from srlab.course.cli import main, runs; runs.list_runs = lambda options: print('a line\\n' * 10**5)"
     command = [sys.executable, "-c", f"import sys; {lines}; sys.exit(main.main(['runs']))"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
@@ -82,13 +82,13 @@ def test_closed_pipe_is_no_error():
     assert process.returncode == 1
 
 
-def test_plan_trains_and_downloads_nothing(capsys, home, monkeypatch, no_download):
+def test_plan_does_not_train_or_download(capsys, home, monkeypatch, no_download):
     monkeypatch.setenv("SRLAB_DATA", str(home / "data"))
     given = {"iters": 100000, "images": "div2k", "validation": "DIV2K-valid", "jpeg": "[30, 95]", "run": "mine"}
     given |= {"betas": "[0.9, 0.99]", "device": "cpu"}
     assert main(["plan", "04", *(word for name, value in given.items() for word in ("-p", name, str(value)))]) == 0
     said = capsys.readouterr().out
-    for words in ("recipe:  photos", "100,000 steps", "800 photos of DIV2K (2240.0 megapixels)", "04_esrgan/mine\n"):
+    for words in ("recipe:  photos", "100,000 steps", "800 photos from DIV2K (2240.0 megapixels)", "04_esrgan/mine\n"):
         assert words in said
     for row in ("jpeg +\\[30, 95\\] ", "betas +\\[0.9, 0.99\\] ", "WARNING: The content loss"):
         assert re.search(f"^{row}", said, re.MULTILINE)
@@ -97,9 +97,9 @@ def test_plan_trains_and_downloads_nothing(capsys, home, monkeypatch, no_downloa
     assert "did you mean iters?" in capsys.readouterr().err
 
 
-def test_runs_are_listed_the_newest_last(capsys, home):
+def test_runs_lists_newest_last(capsys, home):
     assert main(["runs"]) == 0
-    assert "There are no runs in " in capsys.readouterr().out
+    assert "No runs found in " in capsys.readouterr().out
     for number, (lab, name) in enumerate([("03_srgan", "long"), ("01_srresnet", "default")]):
         run = leave_run(lab, name, 250 * number)
         run.write_manifest(run.manifest() | {"metrics": {"val_psnr": 28.634}, "schedule_total": 1000})
@@ -113,7 +113,7 @@ def test_runs_are_listed_the_newest_last(capsys, home):
     ]
 
 
-def test_runs_of_a_lab_have_the_state_that_they_are_in(capsys):
+def test_runs_shows_status(capsys):
     leave_run("01_srresnet", "default", 5)
     leave_run("03_srgan", "killed", 5, status="running")
     damaged = leave_run("03_srgan", "null", 5)
@@ -123,12 +123,12 @@ def test_runs_of_a_lab_have_the_state_that_they_are_in(capsys):
     said = capsys.readouterr().out
     states = dict(line.split()[:2] for line in said.splitlines() if line.startswith("0"))
     assert states == {"03_srgan/killed": "stopped", "03_srgan/training": "running"}
-    assert "Passed over: " in said
+    assert "Skipped: " in said
 
 
-def test_character_that_the_encoding_lacks_ends_no_command(monkeypatch):
+def test_unencodable_character_does_not_fail(monkeypatch):
     leave_run("01_srresnet", "default", 1, status="läuft →")
-    out = io.TextIOWrapper(io.BytesIO(), encoding="cp1252")  # what Windows writes into files
+    out = io.TextIOWrapper(io.BytesIO(), encoding="cp1252")  # the encoding of redirected output on Windows
     monkeypatch.setattr(sys, "stdout", out)
     assert main(["runs"]) == 0
     out.seek(0)

@@ -1,4 +1,4 @@
-"""``srlab evaluate``: a table on stdout or in a file, notes on stderr, and one line for each mistake."""
+"""Test ``srlab evaluate``: a table on stdout or in a file, notes on stderr, and one line per mistake."""
 
 import pandas as pd
 import pytest
@@ -20,7 +20,7 @@ def enlarge(lr):
 
 @pytest.fixture(autouse=True)
 def folders(tmp_path, monkeypatch, hub):
-    """The working directory has hr/ and sr/ (bicubic) with two images each."""
+    """Create hr/ and sr/ (bicubic) with two images each in the working directory."""
     monkeypatch.chdir(tmp_path)
     torch.manual_seed(0)
     for name in ("baby", "bird"):
@@ -30,12 +30,12 @@ def folders(tmp_path, monkeypatch, hub):
 
 
 def scores(capsys, *arguments):
-    """The PSNR of each image, and what the command says on stdout and stderr."""
+    """Run the command; return the PSNR of each image, stdout and stderr."""
     assert main(["evaluate", "--hr", "hr", *arguments, "--csv", "out/scores.csv", "--force"]) == 0
     return pd.read_csv("out/scores.csv")["psnr"].tolist(), *capsys.readouterr()
 
 
-def test_scores_of_a_folder_are_printed_with_their_mean(capsys):
+def test_evaluate_prints_scores_and_mean(capsys):
     psnr, out, err = scores(capsys, "--sr", "sr")
     wanted = evaluate(enlarge, load_images("hr"))
     assert psnr == wanted["psnr"].tolist()
@@ -47,7 +47,7 @@ def test_scores_of_a_folder_are_printed_with_their_mean(capsys):
     assert err == ""
 
 
-def test_image_that_cannot_be_scored_is_named(capsys):
+def test_unscorable_image_is_reported(capsys):
     write_image(mod_crop(load_images("hr")["bird"], 4), "sr/bird_x4_bicubic.png")  # perfect
     write_image(torch.rand(3, 52, 60), "sr/stranger.png")
     _, out, err = scores(capsys, "--sr", "sr", "--metrics", "psnr", "ms_ssim", "lpips")
@@ -57,12 +57,12 @@ def test_image_that_cannot_be_scored_is_named(capsys):
 
 
 @pytest.mark.parametrize("what", [["--sr", "sr"], ["--method", "bicubic"]], ids=str)
-def test_protocol_reaches_the_scores(capsys, what):
+def test_protocol_affects_scores(capsys, what):
     wanted = evaluate(enlarge, load_images("hr"), protocol=FACE)["psnr"].tolist()
     assert scores(capsys, *what, "--protocol", "face")[0] == pytest.approx(wanted, abs=1e-6)
 
 
-def test_run_is_scored_at_its_own_scale(capsys):
+def test_run_is_scored_at_its_scale(capsys):
     network = MSRResNet(1, 4)
     Run("01_srresnet", "default").save_generator(network, step=1)
     wanted = evaluate(network, load_images("hr"))["psnr"].tolist()
@@ -72,14 +72,14 @@ def test_run_is_scored_at_its_own_scale(capsys):
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["--run", "01_srresnet/default", "--scale", "2"], "enlarges x4, but --scale is 2"),
-        (["--sr", "sr", "--csv", "hr/baby.png"], "exists already"),
+        (["--run", "01_srresnet/default", "--scale", "2"], "upscales by 4, but --scale is 2"),
+        (["--sr", "sr", "--csv", "hr/baby.png"], "already exists"),
         (["--method", "bicubic", "--scale", "100"], "too small for scale 100"),
-        (["--sr", "sr", "--metrics", "lpips", "--weights", "none.pth"], "no weights file none.pth"),
+        (["--sr", "sr", "--metrics", "lpips", "--weights", "none.pth"], "Weights file none.pth not found"),
     ],
     ids=str,
 )
-def test_evaluate_refuses_in_one_line(capsys, arguments, words):
+def test_evaluate_error_is_one_line(capsys, arguments, words):
     Run("01_srresnet", "default").save_generator(MSRResNet(1, 4), step=1)
     assert main(["evaluate", "--hr", "hr", *arguments]) == 2
     said = capsys.readouterr()

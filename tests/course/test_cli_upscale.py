@@ -1,4 +1,4 @@
-"""``srlab upscale``: from a run or an interpolation to files, and one line for each slip."""
+"""Test ``srlab upscale``: with runs and interpolation, and one line per mistake."""
 
 import re
 import signal
@@ -35,7 +35,7 @@ def source(tmp_path):
 
 @pytest.fixture
 def enlarge(source, tmp_path):
-    """Enlarge the source with options; the file that this makes."""
+    """Upscale the source with options; return the output file."""
 
     def enlarge(*options):
         target = tmp_path / "sr.png"
@@ -45,14 +45,14 @@ def enlarge(source, tmp_path):
     return enlarge
 
 
-def test_run_upscales_a_file(run_folder, source, enlarge, capsys):
+def test_run_upscales_file(run_folder, source, enlarge, capsys):
     wanted = to_uint8(upscale(load_generator_file(str(run_folder)), read_image(source)[None]))
     target = enlarge("--run", run_folder, "--device", "cpu", "--precision", "no")
     assert capsys.readouterr().out == f"{target}\n"
     assert torch.equal(to_uint8(read_image(target)[None]), wanted)
 
 
-def test_scale_is_that_of_the_weights_or_four(run_folder, enlarge, tmp_path):
+def test_scale_is_from_weights_or_4(run_folder, enlarge, tmp_path):
     theirs = SPAN(num_in_ch=3, num_out_ch=3, feature_channels=8, upscale=2)
     torch.save({"params": theirs.state_dict()}, tmp_path / "x.pth")
     assert Image.open(enlarge("--run", tmp_path / "x.pth")).size == (24, 20)
@@ -60,13 +60,13 @@ def test_scale_is_that_of_the_weights_or_four(run_folder, enlarge, tmp_path):
     assert Image.open(enlarge("--method", "bicubic")).size == (48, 40)
 
 
-def test_folder_is_resumed_and_a_file_that_fails_is_named(source, tmp_path, capsys):
+def test_folder_resumes_and_failed_file_is_reported(source, tmp_path, capsys):
     command = ["upscale", str(tmp_path), str(tmp_path / "out"), "--method", "bicubic", "--tile", "8"]
     assert main(command) == 0
-    assert re.findall(r"lr\.png: +(\d+)%", capsys.readouterr().err) == ["0", "100"], "as a log has no bar between"
+    assert re.findall(r"lr\.png: +(\d+)%", capsys.readouterr().err) == ["0", "100"], "no bar between in a log"
     (tmp_path / "broken.png").write_text("hello")
     for options, printed, counts in (
-        ([], "", "0 written, 1 failed, 1 already there"),
+        ([], "", "0 written, 1 failed, 1 already exist"),
         (["--force"], f"{tmp_path / 'out' / 'lr.png'}\n", "1 written, 1 failed."),
     ):
         assert main([*command, *options]) == 1
@@ -79,14 +79,14 @@ def test_folder_is_resumed_and_a_file_that_fails_is_named(source, tmp_path, caps
 @pytest.mark.parametrize(
     ("target", "options", "words"),
     [
-        ("mine.png", ["--method", "bicubic"], "exists already"),
-        ("sr.png", ["--run", "01_srresnet/default", "--scale", "4"], "enlarges x2, but --scale is 4"),
+        ("mine.png", ["--method", "bicubic"], "already exists"),
+        ("sr.png", ["--run", "01_srresnet/default", "--scale", "4"], "upscales by 2, but --scale is 4"),
         ("sr.png", ["--run", "01_srresnet/default", "--precision", "fp16", "--device", "cpu"], "fp16 needs a GPU"),
-        ("sr.png", ["--run", "mine.png"], "mine.png is neither a run folder nor a weights file"),
-        ("sr.png", ["--run", "empty.safetensors"], "damaged or cut short"),
+        ("sr.png", ["--run", "mine.png"], "mine.png is not a run folder or a weights file"),
+        ("sr.png", ["--run", "empty.safetensors"], "damaged or truncated"),
     ],
 )
-def test_upscale_refuses_in_one_line_and_writes_nothing(
+def test_upscale_error_is_one_line_without_output(
     run_folder, source, target, options, words, capsys, tmp_path, monkeypatch
 ):
     monkeypatch.chdir(tmp_path)
@@ -102,7 +102,7 @@ def test_upscale_refuses_in_one_line_and_writes_nothing(
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_signal_is_130_and_leaves_nothing(source, tmp_path, capsys, monkeypatch, number):
+def test_interrupt_exits_130_without_output(source, tmp_path, capsys, monkeypatch, number):
     monkeypatch.setattr(upscalers, "upsample", lambda *_: signal.raise_signal(number))
     assert main(["upscale", str(source), str(tmp_path / "sr.png"), "--method", "bicubic"]) == 130
     assert "stopped" in capsys.readouterr().err

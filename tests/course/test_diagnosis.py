@@ -1,4 +1,4 @@
-"""course.diagnose: each failure is known by its number, and a healthy run is left in peace."""
+"""Test course.diagnose: each failure is recognized by its metric, and a healthy run has no symptoms."""
 
 import math
 import random
@@ -13,7 +13,7 @@ from tests.conftest import leave_run
 
 
 def gan(steps=30, **changes):
-    """What a healthy GAN logs, every ten steps; a change is a value or a function of the share of the way."""
+    """Return the log of a healthy GAN, every ten steps; a change is a value or a function of the progress (0 to 1)."""
     noise = random.Random(0)
     usual = {"g_loss": 0.05, "d_loss": 0.6, "d_norm": 2.0, "d_real": 0.8, "d_fake": 0.2, "g_norm": 0.1} | changes
     rows = []
@@ -25,14 +25,14 @@ def gan(steps=30, **changes):
 
 
 def pixels(loss, psnr=()):
-    """What a training with a pixel loss logs; `psnr` at even distances."""
+    """Return the log of a run with a pixel loss; the values of `psnr` are evenly spaced."""
     rows = [{"step": 10 * (i + 1), "loss": value} for i, value in enumerate(loss)]
     every = 10 * len(rows) // max(1, len(psnr) - 1)
     return rows + [{"step": i * every, "val_psnr": value} for i, value in enumerate(psnr)]
 
 
 FALLING = [0.1 * math.exp(-i / 15) for i in range(60)]
-# What L1 at a constant rate of 2e-3 logged in 90 steps of MSRResNet, all but 8 % of its ReLUs switched off
+# Log of 90 steps of MSRResNet with L1 at a constant rate of 2e-3; all but 8 % of its ReLUs were dead
 STILL = [0.0475, 0.0529, 0.0345, 0.0518, 0.0520, 0.0454, 0.0368, 0.0498, 0.0484, 0.0262, 0.0402]
 FLAT = [27.437, 27.436, 27.437, 27.483]
 HEALTHY = {
@@ -52,21 +52,21 @@ HEALTHY = {
     "the first steps": gan(4, d_real=0.99, d_fake=0.01),
     "nothing": [],
 }
-# Photos that are known by heart already, whose loss has nothing left to lose
+# Memorized photos: the loss cannot fall further
 BY_HEART = [0.006 if i < 10 else 0.0009 + 0.0002 * (i % 3) for i in range(24)]
 EXPLODED = [0.09, 1.7, 13.0, 1.6e6, 2e3, 2e8, 1.5e4, 561.0, 47.0, 25.0, 13.0]  # MSE at five times the rate
 FAILURES = [
-    ("D wins", gan(d_real=lambda t: 0.6 + 0.395 * min(1, 2 * t), d_fake=lambda t: 0.4 - 0.395 * min(1, 2 * t))),
-    ("D wins", gan(6, d_real=0.99, d_fake=0.01)),
-    ("D starves", gan(6, d_real=0.5, d_fake=0.49)),
-    ("D is upside down", gan(d_real=0.2, d_fake=0.8)),
+    ("D overpowers G", gan(d_real=lambda t: 0.6 + 0.395 * min(1, 2 * t), d_fake=lambda t: 0.4 - 0.395 * min(1, 2 * t))),
+    ("D overpowers G", gan(6, d_real=0.99, d_fake=0.01)),
+    ("D is too weak", gan(6, d_real=0.5, d_fake=0.49)),
+    ("the labels of D are swapped", gan(d_real=0.2, d_fake=0.8)),
     ("no gradient reaches G", gan(g_norm=0.0)),
-    ("it does not learn", pixels([0.1 + 0.001 * (i % 3) for i in range(60)])),
-    ("it does not learn", pixels(STILL, FLAT)),
-    ("it overfits", pixels(FALLING, [24.0, 27.6, 27.4, 27.2, 27.0])),
-    ("it overfits", pixels(BY_HEART, [25.5, 26.6, 25.9, 25.4, 25.2])),
-    ("the picture runs away", [*gan(), {"step": 0, "val_psnr": 28.0}, {"step": 300, "val_psnr": 21.0}]),
-    ("the picture runs away", pixels(EXPLODED, [27.4, 21.9, 15.2, 8.9, 9.9])),
+    ("the network does not learn", pixels([0.1 + 0.001 * (i % 3) for i in range(60)])),
+    ("the network does not learn", pixels(STILL, FLAT)),
+    ("the network overfits", pixels(FALLING, [24.0, 27.6, 27.4, 27.2, 27.0])),
+    ("the network overfits", pixels(BY_HEART, [25.5, 26.6, 25.9, 25.4, 25.2])),
+    ("training diverged", [*gan(), {"step": 0, "val_psnr": 28.0}, {"step": 300, "val_psnr": 21.0}]),
+    ("training diverged", pixels(EXPLODED, [27.4, 21.9, 15.2, 8.9, 9.9])),
 ]
 
 
@@ -76,7 +76,7 @@ def test_healthy_run_has_no_symptoms(history):
 
 
 @pytest.mark.parametrize(("name", "history"), FAILURES)
-def test_failure_has_its_one_symptom(name, history):
+def test_failure_has_one_symptom(name, history):
     (found,) = find_symptoms(history)
     assert found.name == name
     assert any(character.isdigit() for character in found.evidence)
@@ -86,7 +86,7 @@ def test_failure_has_its_one_symptom(name, history):
     ("history", "ruined"),
     [
         (pixels([0.05] * 40 + [9.0]), True),
-        (pixels([4.0] * 40 + [0.04] * 60 + [5.0]), True),  # 125 times what it was before, yet about the first
+        (pixels([4.0] * 40 + [0.04] * 60 + [5.0]), True),  # 125 times the previous loss, but about the first one
         ([*gan()[:20], {"step": 210, "g_loss": 6.0}], True),
         ([{"step": 10 * i, "loss": 0.05, "content_loss": 0.05 if i < 40 else 9.0} for i in range(41)], True),
         (pixels([0.05] * 40 + [3.0]), False),
@@ -94,7 +94,7 @@ def test_failure_has_its_one_symptom(name, history):
         (pixels([5.0]), False),
     ],
 )
-def test_explosion_ends_a_training_and_a_jump_does_not(history, ruined):
+def test_explosion_stops_run_but_jump_does_not(history, ruined):
     assert ("more than 100 times" in (detect_divergence(history, 0.0) or "")) == ruined
 
 
@@ -102,14 +102,14 @@ def test_explosion_ends_a_training_and_a_jump_does_not(history, ruined):
 
 
 def leave(history, name="default", state="finished"):
-    """Leave a run as the trainer does."""
+    """Write a run as the trainer does."""
     run = leave_run("03_srgan", name, 300, state)
     for row in history:
         run.log(**row)
     return run
 
 
-def test_run_that_the_trainer_stopped_has_the_reason():
+def test_stopped_run_reports_reason():
     run = leave(gan(), state="failed")
     run.write_manifest(run.manifest() | {"failure": "a loss became NaN at step 3"})
     (found,) = course.diagnose(run).findings

@@ -1,4 +1,4 @@
-"""The drawings name things as the code does, and are shown with their text."""
+"""Test that diagrams use the names of the code and have alternative texts."""
 
 import re
 from html import unescape
@@ -16,23 +16,23 @@ SVG = "{http://www.w3.org/2000/svg}"
 
 
 def words(name):
-    """Each line of text in a drawing."""
+    """Return each line of text in a diagram."""
     return [text.text for text in ElementTree.parse(FOLDER / f"{name}.svg").iter(f"{SVG}text")]
 
 
-def test_drawn_layers_are_those_of_the_feature_extractor():
+def test_diagram_layers_match_feature_extractor():
     named = {text for text in words("vgg_resnet") if re.fullmatch(r"(conv|relu|pool|norm|block|stage)\d+(_\d+)?", text)}
     assert named == {*layer_names("vgg19"), *layer_names("resnet34")}
 
 
-def test_drawn_channels_of_the_dense_block():
+def test_diagram_channels_match_dense_block():
     block = ResidualDenseBlock(64, 32)
     convolutions = [f"{conv.in_channels} → {conv.out_channels}" for conv in block.children()]
     assert [text for text in words("rrdb") if text in convolutions] == convolutions
     assert f"× {block.residual_scale}" in words("rrdb")
 
 
-def test_drawn_receptive_field_of_the_patch_discriminator():
+def test_diagram_receptive_field_matches_patch_discriminator():
     image = torch.rand(1, 3, 96, 96, requires_grad=True)
     logits = PatchDiscriminator().eval()(image)
     logits[0, 0, 12, 12].backward()
@@ -43,7 +43,7 @@ def test_drawn_receptive_field_of_the_patch_discriminator():
     assert f"{logits.shape[2]} × {logits.shape[3]} logits" in "\n".join(shown)
 
 
-def test_drawing_is_shown_with_its_text(monkeypatch):
+def test_diagram_has_alternative_text(monkeypatch):
     shown = []
     replace_display(monkeypatch, lambda data, raw: shown.append(data))
     assert course.diagram("gan_step") is None

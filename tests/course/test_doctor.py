@@ -1,4 +1,4 @@
-"""srlab doctor: each problem of a machine is one sentence."""
+"""Test srlab doctor: each problem of a machine is reported in one sentence."""
 
 import re
 import shutil
@@ -24,11 +24,11 @@ def too_old(*_):
 @pytest.mark.parametrize(
     ("stand_in", "words"),
     [
-        ((psutil, "virtual_memory", memory(2, 1)), "need 4 GiB of memory, not 2.0"),
-        ((psutil, "virtual_memory", memory(8, 1)), "Only 1.0 GiB of memory are free"),
-        ((shutil, "disk_usage", lambda _: SimpleNamespace(free=3e8)), "Only 0.3 GB of disk are free"),
+        ((psutil, "virtual_memory", memory(2, 1)), "2.0 GiB of memory; the labs need 4"),
+        ((psutil, "virtual_memory", memory(8, 1)), "Only 1.0 GiB of memory is free"),
+        ((shutil, "disk_usage", lambda _: SimpleNamespace(free=3e8)), "Only 0.3 GB of disk is free"),
         ((doctor, "minutes_of_lab_01", lambda _: 17), "would train for 17 minutes"),
-        ((doctor, "minutes_of_lab_01", too_old), "A training step failed (CUDA error: no kernel image is available);"),
+        ((doctor, "minutes_of_lab_01", too_old), "A training step failed (CUDA error: no kernel image is available)."),
         ((psutil, "virtual_memory", memory(3.7, 2)), "This machine can run the labs."),
     ],
 )
@@ -46,7 +46,7 @@ def test_doctor_times_a_step():
     assert 0 < doctor.minutes_of_lab_01(torch.device("cpu"), 3) < 600
 
 
-def test_doctor_knows_the_memory_of_the_labs():
+def test_doctor_checks_memory_for_labs():
     pages = "".join(lab.read_text(encoding="utf-8") for lab in LABS)
     told = max(map(float, re.findall(r"\*\*Memory:\*\* up to ([\d.]+) GiB", pages)))
     assert told == doctor.FREE_MEMORY

@@ -1,6 +1,6 @@
-"""Every exercise takes its right answers, gives each mistake its own hint, and leaves an untouched stub in peace.
+"""Test that every exercise accepts its correct answers, gives each mistake its hint, and does not judge its stub.
 
-One test sweeps all answers of an exercise: what a mistake does is then worked out once.
+One test covers all answers of an exercise, so that the effect of each mistake is computed once.
 """
 
 import pytest
@@ -21,12 +21,12 @@ def pairs(sayings):
 
 
 def said(capsys):
-    """What was printed since, in one line."""
+    """Return the text printed since the last call, in one line."""
     return " ".join(capsys.readouterr().out.split())
 
 
 class Stub(nn.Module):
-    """As it stands in the cell of a block."""
+    """Format code as in the cell of a block."""
 
     def __init__(self, *sizes):
         super().__init__()
@@ -52,38 +52,36 @@ def tensors(exercise):
 
 
 @pytest.mark.parametrize("name", names())
-def test_answer_gets_its_hint(name, capsys):
+def test_known_mistake_gets_its_hint(name, capsys):
     exercise = find(name)
     cases = [f"passed {case}" for case in exercise.cases]
-    dues = [(answer, [*cases, "right The lab"]) for answer in (exercise.reference, *exercise.also_accepted)]
-    dues += [(answer, [f"note {note}", "right The lab"]) for note, answer in pairs(exercise.notes)]
-    dues += [
-        (answer, [f" {hint} The lab goes on with the reference"]) for hint, answer in pairs(exercise.known_mistakes)
-    ]
+    dues = [(answer, [*cases, "correct The lab"]) for answer in (exercise.reference, *exercise.also_accepted)]
+    dues += [(answer, [f"note {note}", "correct The lab"]) for note, answer in pairs(exercise.notes)]
+    dues += [(answer, [f" {hint} The lab will use the reference"]) for hint, answer in pairs(exercise.known_mistakes)]
     dues += [(lambda *inputs, odd=odd: odd, [" hint "]) for odd in (None, 3.7, nn.Identity())]
     dues.append((Spoil if isinstance(exercise.reference, type) else spoil, [" hint "]))
     before, failed = [tensor.clone() for tensor in tensors(exercise)], []
     for answer, phrases in dues:
         taken = check(name, answer) is answer
         text = said(capsys)
-        if taken != phrases[-1].startswith("right The lab") or not all(phrase in text for phrase in phrases):
+        if taken != phrases[-1].startswith("correct The lab") or not all(phrase in text for phrase in phrases):
             failed.append(f"Wanted: {' ... '.join(phrases)}\nSaid:   {text}")
     assert not failed, "\n\n".join(failed)
     assert all(map(torch.equal, before, tensors(exercise))), "inputs of the next check"
 
 
 @pytest.mark.parametrize("name", names())
-def test_stub_is_still_to_do(name, capsys, monkeypatch):
+def test_stub_is_not_attempted(name, capsys, monkeypatch):
     exercise = find(name)
     for stub in (TODO, Stub if isinstance(exercise.reference, type) else lambda *arguments: TODO):
         monkeypatch.delenv("SRLAB_STRICT", raising=False)
         fallback = check(name, stub)
         text = said(capsys)
-        assert "still to do" in text
+        assert "Not attempted yet" in text
         assert [hint in text for hint in exercise.hints[:2]] == [True, False]
         assert check(name, fallback, hints=2) is fallback
         assert exercise.hints[1] in said(capsys)
         monkeypatch.setenv("SRLAB_STRICT", "1")
         for answer in (stub, fallback):
-            with pytest.raises(SrlabError, match="still to do"):
+            with pytest.raises(SrlabError, match="not attempted yet"):
                 check(name, answer)

@@ -1,4 +1,4 @@
-"""What labs 03 and 04 share around a GAN."""
+"""Test the GAN code shared by labs 03 and 04."""
 
 from types import SimpleNamespace
 
@@ -22,7 +22,7 @@ def look(image):
 
 
 @pytest.mark.parametrize("game", losses.KINDS)
-def test_losses_of_a_game(game):
+def test_adversarial_losses(game):
     d_loss, g_loss = gan_plumbing.losses_of(lab(), game, WEIGHTS, F.mse_loss)
     real, fake = look(HR), look(SR)
     assert d_loss(real, fake) == losses.discriminator_loss(real, fake, game)
@@ -34,13 +34,13 @@ def test_losses_of_a_game(game):
 
 
 @pytest.mark.parametrize("left_out", ["content", "adversary"])
-def test_part_without_a_weight_is_not_computed(left_out):
+def test_loss_with_weight_0_is_not_computed(left_out):
     parts = {"content": F.mse_loss, "adversary": look} | {left_out: pytest.fail}
     _, g_loss = gan_plumbing.losses_of(lab(), "vanilla", WEIGHTS | {left_out: 0.0}, parts["content"])
     assert g_loss(SR, HR, parts["adversary"]).isfinite()
 
 
-def test_noted_entries_of_a_run():
+def test_recorded_run_settings():
     known = lab(parameters={"gan": "vanilla", "max_shift": 3, "photo": "mine.png", "content_weight": 9.0})
     found = gan_plumbing.noted(known, WEIGHTS, gan="hinge", start="bundled")
     weights = {"pixel_weight": 0.5, "content_weight": 2.0, "adversarial_weight": 3.0}

@@ -1,4 +1,4 @@
-"""srlab progress and srlab grade: what the checks of saved notebooks left is read, and nothing is executed."""
+"""Test srlab progress and srlab grade, which read check results from saved notebooks without executing them."""
 
 import contextlib
 import copy
@@ -27,7 +27,7 @@ PSNR = "degradation.psnr"
 
 
 def cell(name, *outputs, source=""):
-    """The check of an exercise, with its outputs when the notebook was saved."""
+    """Return the check cell of an exercise, with its saved outputs."""
     return nbformat.v4.new_code_cell(source or f'answer = course.check("{name}", answer)', outputs=list(outputs))
 
 
@@ -39,7 +39,7 @@ def notebook(*cells):
 
 
 @pytest.mark.parametrize("strict", ["", "1"])
-def test_check_leaves_its_result_in_the_output(displayed, monkeypatch, strict):
+def test_check_saves_result_in_output(displayed, monkeypatch, strict):
     monkeypatch.setenv("SRLAB_STRICT", strict)
     cells = [cell(PSNR)]
     for name, answer in {CROP: find(CROP).reference, PROJECT: lambda sr, lr, down, up: sr, MATRIX: TODO}.items():
@@ -65,23 +65,23 @@ WRONG, RIGHT = left(CROP, "incorrect"), left(CROP, "correct")
         ([cell("degradation.luma", left("degradation.luma", "correct"))], {}),
     ],
 )
-def test_the_last_check_that_was_run_counts(cells, results):
+def test_last_executed_check_counts(cells, results):
     found = read_results(notebook(*cells))
     assert found | results == found
     assert bool(found) == bool(results)
 
 
-def test_progress_reads_the_labs(capsys, monkeypatch):
+def test_progress_reads_labs(capsys, monkeypatch):
     monkeypatch.chdir(ROOT)
     assert main(["progress"]) == 0
     rows = [line.split(maxsplit=2) for line in capsys.readouterr().out.splitlines()]
     assert {row[0]: row[2] for row in rows if row and row[0] in names()} == dict.fromkeys(names(), "not run")
     monkeypatch.chdir("/")
     assert main(["progress"]) == 2
-    assert "go to the folder" in capsys.readouterr().err
+    assert "Change to the course folder" in capsys.readouterr().err
 
 
-def test_nothing_of_a_file_is_run_or_reaches_the_terminal(tmp_path, capsys, monkeypatch):
+def test_grading_executes_and_prints_nothing_from_files(tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
     escape = "\x1b[2J\x1b]0;mine\x07\u202e"
     source = f'%run x\nopen("ran", "w")  # {escape}\nsrlab.check("{CROP}", 1)\nsrlab.check("{escape}.luma", 1)'
@@ -101,7 +101,7 @@ def test_nothing_of_a_file_is_run_or_reaches_the_terminal(tmp_path, capsys, monk
 
 @functools.cache
 def solved():
-    """Lab 00 with all its exercises solved, and four of its five questions answered."""
+    """Return lab 00 with all exercises solved, and four of its five questions answered."""
     found = read_notebook(ROOT / "notebooks" / "00_degradation.ipynb")
     fill_in(found)
     letters = "".join(question.right for question in read_questions("00_degradation")[:4])
@@ -111,7 +111,7 @@ def solved():
 
 
 def lab(psnr="correct", drop=""):
-    """The solved lab with what its checks left."""
+    """Return the solved lab with the outputs of its checks."""
     found = copy.deepcopy(solved())
     found.cells = [one for one in found.cells if not drop or drop not in one.source]
     for one in found.cells:
@@ -121,7 +121,7 @@ def lab(psnr="correct", drop=""):
 
 
 def colab():
-    """The lab in the form that Colab saves: without ids."""
+    """Return the lab as Colab saves it, without ids."""
     made = json.loads(lab()) | {"nbformat_minor": 0, "metadata": {"colab": {"provenance": []}, "accelerator": "GPU"}}
     return json.dumps(
         made | {"cells": [{key: cell[key] for key in cell if key != "id"} for cell in made["cells"]]}
@@ -129,8 +129,8 @@ def colab():
 
 
 JUERGEN = unicodedata.normalize("NFD", "Jürgen Öz")
-UNREADABLE = "is not a notebook that can be read"
-COUNTED = {  # student -> content, result of PSNR, and her file
+UNREADABLE = "is not a readable notebook"
+COUNTED = {  # student -> content, result of PSNR, and file
     "Ann": (lab, "correct", "Ann/00_degradation.ipynb"),
     "Bo Wrong": (lambda: lab("incorrect"), "incorrect", "Bo_bo/lab.ipynb"),
     "Cleared": (lambda: lab("no such word"), "not run", "Cleared/lab.ipynb"),
@@ -138,12 +138,12 @@ COUNTED = {  # student -> content, result of PSNR, and her file
     "From Colab": (colab, "correct", "From Colab/Copy of 00_degradation.ipynb"),
     JUERGEN: (lab, "correct", f"{JUERGEN}_2345_assignsubmission_file_/00_degradation.ipynb"),
 }
-NOT_COUNTED = {  # student -> content, note in the table, and her files
-    "Two": (lab, "one of several files of Two for degradation", "Two/a.ipynb", "Two/b.ipynb"),
+NOT_COUNTED = {  # student -> content, note in the table, and files
+    "Two": (lab, "one of several files from Two for degradation", "Two/a.ipynb", "Two/b.ipynb"),
     "Zip": (lambda: b"PK", UNREADABLE, "Zip/lab.zip"),
     "Broken": (lambda: b'{"cells": [{"outputs"', UNREADABLE, "Broken/lab.ipynb"),
     "Odd": (lambda: b'{"nbformat": 4, "cells": [{"outputs": [null]}]}', UNREADABLE, "Odd/lab.ipynb"),
-    "Foreign": (lambda: nbformat.writes(notebook()).encode(), "has no exercises of this course", "Foreign/lab.ipynb"),
+    "Foreign": (lambda: nbformat.writes(notebook()).encode(), "has no exercises of this version", "Foreign/lab.ipynb"),
     "Absent": (None, "nothing submitted"),
 }
 STRANGER = "=1+1_lab"
@@ -151,7 +151,7 @@ STRANGER = "=1+1_lab"
 
 @pytest.fixture
 def school(tmp_path, monkeypatch):
-    """A class list, and a folder with a folder for each student."""
+    """Create a class list, and a folder with one subfolder per student."""
     files = {file: write for write, _, *files in (COUNTED | NOT_COUNTED).values() for file in files}
     files |= dict.fromkeys((f"{STRANGER}.zip", ".DS_Store", "__MACOSX/x.ipynb"), bytes)
     for file, write in files.items():
@@ -162,26 +162,28 @@ def school(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
 
 
-def test_each_student_has_a_row_and_each_file_a_line(school, capsys):
+def test_grades_have_row_per_student_and_line_per_file(school, capsys):
     command = ["grade", "all", "--class", "names.csv", "--csv", "grades.csv"]
     assert main(command) == 2
     said, before = capsys.readouterr().out, Path("grades.csv").read_bytes()
-    assert before.startswith(b"\xef\xbb\xbf"), "or Excel takes it for another encoding"
+    assert before.startswith(b"\xef\xbb\xbf"), "Excel would assume another encoding"
     rows = {row["student"]: row for row in csv.DictReader(before.decode("utf-8-sig").splitlines())}
     assert list(rows) == [*COUNTED, *NOT_COUNTED, f"'{STRANGER}"]
     for name, (_, result, file) in COUNTED.items():
         told = [rows[name][f"degradation{part}"] for part in ("", ".psnr", ".shrink_matrix", " possible", " quiz")]
-        assert told == ["16" if result == "correct" else "13", result, "correct", "16", "4"], name  # psnr counts 3
+        assert told == ["16" if result == "correct" else "13", result, "correct", "16", "4"], name  # psnr has 3 points
         assert rows[name]["note"] == ""
         assert said.count(f"{file}: ") == 1
     for name, (_, note, *files) in NOT_COUNTED.items():
         assert rows[name]["degradation"] == rows[name]["degradation.psnr"] == rows[name]["degradation quiz"] == ""
         assert note in rows[name]["note"], name
         assert [said.count(f"{file}: ") for file in files] == [1] * len(files)
-    assert f"No degradation that counts: {'; '.join([*NOT_COUNTED, STRANGER])}\n" in said
-    assert f"Not in the class list: {STRANGER}\n13 files of 13 students; not counted: 7.\n" in said, "none is hidden"
+    assert f"No valid degradation submission: {'; '.join([*NOT_COUNTED, STRANGER])}\n" in said
+    assert f"Not in the class list: {STRANGER}\n13 files from 13 students; not counted: 7.\n" in said, (
+        "no file is hidden"
+    )
     assert main(command) == 2
-    assert "exists already" in capsys.readouterr().err
+    assert "already exists" in capsys.readouterr().err
     assert Path("grades.csv").read_bytes() == before
 
 
@@ -199,7 +201,7 @@ KNOWN = {"anna li": "Li, Anna", "anna li wu": "Anna Li Wu", "wuanna": "Anna Li W
         ("bo_ek_03_srgan.ipynb", "bo_ek"),
     ],
 )
-def test_student_of_a_file(path, student):
+def test_student_is_found_from_file_name(path, student):
     assert student_of(Path(path), KNOWN) == student
 
 
@@ -207,7 +209,12 @@ def test_class_list(tmp_path):
     file = tmp_path / "names.csv"
     file.write_bytes('\ufeffName\r\n"Li, Anna"; -\r\n\r\n---\r\nAnna Li Wu;wuanna\r\nZoë\r\n'.encode())
     assert read_class(file) == KNOWN
-    contents = {"has no names": b"", "Li, Anna twice": b"Anna Li\nLi, Anna", "Al twice": b"A; al\nAl", "UTF-8": b"\xff"}
+    contents = {
+        "contains no names": b"",
+        "Li, Anna for two students": b"Anna Li\nLi, Anna",
+        "Al for two students": b"A; al\nAl",
+        "UTF-8": b"\xff",
+    }
     for words, content in contents.items():
         file.write_bytes(content)
         with pytest.raises(SrlabError, match=words):

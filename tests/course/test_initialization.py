@@ -1,4 +1,4 @@
-"""srlab.course.initialization: a training begins where it says, with a network that fits it."""
+"""Test srlab.course.initialization: a run starts from the requested network, which fits it."""
 
 import shutil
 from dataclasses import replace
@@ -32,12 +32,12 @@ def leave(name, images=TWELVE, degradation=None, network=NETWORK, step=900, stat
 
 
 def found(asked, *starts):
-    """Where the network of `find_start` is from."""
+    """Return the source of the network found by `find_start`."""
     return find_start(starts, asked)[1]
 
 
 def named(start, asked):
-    """The network of a start that the reader has named."""
+    """Return the network of a named start."""
     check_start(start, asked)
     return load_start(start, asked)
 
@@ -47,30 +47,30 @@ def named(start, asked):
     [
         ({"degradation": Degradation(jpeg=(60, 95))}, r"jpeg=\[60.0, 95.0\], not 0.0"),
         ({"network": NETWORK | {"num_blocks": 3, "num_features": 8}}, "num_blocks=3, not 1 and num_features=8, not 4"),
-        ({"images": RIGHT}, "trained on right half of gravel, on which this run would be validated"),
+        ({"images": RIGHT}, "trained on right half of gravel, the validation photos of this run"),
         ({"status": "failed"}, "no trained run"),
     ],
 )
-def test_misfit_is_refused_by_name_and_passed_over_in_a_search(capsys, made, words):
+def test_misfit_run_is_rejected_by_name_and_skipped_in_search(capsys, made, words):
     leave("one", **made)
-    with pytest.raises(SrlabError, match=rf"start={LAB}/one won't do: .*{words}"):
+    with pytest.raises(SrlabError, match=rf"Cannot start from {LAB}/one: .*{words}"):
         named(f"{LAB}/one", wanted())
     leave("two", step=1000)
     network, where = find_start([f"{LAB}/one", f"{LAB}/two"], wanted())
     assert (network.config, where) == (MADE.config, f"{LAB}/two")
-    assert f"{LAB}/one is passed over: " in capsys.readouterr().out
+    assert f"Skipping the pretrained network {LAB}/one: " in capsys.readouterr().out
 
 
-def test_start_of_other_photos_may_be_named_and_is_never_found(capsys):
+def test_run_on_other_photos_is_only_used_by_name(capsys):
     leave("brick", images=FOUR.subset("brick"))
     assert named(f"{LAB}/brick", wanted())
     assert "trained on photos/validation (1 images" in capsys.readouterr().out
     assert found(wanted(), f"{LAB}/brick") == ""
-    leave("gravel", images=TWELVE)  # of which its left half is one
+    leave("gravel", images=TWELVE)  # which includes its left half
     assert found(wanted(), f"{LAB}/gravel") == f"{LAB}/gravel"
 
 
-def test_named_start_decides_a_free_network_except_for_the_scale():
+def test_named_start_sets_network_but_not_scale():
     leave("one")
     other = replace(wanted(NETWORK | {"network": "SRResNet", "num_blocks": 9}), free=True)
     assert found(other, f"{LAB}/one") == ""
@@ -79,11 +79,11 @@ def test_named_start_decides_a_free_network_except_for_the_scale():
         check_start(f"{LAB}/one", replace(wanted(NETWORK | {"scale": 2}), free=True))
 
 
-def test_bundled_network_is_a_start_of_its_own_size_scale_and_degradation():
+def test_bundled_network_needs_same_size_scale_and_degradation():
     assert found(wanted(RRDB), "bundled") == "bundled"
     for other in (wanted(RRDB | {"scale": 2}), wanted(RRDB, Degradation(blur=1.0))):
         assert found(other, "bundled") == ""
-        with pytest.raises(SrlabError, match="no RRDBNet of this size"):
+        with pytest.raises(SrlabError, match="no bundled RRDBNet of this size"):
             named("bundled", other)
 
 
@@ -91,7 +91,7 @@ def test_bundled_network_is_a_start_of_its_own_size_scale_and_degradation():
     ("start", "overrides", "step", "where"),
     [
         ("bundled", {}, 0, f"{LAB}/one"),  # no MSRResNet of this size is bundled, so the shortest run of the lab
-        (f"{LAB}/two", {}, 0, f"{LAB}/two"),  # before its first step a run may still begin elsewhere
+        (f"{LAB}/two", {}, 0, f"{LAB}/two"),  # before its first step, a run may still start from another network
         (f"{LAB}/two", {}, 9, f"{LAB}/begun"),
         (f"{LAB}/two", {"start"}, 0, f"{LAB}/two"),
         (f"{LAB}/two", {"start"}, 9, ""),
@@ -112,8 +112,8 @@ def test_start_of_a_lab(start, overrides, step, where):
             lab.load_start(LAB, 200)
 
 
-def test_start_is_the_shortest_finished_run_and_no_side_run():
-    """The network of six crops, trained to overfit, is nothing to begin with."""
+def test_search_finds_shortest_finished_main_run():
+    """Check that a network overfitted to six crops is not used as a start."""
     parameters = {"generator": {"network": "MSRResNet"}, "loss": "mse"}
     for name, step, status, more in (
         ("long", 900, "finished", {}),
@@ -131,13 +131,11 @@ def test_start_is_the_shortest_finished_run_and_no_side_run():
 @pytest.mark.parametrize(
     ("photo", "called", "passed_over"),
     [
-        ("grass", "lawn", ["it has learned all of grass", "it has learned all of grass"]),
-        ("brick", "gravel", ["", "it was trained on photos/train"]),  # only the name is that of a photo of the course
+        ("grass", "lawn", ["it was trained on all of grass", "it was trained on all of grass"]),
+        ("brick", "gravel", ["", "it was trained on photos/train"]),  # only its name is that of a bundled photo
     ],
 )
-def test_start_that_knows_a_subject_is_passed_over_whatever_its_file_is_called(
-    photo, called, passed_over, tmp_path, capsys
-):
+def test_search_skips_run_trained_on_subject(photo, called, passed_over, tmp_path, capsys):
     file = shutil.copy(datasets.photo_file(photo), tmp_path / f"{called}.png")
     left, right = subjects.split_photo(file)
     leave("twelve", images=TWELVE)

@@ -1,4 +1,4 @@
-"""Pictures that come with srlab: the whole right half of the gravel, as labs 03 and 04 cut it."""
+"""Test the precomputed images: the whole right half of the gravel, as split in labs 03 and 04."""
 
 import json
 
@@ -10,7 +10,7 @@ from srlab.evaluation import perceptual
 
 
 @pytest.mark.parametrize("name", ["srgan_800", "average_800", "srgan_12000", "esrgan_12000"])
-def test_kept_picture_is_of_the_right_half_and_sharp(name):
+def test_precomputed_image_is_right_half_and_sharp(name):
     hr = srlab.mod_crop(srlab.split_photo("gravel")[1]["gravel"], 4)
     sr = precomputed.picture(name)
     assert sr.shape == hr.shape
@@ -18,7 +18,7 @@ def test_kept_picture_is_of_the_right_half_and_sharp(name):
     assert 0.8 < perceptual.gradient_ratio(sr, hr).item() < 1.1
 
 
-def test_kept_row_has_its_pictures_and_the_photo_last():
+def test_precomputed_row_ends_with_hr():
     for name, scores in json.loads(precomputed.ROWS.joinpath("scores.json").read_text(encoding="utf-8")).items():
         pictures, notes = precomputed.row(name)
         assert {tuple(picture.shape) for picture in pictures.values()} == {(1, 3, 144, 176)}

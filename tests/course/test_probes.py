@@ -1,4 +1,4 @@
-"""srlab.course.probes: each silent mistake shows in its number, and the network that is looked at stays as it was."""
+"""Test srlab.course.probes: each silent mistake shows in its metric, and the network is not changed."""
 
 import copy
 
@@ -20,7 +20,7 @@ def test_mode_gap_of_shared_batch_norm_and_small_batch(batch):
     own, shared = SRResNet(2, 8), CodedSRResNet(2, 8)
     for layer in (*own.modules(), *shared.modules()):
         if isinstance(layer, nn.BatchNorm2d):
-            layer.momentum = None  # running averages follow at once
+            layer.momentum = None  # running statistics update at once
     with torch.no_grad():
         own(batch)
         shared(batch)
@@ -30,7 +30,7 @@ def test_mode_gap_of_shared_batch_norm_and_small_batch(batch):
     assert probes.mode_gap(MSRResNet(1, 8), batch) == 0
 
 
-def test_probes_leave_the_network_as_it_was(batch):
+def test_probes_do_not_change_network(batch):
     network = SRResNet(1, 4)
     before, random = copy.deepcopy(network.state_dict()), torch.get_rng_state()
     for probe in (probes.mode_gap, probes.input_statistics):

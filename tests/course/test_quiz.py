@@ -1,4 +1,4 @@
-"""The quizzes: questions that are in order, letters that are answered, and what a saved notebook has right."""
+"""Test the quizzes: valid questions, replies to letters, and counting in saved notebooks."""
 
 import re
 from collections import Counter
@@ -19,7 +19,7 @@ WRONG = "".join("B" if letter == "A" else "A" for letter in RIGHT)
 
 
 @pytest.mark.parametrize("lab", BANKS)
-def test_quiz_does_not_give_its_answers_away(lab):
+def test_quiz_does_not_reveal_answers(lab):
     questions = BANKS[lab]
     assert len(questions) == 8
     for question in questions:
@@ -35,7 +35,7 @@ def test_quiz_does_not_give_its_answers_away(lab):
     assert sum(longest) <= 4
 
 
-def test_no_question_and_no_reason_is_there_twice():
+def test_quiz_questions_and_reasons_are_unique():
     questions = [question for bank in BANKS.values() for question in bank]
     said = [question.text for question in questions]
     said += [choice.why for question in questions for choice in question.choices.values()]
@@ -47,27 +47,27 @@ def test_no_question_and_no_reason_is_there_twice():
 
 
 @pytest.mark.parametrize("answers", ["?????", RIGHT[0] + "?" + RIGHT[2:].lower(), WRONG[:3] + "? " + WRONG[4]])
-def test_letter_gets_the_reason_of_its_choice_and_no_other(answers, capsys):
+def test_choice_shows_only_its_reason(answers, capsys):
     quiz(LAB, answers)
     text, given = capsys.readouterr().out, answers.replace(" ", "").upper()
     for question, letter in zip(FIRST, given, strict=True):
         for place, choice in question.choices.items():
-            verdict = "is right." if choice.right else "is not right."
+            verdict = "is correct." if choice.right else "is incorrect."
             assert choice.text in text
             assert (f"**{letter} {verdict}** {choice.why}" in text) == (choice.why in text) == (place == letter)
     assert BANKS[LAB][ASKED].text not in text
 
 
 @pytest.mark.parametrize("answers", ["ABC", "?Z???", ["A"] * 5])
-def test_answers_of_another_form_are_refused_below_the_questions(answers, capsys):
-    with pytest.raises(SrlabError, match=re.escape(f"{answers!r} must be a text with one letter for each of the 5")):
+def test_malformed_answers_are_rejected_below_questions(answers, capsys):
+    with pytest.raises(SrlabError, match=re.escape(f"{answers!r} is not valid. Pass one letter for each of the 5")):
         quiz(LAB, answers)
     text = capsys.readouterr().out
     assert all(question.text in text for question in FIRST)
-    assert " right.**" not in text
+    assert "correct.**" not in text
 
 
-# --- In a notebook that was handed in ---------------------------------------------------------------------------
+# --- In a submitted notebook -----------------------------------------------------------------------------------
 
 CALL = 'course.quiz("{}", "{}")'
 
@@ -87,7 +87,7 @@ CALL = 'course.quiz("{}", "{}")'
         ([], None),
     ],
 )
-def test_saved_quiz_is_counted_and_not_executed(sources, right, capsys):
+def test_grading_counts_saved_quiz_without_executing(sources, right, capsys):
     cells = [nbformat.v4.new_code_cell(source) for source in sources]
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell(CALL.format(LAB, RIGHT)), *cells])
     assert count_right(notebook) == right

@@ -1,4 +1,4 @@
-"""The references are what the package does, or what a network does."""
+"""Test that the reference answers match the package or a network."""
 
 from functools import partial
 
@@ -38,17 +38,17 @@ LOGITS, RAGAN = (HR - 0.5, SR - 0.5), "ragan"
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
-def test_reference_is_the_function_of_the_package(name, same, inputs):
+def test_reference_matches_package_function(name, same, inputs):
     found, wanted = find(name).reference(*inputs), same(*inputs)
     torch.testing.assert_close(found, wanted, atol=1e-4, rtol=1e-5, check_dtype=False)
 
 
-def test_shrink_matrix_is_that_of_the_package_away_from_the_border():
+def test_downscaling_matrix_matches_package_inside_border():
     ours = find("degradation.shrink_matrix").reference(32, 4, resampling.cubic)
     assert torch.allclose(ours[2:-2], resampling.resize_matrix(32, 1 / 4)[2:-2].float(), atol=1e-6)
 
 
-def test_the_residual_block_is_that_of_the_package():
+def test_residual_block_matches_package():
     ours, theirs = find("srresnet.ResidualBlock").reference(6), models.ResidualBlock(6)
     for mine, other in zip(ours.parameters(), theirs.parameters(), strict=True):
         mine.data = other.data
@@ -56,7 +56,7 @@ def test_the_residual_block_is_that_of_the_package():
     assert torch.equal(ours(x), theirs(x))
 
 
-def test_content_loss_is_that_of_the_package():
+def test_content_loss_matches_package():
     sr, hr = sample(2, 2, 3, 32, 32)
     seen = features.FeatureExtractor("vgg16 conv2_2", backbone="random")
     plain = features.FeatureExtractor("vgg16 conv2_2", backbone="random", normalize=False)
@@ -64,7 +64,7 @@ def test_content_loss_is_that_of_the_package():
     assert torch.allclose(found, losses.content_loss(seen, sr, hr, relative=True))
 
 
-def test_feature_maps_are_those_of_the_package():
+def test_feature_maps_match_package():
     wanted = {"features.1": "relu1_1", "features.5": "conv2_1"}
     extractor = features.FeatureExtractor("vgg6 relu1_1 conv2_1", backbone="random", normalize=False)
     layers = {f"features.{name}": layer for name, layer in extractor.network.features.named_children()}
@@ -74,7 +74,7 @@ def test_feature_maps_are_those_of_the_package():
 
 
 @pytest.mark.parametrize(("name", "same"), [("DenseBlock", models.ResidualDenseBlock), ("RRDB", models.RRDB)])
-def test_blocks_of_esrgan_are_those_of_the_package(name, same):
+def test_esrgan_blocks_match_package(name, same):
     ours, theirs = find(f"esrgan.{name}").reference(8, 4, 0.3), same(8, 4, residual_scale=0.3)
     theirs.load_state_dict(ours.state_dict())
     x = sample(2, 8, 5, 6, low=-1)
@@ -82,7 +82,7 @@ def test_blocks_of_esrgan_are_those_of_the_package(name, same):
 
 
 @pytest.mark.parametrize(("tile", "overlap"), [(8, 8), (5, 20)])
-def test_tiles_of_a_real_network_have_no_seams(tile, overlap):
+def test_tiles_of_network_have_no_seams(tile, overlap):
     torch.manual_seed(0)
     network = srlab.MSRResNet(num_blocks=1, num_features=4).double().eval()
     lr = torch.rand(1, 3, 19, 30, dtype=torch.float64)
@@ -91,7 +91,7 @@ def test_tiles_of_a_real_network_have_no_seams(tile, overlap):
         assert torch.allclose(tiled, network(lr), atol=1e-12)
 
 
-def test_gradient_that_g_leaves_in_d_does_not_reach_the_next_step():
+def test_g_gradient_in_d_does_not_affect_next_step():
     plain, cleared = gan_scene(), gan_scene()
     step = find("srgan.train_step").reference
     for _ in range(3):
@@ -104,7 +104,7 @@ def test_gradient_that_g_leaves_in_d_does_not_reach_the_next_step():
 
 
 @pytest.mark.parametrize("factor", [2, 3])
-def test_after_icnr_the_shuffle_is_an_enlargement_by_nearest_neighbor(factor):
+def test_pixel_shuffle_after_icnr_is_nearest_neighbor(factor):
     weight, image = sample(5 * factor**2, 3, 3, 3, low=-1), sample(1, 3, 6, 7)
     shuffled = F.pixel_shuffle(F.conv2d(image, find("checkerboard.icnr").reference(weight, factor)), factor)
     kept = F.interpolate(F.conv2d(image, weight[:: factor**2]), scale_factor=factor, mode="nearest")

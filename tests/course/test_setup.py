@@ -1,4 +1,4 @@
-"""course.setup: a slip is caught wherever it was typed, and the same values make the same run."""
+"""Test course.setup: mistakes are caught wherever they were typed, and equal values give the same run."""
 
 import ast
 import copy
@@ -28,13 +28,13 @@ FOUR = ["astronaut", "chelsea", "text", "brick"]
 
 @functools.cache
 def cell_of(lab):
-    """The cell of parameters, as it stands in the notebook."""
+    """Return the parameters cell of the notebook."""
     cells = nbformat.read(ROOT / "notebooks" / f"{lab}.ipynb", 4).cells
     return next(cell.source for cell in cells if "parameters" in cell.metadata.get("tags", []))
 
 
 def namespace(lab, **given):
-    """What a notebook has defined when its setup runs: modules, what IPython brings, the cell, and what was given."""
+    """Return the names defined when setup runs: modules, IPython's names, the cell's, and papermill's."""
     scope = {"torch": torch, "In": ["", "x = 1"], "Out": {}, "_": 3, "_i1": "x = 1"}
     exec(cell_of(lab), scope)
     return scope | given
@@ -52,7 +52,7 @@ def photos_are_decoded_once_and_no_weights_are_there(monkeypatch, hub):
 
 
 def setup(lab, **given):
-    """The lab, on the CPU in float32, wherever the tests run."""
+    """Return the lab, on the CPU in float32 on any machine."""
     usual = {"device": "cpu", "precision": "no"}
     usual = {name: value for name, value in usual.items() if re.search(rf"^{name} = ", cell_of(lab), re.M)}
     return course.setup(lab, namespace(lab, **usual | given))
@@ -60,7 +60,7 @@ def setup(lab, **given):
 
 @pytest.fixture
 def photo(tmp_path):
-    """Writes a photo, and gives its path."""
+    """Write a photo and return its path."""
 
     def write(path="own.png", seed=0, height=120, width=340):
         torch.manual_seed(seed)
@@ -77,37 +77,42 @@ def test_parameters_cell_has_recipe_defaults(lab):
     assert setup(lab).is_reference_config
 
 
-# --- Values that are refused, and names of runs ------------------------------------------------------------------
+# --- Rejected values, and names of runs --------------------------------------------------------------------------
 
 REFUSED = [
-    ("00_degradation", {"sede": 5}, r"parameter 'sede' \(did you mean seed\?\); correct it, and run `del sede` or"),
+    ("00_degradation", {"sede": 5}, r"parameter 'sede' \(did you mean seed\?\). Correct it, and run `del sede` or"),
     ("00_degradation", {"photo": "~/no/such.png"}, re.escape(str(Path.home() / "no" / "such.png"))),
     ("00_degradation", {"scale": 5}, "scale=5 must be one of 2, 3, 4, 8"),
-    ("00_degradation", {"benchmark": "no/such/set"}, "no folder no/such/set"),
-    ("05_evaluation", {"runs": "01_srresnet/none"}, "There is no run 01_srresnet/none"),
+    ("00_degradation", {"benchmark": "no/such/set"}, "folder no/such/set not found"),
+    ("05_evaluation", {"runs": "01_srresnet/none"}, "Run 01_srresnet/none has no weights"),
     ("01_srresnet", {"seed": True}, "seed=True must be a whole number, like its default 0"),
-    ("01_srresnet", {"device": 0}, "device=0 must be text, .* Papermill takes text that looks like a number with -r"),
+    (
+        "01_srresnet",
+        {"device": 0},
+        "device=0 must be text, .* In papermill, pass text that looks like a number with -r",
+    ),
     ("01_srresnet", {"overrides": "batch=4"}, "overrides='batch=4' must be a dict, such as {'batch': 4}"),
     ("01_srresnet", {"batch": 0}, "batch=0 must be at least 1"),
     ("01_srresnet", {"blur": [3.0, 0.2]}, r"blur=\[3.0, 0.2\] must be 0 or more"),
     ("01_srresnet", {"jpeg": [60, 80, 95]}, r"jpeg=\[60, 80, 95\] must be a list of 2 numbers"),
     ("01_srresnet", {"parameter_limit": 9}, "MSRResNet has [0-9,]+ parameters, more than the limit of 9"),
     ("01_srresnet", {"learning_rate": float("nan")}, "learning_rate=nan must be a finite number"),
-    ("01_srresnet", {"learning_rate": "2e-4"}, "learning_rate='2e-4' must be a number"),  # YAML 1.1 makes that of 2e-4
-    ("02_content_loss", {"backbone": "no/such.pth"}, "There is no weights file no/such.pth"),
-    ("03_srgan", {"discriminator": "vgg", "patch": 48}, "a size that is a multiple of 32, not 64 and 48"),
-    ("03_srgan", {"start": "01_srresnet/none"}, "start=01_srresnet/none won't do: there is no trained run"),
-    ("04_esrgan", {"recipe": "papre"}, "no recipe 'papre'; choose auto, laptop"),
-    ("04_esrgan", {"recipe": "paper"}, "paper allows no warnings.* 12 photos .* -p images div2k.*random features"),
-    ("04_esrgan", {"overrides": {"seed": 4}}, "seed is a parameter and not an override; write seed = 4"),
+    ("01_srresnet", {"learning_rate": "2e-4"}, "learning_rate='2e-4' must be a number"),  # YAML 1.1 makes it text
+    ("02_content_loss", {"backbone": "no/such.pth"}, "Weights file no/such.pth not found"),
+    ("03_srgan", {"discriminator": "vgg", "patch": 48}, "a size that is a multiple of 32, but got 64 and 48"),
+    ("03_srgan", {"start": "01_srresnet/none"}, "Cannot start from 01_srresnet/none: no trained run"),
+    ("04_esrgan", {"recipe": "papre"}, "Recipe 'papre' not found. Choose auto, laptop"),
+    ("04_esrgan", {"recipe": "paper"}, "paper is strict .* 12 photos .* -p images div2k.*random features"),
+    ("04_esrgan", {"overrides": {"seed": 4}}, "seed is a notebook parameter, not an override. Write seed = 4"),
     ("04_esrgan", {"overrides": {"fotos": "astronaut"}}, r"'fotos' \(did you mean photos\?\)"),
-    ("04_esrgan", {"run": "../x"}, r"no good name for a run; \w+"),
-    ("04_esrgan", {"run": "x" * 101}, "too long; use one of at most 100 letters"),
+    ("01_srresnet", {"seed": 2**64}, "seed=18446744073709551616 must be below"),
+    ("04_esrgan", {"run": "../x"}, r"not a valid run name\. \w+"),
+    ("04_esrgan", {"run": "x" * 101}, "too long. Use at most 100 characters"),
 ]
 
 
 @pytest.mark.parametrize(("lab", "given", "words"), REFUSED, ids=str)
-def test_setup_refuses(lab, given, words, home):
+def test_setup_rejects_invalid_parameters(lab, given, words, home):
     with pytest.raises(SrlabError, match=words):
         setup(lab, **given)
     assert not home.exists()
@@ -126,13 +131,18 @@ NAMES = [
     ("04_esrgan", {}, "default"),
     ("04_esrgan", {"seed": -3, "device": "auto", "photo": ""}, "laptop-seed-minus-3"),
     ("04_esrgan", {"betas": "[0.9, 0.99]", "batch": 4}, "laptop-batch-4-betas-0.9-0.99"),
+    (
+        "04_esrgan",
+        {"overrides": "{batch: 4, betas: [9e-1, 0.99]}"},
+        "laptop-batch-4-betas-0.9-0.99",
+    ),
     ("04_esrgan", {"batch": 4, "overrides": {"betas": [0.9, 0.99]}}, "laptop-batch-4-betas-0.9-0.99"),
     ("04_esrgan", {"iters": 5000, "run": "mine"}, "mine"),
 ]
 
 
 @pytest.mark.parametrize(("lab", "given", "run"), NAMES, ids=str)
-def test_run_name_tells_trainings_apart(lab, given, run):
+def test_run_name_distinguishes_settings(lab, given, run):
     found = setup(lab, **given)
     assert found.run == run
     changed = {"overrides", "scale"} | set(read_book(ROOT / "notebooks" / "recipes" / f"{lab}.yaml").help)
@@ -145,19 +155,19 @@ def test_degradation_from_recipe():
     made = {"downsampler": "area", "blur": [1, 2.5], "image_noise": [0.1, 0.1], "jpeg": [60, 95]}
     wanted = srlab.Degradation("area", blur=(1.0, 2.5), noise=0.1, jpeg=(60.0, 95.0))
     assert setup("01_srresnet", **made).degradation == wanted
-    assert str(setup("01_srresnet").degradation) == str(srlab.Degradation()), "as text, too: a run made before resumes"
+    assert str(setup("01_srresnet").degradation) == str(srlab.Degradation()), "text, so that an older run resumes"
 
 
-def test_first_setup_needs_all_parameters():
+def test_first_setup_requires_all_parameters():
     scope = namespace("01_srresnet", nn=torch.nn, _mine=3, MEAN=(0.5, 0.5))
     assert course.setup("01_srresnet", scope).run == "default"
     del scope["scale"]
-    with pytest.raises(SrlabError, match="no scale here"):
+    with pytest.raises(SrlabError, match="Parameter scale is not defined"):
         course.setup("01_srresnet", scope)
 
 
-def test_later_setup_reads_entries_of_the_first(capsys):
-    scope = namespace("03_srgan") | {"batch": 4}  # typed among the parameters, or passed by papermill
+def test_later_setup_reuses_first_settings(capsys):
+    scope = namespace("03_srgan") | {"batch": 4}  # typed into the parameters cell, or passed by papermill
     scope["lab"] = course.setup("03_srgan", scope)
     assert scope["lab"].run == "laptop-batch-4"
     scope |= {"scores": {}, "itters": 3, "name": "gravel", "instance_noise": 0.3, "batch": 8}
@@ -168,7 +178,7 @@ def test_later_setup_reads_entries_of_the_first(capsys):
 
 
 @pytest.mark.parametrize("lab", LABS[3:5], ids=lambda lab: lab.stem)
-def test_gan_labs_refuse_loss_without_parts(lab):
+def test_gan_labs_reject_loss_without_parts(lab):
     weights = dict.fromkeys(("pixel_weight", "content_weight", "adversarial_weight"), 0)
     (source,) = [cell.source for cell in nbformat.read(lab, 4).cells if cell.source.startswith("# Setup: ")]
     with pytest.raises(SrlabError, match="All three weights"):
@@ -180,11 +190,11 @@ def test_patch_fits_scale_and_discriminator(lab, scale, patch):
     assert setup(lab, recipe="smoke", scale=scale, patch=33).patch == patch
 
 
-def test_lab_has_recipe_entries_and_names_those_near_a_slip():
+def test_lab_attributes_and_suggestions_for_typos():
     lab = setup("01_srresnet")
     assert lab.batch == lab.parameters["batch"] == copy.copy(lab).batch
     assert {"batch", "unseen", "expect"} <= set(dir(lab))
-    for slip, words in {"itters": "did you mean iters", "crowd_size": "it has recipe, iters"}.items():
+    for slip, words in {"itters": "Did you mean iters", "crowd_size": "It has recipe, iters"}.items():
         with pytest.raises(AttributeError, match=words):
             getattr(lab, slip)
 
@@ -194,7 +204,7 @@ def test_lab_has_recipe_entries_and_names_those_near_a_slip():
 
 @pytest.fixture
 def cells(tmp_path, monkeypatch):
-    """Runs cells as a notebook does, and gives what the last one showed and raised."""
+    """Run cells like a notebook; return what the last one displayed and raised."""
     monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "ipython"))
     InteractiveShell.clear_instance()
     shell = InteractiveShell.instance(config=Config({"HistoryManager": {"enabled": False}}))
@@ -237,8 +247,8 @@ def test_error_in_notebook(cells, sources, words, absent):
     assert absent not in shown.stdout + shown.stderr
 
 
-@pytest.mark.parametrize(("step", "words"), [(0, ""), (200, "200 of 800 steps"), (800, "nothing is trained")])
-def test_setup_says_what_happens_to_an_existing_run(capsys, step, words):
+@pytest.mark.parametrize(("step", "words"), [(0, ""), (200, "200 of 800 steps"), (800, "not trained again")])
+def test_setup_announces_effect_on_existing_run(capsys, step, words):
     leave_run("04_esrgan", "default", step)
     setup("04_esrgan")
     told = re.search("run:     04_esrgan/default(.*)", capsys.readouterr().out)[1]
@@ -246,7 +256,7 @@ def test_setup_says_what_happens_to_an_existing_run(capsys, step, words):
     assert bool(told) == bool(words)
 
 
-def test_show_prints_source_without_lists_of_docstring(cells):
+def test_show_source_omits_docstring_lists(cells):
     _, shown = cells("import srlab; from srlab import course", "course.show_source(srlab.models.SRResNet, srlab.psnr)")
     for output, thing in zip(shown.outputs, (SRResNet, srlab.psnr), strict=True):
         source, first = inspect.getsourcelines(thing)
@@ -262,12 +272,12 @@ def test_show_prints_source_without_lists_of_docstring(cells):
 # --- Photos ------------------------------------------------------------------------------------------------------
 
 
-def test_warning_of_long_training_on_few_photos(capsys):
+def test_long_training_on_few_photos_warns(capsys):
     lab = setup("03_srgan")
     assert (lab.train_set.name, lab.unseen.name) == ("left half of gravel", "right half of gravel")
-    assert "WARNING" not in capsys.readouterr().out, "a subject is to be learned by heart"
+    assert "WARNING" not in capsys.readouterr().out, "a subject may be memorized"
     setup("03_srgan", iters=100_000)
-    assert "WARNING: 1 photos" in capsys.readouterr().out
+    assert "WARNING: 1 photo " in capsys.readouterr().out
     setup("04_esrgan", iters=100_000)
     photos, features = [line for line in capsys.readouterr().out.splitlines() if line.startswith("WARNING")]
     assert "-p images div2k" in photos
@@ -293,18 +303,18 @@ def test_named_photos_replace_subject(photo, monkeypatch, capsys):
         ("home/im Wäldchen/Blätter (2).png", "~/im Wäldchen/Blätter (2).png", "Bl-tter-2"),
     ],
 )
-def test_own_subject_is_found_from_any_folder(file, typed, name, photo, tmp_path, monkeypatch):
+def test_subject_path_is_found_from_any_folder(file, typed, name, photo, tmp_path, monkeypatch):
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     shutil.copytree(ROOT / "notebooks" / "recipes", tmp_path / "notebooks" / "recipes")
     place = photo(file)
     for here in (tmp_path, tmp_path / "notebooks"):
         monkeypatch.chdir(here)
         lab = setup("03_srgan", subject=typed)
-        assert lab.parameters["subject"] == str(place), "that lab 05 finds it again"
+        assert lab.parameters["subject"] == str(place), "lab 05 must find it again"
         assert re.fullmatch(f"laptop-subject-{name}-[0-9a-f]{{6}}", lab.run)
 
 
-def test_photos_and_starts_of_one_name_make_runs_of_their_own(photo):
+def test_photos_and_starts_with_equal_names_get_separate_runs(photo):
     first, other, moved = photo("a/leaf.png"), photo("b/leaf.png", seed=1), photo("c/leaf.png")
     runs = [setup("04_esrgan", subject=str(path)).run for path in (first, other, moved, first)]
     decoded.cache_clear()
@@ -318,22 +328,22 @@ def test_photos_and_starts_of_one_name_make_runs_of_their_own(photo):
     assert setup("03_srgan", start="02_content_loss/mine", subject="").run.endswith("start-02_content_loss-mine")
 
 
-def test_too_small_photos_are_named_before_training(capsys, photo):
+def test_too_small_photos_are_reported_before_training(capsys, photo):
     for name, side in (("large", 64), ("small", 40)):
         val = photo(f"val/{name}.png", height=side, width=side)
         train = photo(f"train/{name}.png", height=side // 2, width=200)
     lab = setup("04_esrgan", images=str(train.parent), validation=str(val.parent), iters=10)
-    left_out = re.findall(r"Left out of (\w+), .* (\d+) pixels: small", capsys.readouterr().out)
+    left_out = re.findall(r"Left out of (\w+) .* (\d+) pixels: small", capsys.readouterr().out)
     assert left_out == [("train", "32"), ("val", "48")]
     assert (lab.train_set.names, lab.unseen.names) == (["large"], ["large"])
-    with pytest.raises(SrlabError, match=r"small.png is 40 x 40; .* 64 pixels"):
+    with pytest.raises(SrlabError, match=r"small.png is 40 x 40. .* 64 pixels"):
         setup("04_esrgan", photo=str(val))
 
 
-def test_no_photo_is_trained_on_and_validated_on(photo):
+def test_training_and_validation_photos_are_disjoint(photo):
     train, other = photo("train/other.png"), photo("val/other.png", seed=1)
     folders = {"images": str(train.parent), "validation": str(other.parent)}
-    assert setup("03_srgan", **folders).unseen.names == ["other"], "the same name, but another photo"
+    assert setup("03_srgan", **folders).unseen.names == ["other"], "another photo with the same name"
     again = photo("again/another.png").parent
-    with pytest.raises(SrlabError, match="another of again is other of train"):
+    with pytest.raises(SrlabError, match="another of again is training photo other of train"):
         setup("03_srgan", **folders | {"validation": str(again), "center_crop": 64})

@@ -1,4 +1,4 @@
-"""srlab solutions: a lab in which each stub has become an answer that a student could have written."""
+"""Test srlab solutions: a lab in which each stub is replaced by an answer that a student could write."""
 
 import ast
 import re
@@ -16,7 +16,7 @@ from tests.conftest import LABS, ROOT
 NOTEBOOKS = ROOT / "notebooks"
 
 
-def test_solved_lab_differs_in_its_stubs_alone(capsys, home, monkeypatch):
+def test_solved_lab_differs_only_in_stubs(capsys, home, monkeypatch):
     monkeypatch.chdir(NOTEBOOKS)
     assert main(["solutions", "03"]) == 0
     name = capsys.readouterr().out.partition(": ")[0]
@@ -27,10 +27,10 @@ def test_solved_lab_differs_in_its_stubs_alone(capsys, home, monkeypatch):
     assert ["course.TODO" in cell.source for pair in changed for cell in pair] == [True, False] * len(changed)
     assert len(changed) == sum(name.startswith("srgan.") for name in names())
     assert main(["solutions", "03"]) == 2
-    assert "exists already" in capsys.readouterr().err
+    assert "already exists" in capsys.readouterr().err
 
 
-def test_own_answer_stays():
+def test_student_answer_is_kept():
     notebook = read_notebook(NOTEBOOKS / "03_srgan.ipynb")
     stubs = [cell for cell in notebook.cells if "return course.TODO" in cell.source]
     stubs[0]["source"] = "def discriminator_loss(real, fake):\n    return real.mean()"
@@ -38,7 +38,7 @@ def test_own_answer_stays():
     assert stubs[0]["source"].endswith("real.mean()")
 
 
-def test_lab_without_stubs_is_refused(capsys, tmp_path, monkeypatch):
+def test_lab_without_stubs_is_rejected(capsys, tmp_path, monkeypatch):
     (tmp_path / "notebooks" / "recipes").mkdir(parents=True)
     (tmp_path / "notebooks" / "recipes" / "03_srgan.yaml").touch()
     nbformat.write(nbformat.v4.new_notebook(), tmp_path / "notebooks" / "03_srgan.ipynb")
@@ -51,7 +51,7 @@ def test_lab_without_stubs_is_refused(capsys, tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("lab", LABS, ids=lambda lab: lab.stem)
-def test_solution_is_the_stub_with_a_body_and_imports(lab):
+def test_solution_is_stub_with_body_and_imports(lab):
     for cell, _, answer in open_exercises(read_notebook(lab)):
         (old,), (*others, new) = ast.parse(cell.source).body, ast.parse(answer).body
         assert ast.unparse(new).splitlines()[0] == ast.unparse(old).splitlines()[0]
@@ -60,7 +60,7 @@ def test_solution_is_the_stub_with_a_body_and_imports(lab):
         assert not re.search("reference|exercises|TODO", answer)
 
 
-def test_solution_keeps_comments_and_imports_only_its_needs():
+def test_solution_keeps_comments_and_needed_imports():
     stub = 'def f(generator, pairs):\n    """Score."""\n    return course.TODO'
     score = solve(stub, find("srresnet.validate").reference)
     head = "import torch\nfrom srlab.evaluation.metrics import psnr\n\n\ndef f(generator, pairs):"

@@ -1,4 +1,4 @@
-"""srlab.data.cache: photos are decoded once, and what comes from the cache is what the files contain now."""
+"""Test srlab.data.cache: photos are decoded once, and the cache matches the current files."""
 
 import os
 import shutil
@@ -13,12 +13,12 @@ from srlab.data.images import read_pixels, write_image
 from srlab.data.sampler import PatchSampler
 from srlab.errors import SrlabError
 
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="a file has no time of its last change there")
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="files have no change time there")
 
 
 @pytest.fixture
 def folder(tmp_path):
-    """Photos of different sizes, one of them gray; more than are decoded ahead."""
+    """Create photos of different sizes, one of them gray, and more than are decoded ahead."""
     path = tmp_path / "Photos [1]"
     for index in range(cache.AHEAD + 3):
         pixels = torch.rand(3, 20 + index, 24 + 2 * index, generator=torch.Generator().manual_seed(index))
@@ -29,7 +29,7 @@ def folder(tmp_path):
 
 @pytest.fixture
 def load(monkeypatch):
-    """Loads a folder through the cache; returns the set, and how many photos were decoded."""
+    """Load a folder through the cache; return the set, and the number of decoded photos."""
 
     def load(folder, read=read_pixels):
         decoded = []
@@ -50,9 +50,9 @@ def assert_same(one, other):
     assert all(map(torch.equal, one.hr, other.hr))
 
 
-def test_cached_set_equals_set_in_memory(folder, home, load, capsys):
+def test_cached_set_equals_memory_set(folder, home, load, capsys):
     memory = datasets.load_images(folder)
-    assert not (home / "cache").exists()  # few photos have no cache
+    assert not (home / "cache").exists()  # few photos are not cached
     mapped, decoded = load(folder)
     assert (decoded, mapped.gray) == (len(memory), {"gray"})
     assert_same(mapped, memory)
@@ -65,7 +65,7 @@ def test_cached_set_equals_set_in_memory(folder, home, load, capsys):
     assert_same(again, memory)
 
 
-def test_pixels_are_mapped(folder, home, load):
+def test_pixels_are_memory_mapped(folder, home, load):
     large = load(folder)[0].at_least(22)
     sampler = PatchSampler(large, patch=16, batch=5)
     assert sampler.describe()["images"] != load(folder)[0].describe()
@@ -76,7 +76,7 @@ def test_pixels_are_mapped(folder, home, load):
 
 
 def turn(path):
-    """Replace a photo by another one of the same length and time."""
+    """Replace a photo with another one of the same length and time."""
     status, other = path.stat(), path.with_name(".other.png")
     Image.open(path).rotate(180).save(other, compress_level=0)
     path.write_bytes(other.read_bytes())
@@ -100,8 +100,8 @@ CHANGES = {
 
 
 @pytest.mark.parametrize("change", CHANGES)
-def test_change_makes_the_cache_again(folder, home, load, change):
-    turn(folder / "02.png")  # uncompressed from now on
+def test_changed_photos_rebuild_cache(folder, home, load, change):
+    turn(folder / "02.png")  # uncompressed from here on
     before, _ = load(folder)
     third = before.hr[2].clone()
     CHANGES[change](folder / "02.png", files_in(home))
@@ -112,14 +112,14 @@ def test_change_makes_the_cache_again(folder, home, load, change):
     assert len(files_in(home)) == 2
 
 
-def test_folders_of_one_name(folder, home, load, tmp_path):
+def test_folders_with_equal_names(folder, home, load, tmp_path):
     twin = tmp_path / "elsewhere" / folder.name
     shutil.copytree(folder, twin)
     assert [load(path)[1] > 0 for path in (folder, twin, folder)] == [True, True, False]
     assert len(files_in(home)) == 4
 
 
-def test_photos_that_change_meanwhile(folder, home, load):
+def test_photos_changed_while_caching(folder, home, load):
     def read_and_change(path):
         pixels = read_pixels(path)
         if path.name == "04.png":

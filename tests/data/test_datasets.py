@@ -1,7 +1,8 @@
-"""srlab.data.datasets: the bundled photos, folders with and without LR, and one clear sentence for each mistake."""
+"""Test srlab.data.datasets: the bundled photos, folders with and without LR, and one sentence per mistake."""
 
 import os
 import re
+import unicodedata
 
 import numpy as np
 import pytest
@@ -27,7 +28,7 @@ def save(path, height=8, width=12, gray=False, seed=0):
 
 
 def noise_set(*sizes):
-    """Images of noise called a, b, c, d; b is gray."""
+    """Return noise images named a, b, c, d; b is gray."""
     random = torch.Generator().manual_seed(0)
     images = {
         name: torch.randint(256, (3, *size), generator=random, dtype=torch.uint8)
@@ -105,7 +106,7 @@ def test_with_lr(degradation):
     assert pairs.with_lr(BLIND, 4) is pairs
 
 
-def test_with_lr_of_a_random_degradation():
+def test_with_lr_of_random_degradation():
     image = noise_set((33, 42)).hr[0]
     images = ImageSet.from_images("twice", {"a": image, "b": image})
     one, again, other = (images.with_lr(BLIND, 4, seed=seed) for seed in (0, 0, 1))
@@ -120,7 +121,7 @@ def test_with_lr_of_a_random_degradation():
 # --- Folders -------------------------------------------------------------------------------------------------
 
 
-# Files, the images that they are, and what is left out.
+# Files, their image names, and the files that are left out.
 TREES = {
     "color, gray and other files": ("b.png gray.JPG notes.gif sub.png/notes.gif", "b gray", ""),
     "images on several levels": ("a.png crops/b.png crops/old/c.png", "a crops-b crops-old-c", ""),
@@ -138,7 +139,7 @@ TREES = {
 
 
 @pytest.mark.parametrize(("files", "names", "left_out"), TREES.values(), ids=TREES)
-def test_tree_of_images(tmp_path, capsys, files, names, left_out):
+def test_nested_folders(tmp_path, capsys, files, names, left_out):
     for seed, name in enumerate(files.split()):
         save(tmp_path / "set" / name, gray="gray" in name, seed=seed)
     images = load_images(tmp_path / "set")
@@ -147,7 +148,7 @@ def test_tree_of_images(tmp_path, capsys, files, names, left_out):
     assert capsys.readouterr().out == (f"Left out of set: {left_out}.\n" if left_out else "")
 
 
-# Paths of HR, LR, and images of another scale or kind that are left out; NAME is the image.
+# Paths of HR, LR, and ignored images of another scale or kind; NAME is the image name.
 PAIRS = {
     "this course": ("HR/NAME", "LRx4/NAME", "LRx2/NAME"),
     "EDSR": ("HR/NAME", "LR_bicubic/X4/NAMEx4", "LR_bicubic/X2/NAMEx2"),
@@ -180,22 +181,36 @@ def test_pairs_of_hr_and_lr(tmp_path, capsys, monkeypatch, hr, lr, other, cache_
     assert len(images) == 2
     assert ("Left out of set: 2 images in set" in capsys.readouterr().out) == bool(other)
     load_images(tmp_path / "set")
-    assert "Decoding" not in capsys.readouterr().out  # HR and LR of one folder have two caches
+    assert "Decoding" not in capsys.readouterr().out  # HR and LR of a folder have separate caches
 
 
-@pytest.mark.skipif(os.name == "nt" or os.geteuid() == 0, reason="root may read everything")
+@pytest.mark.skipif(os.name == "nt" or os.geteuid() == 0, reason="root can read everything")
 def test_locked_folder(tmp_path, capsys):
     for name in ("a.png", "b/c.png"):
         save(tmp_path / "set" / name)
     (tmp_path / "set" / "b").chmod(0)
     assert load_images(tmp_path / "set").names == ["a"]
-    assert f"{tmp_path}/set/b, which can't be read (Permission denied)" in capsys.readouterr().out
+    assert f"{tmp_path}/set/b, which cannot be read (Permission denied)" in capsys.readouterr().out
     (tmp_path / "set").chmod(0)
     with pytest.raises(SrlabError, match=r"set .*\(Permission denied\)"):
         load_images(tmp_path / "set")
 
 
-def test_linked_folders(tmp_path):
+def test_composed_and_decomposed_names_are_pairs(tmp_path):
+    save(tmp_path / "set" / "HR" / f"{unicodedata.normalize('NFC', 'é')}.png", 16, 16)
+    save(tmp_path / "set" / "LR" / f"{unicodedata.normalize('NFD', 'é')}.png", 4, 4)
+    assert load_images(tmp_path / "set").lr is not None
+
+
+def test_raw_and_phone_files_are_named(tmp_path, capsys):
+    save(tmp_path / "set" / "a.png")
+    for name in ("b.NEF", "c.dng", "d.heic"):
+        (tmp_path / "set" / name).touch()
+    assert load_images(tmp_path / "set").names == ["a"]
+    assert "b.NEF, c.dng, d.heic. Export them as PNG or TIFF first." in capsys.readouterr().out
+
+
+def test_symlinked_folders(tmp_path):
     save(tmp_path / "one" / "a.png")
     save(tmp_path / "set" / "b" / "c.png")
     (tmp_path / "set" / "one").symlink_to("../one")
@@ -210,20 +225,20 @@ def test_linked_folders(tmp_path):
     ("ask", "said"),
     [
         (lambda path: datasets.bundled_photos("test"), "'test'.*train, validation"),
-        (lambda path: noise_set((4, 5))["c"], "'c' in mine.* a"),
-        (lambda path: noise_set((95, 99)).at_least(96), "No image of mine is 96 pixels"),
+        (lambda path: noise_set((4, 5))["c"], "'c' not found in mine.* a"),
+        (lambda path: noise_set((95, 99)).at_least(96), "No image in mine has at least 96 x 96 pixels"),
         (lambda path: noise_set((4, 5)).center_crop(0), "at least 1 pixel"),
         (lambda path: noise_set((3, 42)).with_lr(Degradation(), 4), "'a' of mine: .*42x3.*scale 4"),
         (lambda path: PatchSampler(noise_set((9, 9)).with_lr(Degradation(), 4), patch=8), "mine has LR images"),
-        (lambda path: load_images(path / "nowhere"), "no folder .*nowhere"),
-        (lambda path: load_images(path / "empty"), r"no images in .*empty.*\.png"),
-        (lambda path: load_images(path / "twice"), "several images named cat;"),
+        (lambda path: load_images(path / "nowhere"), "Cannot read the folder .*nowhere"),
+        (lambda path: load_images(path / "empty"), r"No images found in .*empty.*\.png"),
+        (lambda path: load_images(path / "twice"), r"several images named cat\."),
         (lambda path: load_images(path / "torn"), r"a\.png is damaged"),
         (lambda path: load_images(path / "unpaired"), "unpaired has no LR image for bird"),
         (lambda path: load_images(path / "unfit"), "'bird' in .* is 5x5, .* 1/4"),
     ],
 )
-def test_mistake_is_named(tmp_path, ask, said):
+def test_dataset_error_is_reported(tmp_path, ask, said):
     (tmp_path / "empty").mkdir()
     for name in ("twice/cat.png", "twice/cat.jpg", "twice/dog.png", "torn/a.png"):
         save(tmp_path / name)

@@ -1,4 +1,4 @@
-"""srlab.data.degradation and resampling against definitions written out slowly, other libraries, and statistics."""
+"""Test srlab.data.degradation and resampling against slow definitions, other libraries, and statistics."""
 
 import json
 import math
@@ -24,7 +24,7 @@ def seeded(seed: int = 0, device: str = "cpu") -> torch.Generator:
 
 @pytest.fixture(scope="module")
 def photo(astronaut) -> torch.Tensor:
-    """Part of a face with strong edges, 120 x 144 pixels, which divide by 2, 3, 4 and 8."""
+    """Return a crop of a face with strong edges, 120 x 144 pixels, divisible by 2, 3, 4 and 8."""
     return astronaut[..., 40:160, 160:304].contiguous()
 
 
@@ -66,10 +66,10 @@ def slow_resize(image, factor, kernel="bicubic", antialias=True, rounded=lambda 
 
 @pytest.mark.parametrize("antialias", [True, False])
 @pytest.mark.parametrize("kernel", list(KERNELS))
-def test_resize_equals_the_definition(kernel, antialias):
+def test_resize_matches_definition(kernel, antialias):
     sizes = [(24, 36, 1 / 4), (23, 37, 1 / 4), (17, 9, 0.4), (6, 9, 4), (5, 8, 1.7), (7, 8, 1)]
-    sizes += [(4, 5, 1 / 8)]  # the kernel is wider than the image, which is mirrored more than once
-    sizes += [(1100, 3, 1 / 4), (3, 300, 3)]  # cut into bands
+    sizes += [(4, 5, 1 / 8)]  # the kernel is wider than the image, so that it is mirrored more than once
+    sizes += [(1100, 3, 1 / 4), (3, 300, 3)]  # processed in bands
     for height, width, factor in sizes:
         image = torch.rand(2, height, width, generator=seeded())
         expected = slow_resize(image, factor, kernel, antialias)
@@ -80,22 +80,22 @@ def test_resize_equals_the_definition(kernel, antialias):
 
 
 @pytest.mark.parametrize("scale", [2, 3, 4, 8])
-def test_downsample_has_the_uint8_pixels_of_the_definition(astronaut, scale):
+def test_downsample_matches_definition_in_uint8(astronaut, scale):
     def to_levels(levels):
-        """What MATLAB stores after each axis of an 8-bit image: halves are rounded up."""
+        """Round as MATLAB does after each axis of an 8-bit image: halves up."""
         return np.clip(np.floor(levels + 0.5 + 1e-9), 0, 255)
 
     image = astronaut[..., : 512 // scale * scale, : 512 // scale * scale]
-    # On integer levels the weights of scales 2, 4 and 8 make every float64 sum exact, so a half is a half.
+    # With integer levels and scales 2, 4 and 8, every float64 sum is exact, so a half is exactly a half.
     gap = np.abs(
         to_uint8(downsample(image, scale)).numpy() - slow_resize((image * 255).round(), 1 / scale, rounded=to_levels)
     )
     assert gap.max() <= 1
-    assert (gap > 0).mean() < 5e-5  # float32 cannot tell a half from its nearest neighbors
+    assert (gap > 0).mean() < 5e-5  # float32 rounding can move a half
 
 
-def test_downsample_has_the_pixels_of_matlab(benchmark_dir):
-    """Not at the border: the files at hand were mirrored there in another way."""
+def test_downsample_matches_matlab(benchmark_dir):
+    """Compare except at the border, where the reference files were padded differently."""
     images = datasets.load_images(benchmark_dir / "Set5")
     for name, hr in images:
         gap = downsample(mod_crop(hr, 4), 4) - images.lr_of(name)
@@ -103,7 +103,7 @@ def test_downsample_has_the_pixels_of_matlab(benchmark_dir):
 
 
 @pytest.mark.parametrize("scale", [2, 3, 4])
-def test_nearest(scale):
+def test_nearest_downsampling(scale):
     image = quantize(torch.rand(1, 3, 5 * scale, 7 * scale))
     first = (scale - 1) // 2
     assert torch.equal(downsample(image, scale, "nearest"), image[..., first::scale, first::scale])
@@ -111,7 +111,7 @@ def test_nearest(scale):
     assert torch.equal(upsample(image, scale, "nearest"), repeated)
 
 
-def test_autocast_changes_nothing(photo):
+def test_autocast_does_not_affect_degradation(photo):
     for change, strength in ((downsample, 4), (upsample, 2), (blur, 1.5)):
         with torch.autocast("cpu", dtype=torch.bfloat16):
             inside = change(photo, strength)
@@ -127,7 +127,7 @@ def test_gradient_after_inference_mode():
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA GPU")
-def test_gpu_gives_the_pixels_of_the_cpu(photo):
+def test_gpu_matches_cpu(photo):
     lr = downsample(photo.cuda(), 4)
     assert lr.device.type == "cuda"
     assert (lr.cpu() - downsample(photo, 4)).abs().max() <= 1.01 / 255
@@ -139,7 +139,7 @@ def test_gpu_gives_the_pixels_of_the_cpu(photo):
 
 
 @pytest.mark.parametrize("sigmas", [[0.4], [16.0], [0.0, 1.5, 3.0]])
-def test_blur_equals_scipy(photo, sigmas):
+def test_blur_matches_scipy(photo, sigmas):
     batch = photo[..., :40, :48].repeat(len(sigmas), 1, 1, 1)  # 16: the kernel is larger than the photo
     blurred = blur(batch, torch.tensor(sigmas))
     for image, result, sigma in zip(batch.double().numpy(), blurred, sigmas, strict=True):
@@ -173,11 +173,11 @@ def test_jpeg(photo):
 # --- Pipelines -----------------------------------------------------------------------------------------------
 
 
-def test_stages_and_their_order(photo):
+def test_degradation_stage_order(photo):
     for method in DOWNSAMPLERS:
         assert torch.equal(Degradation(method)(photo, 4), downsample(photo, 4, method))
     assert torch.equal(Degradation()(photo, 4), downsample(photo, 4))
-    assert torch.equal(Degradation(blur=(1.2, 1.2))(photo, 4), downsample(blur(photo, 1.2), 4))  # nothing is drawn
+    assert torch.equal(Degradation(blur=(1.2, 1.2))(photo, 4), downsample(blur(photo, 1.2), 4))  # no random numbers
     lr = Degradation(blur=1.2, noise=0.03, jpeg=40)(photo, 4, seeded())
     expected = gaussian_noise(downsample(blur(photo, 1.2), 4), 0.03, seeded())
     assert torch.equal(lr, jpeg(expected, 40))
@@ -190,7 +190,7 @@ def test_describe():
 
 
 @pytest.mark.parametrize("made", [{"noise": 0.02}, {"blur": (0.5, 2)}, {"jpeg": (30, 90)}, BLIND.describe()])
-def test_seed_decides_and_each_image_draws_its_own(photo, made):
+def test_seed_is_reproducible_and_images_differ(photo, made):
     degradation, batch = Degradation(**made), photo.repeat(4, 1, 1, 1)
     with pytest.raises(SrlabError, match=r"torch\.Generator"):
         degradation(batch, 4)
@@ -202,7 +202,7 @@ def test_seed_decides_and_each_image_draws_its_own(photo, made):
     assert all(not torch.equal(first[0], image) for image in first[1:])
 
 
-def test_strength_is_drawn_within_its_pair():
+def test_strength_is_within_range():
     gray = torch.full((200, 3, 16, 16), 0.5)
     drawn = (Degradation(noise=(0.02, 0.08))(gray, 2, seeded()) - 0.5).std(dim=(1, 2, 3))
     assert drawn.min() > 0.02 * 0.8
@@ -211,7 +211,7 @@ def test_strength_is_drawn_within_its_pair():
     assert drawn.std().item() == pytest.approx(0.06 / 12**0.5, rel=0.15)  # uniform
 
 
-# --- What makes no sense -----------------------------------------------------------------------------------------
+# --- Invalid settings --------------------------------------------------------------------------------------------
 
 IMAGE = torch.rand(1, 3, 9, 8)
 
@@ -235,6 +235,6 @@ IMAGE = torch.rand(1, 3, 9, 8)
         (lambda: Degradation(jpeg=101), "jpeg=101"),
     ],
 )
-def test_bad_settings_are_refused(ask, said):
+def test_invalid_degradation_is_rejected(ask, said):
     with pytest.raises(SrlabError, match=said):
         ask()

@@ -1,4 +1,4 @@
-"""srlab.data.download, the catalog and data_scripts/download_data.py, against a server on the loopback address."""
+"""Test srlab.data.download, the catalog and data_scripts/download_data.py with a local server."""
 
 import hashlib
 import io
@@ -27,7 +27,7 @@ def png(side=8, seed=0):
 
 
 def packed(kind, members):
-    """An archive of these members, by name."""
+    """Return an archive with these members."""
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w") if kind == "zip" else tarfile.open(fileobj=file, mode="w") as archive:
         for name, content in members.items():
@@ -46,7 +46,7 @@ IMAGES = {
     "Tiny/LRx4/ax4.png": png(4),
     "Tiny/LRx4/b_2x4.png": png(4),
 }
-# As in real archives: under a folder of any name, and with more than is wanted.
+# As in real archives: inside a folder of any name, with additional files.
 MEMBERS = {f"./x/{name}".replace("LRx4", "LR/X4"): content for name, content in IMAGES.items()}
 MEMBERS |= {"x/Tiny/readme.txt": b"?", "x/Tiny/LR/X2/ax2.png": b"?", "__MACOSX/Tiny/HR/._a.png": b"?"}
 OUTSIDE = ("../HR/x.png", "../../Tiny/HR/../x.png", "/Tiny/HR/../x.png", "Tiny/HR/..\\x.png", "Tiny/HR/C:x.png")
@@ -54,9 +54,9 @@ FOLDERS = (Folder("Tiny/HR", "Tiny/HR", 2), Folder("Tiny/LRx4", "Tiny/LR/X4", 2)
 
 
 class Site(ThreadingHTTPServer):
-    """Files by name on the loopback address, and the Range headers, or None, that were sent so far.
+    """Serve files by name on the loopback address, and record the Range headers sent so far (or None).
 
-    A fault changes one answer: a status, ``"drops"`` (stops after two thirds), ``"no ranges"`` (sends the whole file).
+    A fault changes one response: a status, ``"drops"`` (stops after two thirds), ``"no ranges"`` (sends all).
     """
 
     def __init__(self):
@@ -83,9 +83,9 @@ class Answer(BaseHTTPRequestHandler):
 
 @pytest.fixture(params=["zip", "tar"])
 def site(request, monkeypatch):
-    """A server of the only set of the catalog, `tiny`; ``site.name`` is its archive."""
+    """Serve the only set of the catalog, `tiny`; ``site.name`` is its archive."""
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    monkeypatch.setattr(download, "BLOCK", 64)  # what is left of a block is lost when a connection drops
+    monkeypatch.setattr(download, "BLOCK", 64)  # the rest of a block is lost when a connection drops
     with Site() as site:
         thread = threading.Thread(target=site.serve_forever, args=[0.01])
         thread.start()
@@ -98,14 +98,14 @@ def site(request, monkeypatch):
 
 
 def know(monkeypatch, site, sha256=None):
-    """Put the set into the catalog."""
+    """Add the set to the catalog."""
     archive = Archive(f"{site.base}/{site.name}", FOLDERS, sha256)
     tiny = DataSet("Tiny", "Tiny", 2, (16, 16), (archive,), "free for all", "Doe, Tiny Images, 2020")
     monkeypatch.setattr(catalog, "SETS", {"tiny": tiny})
 
 
 def files_in(home):
-    """All files except for locks and the note about the source, and what is in them."""
+    """Return all files with their content, except for locks and the note about the source."""
     files = (file for file in home.rglob("*") if file.is_file() and file.suffix not in (".lock", ".json"))
     return {file.relative_to(home).as_posix(): file.read_bytes() for file in files}
 
@@ -128,8 +128,6 @@ def test_catalog():
         assert own[f"{data_set.folder}/HR"].images == data_set.images, name
         assert all(re.fullmatch(r"\w+(/train|/valid)?/(HR|LRx4)", path) for path in own)
         assert all(archive.sha256 is None or len(archive.sha256) == 64 for archive in data_set.archives)
-    names = re.search(r"The names are (.*?)\.", (ROOT / "docs" / "data.md").read_text(encoding="utf-8"))[1]
-    assert re.findall(r"`(.+?)`", names) == [*catalog.SETS, "all"]
 
 
 # --- The network ---
@@ -157,7 +155,7 @@ def test_no_server(site, tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("extra", [b"", b"of a longer file"])
-def test_complete_part_and_too_long_part(site, tmp_path, extra):
+def test_complete_and_too_long_partial_file(site, tmp_path, extra):
     (tmp_path / "archives").mkdir()
     (tmp_path / "archives" / f"{site.name}.part").write_bytes(site.files[site.name] + extra)
     if extra:
@@ -174,7 +172,7 @@ def test_wrong_hash(site, tmp_path, monkeypatch):
     assert files_in(tmp_path) == {}
 
 
-def test_two_at_once_download_once(site, tmp_path):
+def test_concurrent_downloads_happen_once(site, tmp_path):
     with ThreadPoolExecutor() as pool:
         assert [*pool.map(download.fetch, ["tiny"] * 2, [tmp_path] * 2)] == [tmp_path / "Tiny"] * 2
     assert files_in(tmp_path) == IMAGES
@@ -184,7 +182,7 @@ def test_two_at_once_download_once(site, tmp_path):
 # --- The archive ---
 
 
-def test_only_wanted_members_are_unpacked(site, tmp_path):
+def test_only_needed_members_are_unpacked(site, tmp_path):
     kind = site.name[-3:]
     site.files[site.name] = packed(kind, MEMBERS | dict.fromkeys(OUTSIDE, b"x"))
     assert download.fetch("tiny", tmp_path / "data") == tmp_path / "data" / "Tiny"
@@ -195,7 +193,7 @@ def test_only_wanted_members_are_unpacked(site, tmp_path):
 
 @pytest.mark.parametrize("content", ["page", "cut", "few"])
 @pytest.mark.parametrize("yours", [True, False])
-def test_bad_archive_leaves_no_image(site, tmp_path, content, yours):
+def test_invalid_archive_leaves_no_image(site, tmp_path, content, yours):
     archive, good = tmp_path / "archives" / site.name, site.files[site.name]
     few = packed(site.name[-3:], {"Tiny/HR/a.png": IMAGES["Tiny/HR/a.png"]})
     site.files[site.name] = bad = {"page": b"<html>" * 500, "cut": good[:300], "few": few}[content]
@@ -204,7 +202,7 @@ def test_bad_archive_leaves_no_image(site, tmp_path, content, yours):
         archive.write_bytes(bad)
     assert re.match(rf"{archive} (is damaged|has 1 images for Tiny/HR instead of 2)", error_of(tmp_path))
     assert files_in(tmp_path) == {f"archives/{site.name}": bad}
-    archive.write_bytes(good)  # yours from now on, so it is used without the network, and kept
+    archive.write_bytes(good)  # from now on a user's folder, so it is used offline and kept
     download.fetch("tiny", tmp_path)
     assert files_in(tmp_path) == IMAGES | {f"archives/{site.name}": good}
     assert len(site.requests) == (0 if yours else 1)
@@ -239,7 +237,7 @@ def test_download_data(site, tmp_path, capsys):
     main = load_script(ROOT / "data_scripts" / "download_data.py").main
     to = tmp_path / "else where"
     assert main(["tiny", "set6", "--to", str(to)]) == 2
-    assert "no data set 'set6'" in capsys.readouterr().err
+    assert "'set6' is not a known dataset" in capsys.readouterr().err
     assert main(["--list"]) == 0
     assert site.requests == []
     capsys.readouterr()

@@ -1,6 +1,6 @@
-"""srlab.data.images: a file becomes a tensor, a tensor a file, and levels, luma and crops are what they are defined as.
+"""Test srlab.data.images: reading and writing files, and the definitions of levels, luma and crops.
 
-Odd files of any kind are in `test_odd_files.py`.
+For odd files, see `test_odd_files.py`.
 """
 
 import math
@@ -23,7 +23,7 @@ LEVELS = torch.from_numpy(NOISE).permute(2, 0, 1)
 # --- Files -----------------------------------------------------------------------------------------------------
 
 
-def test_channels_of_color_and_gray(tmp_path):
+def test_color_and_gray_channels(tmp_path):
     gray, deep = Image.fromarray(NOISE[..., 0]), Image.fromarray(NOISE[..., 0].astype(np.uint16) * 257)
     pictures = {"rgb": Image.fromarray(NOISE), "gray": gray, "alpha": gray.convert("LA"), "deep": deep}
     for name, picture in pictures.items():
@@ -35,13 +35,13 @@ def test_channels_of_color_and_gray(tmp_path):
             assert torch.equal(to_uint8(found), expected)
 
 
-def test_16_bits_are_kept(tmp_path):
+def test_16_bit_images_keep_precision(tmp_path):
     Image.fromarray(np.array([[0, 255, 32768, 65535]], np.uint16)).save(tmp_path / "16.png")
     assert read_image(tmp_path / "16.png")[0, 0].tolist() == pytest.approx([0, 255 / 65535, 32768 / 65535, 1])
 
 
 @pytest.mark.parametrize("suffix", [".png", ".bmp", ".tif"])
-def test_written_image_is_read_back_exactly(tmp_path, suffix):
+def test_written_image_is_read_exactly(tmp_path, suffix):
     path = tmp_path / "new" / "deep" / f"a{suffix}"
     every = (torch.arange(256) / 255).expand(3, 2, 256)
     beyond = torch.tensor([-0.2, 0.5, 1.2]).expand(3, 1, 3)
@@ -55,19 +55,19 @@ def test_written_image_is_read_back_exactly(tmp_path, suffix):
     ("image", "name", "said"),
     [
         *[(torch.zeros(shape), "a.png", "one RGB image") for shape in ((1, 4, 4), (2, 3, 4, 4), (4, 4, 3))],
-        *[(torch.zeros(3, 4, 4), name, "image format") for name in ("a", "a.npy")],
-        (torch.full((3, 4, 4), math.nan), "a.png", "no numbers"),
-        (torch.full((3, 4, 4), 255.0), "a.png", "divide it by 255"),
+        *[(torch.zeros(3, 4, 4), name, "image extension") for name in ("a", "a.npy")],
+        (torch.full((3, 4, 4), math.nan), "a.png", "contains NaN or infinity"),
+        (torch.full((3, 4, 4), 255.0), "a.png", "Divide it by 255"),
         (torch.full((3, 4, 4), 255), "a.png", "torch.int64"),
     ],
 )
-def test_image_that_cannot_be_written(image, name, said, tmp_path):
+def test_unwritable_image_is_reported(image, name, said, tmp_path):
     with pytest.raises(SrlabError, match=said):
         write_image(image, tmp_path / name)
     assert not any(tmp_path.iterdir())
 
 
-def test_home_is_expanded(tmp_path, monkeypatch):
+def test_home_folder_is_expanded(tmp_path, monkeypatch):
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("USERPROFILE", str(tmp_path))
     assert write_image(torch.ones(3, 4, 4), "~/set/a.png") == tmp_path / "set" / "a.png"
@@ -80,14 +80,14 @@ def test_home_is_expanded(tmp_path, monkeypatch):
 # --- Levels, luma, crops -------------------------------------------------------------------------------------
 
 
-def test_to_uint8_rounds_halves_up():
+def test_to_uint8_rounds_half_up():
     for kind in (torch.float64, torch.float32):
         levels = torch.arange(255, dtype=torch.float64)
         assert to_uint8(((levels + 0.5) / 255).to(kind)).tolist() == list(range(1, 256))
         assert to_uint8(((levels + 0.4999) / 255).to(kind)).tolist() == list(range(255))
 
 
-def test_luma_of_known_colors_and_of_gray():
+def test_luma_of_colors_and_gray():
     known = {(0, 0, 0): 16, (255, 255, 255): 235, (255, 0, 0): 81.481, (0, 255, 0): 144.553, (0, 0, 255): 40.966}
     for rgb, y in known.items():
         assert luma(torch.tensor(rgb).view(3, 1, 1) / 255).item() * 255 == pytest.approx(y, abs=1e-4)
@@ -95,7 +95,7 @@ def test_luma_of_known_colors_and_of_gray():
     assert torch.allclose(full_range(luma(gray.expand(2, 3, -1, -1))), gray, atol=1e-12)
 
 
-def test_uint8_levels_give_the_same_as_floats():
+def test_uint8_luma_matches_float():
     levels = LEVELS[None, :, :8, :12]
     assert torch.equal(jpeg(levels, 50), jpeg(to_float(levels), 50))
     for make in (
@@ -121,7 +121,7 @@ def test_mod_crop():
 
 
 @pytest.mark.parametrize("scale", [0, 4.0, "4"], ids=repr)
-def test_bad_scale_is_refused(scale, tmp_path):
+def test_invalid_scale_is_rejected(scale, tmp_path):
     write_image(torch.rand(3, 16, 16), tmp_path / "a.png")
     plain, hr = srlab.load_images(tmp_path), torch.rand(1, 3, 16, 16)
     for take in (

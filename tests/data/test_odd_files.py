@@ -1,10 +1,13 @@
-"""Odd image files: the picture that a viewer shows is read, or the file is refused by its name."""
+"""Test odd image files: they are read as a viewer shows them, or rejected by name."""
 
 import io
 import os
+import struct
+import zlib
 
 import numpy as np
 import pytest
+import tifffile
 import torch
 from PIL import Image, ImageOps
 from PIL.PngImagePlugin import PngInfo
@@ -15,7 +18,7 @@ from srlab.data.images import read_image, to_uint8, write_image
 from srlab.errors import SrlabError
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")  # Pillow on broken EXIF
-NOISE = np.random.default_rng(7).integers(0, 256, (13, 18, 3), dtype=np.uint8)  # so any part of a file matters
+NOISE = np.random.default_rng(7).integers(0, 256, (13, 18, 3), dtype=np.uint8)  # so every part of a file matters
 GRAY = NOISE[..., 0]
 ALPHA = NOISE[::-1, :, 1]
 SMOOTH = np.dstack([*np.meshgrid(np.linspace(30, 220, 18), np.linspace(220, 60, 13)), np.full((13, 18), 90)])
@@ -24,7 +27,7 @@ COLORS = NOISE.reshape(-1, 3)[:16][GRAY >> 4]
 
 
 def encoded(picture, kind, **options):
-    """A picture as the bytes of a file."""
+    """Return an image as the bytes of a file."""
     file = io.BytesIO()
     image = picture if isinstance(picture, Image.Image) else Image.fromarray(picture)
     image.save(file, kind, **options)
@@ -42,13 +45,39 @@ def over_white(colors, alpha):
     return np.rint(colors * share + 255 * (1 - share))
 
 
+def tiff(pixels, photometric="minisblack", **options):
+    file = io.BytesIO()
+    tifffile.imwrite(file, pixels, photometric=photometric, metadata=None, **options)
+    return file.getvalue()
+
+
+def planes(pixels):
+    return np.moveaxis(pixels, -1, 0)
+
+
+def clear(bits, value):
+    """A PNG of `GRAY` with so many bits, in which one value is transparent; and what a viewer shows."""
+    levels = (GRAY.astype(int) * (2**bits - 1) + 127) // 255
+    if bits == 16:
+        rows = levels.astype(">u2").tobytes()
+        rows = [rows[start : start + 36] for start in range(0, len(rows), 36)]
+    else:
+        rows = [np.packbits([int(bit) for level in row for bit in f"{level:0{bits}b}"]).tobytes() for row in levels]
+    chunks = {b"IHDR": struct.pack(">IIBBBBB", 18, 13, bits, 0, 0, 0, 0), b"tRNS": struct.pack(">H", levels[0, value])}
+    chunks |= {b"IDAT": zlib.compress(b"".join(b"\0" + row for row in rows)), b"IEND": b""}
+    content = b"\x89PNG\r\n\x1a\n"
+    for kind, data in chunks.items():
+        content += struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+    return content, np.where(levels == levels[0, value], 255, levels * 255 / (2**bits - 1))[..., None], 0.6
+
+
 PALETTE = Image.fromarray(GRAY >> 4)
 PALETTE.putpalette(NOISE.reshape(-1, 3)[:16].tobytes())
 XMP = PngInfo()
 XMP.add_itxt("XML:com.adobe.xmp", "x" * 2_000_000, zip=True)
-WIDE = exif(6).replace(b"\1\0\0\4", b"\1\0\0\x10")  # a width of 64 bits, which EXIF lacks
+WIDE = exif(6).replace(b"\1\0\0\4", b"\1\0\0\x10")  # a 64-bit width, which EXIF does not have
 DEEP = GRAY.astype(np.uint16) * 257
-# Name of the file -> its bytes, the picture in it, and levels by which a reader may miss them.
+# File name -> bytes, its image, and the tolerance in levels.
 READ = {
     "one-hidden.png": (encoded(PALETTE, "PNG", transparency=3), np.where((GRAY >> 4 == 3)[..., None], 255, COLORS), 0),
     "rgba.webp": (encoded(np.dstack([NOISE, ALPHA]), "WEBP", lossless=True, exact=True), over_white(NOISE, ALPHA), 1),
@@ -58,6 +87,9 @@ READ = {
     "exif-of-another-type.jpg": (encoded(SMOOTH, "JPEG", quality=98, exif=WIDE), np.rot90(SMOOTH, 3), 12),
     "jpeg-as.png": (encoded(SMOOTH, "JPEG", quality=98), SMOOTH, 12),
     "much-text.png": (encoded(NOISE, "PNG", pnginfo=XMP), NOISE, 0),
+    "white-is-zero.tif": (tiff(65535 - DEEP, photometric="miniswhite"), GRAY[..., None], 0),
+    "planes.tif": (tiff(planes(NOISE), photometric="rgb", planarconfig="separate"), NOISE, 0),
+    **{f"clear-{bits}-bits.png": clear(bits, 5) for bits in (1, 2, 4, 8, 16)},
     "large-profile.png": (encoded(NOISE, "PNG", icc_profile=bytes(2_000_000)), NOISE, 0),
 }
 WHOLE = {
@@ -67,12 +99,15 @@ WHOLE = {
     "tif": encoded(NOISE, "TIFF", compression="tiff_adobe_deflate"),
 }
 REFUSED = {
+    "16-bit-planes.tif": tiff(planes(NOISE.astype(np.uint16) * 257), photometric="rgb", planarconfig="separate"),
+    "gray-alpha-planes.tif": tiff(planes(np.dstack([GRAY, ALPHA])), planarconfig="separate", compression="zlib"),
+    "phone.heic": b"\0\0\0\x18ftypheic",
     **{f"cut.{kind}": content[: len(content) // 3] for kind, content in WHOLE.items()},
     "flipped.png": WHOLE["png"][:400] + bytes([WHOLE["png"][400] ^ 255]) + WHOLE["png"][401:],
     "empty.png": b"",
     "32-bit.tif": encoded(Image.fromarray(GRAY.astype(np.int32)), "TIFF"),
     "float.tif": encoded(GRAY.astype(np.float32), "TIFF"),
-    "raw.NEF": encoded(NOISE, "TIFF", tiffinfo={254: 1}),  # the preview before the pixels of the sensor
+    "raw.NEF": encoded(NOISE, "TIFF", tiffinfo={254: 1}),  # the preview comes before the sensor data
     "raw.dng": encoded(NOISE, "TIFF", tiffinfo={50706: b"\1\4\0\0"}),
 }
 
@@ -82,7 +117,7 @@ def levels_of(path):
 
 
 @pytest.mark.parametrize("name", READ)
-def test_odd_file_is_read_as_a_viewer_shows_it(name, tmp_path):
+def test_odd_file_matches_viewer(name, tmp_path):
     content, truth, tolerance = READ[name]
     (tmp_path / name).write_bytes(content)
     levels = levels_of(tmp_path / name)
@@ -91,8 +126,8 @@ def test_odd_file_is_read_as_a_viewer_shows_it(name, tmp_path):
 
 
 @pytest.mark.parametrize("kind", ["jpeg", "webp", "tiff"])
-def test_turned_photo_is_upright(kind, tmp_path):
-    """A plain TIFF, too, which Pillow could map into memory and then would scramble."""
+def test_exif_rotation_is_applied(kind, tmp_path):
+    """Check other orientations, also of a plain TIFF, which Pillow could memory-map and then scramble."""
     for mode, orientation in [("RGB", turned) for turned in range(1, 9)] + [("L", 6), ("L", 3)]:
         picture = Image.fromarray(NOISE).convert(mode)
         (tmp_path / "turned").write_bytes(encoded(picture, kind, exif=exif(orientation)))
@@ -103,21 +138,21 @@ def test_turned_photo_is_upright(kind, tmp_path):
 
 
 @pytest.mark.parametrize("name", REFUSED)
-def test_broken_or_foreign_file_is_refused_by_its_name(name, tmp_path):
+def test_broken_or_foreign_file_is_rejected(name, tmp_path):
     (tmp_path / name).write_bytes(REFUSED[name])
     with pytest.raises(SrlabError, match=name):
         read_image(tmp_path / name)
 
 
-def test_more_pixels_than_a_photo_has_are_refused(tmp_path, monkeypatch):
+def test_too_many_pixels_are_rejected(tmp_path, monkeypatch):
     (tmp_path / "bomb.png").write_bytes(WHOLE["png"])
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)
     with pytest.raises(SrlabError, match=r"bomb\.png .* far more pixels"):
         read_image(tmp_path / "bomb.png")
 
 
-@pytest.mark.skipif(os.name == "nt", reason="Windows has no such names")
-def test_odd_names(tmp_path, capsys):
+@pytest.mark.skipif(os.name == "nt", reason="Windows does not allow such names")
+def test_odd_file_names(tmp_path, capsys):
     hr, sr = tmp_path / "hr", tmp_path / "sr"
     names = ["größe-画像-🦊.png", "  two  spaces .png", "\"double\" and 'single' and `back`.png", "CAPITALS.PNG"]
     names += ["<img src=x onerror=alert(1)>.png", "-rf --force.png", "100%s %d {name} {0}.png", "a..x4...png"]
@@ -127,12 +162,14 @@ def test_odd_names(tmp_path, capsys):
     assert main(["upscale", str(hr), str(sr), "--method", "nearest", "--scale", "1"]) == 0
     capsys.readouterr()
     assert main(["evaluate", "--sr", str(sr), "--hr", str(hr), "--protocol", "face", "--metrics", "psnr"]) == 0
-    assert capsys.readouterr().out.count("inf") == len(names) + 1  # the mean as well
+    said = capsys.readouterr().out
+    assert said.count(" inf\n") == len(names) + 1  # the mean as well
+    assert f"{len(names)} of them without any error, so a mean is infinite." in said
 
 
-@pytest.mark.skipif(os.name == "nt" or os.geteuid() == 0, reason="root may read everything")
-def test_locked_file(tmp_path):
+@pytest.mark.skipif(os.name == "nt" or os.geteuid() == 0, reason="root can read everything")
+def test_unreadable_file_is_reported(tmp_path):
     (tmp_path / "secret.png").write_bytes(WHOLE["png"])
     (tmp_path / "secret.png").chmod(0)
-    with pytest.raises(SrlabError, match=r"secret\.png may not be read"):
+    with pytest.raises(SrlabError, match=r"No permission to read .*secret\.png"):
         read_image(tmp_path / "secret.png")

@@ -1,4 +1,4 @@
-"""srlab.data.sampler: the same seed gives the same batches, and a batch is what the images and the settings say."""
+"""Test srlab.data.sampler: the same seed gives the same batches, which match the images and settings."""
 
 import hashlib
 import itertools
@@ -26,7 +26,7 @@ def random_set(*sizes):
 
 
 def numbered(height, width):
-    """An image in which every pixel has another value."""
+    """Return an image in which every pixel has a different value."""
     return torch.arange(height * width, dtype=torch.uint8).view(1, height, width).repeat(3, 1, 1)
 
 
@@ -42,15 +42,15 @@ def numbered(height, width):
         ({"rotate": 10.0, "black_corners": True}, "7b05f22c23c81ada"),
     ],
 )
-def test_patches_of_a_seed_never_change(settings, digest):
-    """Or a run would go on with other ones after an update."""
+def test_patches_of_seed_are_fixed(settings, digest):
+    """Compare hashes; otherwise a run could resume with other patches after an update."""
     sampler, found = PatchSampler(random_set(), 4, 16, 3, seed=5, **settings), hashlib.sha256()
     for _ in range(3):
         found.update((next(sampler)[1] * 255).byte().numpy())
     assert found.hexdigest().startswith(digest)
 
 
-def test_global_random_numbers_are_not_used():
+def test_global_rng_is_not_used():
     lrs, before = [], torch.get_rng_state()
     for seed in (5, 5, 6):
         lrs.append(next(PatchSampler(random_set(), 4, 16, 3, seed=seed, degradation=NOISY, rotate=10))[0])
@@ -69,7 +69,7 @@ def test_resumed_sampler(rotate):
 
 
 @pytest.mark.parametrize("rotate", [0.0, 10.0])
-def test_shares_of_all_processes_are_the_batch(rotate):
+def test_process_shares_form_the_batch(rotate):
     whole, *shares = (PatchSampler(random_set(), patch=16, batch=6, rotate=rotate) for _ in range(4))
     for rank, sampler in enumerate(shares):
         sampler.share(rank, 3)
@@ -79,12 +79,12 @@ def test_shares_of_all_processes_are_the_batch(rotate):
             assert torch.equal(torch.stack(part, dim=1).flatten(0, 1), truth)
 
 
-# --- What a batch is -----------------------------------------------------------------------------------------
+# --- Content of a batch --------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("degradation", [Degradation(), Degradation(method="nearest")])
 @pytest.mark.parametrize("scale", [2, 3, 4, 8])
-def test_lr_is_hr_degraded(scale, degradation):
+def test_lr_is_degraded_hr(scale, degradation):
     images = random_set((64, 56), (48, 72))
     lr, hr = next(PatchSampler(images, scale, 6 * scale, 5, degradation))
     assert (lr.shape, hr.shape) == ((5, 3, 6, 6), (5, 3, 6 * scale, 6 * scale))
@@ -95,8 +95,8 @@ def test_lr_is_hr_degraded(scale, degradation):
 
 @pytest.mark.parametrize("degradation", [Degradation(), Degradation("lanczos"), Degradation(blur=1.5)], ids=str)
 @pytest.mark.parametrize("augment", ["none", "flip"])
-def test_lr_is_cut_out_of_the_lr_of_the_image(degradation, augment):
-    """Of patches on the LR grid. Made from the patch alone, its outer pixels would be others."""
+def test_lr_patch_matches_lr_of_whole_image(degradation, augment):
+    """Compare patches on the LR grid. If only the patch were downscaled, its border pixels would differ."""
     images, side = random_set((32, 36)), 16
     whole = images["image0"], degradation(images["image0"], 4)
     known = {}
@@ -106,14 +106,14 @@ def test_lr_is_cut_out_of_the_lr_of_the_image(degradation, augment):
         known |= {hr.numpy().tobytes(): lr, hr.flip(2).numpy().tobytes(): lr.flip(2)}
     lrs, hrs = next(PatchSampler(images, 4, side, 400, degradation, augment))
     found = [(lr, known[key]) for lr, hr in zip(lrs, hrs, strict=True) if (key := hr.numpy().tobytes()) in known]
-    assert len(found) > 5, "a sixteenth of all patches lies on the grid"
+    assert len(found) > 5, "a sixteenth of all patches is on the grid"
     levels_off = 255 * max((lr - expected).abs().max() for lr, expected in found)
-    assert levels_off < (1.1 if degradation.blur[1] else 0.1)  # a convolution adds up in another order
+    assert levels_off < (1.1 if degradation.blur[1] else 0.1)  # a convolution sums in another order
 
 
 @pytest.mark.parametrize(("augment", "orientations"), [("all", 8), ("flip", 2), ("none", 1)])
-def test_places_and_orientations_are_equally_likely(augment, orientations):
-    """Twelve places of a window of 4x4; a window's corners say where it is and how it is turned."""
+def test_locations_and_orientations_are_uniform(augment, orientations):
+    """Count twelve locations of a 4x4 window; its corners show where it is and how it is rotated."""
     hr = next(PatchSampler(image_set(numbered(6, 7)), 2, 4, 500 * orientations, augment=augment))[1] * 255
     corners = hr[:, 0, [0, 0, -1], [0, -1, 0]].round().long()
     counts = (corners - corners.amin(1, keepdim=True)).unique(dim=0, return_counts=True)[1]
@@ -122,11 +122,11 @@ def test_places_and_orientations_are_equally_likely(augment, orientations):
     assert hr.amin((1, 2, 3)).unique().tolist() == [7 * top + left for top in range(3) for left in range(4)]
 
 
-def test_images_are_equally_likely():
+def test_images_are_uniform():
     sizes = ((8, 8), (100, 90), (8, 60))
     images = [torch.full((3, *size), value, dtype=torch.uint8) for value, size in enumerate(sizes)]
     hr = (next(PatchSampler(image_set(*images), 4, 8, 3000))[1] * 255).round()
-    assert all(len(patch.unique()) == 1 for patch in hr)  # no patch reaches into the neighbor in the buffer
+    assert all(len(patch.unique()) == 1 for patch in hr)  # no patch crosses into the next image in the buffer
     counts = torch.bincount(hr[:, 0, 0, 0].long(), minlength=3)
     assert counts.min() > 850  # of 1000 expected, with a standard deviation of 26
 
@@ -134,11 +134,11 @@ def test_images_are_equally_likely():
 # --- Rotation ------------------------------------------------------------------------------------------------
 
 
-def test_black_corners_only_on_request():
+def test_black_corners_are_opt_in():
     white = torch.full((3, 40, 40), 255, dtype=torch.uint8)
     lr, hr = next(PatchSampler(image_set(white), 4, 24, 50, rotate=10))
     assert hr.min() == lr.min() == 1
-    small = image_set(white[:, :24, :24])  # no larger than the patch: it is cut before it is turned
+    small = image_set(white[:, :24, :24])  # no larger than the patch: it is cropped before rotation
     _, hr = next(PatchSampler(small, 4, 24, 50, rotate=10, black_corners=True))
     assert set(hr.unique().tolist()) == {0, 1}
     assert 0 < (hr == 0).float().mean() < 0.1
@@ -149,21 +149,21 @@ def test_black_corners_only_on_request():
         PatchSampler(small, 4, 24, 2, rotate=10)
 
 
-def test_rotation_of_a_ramp():
+def test_rotation_of_ramp():
     ramp = (torch.arange(80) * 3).to(torch.uint8).expand(3, 80, 80)
     hr = next(PatchSampler(image_set(ramp), 4, 24, 300, augment="none", rotate=10, seed=1))[1][:, 0].double() * 255
     # A plane fitted to each patch: value = mean + down * y + right * x, with x and y from the center.
     axis = torch.arange(24).double() - 23 / 2
     down, right = ((hr * along).sum((1, 2)) / (24 * axis.square().sum()) for along in (axis[:, None], axis))
     plane = hr.mean((1, 2))[:, None, None] + down[:, None, None] * axis[:, None] + right[:, None, None] * axis
-    assert (hr - plane).abs().max() <= 1  # still a ramp, up to rounding: no corner is filled up
+    assert (hr - plane).abs().max() <= 1  # still a ramp, up to rounding: no corner is filled
     angles = torch.atan2(down, right).rad2deg()
-    assert torch.hypot(down, right).sub(3).abs().max() < 0.05  # and as steep
+    assert torch.hypot(down, right).sub(3).abs().max() < 0.05  # with the same slope
     assert 9 < min(angles.max(), -angles.min()) <= max(angles.max(), -angles.min()) < 10.3
     assert angles.abs().median() == pytest.approx(5, abs=1)  # uniform
 
 
-# --- Refusals, processes, the manifest -------------------------------------------------------------------------
+# --- Invalid settings, processes, manifest ----------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -171,18 +171,18 @@ def test_rotation_of_a_ramp():
     [
         ({"images": random_set((30, 25), (15, 40))}, "'image1' of tiny is 40x15 pixels"),
         ({"images": image_set()}, "tiny has no images"),
-        ({"patch": 18}, "patch of 18.*multiple of the scale 4"),
+        ({"patch": 18}, "multiple of the scale 4, but is 18"),
         ({"batch": 0}, "at least 1, but is 0"),
-        ({"rotate": 90}, "rotate=90"),
-        ({"augment": "rotate"}, "augment 'rotate'; choose all, flip or none"),
+        ({"rotate": 90}, "rotate must be .* but is 90"),
+        ({"augment": "rotate"}, "'rotate' is not a valid augment. Use all, flip or none"),
     ],
 )
-def test_bad_settings_are_refused(settings, words):
+def test_invalid_sampler_settings_are_rejected(settings, words):
     with pytest.raises(SrlabError, match=words):
         PatchSampler(**({"images": random_set(), "patch": 16, "batch": 2} | settings))
 
 
-def test_noise_of_processes_and_steps():
+def test_noise_differs_between_processes_and_steps():
     flat = image_set(torch.full((3, 20, 20), 128, dtype=torch.uint8))
     ranks = [PatchSampler(flat, 4, 16, 2, Degradation(noise=0.1)) for _ in range(2)]
     for rank, sampler in enumerate(ranks):

@@ -1,4 +1,4 @@
-"""srlab.data.subjects: a photo in two halves, and one sentence for each photo that won't do."""
+"""Test srlab.data.subjects: a photo split into halves, and one sentence per unsuitable photo."""
 
 import numpy as np
 import pytest
@@ -13,7 +13,7 @@ from srlab.models.weights import load_bundled
 
 @pytest.fixture
 def own(tmp_path):
-    """Writes pixels as a photo of one's own and cuts it."""
+    """Write pixels as a user's photo and split it."""
 
     def cut(pixels):
         Image.fromarray(pixels).save(tmp_path / "own.png")
@@ -27,7 +27,7 @@ def noise(height, width):
 
 
 @pytest.mark.parametrize("name", ["brick", "gravel"])
-def test_bundled_photo_is_cut_without_a_gap(name):
+def test_bundled_photo_is_split_without_gap(name):
     left, right = subjects.split_photo(name)
     whole = read_pixels(datasets.photo_file(name)).expand(-1, -1, 3).permute(2, 0, 1)
     assert torch.equal(torch.cat([left.hr[0], right.hr[0]], dim=2), whole)
@@ -37,7 +37,7 @@ def test_bundled_photo_is_cut_without_a_gap(name):
         assert torch.equal(datasets.bundled_photos("train")[name], left[name])
 
 
-def test_own_photo_is_cut_with_a_gap(own):
+def test_user_photo_is_split_with_gap(own):
     pixels = noise(120, 401)  # the odd column belongs to the right half
     left, right = own(pixels)
     assert (left.hr[0].permute(1, 2, 0).numpy() == pixels[:, :132]).all()
@@ -45,17 +45,17 @@ def test_own_photo_is_cut_with_a_gap(own):
     assert (left.gray, own(pixels[..., 0])[0].gray) == (frozenset(), {"own"})
 
 
-def test_gap_is_the_receptive_field():
+def test_gap_is_receptive_field():
     radii = [load_bundled()[method].radius for method in ("MSRResNet", "RRDB")]
     assert 4 * max(radii) == subjects.GAP
 
 
-def test_middle_of_a_large_photo(own):
+def test_large_photo_is_center_cropped(own):
     pixels = noise(1100, 1300)
     left, right = own(pixels)
     assert left.hr[0].shape == right.hr[0].shape
     assert (left.hr[0].permute(1, 2, 0).numpy() == pixels[38:1062, 138:582]).all()
-    assert left.name == "left half of the middle of own"
+    assert left.name == "left half of the center of own"
 
 
 SMOOTH = np.linspace(0, 255, 400).astype(np.uint8)[None, :, None].repeat(200, 0).repeat(3, 2)
@@ -71,22 +71,22 @@ HALF_FLAT = np.concatenate([noise(200, 200), np.full((200, 200, 3), 90, np.uint8
     ],
     ids=["narrow", "smooth", "half flat"],
 )
-def test_photo_that_is_no_subject(own, pixels, said):
+def test_unsuitable_photo_is_rejected(own, pixels, said):
     with pytest.raises(SrlabError, match=said):
         own(pixels)
 
 
-def test_photo_as_soft_as_a_phones(own):
-    """Gravel as a camera would take it that is less sharp than its pixels are fine."""
+def test_slightly_blurry_phone_photo_is_accepted(own):
+    """Accept gravel as from a camera whose optics are less sharp than its pixels."""
     whole = Image.open(datasets.photo_file("gravel")).convert("RGB").crop((0, 0, 256, 128))
     own(np.asarray(whole.resize((512, 256), Image.Resampling.BICUBIC)))
 
 
 @pytest.mark.parametrize(
     ("name", "said"),
-    [("sand", "no photo .*/sand; .* camera, "), (".", "is a folder"), ("a\nb.png", "not a line of text")],
+    [("sand", "Photo .*/sand not found.* camera, "), (".", "is a folder"), ("a\nb.png", "not printable")],
 )
-def test_subject_that_is_not_a_photo(name, said, tmp_path, monkeypatch):
+def test_invalid_subject_is_rejected(name, said, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "a\nb.png").touch()
     with pytest.raises(SrlabError, match=said):

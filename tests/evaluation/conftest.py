@@ -1,4 +1,4 @@
-"""AlexNet's weights, or that there are none: what LPIPS is tested with."""
+"""Provide AlexNet weights for LPIPS, or an empty cache."""
 
 import pytest
 import torch
@@ -9,8 +9,8 @@ from srlab.evaluation.perceptual import load_lpips
 
 @pytest.fixture(scope="session")
 def backbone() -> dict[str, torch.Tensor]:
-    """Random weights in the shape of torchvision's AlexNet without its classifier, only to exercise the code."""
-    with torch.device("meta"):  # the classifier has 55 million weights that no test needs
+    """Return random weights for torchvision's AlexNet without its classifier, only to exercise the code."""
+    with torch.device("meta"):  # no test needs the 55 million weights of the classifier
         shapes = {name: value.shape for name, value in alexnet(weights=None).features.state_dict().items()}
     random = torch.Generator().manual_seed(0)
     return {f"features.{name}": 0.02 * torch.randn(shape, generator=random) for name, shape in shapes.items()}
@@ -30,4 +30,4 @@ def network(backbone_file):
 
 @pytest.fixture(autouse=True)
 def _no_weights(hub, no_download):
-    """An empty cache of torch, and no download."""
+    """Set up an empty torch cache without downloads."""

@@ -1,4 +1,4 @@
-"""What every measure of a pair of images keeps to, from PSNR to LPIPS."""
+"""Test properties of all metrics of a pair of images, from PSNR to LPIPS."""
 
 import math
 
@@ -12,7 +12,7 @@ from srlab.evaluation.metrics import TooSmall, ms_ssim, psnr, ssim
 from srlab.evaluation.patch_distance import patch_distance
 from srlab.evaluation.perceptual import checkerboard, color_shift, energy_error, gradient_ratio, lpips
 
-# Measure -> the smallest side that it takes. PSNR, SSIM and MS-SSIM first lose 4 pixels a side.
+# Metric -> smallest image side. PSNR, SSIM and MS-SSIM first crop 4 pixels per side.
 SIDES = {"psnr": 9, "ssim": 19, "ms_ssim": 169, "gradient_ratio": 2, "energy_error": 16, "color_shift": 1}
 SIDES |= {"checkerboard": 64, "patch_distance": 176, "lpips": 31}
 
@@ -32,34 +32,34 @@ def measure(name, network):
 
 @pytest.fixture(scope="module")
 def pair(astronaut):
-    """SR and HR, each (2, 3, 176, 200)."""
+    """Return SR and HR, each (2, 3, 176, 200)."""
     hr = torch.cat([astronaut[..., :176, :200], astronaut[..., 200:376, 200:400]])
     return upsample(downsample(hr, 4), 4), hr
 
 
-def test_score_per_image_in_float64_without_gradient_on_8_bit_levels(measure, pair):
+def test_metrics_return_float64_per_image_on_8_bit_levels(measure, pair):
     sr, hr = pair
     asked = sr.clone().requires_grad_()
     scores = measure(asked, hr)
     assert (scores.shape, scores.dtype, scores.requires_grad) == ((2,), torch.float64, False)
     assert scores.tolist() == pytest.approx([measure(sr[i], hr[i]).item() for i in range(2)], rel=1e-4, abs=1e-9)
     assert torch.equal(scores, measure(quantize(sr), hr))
-    assert torch.equal(asked, sr), "the image is left as it was"
+    assert torch.equal(asked, sr), "the image must not be changed"
 
 
-def test_nan_and_images_in_minus_1_to_1_are_refused(measure, pair):
-    """The range of a tanh, cut off at 0, would be scored as another picture, by up to 3 dB better or worse."""
+def test_nan_and_range_minus_1_to_1_are_rejected(measure, pair):
+    """Reject the range of a tanh: clipped at 0, its score would be off by up to 3 dB."""
     sr, hr = pair
-    for image, said in ((hr * math.nan, "NaN"), (2 * sr - 1, r"from \[-1, 1\] take")):
+    for image, said in ((hr * math.nan, "NaN"), (2 * sr - 1, r"Convert \[-1, 1\] with")):
         with pytest.raises(SrlabError, match=said):
             measure(image, hr)
     measure(1.2 * sr - 0.1, hr)
 
 
-def test_image_smaller_than_the_window_is_refused_as_too_small(name, measure):
+def test_image_smaller_than_window_is_rejected(name, measure):
     side = SIDES[name]
     fits, small = (torch.rand(1, 3, height, 200) for height in (side, side - 1))
     assert measure(fits, fits).shape == (1,)
-    if name not in ("psnr", "color_shift"):  # which have no window
+    if name not in ("psnr", "color_shift"):  # they have no window
         with pytest.raises(TooSmall):
             measure(small, small)

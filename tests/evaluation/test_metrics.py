@@ -1,4 +1,4 @@
-"""srlab.evaluation.metrics against hand-computed values, scikit-image, and the published scores of bicubic."""
+"""Test srlab.evaluation.metrics against hand-computed values, scikit-image, and published scores of bicubic."""
 
 import math
 
@@ -27,7 +27,7 @@ GRAY = Protocol("y", crop=0, quantize=False)
 
 @pytest.fixture(scope="module")
 def hr(astronaut) -> torch.Tensor:
-    """Two parts of a photo as a batch (2, 3, 96, 120)."""
+    """Return two crops of a photo as a batch (2, 3, 96, 120)."""
     return torch.cat([astronaut[..., 40:136, 160:280], astronaut[..., 300:396, 200:320]])
 
 
@@ -39,15 +39,15 @@ def sr(hr) -> torch.Tensor:
 # --- PSNR ----------------------------------------------------------------------------------------------------
 
 
-def test_psnr_of_a_constant_error_is_20_log_of_its_inverse():
+def test_psnr_of_constant_error():
     hr = torch.full((1, 3, 16, 16), 100 / 255)
     sr, wanted = hr + 20 / 255, 20 * math.log10(255 / 20)
     assert psnr(sr, hr, RGB).item() == pytest.approx(wanted, abs=1e-4)
-    # A gray step of one level is 219/255 of a level on the luma plane.
+    # One gray level is 219/255 of a level in luma.
     assert psnr(sr, hr).item() == pytest.approx(wanted + 20 * math.log10(255 / 219), abs=1e-4)
 
 
-def test_psnr_of_equal_images_is_infinite_and_on_y_a_channel_has_its_luma_weight():
+def test_psnr_of_equal_images_and_of_one_channel_on_y():
     hr = torch.full((1, 3, 16, 16), 0.25)
     assert psnr(hr, hr).item() == math.inf
     sr = hr.clone()
@@ -60,7 +60,7 @@ def test_psnr_of_equal_images_is_infinite_and_on_y_a_channel_has_its_luma_weight
 
 
 @pytest.mark.parametrize("protocol", [PAPER, FACE], ids=str)
-def test_ssim_equals_scikit_image_on_the_valid_window(sr, hr, protocol):
+def test_ssim_matches_scikit_image(sr, hr, protocol):
     options = {"data_range": 1, "gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False, "full": True}
     planes = [protocol(image)[0].double().numpy() for image in (sr[:1], hr[:1])]
     _, similarity = structural_similarity(*planes, channel_axis=0, **options)
@@ -70,13 +70,13 @@ def test_ssim_equals_scikit_image_on_the_valid_window(sr, hr, protocol):
 # --- The protocol --------------------------------------------------------------------------------------------
 
 
-def test_protocol_rounds_then_takes_the_luma_then_crops(hr):
+def test_protocol_rounds_then_converts_then_crops(hr):
     image = hr + 0.4 / 255
     assert torch.equal(PAPER(image), luma(quantize(image))[..., 4:-4, 4:-4])
     assert torch.equal(PROTOCOLS["study"](image), image)
 
 
-def test_gray_image_is_scored_on_its_values_unless_the_protocol_takes_their_luma(sr, hr):
+def test_gray_image_is_scored_on_gray_values(sr, hr):
     gray_sr, gray_hr = (quantize(full_range(luma(x)).clamp(0, 1)) for x in (sr, hr))
     assert torch.equal(PAPER(gray_hr), gray_hr[..., 4:-4, 4:-4])
     as_rgb = psnr(gray_sr.expand(-1, 3, -1, -1), gray_hr.expand(-1, 3, -1, -1))
@@ -90,13 +90,13 @@ REFUSED = [
     (GOOD, GOOD / 0, "NaN or infinity"),
     (GOOD[:, :1], GOOD, r"\(1, 1, 20, 20\)"),  # never broadcast gray over color
     (torch.rand(20, 20, 3), torch.rand(20, 20, 3), "RGB or gray"),
-    (torch.full((1, 3, 20, 20), 200.0), GOOD, "divide 8-bit levels by 255"),
+    (torch.full((1, 3, 20, 20), 200.0), GOOD, "Divide 8-bit levels by 255"),
     (torch.rand(3, 8, 30), torch.rand(3, 8, 30), "crop of 4"),
 ]
 
 
 @pytest.mark.parametrize(("sr", "hr", "said"), REFUSED)
-def test_what_cannot_be_scored_is_refused_and_never_as_too_small(sr, hr, said):
+def test_unscorable_images_are_rejected(sr, hr, said):
     for metric in (psnr, ssim, ms_ssim):
         with pytest.raises(SrlabError, match=said) as refused:
             metric(sr, hr)
@@ -112,17 +112,17 @@ def test_what_cannot_be_scored_is_refused_and_never_as_too_small(sr, hr, said):
         ({"resampler": "a"}, "bicubic"),
     ],
 )
-def test_a_protocol_that_cannot_be_is_refused(options, said):
+def test_invalid_protocol_is_rejected(options, said):
     with pytest.raises(SrlabError, match=said):
         Protocol(**options)
 
 
-# --- Bicubic x4, as the papers have it -------------------------------------------------------------------------
+# --- Bicubic x4, as in the papers ------------------------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")
 def benchmarks(benchmark_dir):
-    """Name of a set -> pairs of bicubic SR and HR."""
+    """Return set name -> pairs of bicubic SR and HR."""
     sets = {}
     for name in ("Set5", "Set14"):
         files = sorted((benchmark_dir / name / "HR").glob("*.png"))
@@ -139,9 +139,9 @@ def mean(metric, pairs, *protocol):
     ("name", "golden", "published"),
     [("Set5", (28.43, 0.8113), (28.42, 0.8104)), ("Set14", (26.00, 0.7031), (26.00, 0.7027))],
 )
-def test_bicubic_scores_what_is_known_and_within_rounding_what_was_published(benchmarks, name, golden, published):
+def test_bicubic_matches_published_scores(benchmarks, name, golden, published):
     pairs = benchmarks[name]
-    planes = [(PAPER(sr), PAPER(hr)) for sr, hr in pairs]  # Y in whole levels, as in MATLAB
+    planes = [(PAPER(sr), PAPER(hr)) for sr, hr in pairs]  # Y rounded to levels, as in MATLAB
     decibels, similarity = mean(psnr, pairs), mean(ssim, pairs)
     assert decibels == pytest.approx(golden[0], abs=0.01)
     assert similarity == pytest.approx(golden[1], abs=2e-4)
@@ -149,8 +149,8 @@ def test_bicubic_scores_what_is_known_and_within_rounding_what_was_published(ben
     assert mean(ssim, planes, Protocol("y", crop=0)) == pytest.approx(published[1], abs=5e-4)
 
 
-def test_the_ssim_of_the_content_loss_study_must_be_ms_ssim(benchmarks):
-    """It reports "SSIM" .935 with 23.13 dB: more error than bicubic, yet nearly its MS-SSIM."""
+def test_content_loss_study_ssim_is_ms_ssim(benchmarks):
+    """Check that the reported "SSIM" of .935 at 23.13 dB (worse than bicubic) fits MS-SSIM, not SSIM."""
     scores = [mean(metric, benchmarks["Set5"], STUDY) for metric in (psnr, ssim, ms_ssim)]
     assert scores == pytest.approx([26.71, 0.774, 0.955], abs=0.005)
 
@@ -158,26 +158,35 @@ def test_the_ssim_of_the_content_loss_study_must_be_ms_ssim(benchmarks):
 # --- Consistency with LR -------------------------------------------------------------------------------------
 
 
-def test_consistency_sees_a_tint_and_no_detail_that_lr_cannot_show(astronaut):
+def test_consistency_detects_color_cast_not_fine_detail(astronaut):
     hr = 0.1 + 0.8 * astronaut[..., :96, :96]
     lr = downsample(quantize(hr), 4)
     assert lr_consistency(hr, lr).item() == math.inf
-    stripes = 30 / 255 * (-1.0) ** torch.arange(96)  # of two pixels: shrinking by four takes nearly all of it away
+    stripes = 30 / 255 * (-1.0) ** torch.arange(96)  # period of two pixels: downscaling by 4 removes nearly all of it
     striped, tinted = hr + stripes, hr + 1.2 * stripes.abs().mean()
     assert psnr(striped, hr).item() == pytest.approx(psnr(tinted, hr).item(), abs=2)
     assert lr_consistency(striped, lr).item() > lr_consistency(tinted, lr).item() + 20
 
 
-def test_consistency_is_the_psnr_of_all_pixels_of_lr_on_8_bit_levels():
+def test_consistency_is_psnr_of_lr_on_8_bit_levels():
     sr = torch.full((2, 3, 32, 24), 100 / 255)
-    sr[1] += 0.4 / 255  # gone with rounding
+    sr[1] += 0.4 / 255  # removed by rounding
     lr = torch.full((2, 3, 8, 6), 100 / 255)
-    lr[:, 0, 0, 0] += 51 / 255  # one value of 3 x 48, at the border
+    lr[:, 0, 0, 0] += 51 / 255  # one of 3 x 48 values, at the border
     found = lr_consistency(sr, lr)
     assert (found.shape, found.dtype) == ((2,), torch.float64)
     assert found.tolist() == pytest.approx(2 * [-10 * math.log10(0.04 / 144)], abs=1e-4)
 
 
-def test_consistency_with_an_lr_of_another_shape_is_refused():
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_half_precision_images_are_scored_in_float32(dtype):
+    sr, hr = (torch.rand(1, 3, 32, 32, generator=torch.Generator().manual_seed(seed)).to(dtype) for seed in (0, 1))
+    for metric in (psnr, ssim):
+        assert metric(sr, hr).item() == metric(sr.float(), hr.float()).item()
+    lr = sr[..., ::4, ::4]
+    assert lr_consistency(sr, lr).item() == lr_consistency(sr.float(), lr.float()).item()
+
+
+def test_consistency_rejects_other_lr_shape():
     with pytest.raises(SrlabError, match=r"32x32 .* 6x8"):
         lr_consistency(torch.rand(1, 3, 32, 32), torch.rand(1, 3, 8, 6))

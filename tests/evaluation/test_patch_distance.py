@@ -1,4 +1,4 @@
-"""srlab.evaluation.patch_distance: heaps of patches, what moves them apart, and what does not."""
+"""Test srlab.evaluation.patch_distance: what separates distributions of patches, and what does not."""
 
 import math
 
@@ -22,10 +22,10 @@ def gravel() -> torch.Tensor:
     return torch.cat([half["gravel"] for half in split_photo("gravel")], dim=3)
 
 
-# --- The distance of two heaps -------------------------------------------------------------------------------
+# --- Distance of two sets of patches ----------------------------------------------------------------------------
 
 
-def test_another_part_of_the_photo_is_nearer_than_any_enlargement(gravel):
+def test_other_crop_is_closer_than_any_upscaled_one(gravel):
     other, hr = gravel[..., :256], gravel[..., 256:]
     small = downsample(hr.contiguous(), 4)
     bicubic = upsample(small, 4)
@@ -37,8 +37,8 @@ def test_another_part_of_the_photo_is_nearer_than_any_enlargement(gravel):
     assert found[1] < 0.5 < 5 < found[2]
 
 
-def test_neither_overshoot_nor_noise_is_taken_for_sharpness():
-    """On chelsea, where MSE is soft; edges of bricks are as hard as overshoot makes them."""
+def test_patch_distance_is_not_fooled_by_overshoot_or_noise():
+    """Use chelsea, where MSE is blurry; brick edges are as sharp as overshoot makes them."""
     hr = mod_crop(bundled_photos("validation")["chelsea"][..., :256, :256], 16)
     mse = upscale(load_bundled()["MSRResNet"], downsample(hr, 4))
     sharpened = (mse + 3 * (mse - F.avg_pool2d(mse, 5, 1, 2, count_include_pad=False))).clamp(0, 1)
@@ -47,17 +47,17 @@ def test_neither_overshoot_nor_noise_is_taken_for_sharpness():
     assert patch_distance(with_noise(mse, hr, 0.8), hr).item() > 0.8 * soft
 
 
-def test_no_patch_is_compared_with_itself_so_two_halves_of_one_heap_are_zero_apart_on_average():
+def test_halves_of_one_texture_have_zero_mean_distance():
     noise = torch.rand(20, 3, 192, 192, generator=torch.Generator().manual_seed(0))
     found = patch_distance(noise[:10], noise[10:])
     assert abs(found.mean().item()) < 2 * found.std().item() / math.sqrt(10)
 
 
-def test_the_distance_is_that_of_its_formula():
+def test_patch_distance_matches_formula():
     images = torch.rand(2, 3, 176, 176, generator=torch.Generator().manual_seed(1))
     images[0] = 0.7 * images[0] + 0.1
     features = FeatureExtractor("vgg6 relu1_2")
-    with torch.no_grad():  # nothing but windows of whole pixels, one by one
+    with torch.no_grad():  # a plain loop over windows of whole pixels
         maps = features((255 * images).round() / 255)["relu1_2"]
     ends = 176 // maps.shape[-1]
     side, step = 32 // ends, 16 // ends
@@ -72,6 +72,6 @@ def test_the_distance_is_that_of_its_formula():
     assert patch_distance(images[0], images[1], features).item() == pytest.approx(wanted, rel=1e-3)
 
 
-def test_gray_image_is_taken_as_color(gravel):
+def test_gray_image_is_treated_as_color(gravel):
     gray = [gravel[..., :192, x : x + 192][:, :1] for x in (0, 200)]
     assert torch.equal(patch_distance(*gray), patch_distance(*(image.expand(-1, 3, -1, -1) for image in gray)))

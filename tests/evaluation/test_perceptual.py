@@ -1,4 +1,4 @@
-"""srlab.evaluation.perceptual against values computed by hand, and what each measure is able to see."""
+"""Test srlab.evaluation.perceptual against hand-computed values, and what each metric detects."""
 
 import math
 
@@ -24,7 +24,7 @@ from srlab.evaluation.perceptual import (
 
 @pytest.fixture(scope="module")
 def hr(astronaut) -> torch.Tensor:
-    """Two parts of a photo as a batch (2, 3, 96, 112)."""
+    """Return two crops of a photo as a batch (2, 3, 96, 112)."""
     return torch.cat([astronaut[..., 40:136, 160:272], astronaut[..., 300:396, 200:312]])
 
 
@@ -38,52 +38,52 @@ def noisy(image: torch.Tensor, sigma: float) -> torch.Tensor:
 
 
 def levels(*values: int) -> torch.Tensor:
-    """A flat RGB image of these 8-bit levels."""
+    """Return a flat RGB image with these 8-bit levels."""
     return (torch.tensor(values) / 255).view(1, 3, 1, 1).repeat(1, 1, 32, 32)
 
 
 # --- Sharpness -----------------------------------------------------------------------------------------------
 
 
-def test_gradient_ratio_of_a_ramp_of_half_the_slope_is_a_half():
+def test_gradient_ratio_of_half_slope_is_half():
     ramp = (torch.arange(40).view(1, 1, 1, -1) / 255).repeat(1, 3, 20, 1)
     assert gradient_ratio(ramp, 2 * ramp).item() == pytest.approx(0.5, abs=1e-6)
     diagonal = ramp[..., :20] + ramp[..., :20].mT
     assert gradient_ratio(diagonal, ramp[..., :20]).item() == pytest.approx(math.sqrt(2), abs=1e-6)
 
 
-def test_bicubic_on_the_whole_photo_keeps_55_percent_of_the_gradient(astronaut):
+def test_bicubic_keeps_55_percent_of_gradient(astronaut):
     sr = upsample(downsample(astronaut, 4), 4)
     found = [measure(sr, astronaut).item() for measure in (psnr, ssim, gradient_ratio, energy_error)]
     assert found == [pytest.approx(26.84, abs=0.01)] + [pytest.approx(x, abs=0.002) for x in (0.8429, 0.552, 0.676)]
 
 
-# --- Texture in its place ------------------------------------------------------------------------------------
+# --- Location of texture ------------------------------------------------------------------------------------
 
 
 def checkers(*amplitudes: float) -> torch.Tensor:
-    """One 16x16 block per amplitude, side by side, each a checkerboard of that amplitude around gray."""
+    """Return one 16x16 block per amplitude, side by side, each a checkerboard of that amplitude around gray."""
     sign = (torch.arange(16)[:, None] + torch.arange(16)) % 2 * 2 - 1
     blocks = [0.5 + amplitude * sign for amplitude in amplitudes]
     return torch.cat(blocks, dim=1).expand(1, 3, -1, -1)
 
 
-def test_the_energy_of_a_block_is_the_root_mean_square_of_its_high_pass():
-    # A checkerboard minus its 5x5 mean has 24/25 of its amplitude; the borders of blocks hardly matter for far ones.
+def test_block_energy_is_rms_of_high_pass():
+    # A checkerboard minus its 5x5 mean has 24/25 of its amplitude; block borders hardly matter for distant blocks.
     hr = checkers(*4 * [60 / 255])
     for amplitude in (0, 20, 120):
         wanted = abs(amplitude - 60) / 60
         assert energy_error(checkers(*4 * [amplitude / 255]), hr).item() == pytest.approx(wanted, abs=0.01)
-    assert energy_error(1 - hr, hr).item() == pytest.approx(0, abs=0.02), "it does not ask for the phase"
+    assert energy_error(1 - hr, hr).item() == pytest.approx(0, abs=0.02), "it must ignore the phase"
 
 
-def test_the_same_energy_in_the_wrong_block_is_an_error_that_the_gradient_does_not_see():
+def test_energy_error_detects_misplaced_energy():
     here, there = checkers(60 / 255, 0, 0, 0), checkers(0, 0, 0, 60 / 255)
     assert energy_error(there, here).item() > 1.5
     assert gradient_ratio(there, here).item() == pytest.approx(1, abs=0.05)
 
 
-def test_flat_images_have_no_quotient_and_get_the_value_of_its_meaning():
+def test_flat_images_get_defined_values():
     flat, rough = levels(90, 90, 90), checkers(0.1, 0.1)[..., :16, :16].repeat(1, 1, 2, 2)
     for other in (flat, levels(91, 91, 91)):
         assert (gradient_ratio(other, flat).item(), energy_error(other, flat).item()) == (1, 0)
@@ -100,10 +100,10 @@ def test_flat_images_have_no_quotient_and_get_the_value_of_its_meaning():
     [
         ((100, 100, 151), (100, 100, 100), (22.4, -3.6428)),
         ((255, 0, 0), (0, 0, 0), (37.797, 112)),
-        ((130, 130, 130), (100, 100, 100), (0, 0)),  # brightness is no color
+        ((130, 130, 130), (100, 100, 100), (0, 0)),  # brightness is not color
     ],
 )
-def test_color_shift_is_the_distance_of_the_mean_chroma_in_levels(sr, hr, chroma):
+def test_color_shift_is_mean_chroma_distance(sr, hr, chroma):
     assert color_shift(levels(*sr), levels(*hr)).item() == pytest.approx(math.hypot(*chroma), abs=1e-3)
 
 
@@ -111,7 +111,7 @@ def test_color_shift_is_the_distance_of_the_mean_chroma_in_levels(sr, hr, chroma
 
 
 def board(image: torch.Tensor, strength: float, side: int) -> torch.Tensor:
-    """Add any pattern of that period, the same in each cell, in 8-bit levels rms."""
+    """Add a pattern with that period and this RMS in 8-bit levels."""
     cell = torch.randn(side, side, generator=torch.Generator().manual_seed(1))
     cell -= cell.mean()
     height, width = image.shape[-2:]
@@ -120,14 +120,14 @@ def board(image: torch.Tensor, strength: float, side: int) -> torch.Tensor:
 
 
 @pytest.mark.parametrize(("strength", "scale"), [(1, 4), (3, 3), (3, 8)])
-def test_a_pattern_of_the_grid_on_gray_is_read_in_levels(strength, scale):
+def test_checkerboard_measures_grid_pattern_in_levels(strength, scale):
     gray = torch.full((1, 3, 128, 160), 0.5)
-    rounded = quantize(board(gray, strength, scale))  # to levels, which changes its strength a little
+    rounded = quantize(board(gray, strength, scale))  # to levels, which slightly changes its strength
     assert checkerboard(rounded, scale).item() == pytest.approx(255 * rounded.std().item(), rel=0.01)
     assert checkerboard(gray, scale).item() == 0
 
 
-def test_photos_their_smooth_enlargements_and_noise_have_none_and_two_levels_are_seen():
+def test_checkerboard_ignores_photos_and_detects_two_levels():
     photo = mod_crop(bundled_photos("validation")["chelsea"], 4)
     small = downsample(photo, 4)
     for image in (photo, upsample(small, 4)):
@@ -139,14 +139,14 @@ def test_photos_their_smooth_enlargements_and_noise_have_none_and_two_levels_are
 # --- LPIPS ---------------------------------------------------------------------------------------------------
 
 
-def test_lpips_has_the_backbone_of_the_file_and_trained_heads_and_draws_no_number(backbone, backbone_file):
+def test_lpips_loads_backbone_and_heads_without_rng(backbone, backbone_file):
     before = torch.get_rng_state()
     network = load_lpips(backbone_file)
     assert torch.equal(torch.get_rng_state(), before)
     layers = network.net.state_dict().values()
     assert all(torch.equal(found, wanted) for found, wanted in zip(layers, backbone.values(), strict=True))
     heads = [value for key, value in network.state_dict().items() if key.startswith("lin")]
-    assert all((value >= 0).all() for value in heads), "random ones would have both signs"
+    assert all((value >= 0).all() for value in heads), "random weights would have both signs"
 
 
 def test_lpips_is_zero_for_equal_images_and_grows_with_noise(network, hr):
@@ -154,31 +154,31 @@ def test_lpips_is_zero_for_equal_images_and_grows_with_noise(network, hr):
     less, more = (lpips(noisy(hr, sigma), hr, network) for sigma in (0.05, 0.2))
     assert (more > less).all()
     network.train(True)
-    assert torch.equal(lpips(noisy(hr, 0.2), hr, network), more), "its dropout must never wake up"
+    assert torch.equal(lpips(noisy(hr, 0.2), hr, network), more), "its dropout must stay off"
     network.eval()
     gray = [image[:, :1] for image in (noisy(hr, 0.1), hr)]
     assert torch.equal(lpips(*gray, network), lpips(*(image.expand(-1, 3, -1, -1) for image in gray), network))
 
 
-def test_lpips_gets_its_images_from_minus_1_to_1(network, sr, hr):
+def test_lpips_normalizes_input(network, sr, hr):
     with torch.no_grad():
         expected = network(2 * quantize(sr) - 1, 2 * hr - 1).flatten()
     assert lpips(sr, hr, network).tolist() == pytest.approx(expected.tolist(), rel=1e-5)
 
 
-def test_a_file_of_another_network_is_refused_and_there_is_no_falling_back(tmp_path, backbone):
+def test_lpips_rejects_other_weights_without_fallback(tmp_path, backbone):
     torch.save({key: value for key, value in backbone.items() if key != "features.8.bias"}, tmp_path / "other.pth")
     with pytest.raises(SrlabError, match=r"other\.pth does not fit: .*8\.bias'"):
         load_lpips(tmp_path / "other.pth")
 
 
 @pytest.mark.parametrize("gray", [False, True])
-def test_noise_lifts_a_picture_to_the_gradient_that_was_asked_for(gray):
+def test_with_noise_reaches_requested_gradient(gray):
     hr = torch.rand(1, 1 if gray else 3, 48, 48, generator=torch.Generator().manual_seed(0)).expand(-1, 3, -1, -1)
     sr = F.avg_pool2d(hr, 5, 1, 2, count_include_pad=False)
     lifted = with_noise(sr, hr, 0.6, gray=gray)
     assert gradient_ratio(sr, hr).item() < 0.3
     assert gradient_ratio(lifted, hr).item() == pytest.approx(0.6, abs=0.02)
-    assert torch.equal(lifted, lifted[:, :1].expand_as(lifted)) == gray, "gray noise has no color"
+    assert torch.equal(lifted, lifted[:, :1].expand_as(lifted)) == gray, "gray noise must have no color"
     assert torch.equal(lifted, with_noise(sr, hr, 0.6, gray=gray))
     assert torch.allclose(with_noise(hr, hr, 0.5), hr, atol=1e-4), "sharp enough"

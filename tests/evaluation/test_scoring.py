@@ -1,4 +1,4 @@
-"""srlab.evaluate and its tables: what an upscaler scores on image sets, and that it is left as it was."""
+"""Test srlab.evaluate and its tables: scores of an upscaler on image sets, and that it is not changed."""
 
 import math
 
@@ -29,7 +29,7 @@ def nearest(lr):
 
 
 def texture(height, width, seed=0, channels=3):
-    """A smooth random picture: bicubic enlargement scores neither 0 nor infinity on it."""
+    """Return a smooth random image, on which bicubic scores neither 0 nor infinity."""
     random = torch.Generator().manual_seed(seed)
     coarse = torch.rand(1, channels, -(-height // 2), -(-width // 2), generator=random)
     return to_uint8(upsample(coarse, 2)[0, :, :height, :width].clamp(0, 1))
@@ -43,18 +43,18 @@ def images():
 # --- One model on one set ------------------------------------------------------------------------------------
 
 
-def test_row_per_image_has_the_scores_of_the_protocol(images):
+def test_evaluate_has_row_per_image_with_protocol_scores(images):
     model = MSRResNet(1, 4)
     table = evaluate(model, images)
     assert list(table.columns) == ["image", "psnr", "ssim"]
     assert list(table["image"]) == ["a", "b"]
     for name, *scores in table.itertuples(index=False):
-        hr = mod_crop(images[name], 4)  # 50 x 43 is cut to 48 x 40
+        hr = mod_crop(images[name], 4)  # 50 x 43 is cropped to 48 x 40
         sr = upscale(model, downsample(hr, 4))
         assert scores == pytest.approx([psnr(sr, hr).item(), ssim(sr, hr).item()], abs=1e-6)
 
 
-def test_lr_of_the_set_is_used_unless_a_degradation_is_given_and_else_made_by_the_protocol(images):
+def test_lr_comes_from_degradation_then_set_then_protocol(images):
     made = evaluate(bicubic, images)
     aliased = evaluate(bicubic, images, protocol=Protocol(resampler="bicubic-aliased"))
     assert aliased.equals(evaluate(bicubic, images, degradation=Degradation("bicubic-aliased")))
@@ -69,14 +69,14 @@ def test_lr_of_the_set_is_used_unless_a_degradation_is_given_and_else_made_by_th
     assert evaluate(bicubic, images, degradation=Degradation()).equals(made)
 
 
-def test_a_random_degradation_is_the_same_for_every_method(images):
+def test_random_degradation_is_equal_for_all_methods(images):
     noisy = Degradation(noise=0.1)
     table = evaluate_all({"one": bicubic, "two": bicubic}, images, degradation=noisy)
     one, two = (table[table["method"] == name]["psnr"].tolist() for name in ("one", "two"))
     assert one == two
 
 
-def test_gray_file_is_scored_on_its_gray_values_and_in_rgb_as_any_other():
+def test_gray_file_is_scored_on_gray_values_and_in_rgb():
     gray = texture(48, 64, channels=1).repeat(3, 1, 1)
     as_file, expanded = (ImageSet.from_images("set", {"g": gray}, names) for names in (["g"], []))
     scored = evaluate(bicubic, as_file)
@@ -89,10 +89,10 @@ def test_gray_file_is_scored_on_its_gray_values_and_in_rgb_as_any_other():
 # --- Metrics of the table ------------------------------------------------------------------------------------
 
 
-def test_metrics_asked_for_are_the_columns_in_that_order(images):
+def test_columns_are_requested_metrics_in_order(images):
     table = evaluate(bicubic, images, metrics=("energy_error", "psnr", "color_shift", "gradient_ratio", "psnr"))
     assert list(table.columns) == ["image", "energy_error", "psnr", "color_shift", "gradient_ratio"]
-    # Perception uses the whole image in color, whatever the protocol, and so does a function of one's own.
+    # Perceptual metrics and user-defined functions use the whole image in color, whatever the protocol.
     again = evaluate(bicubic, images, protocol=FACE, metrics=("energy_error", perceptual.color_shift))
     assert again.equals(table[["image", "energy_error", "color_shift"]])
     hr = mod_crop(images["a"], 4)
@@ -100,7 +100,7 @@ def test_metrics_asked_for_are_the_columns_in_that_order(images):
     assert table["color_shift"][0] == pytest.approx(wanted.item(), abs=1e-9)
 
 
-def test_image_too_small_for_a_window_has_nan():
+def test_image_smaller_than_window_gets_nan():
     both = ImageSet.from_images("two", {"small": texture(16, 180), "large": texture(172, 180)})
     metrics = ["ssim", "ms_ssim"]
     table = evaluate(bicubic, both, metrics=("psnr", *metrics))
@@ -110,7 +110,7 @@ def test_image_too_small_for_a_window_has_nan():
     assert table["psnr"].notna().all()
 
 
-def test_consistency_is_with_the_lr_of_the_resampler(images):
+def test_consistency_uses_lr_of_resampler(images):
     aliased = Protocol(resampler="bicubic-aliased")
     table = evaluate(bicubic, images, protocol=aliased, metrics="lr_consistency")
     hr = mod_crop(images["a"], 4)
@@ -121,7 +121,7 @@ def test_consistency_is_with_the_lr_of_the_resampler(images):
     assert perfect["patch_distance"].isna().all(), "too small"
 
 
-def test_lpips_without_weights_is_left_out_with_one_line(images, capsys, backbone_file):
+def test_lpips_without_weights_is_skipped_with_message(images, capsys, backbone_file):
     table = evaluate_all({"one": bicubic, "two": bicubic}, images, metrics=("psnr", "lpips"))
     assert list(table.columns) == ["set", "image", "method", "psnr"]
     assert capsys.readouterr().out.count("LPIPS is left out") == 1
@@ -136,12 +136,12 @@ def test_lpips_without_weights_is_left_out_with_one_line(images, capsys, backbon
     ("model", "height", "options", "said"),
     [
         (bicubic, 8, {}, "Image '0' of bad: .*nothing left"),
-        (lambda lr: upsample(lr, 2), 40, {}, "SR has shape .* but HR"),
+        (lambda lr: upsample(lr, 2), 40, {}, "SR has shape .* and HR"),
         (bicubic, 40, {"metrics": ("psnr", "vmaf")}, "'vmaf'.*patch_distance"),
-        (bicubic, 40, {"metrics": ()}, "choose from"),
+        (bicubic, 40, {"metrics": ()}, "Use one of"),
     ],
 )
-def test_image_that_cannot_be_scored_and_unknown_metric_are_named(model, height, options, said):
+def test_unscorable_image_and_unknown_metric_are_reported(model, height, options, said):
     with pytest.raises(SrlabError, match=said):
         evaluate(model, ImageSet.from_images("bad", {"0": texture(height, 40)}), **options)
 
@@ -149,7 +149,7 @@ def test_image_that_cannot_be_scored_and_unknown_metric_are_named(model, height,
 # --- Many methods on many sets -------------------------------------------------------------------------------
 
 
-def test_evaluate_all_has_a_row_per_image_and_method_and_summarize_their_means(images):
+def test_evaluate_all_rows_and_summarize_means(images):
     other = ImageSet.from_images("an earlier name", {"c": texture(40, 40, 3)})
     table = evaluate_all({"nearest": nearest, "bicubic": bicubic}, [images, other], metrics="psnr")
     assert list(table.columns) == ["set", "image", "method", "psnr"]
@@ -166,7 +166,7 @@ def test_evaluate_all_has_a_row_per_image_and_method_and_summarize_their_means(i
 @pytest.mark.parametrize(
     ("count", "sets", "said"), [(0, 1, "at least"), (1, 0, "at least"), (1, 2, "two, two .* same")]
 )
-def test_nothing_to_evaluate_and_two_sets_of_one_name_are_refused(count, sets, said, images):
+def test_empty_input_and_duplicate_set_names_are_rejected(count, sets, said, images):
     with pytest.raises(SrlabError, match=said):
         evaluate_all(dict.fromkeys("a" * count, bicubic), [images] * sets)
 
@@ -194,9 +194,9 @@ LABELS = [  # lab, run, parameters, label
 ]
 
 
-def test_all_finished_runs_are_loaded_by_the_name_of_their_method(home, capsys):
+def test_finished_runs_are_loaded_by_method_name(home, capsys):
     assert load_trained() == {}
-    assert f"no finished runs for all kinds of photos in {home}" in capsys.readouterr().out
+    assert f"No finished general-purpose runs found in {home}" in capsys.readouterr().out
     for lab, name, parameters, _ in reversed(LABELS):
         make_run(lab, name, **parameters)
     make_run("04_esrgan", "default-ablation-without-d", discriminator={})
@@ -208,7 +208,7 @@ def test_all_finished_runs_are_loaded_by_the_name_of_their_method(home, capsys):
     assert set(METHODS.values()) <= set(COLORS)
 
 
-def test_run_that_is_broken_or_of_another_scale_is_named_and_left_out(capsys):
+def test_broken_run_or_other_scale_is_skipped_with_message(capsys):
     make_run("03_srgan", "default")
     make_run("01_srresnet", "twice").save_generator(MSRResNet(1, 4, scale=2), step=1)
     weights = make_run("02_content_loss", "default").path / "generator.safetensors"
@@ -217,26 +217,29 @@ def test_run_that_is_broken_or_of_another_scale_is_named_and_left_out(capsys):
     assert list(load_trained(scale=4)) == ["SRGAN"]
     said = capsys.readouterr().out.splitlines()
     names = ("01_srresnet/twice", "02_content_loss/default", "04_esrgan/default")
-    assert [line.split(":")[0] for line in said] == [f"The run {name} is left out" for name in names]
-    assert "enlarges x2, not x4" in said[0]
+    assert [line.split(":")[0] for line in said] == [f"Skipping the run {name}" for name in names]
+    assert "upscales by 2, not by 4" in said[0]
     assert list(load_trained()) == ["MSRResNet (twice)", "SRGAN"]
 
 
-def test_run_that_knows_one_subject_is_left_out_unless_asked_for(capsys):
+def test_subject_run_is_skipped_unless_requested(capsys):
     make_run("03_srgan", "default", subject="gravel")
     make_run("03_srgan", "all", subject="")
     assert list(load_trained()) == ["SRGAN (all)"]
-    assert '03_srgan/default knows gravel alone: subject="gravel" takes it.' in capsys.readouterr().out
+    assert 'Skipping 03_srgan/default, trained only on gravel: use subject="gravel".' in capsys.readouterr().out
     assert list(load_trained(["03_srgan"])) == list(load_trained(subject="gravel")) == ["SRGAN"]
     assert load_trained(subject="text") == {}
     assert capsys.readouterr().out == ""
 
 
-def test_runs_of_a_list_must_all_be_there_and_fit():
+def test_listed_runs_must_exist_and_fit():
     make_run("01_srresnet", "default", state="running")
     make_run("03_srgan", "long")
     assert list(load_trained(["03_srgan/long", "01_srresnet"])) == ["SRGAN (long)", "MSRResNet"]
     assert list(load_trained("01_srresnet/default")) == ["MSRResNet"]
-    for names, options, said in ((["01_srresnet/other"], {}, "other"), (["01_srresnet"], {"scale": 2}, "x4, not x2")):
+    for names, options, said in (
+        (["01_srresnet/other"], {}, "other"),
+        (["01_srresnet"], {"scale": 2}, "by 4, not by 2"),
+    ):
         with pytest.raises(SrlabError, match=said):
             load_trained(names, **options)

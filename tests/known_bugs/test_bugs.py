@@ -1,4 +1,4 @@
-"""Each bug fits the code as it is today. At night each is planted in a copy of the repository, where its test fails."""
+"""Test that each bug matches the current code, and (nightly) that its test fails when it is planted in a copy."""
 
 import ast
 import json
@@ -25,7 +25,7 @@ SLIPS = r" - (SyntaxError|IndentationError|NameError|ImportError|ModuleNotFoundE
 
 
 @pytest.mark.parametrize("bug", PLANTED)
-def test_bug_fits_the_code_and_names_a_test_and_an_exercise(bug):
+def test_bug_matches_code_test_and_exercise(bug):
     text = bug.plant(ROOT)
     if bug.file.endswith(".py"):
         ast.parse(text)
@@ -38,7 +38,7 @@ def test_bug_fits_the_code_and_names_a_test_and_an_exercise(bug):
 
 
 def failures(copy, checks):
-    """Run tests of the copy as on a machine where no variable of the course is set; return a line per failure."""
+    """Run tests of the copy without any variable of the course set; return one line per failure."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("SRLAB_", "PYTEST_"))}
     environment |= {"PYTHONPATH": str(copy), "PYTHONDONTWRITEBYTECODE": "1", "COLUMNS": "1000"}
     command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-m", "", *checks]
@@ -49,7 +49,7 @@ def failures(copy, checks):
 
 @pytest.fixture(scope="session")
 def copy(tmp_path_factory):
-    """A copy in which all checks pass."""
+    """Return a copy in which all checks pass."""
     folder = tmp_path_factory.mktemp("copy")
     for name in ("srlab", "notebooks", "tests"):
         shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__", "runs"))

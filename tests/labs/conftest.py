@@ -1,4 +1,4 @@
-"""Helpers for running labs."""
+"""Provide helpers for running labs."""
 
 import os
 import subprocess
@@ -11,13 +11,13 @@ from tests.conftest import ROOT
 
 @pytest.fixture(autouse=True)
 def strict_claims(monkeypatch):
-    """What a lab says of its results must hold here."""
+    """Check the claims of the labs."""
     monkeypatch.setenv("SRLAB_CLAIMS", "1")
 
 
 @pytest.fixture
 def call(tmp_path):
-    """Run a command with its own runs folder; the result has returncode and the text of both outputs."""
+    """Run a command with a separate runs folder; the result has the return code and the combined output."""
 
     def run(*command, cwd=ROOT, **environment):
         environment = os.environ | {"SRLAB_HOME": str(tmp_path / "runs")} | environment

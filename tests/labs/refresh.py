@@ -1,4 +1,4 @@
-"""Make the committed notebooks clean: run the labs, keep the outputs that tests compare, drop all others.
+"""Clean the committed notebooks: run the labs, keep the outputs that tests compare, and remove all others.
 
 Run it after editing a lab: ``make clean-notebooks``.
 """
@@ -15,11 +15,11 @@ from srlab.course.notebooks import find_notebooks
 
 KEPT = {"nbval-check-output", "keep_output"}
 KEPT_METADATA = ("tags", "slideshow")  # the second begins a slide at each heading
-FOLDED = {"colab", "hide-input"}  # JupyterLab shows a bar instead; the book reads the last tag itself
+FOLDED = {"colab", "hide-input"}  # JupyterLab shows a bar instead; only the book needs the last tag
 
 
 def refresh(notebook: Path, executed: Path) -> None:
-    """Copy kept outputs from the executed notebook into the committed one, cell by cell."""
+    """Copy the outputs to keep from the executed notebook into the committed one, cell by cell."""
     clean, done = nbformat.read(notebook, 4), nbformat.read(executed, 4)
     outputs = {cell.id: cell for cell in done.cells}
     for cell in clean.cells:

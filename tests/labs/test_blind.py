@@ -1,4 +1,4 @@
-"""Lab 01 by the recipe blind: random degradations, given pairs, RGB scores, and another network."""
+"""Test lab 01 with the recipe blind: random degradations, given pairs, RGB scores, and another network."""
 
 import pytest
 
@@ -15,11 +15,11 @@ FACE = srlab.Protocol(color="rgb", crop=0)
 
 @pytest.fixture
 def split(tmp_path):
-    """Folders train/ and val/ with HR/ and LRx4/: cut-outs of embedded photos, and LR that no recipe would make."""
+    """Create train/ and val/ with HR/ and LRx4/: crops of embedded photos, and LR that no recipe would make."""
     seen, photos = datasets.bundled_photos("train"), datasets.bundled_photos("validation")
     for i, name in enumerate(("coffee", "rocket", "camera")):
         srlab.write_image(seen[name][..., 100:164, 100:172], tmp_path / "train" / f"{i}.png")
-    for i, name in enumerate(("astronaut", "chelsea")):  # names as in train/, yet other photos
+    for i, name in enumerate(("astronaut", "chelsea")):  # other photos with the names of train/
         hr = photos[name][..., 100:164, 200:250]
         srlab.write_image(hr, tmp_path / "val" / "HR" / f"{i}.png")
         lr = srlab.downsample(srlab.mod_crop(hr, 4), 4, "nearest")
@@ -28,7 +28,7 @@ def split(tmp_path):
 
 
 @pytest.mark.nightly
-def test_the_recipe_trains_on_its_degradation_and_validates_on_given_pairs_as_they_are(tmp_path, split):
+def test_blind_recipe_validates_on_given_pairs(tmp_path, split):
     lab, out = ROOT / "notebooks" / "01_srresnet.ipynb", tmp_path / "out.ipynb"
     execute(lab, out, SMALL | split | {"network": "RRDBNet", "num_blocks": 2}, "optional")
     run = srlab.Run("01_srresnet", "blind")
@@ -40,6 +40,6 @@ def test_the_recipe_trains_on_its_degradation_and_validates_on_given_pairs_as_th
     last = [row["val_psnr"] for row in run.metrics() if "val_psnr" in row][-1]
     generator, given = srlab.load_generator("01_srresnet", "blind"), datasets.load_images(split["validation"])
     assert last == pytest.approx(srlab.evaluate(generator, given, protocol=FACE).psnr.mean(), abs=1e-3)
-    assert abs(srlab.evaluate(generator, given).psnr.mean() - last) > 0.1  # the luma, cropped
-    given.lr = None  # LR that is made from HR
+    assert abs(srlab.evaluate(generator, given).psnr.mean() - last) > 0.1  # on luma, cropped
+    given.lr = None  # use LR made from HR
     assert abs(srlab.evaluate(generator, given, protocol=FACE).psnr.mean() - last) > 0.01

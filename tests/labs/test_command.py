@@ -1,4 +1,4 @@
-"""What a reader types, `papermill 04_esrgan.ipynb out.ipynb -p iters N`, in each of the states it may be typed in."""
+"""Test `papermill 04_esrgan.ipynb out.ipynb -p iters N` with and without existing runs."""
 
 import json
 
@@ -13,7 +13,7 @@ STEPS = 24
 
 @pytest.fixture
 def typed(call, tmp_path):
-    """Type it, with the recipe for CI; what was printed and what the notebook said."""
+    """Run it with the recipe for CI; return what it and the notebook printed."""
     notebook, lab = nbformat.read(ROOT / "notebooks" / "04_esrgan.ipynb", 4), tmp_path / "04_esrgan.ipynb"
     notebook.cells = [cell for cell in notebook.cells if "optional" not in cell.metadata.get("tags", [])]
     nbformat.write(notebook, lab)
@@ -29,8 +29,8 @@ def typed(call, tmp_path):
 
 
 @pytest.mark.nightly
-def test_longer_run_has_its_own_name(typed):
-    """After `make labs` there is a run already; the longer one doesn't inherit the end of its schedule."""
+def test_longer_run_gets_another_name(typed):
+    """Check that a longer run does not continue the schedule of the shorter one from `make labs`."""
     short, long = Run("04_esrgan", "smoke-batch-2"), Run("04_esrgan", f"smoke-{STEPS}-batch-2")
     assert f"run:     04_esrgan/{short.name}\n" in typed()
     before = short.manifest()
@@ -38,7 +38,7 @@ def test_longer_run_has_its_own_name(typed):
     assert short.manifest() == before
     assert long.manifest()["step"] == STEPS
     assert Run("04_esrgan", f"{long.name}-psnr").manifest()["step"] == 40 * STEPS // 10
-    assert max(row["rate"] for row in long.metrics() if "rate" in row) > 1e-4, "half of the rate of the recipe"
+    assert max(row["rate"] for row in long.metrics() if "rate" in row) > 1e-4, "half of the recipe's learning rate"
 
     said = typed("-p", "run", short.name, "-p", "iters", 4 * STEPS)
     assert f" numbers, 04_esrgan/{short.name}-psnr\n" in said
@@ -56,4 +56,4 @@ def test_two_processes_train_one_run(typed):
     manifest = run.manifest()
     assert (manifest["processes"], manifest["step"], manifest["status"]) == (2, 12, "finished")
     steps = [row["step"] for row in run.metrics() if "g_loss" in row]
-    assert steps == sorted(set(steps)), "each step is logged once"
+    assert steps == sorted(set(steps)), "each step must be logged once"

@@ -1,4 +1,4 @@
-"""The exercise cells of the labs and extras as a student meets them: untouched, and solved."""
+"""Test the exercise cells of the labs and extras, untouched and solved."""
 
 import inspect
 import re
@@ -29,11 +29,11 @@ NAMES = [check.split('"')[1] for _, _, check in CELLS]
 
 
 @pytest.mark.parametrize(("lab", "stub", "check"), CELLS, ids=NAMES)
-def test_stub_is_replaced_by_reference(lab, stub, check, capsys, monkeypatch):
+def test_stub_falls_back_to_reference(lab, stub, check, capsys, monkeypatch):
     monkeypatch.delenv("SRLAB_STRICT", raising=False)
     scope = {"srlab": srlab, "course": course, "torch": torch, "nn": torch.nn}
     exec(stub, scope)
-    for _ in range(2):  # the check's cell alone, too
+    for _ in range(2):  # also the check's cell alone
         exec(check, scope)
         assert "to do" in capsys.readouterr().out
         reference = find(check.split('"')[1]).reference
@@ -42,11 +42,11 @@ def test_stub_is_replaced_by_reference(lab, stub, check, capsys, monkeypatch):
 
 @pytest.mark.parametrize("lab", ALL, ids=lambda lab: lab.stem)
 def test_solutions_are_correct(lab, displayed, monkeypatch):
-    """What `srlab solutions` writes is taken in strict mode, and `srlab progress` reads it so once it is saved."""
+    """Check that strict mode accepts the output of `srlab solutions`, and that `srlab progress` reads it as correct."""
     monkeypatch.setenv("SRLAB_STRICT", "1")
     notebook = read_notebook(lab)
     assert fill_in(notebook) == sum(place == lab.stem for place, _, _ in CELLS)
-    scope = {"srlab": srlab, "course": course}  # an answer brings the rest
+    scope = {"srlab": srlab, "course": course}  # an answer must define the rest
     for cell in notebook.cells:
         if "exercise" in cell.metadata.get("tags", []):
             displayed.clear()
@@ -57,7 +57,7 @@ def test_solutions_are_correct(lab, displayed, monkeypatch):
 
 
 @pytest.mark.parametrize("lab", ALL, ids=lambda lab: lab.stem)
-def test_points(lab):
+def test_points_of_labs(lab):
     cells = nbformat.read(lab, 4).cells
     for text, _, check in zip(cells, cells[1:], cells[2:], strict=False):
         if check.cell_type == "code" and (name := re.search(r'course\.check\("([\w.]+)"', check.source)):

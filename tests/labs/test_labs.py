@@ -1,4 +1,4 @@
-"""The labs run one after the other, print what is saved in them, and run with other recipes."""
+"""Test that the labs run one after another, reproduce their saved outputs, and run with other recipes."""
 
 import json
 import re
@@ -18,19 +18,19 @@ from srlab.course.recipes import read_book
 from srlab.course.solutions import fill_in
 from tests.conftest import EXTRAS, LABS, ROOT
 
-# Setup may run again in the same kernel.
+# Setup must run twice in the same kernel.
 AGAIN = 'assert course.setup("{}", globals()).run == lab.run == "smoke"'
 
 
-# Two parts of equal length, as there are two cores. Labs 02 and 03 start from the network of lab 01.
+# Two equally long parts for two cores. Labs 02 and 03 start from the network of lab 01.
 @pytest.mark.long
 @pytest.mark.parametrize(
     "labs",
     [LABS[1:4], [LABS[0], *LABS[4:]], *[pytest.param(labs, marks=pytest.mark.nightly) for labs in (LABS, EXTRAS)]],
     ids=["01 to 03", "00, 04 and 05", "00 to 05", "extras"],
 )
-def test_labs_run_and_print_what_is_saved_in_them(call, tmp_path, home, labs):
-    """Papermill writes the parameters, nbval runs the copies. The exercises are as a learner finds them."""
+def test_labs_reproduce_saved_outputs(call, tmp_path, home, labs):
+    """Write parameters with papermill, and run the copies with nbval. The exercises are not solved."""
     copies = [tmp_path / lab.name for lab in labs]
     for lab, copy in zip(labs, copies, strict=True):
         papermill.execute_notebook(str(lab), str(copy), {"recipe": "smoke"}, prepare_only=True, progress_bar=False)
@@ -46,7 +46,7 @@ def test_labs_run_and_print_what_is_saved_in_them(call, tmp_path, home, labs):
         assert set(starts) == {"01_srresnet/smoke"}
 
 
-# The recipes esrdgan and blind at the size of smoke; both begin with a fresh generator.
+# The recipes esrdgan and blind in the size of smoke; both start with a new generator.
 SMALL = {
     "iters": 10,
     "backbone": "random",
@@ -72,7 +72,7 @@ SMALL |= {"growth": 8, "batch": 4, "patch": 32, "validate_every": 20}
     ],
     ids=["02 plain input", "03 other game", "03 without D", "04 without D", "04 esrdgan", "04 blind", "05 alone"],
 )
-def test_a_lab_runs_with_what_it_suggests(tmp_path, lab, changes):
+def test_lab_runs_with_suggested_changes(tmp_path, lab, changes):
     execute(ROOT / "notebooks" / f"{lab}.ipynb", tmp_path / "out.ipynb", {"recipe": "smoke"} | changes, "optional")
     if "run" in changes:
         recipe = srlab.Run(lab, changes["run"]).manifest()["parameters"]
@@ -84,19 +84,19 @@ def test_a_lab_runs_with_what_it_suggests(tmp_path, lab, changes):
 
 
 @pytest.mark.nightly
-def test_make_labs_works_from_a_path_with_spaces(call, tmp_path):
-    """The README's first command, chained from the root; the environment is borrowed from this checkout."""
+def test_make_labs_in_path_with_spaces(call, tmp_path):
+    """Run the README's first command in a copy that uses the environment of this checkout."""
     course = tmp_path / "my own course"
     tracked = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True)
     if tracked.returncode or not (ROOT / ".venv").exists():
-        pytest.skip("needs a git checkout with the .venv that make has made")
+        pytest.skip("needs a git checkout with a .venv created by make")
     for name in tracked.stdout.split("\n"):
         if (ROOT / name).is_file() and not re.match(r"notebooks/(0[2-9]|extras/)", name):  # two labs are enough
             (course / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(ROOT / name, course / name)
     for lab in LABS[:2]:
         notebook = read_notebook(lab)
-        fill_in(notebook)  # so that no exercise goes on with its reference
+        fill_in(notebook)  # so that no exercise falls back to its reference
         notebook.cells = [cell for cell in notebook.cells if "optional" not in cell.metadata.get("tags", [])]
         nbformat.write(notebook, course / "notebooks" / lab.name)
     (course / ".venv").symlink_to(ROOT / ".venv")
@@ -108,16 +108,16 @@ def test_make_labs_works_from_a_path_with_spaces(call, tmp_path):
     assert (course / "runs" / "01_srresnet" / "smoke" / "generator.safetensors").is_file()
 
 
-def test_the_recipes_of_the_papers_look_through_their_layers():
-    """SRGAN after the activation (Ledig 2017: VGG22 and VGG54), ESRGAN before it (Wang 2018, section 3.3)."""
+def test_paper_recipes_use_layers_of_papers():
+    """Check the layers: SRGAN after the activation (Ledig 2017: VGG22 and VGG54), ESRGAN before (Wang 2018, 3.3)."""
     wanted = {"02_content_loss": "relu2_2", "03_srgan": "relu5_4", "04_esrgan": "conv5_4"}
     recipes = {lab: read_book(ROOT / "notebooks" / "recipes" / f"{lab}.yaml").recipes["paper"] for lab in wanted}
     found = {lab: recipe.values["features"] for lab, recipe in recipes.items()}
     assert found == {lab: f"vgg19 {layer}" for lab, layer in wanted.items()}
 
 
-def test_the_switches_of_lab_05_begin_with_the_psnr_of_the_package():
-    """Its cell has a PSNR in two steps, an error and its decibels, so that each can be got wrong on purpose."""
+def test_lab_05_psnr_cell_matches_package():
+    """Check the cell that computes PSNR in two steps (error and decibels), so that each can be wrong on purpose."""
     (cell,) = [c.source for c in nbformat.read(LABS[5], 4).cells if "def squared_error" in c.source]
     scope = {"srlab": srlab}
     exec(cell, scope)

@@ -1,4 +1,4 @@
-"""The notebook contract, as far as a program can hold it."""
+"""Test the rules for notebooks that a program can check."""
 
 import ast
 import inspect
@@ -24,7 +24,7 @@ def lab(request):
 
 @pytest.fixture
 def cells(lab):
-    """All but the cell for Colab, which tests/test_colab.py is about."""
+    """Return all cells except the Colab cell, which tests/test_colab.py covers."""
     return [cell for cell in nbformat.read(lab, 4).cells if "colab" not in tags(cell)]
 
 
@@ -43,7 +43,7 @@ def prose(cells):
 def test_title_parameters_and_setup(lab, cells):
     notebook = nbformat.read(lab, 4)
     nbformat.validate(notebook)
-    ids = [cell["id"] for cell in json.loads(lab.read_text(encoding="utf-8"))["cells"]]  # nbformat would mend them
+    ids = [cell["id"] for cell in json.loads(lab.read_text(encoding="utf-8"))["cells"]]  # nbformat would repair them
     assert len(set(ids)) == len(ids)
     assert notebook.metadata["kernelspec"]["name"] == "python3"
     assert "widgets" not in notebook.metadata
@@ -54,22 +54,22 @@ def test_title_parameters_and_setup(lab, cells):
     assert f'course.setup("{lab.stem}", globals())' in second.source
 
 
-def test_every_number_of_the_recipe_is_used(lab, cells):
+def test_all_recipe_settings_are_used(lab, cells):
     by_setup = {"recipe", "iters", "run", "images", "validation", "device", "precision", "compiled", "overrides"}
     by_setup |= {"photos", "center_crop", "start", "parameter_limit", "downsampler", "blur", "image_noise", "jpeg"}
     book = read_book(ROOT / "notebooks" / "recipes" / f"{lab.stem}.yaml")
     shared = (ROOT / "srlab" / "course" / "gan_plumbing.py").read_text(encoding="utf-8") if "gan" in lab.stem else ""
-    shared = re.sub(r"^NOTED .*$", "", shared, flags=re.M)  # to note a number in the manifest is not to use it
+    shared = re.sub(r"^NOTED .*$", "", shared, flags=re.M)  # recording a setting in the manifest does not count as use
     rest = "\n".join([shared, *(cell.source for cell in code(cells)[1:]), *read_claims(lab.stem).values()])
     assert [name for name in book.parameters.keys() - by_setup if not re.search(rf"\b{name}\b", rest)] == []
     unused = [name for name in book.help.keys() - by_setup if not re.search(rf'\blab\.{name}\b|"{name}"', rest)]
     assert [name for name in unused if not name.startswith("min_gain_")] == []
 
 
-def test_kept_outputs(cells):
+def test_saved_outputs(cells):
     for before, cell in itertools.pairwise(cells):
         if tags(cell) & KEPT:
-            assert tags(cell) >= KEPT, f"both tags or none: {cell.source[:60]}"
+            assert tags(cell) >= KEPT, f"needs both tags or none: {cell.source[:60]}"
             assert {output.get("name") for output in cell.outputs} == {"stdout"}, (
                 f"run `make clean-notebooks`: {cell.source}"
             )
@@ -94,7 +94,7 @@ def test_exercises(cells):
 
 
 def test_claims(lab, cells):
-    """Most of them run at full length alone, which no test has the time for; so what they call must be there."""
+    """Check that the functions called by claims exist; most claims only run at full length, which takes too long."""
     assert read_claims(lab.stem).keys() <= {cell.id for cell in code(cells)}
     assert [cell.source for cell in code(cells) if "lab.expect(" in cell.source] == []
     modules = {}
@@ -106,7 +106,7 @@ def test_claims(lab, cells):
 
 
 def test_guesses_are_revealed(cells):
-    left_out = {}  # of the guesses so far, whether a run without exploring lacks them
+    left_out = {}  # guesses so far, and whether a run without optional cells lacks them
     for cell in reversed(code(cells)):
         for name in re.findall(r"^(\w+) = course\.guess\(", cell.source, re.M):
             assert left_out.pop(name) or "optional" not in tags(cell), cell.source
@@ -114,14 +114,14 @@ def test_guesses_are_revealed(cells):
     assert left_out == {}
 
 
-def test_pictures_have_files_and_alternative_texts(lab, cells):
+def test_images_have_files_and_alternative_texts(lab, cells):
     assert not re.search(r"!\[\s*\]|<img(?![^>]*\balt=[\"'][^\"'])", prose(cells))
     for name in re.findall(r"!\[[^\]]+\]\((?!https?:)([^)]+)\)", prose(cells)):
         assert (lab.parent / name).is_file(), name
 
 
-def test_no_output_widget(cells):
-    """ipywidgets' output widget now and then makes a headless run wait for ever (nbclient 312)."""
+def test_no_output_widgets(cells):
+    """Reject ipywidgets' output widget, which sometimes makes a headless run hang (nbclient 312)."""
     for cell in code(cells):
         assert not re.search(r"\binteract(ive)?\(|\bOutput\(", cell.source), cell.source
 
@@ -134,7 +134,7 @@ def test_folded_cells(cells):
 
 
 def test_quiz(lab, cells):
-    """Still open, and before the learner is asked to explain the lab; the extras have none."""
+    """Check that the quiz is unanswered and comes before the explanation task; the extras have none."""
     asked = [number for number, cell in enumerate(cells) if "quiz" in tags(cell) or "course.quiz(" in cell.source]
     if lab in EXTRAS:
         assert asked == []

@@ -1,4 +1,4 @@
-"""The smallest lab, as CONTRIBUTING.md has it: two files that the commands take as they take the others."""
+"""Test the smallest lab of CONTRIBUTING.md: two files that all commands accept."""
 
 import re
 
@@ -9,7 +9,7 @@ from tests.conftest import ROOT
 
 
 def notebook_of(text):
-    """A notebook from text with a cell below each ``# %%``."""
+    """Return a notebook from text with a cell below each ``# %%``."""
     notebook = nbformat.v4.new_notebook(
         metadata={"kernelspec": {"name": "python3", "display_name": "", "language": "python"}}
     )

@@ -1,4 +1,4 @@
-"""README and ``docs/``: commands that work or name what exists, links and pictures that are there."""
+"""Test README and ``docs/``: commands, links and images."""
 
 import importlib.util
 import re
@@ -37,7 +37,7 @@ def test_make_commands(command):
     subprocess.run([*shlex.split(command, comments=True), "-n"], cwd=ROOT, check=True, capture_output=True)
 
 
-def test_ci_only_runs_make_test():
+def test_ci_runs_make_test():
     ci = (ROOT / ".ci" / "run").read_text(encoding="utf-8").splitlines()
     assert ci[-1] == "make test"
     assert [line for line in ci if "pytest" in line or "pip install" in line] == []
@@ -68,7 +68,7 @@ def test_papermill_commands(command):
 
 @pytest.fixture
 def desk(tmp_path, monkeypatch, home):
-    """A folder that has what the commands of srlab speak of, in small."""
+    """Create small versions of the files that the srlab commands use."""
     monkeypatch.chdir(tmp_path)
     picture = torch.rand(3, 48, 52, generator=torch.Generator().manual_seed(0))
     for name in ("path/to/Set5/HR/a.png", "path/to/results/a.png", "data/Set5/HR/a.png", "photos/a.png", "photo.png"):
@@ -78,7 +78,7 @@ def desk(tmp_path, monkeypatch, home):
         run = leave_run(lab, name, 1)
         run.save_generator(MSRResNet(1, 4), 1)
         run.path.joinpath("metrics.jsonl").write_text('{"step": 1, "loss": 1.0}\n', encoding="utf-8")
-    (tmp_path / "notebooks").mkdir()  # some commands write beside the labs
+    (tmp_path / "notebooks").mkdir()  # some commands write next to the labs
     for there in (ROOT / "notebooks").iterdir():
         (tmp_path / "notebooks" / there.name).symlink_to(there)
     (tmp_path / "names.txt").write_text("Li, Anna; 03_srgan\n", encoding="utf-8")
@@ -96,7 +96,7 @@ SRLAB = dict.fromkeys(command for command in COMMANDS if command.startswith("srl
 )
 def test_srlab_commands(command):
     if "--run realesrgan" in command and find_realesrgan() is None:
-        pytest.skip("needs the published network; make realesrgan installs it")
+        pytest.skip("needs Real-ESRGAN; run make realesrgan")
     assert main(shlex.split(command)[1:]) == 0
 
 
@@ -127,7 +127,7 @@ def test_glossary_names_sections():
     assert [f"{lab}.{name}" for lab, name in asked if not re.search(rf'"## (Extra )?{name}[.:] ', labs[lab])] == []
 
 
-def test_each_question_to_explain_has_an_answer():
+def test_each_explain_question_has_answer():
     answers = dict(re.findall(r"^## Lab (\d\d)\n(.*?)(?=^## |\Z)", TEXTS[ROOT / "docs" / "answers.md"], re.M | re.S))
     for lab in NOTEBOOKS:
         cells = nbformat.read(lab, 4).cells
@@ -137,7 +137,7 @@ def test_each_question_to_explain_has_an_answer():
 
 
 def dead_links(page: Path, text: str, there=Path.exists) -> list[str]:
-    """Links of a page to files or headings that are not there."""
+    """Return the links of a page to missing files or headings."""
     dead = []
     for target in re.findall(r"\]\(([^()\s]+)\)", text):
         name, _, anchor = target.partition("#")
@@ -148,6 +148,6 @@ def dead_links(page: Path, text: str, there=Path.exists) -> list[str]:
 
 
 def anchors(file: Path) -> list[str]:
-    """What the headings of a page are called in links."""
+    """Return the anchors of the headings of a page."""
     headings = re.findall(r"^#+ (.*)$", file.read_text(encoding="utf-8"), re.MULTILINE) if file.suffix == ".md" else []
     return [re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings]

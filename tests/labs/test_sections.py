@@ -1,4 +1,4 @@
-"""A lab runs without the sections that teaching.md lets a teacher leave out."""
+"""Test that labs run without the sections that teaching.md lists as optional."""
 
 import re
 
@@ -17,7 +17,7 @@ def numbers(text):
     return [int(number) for number in re.findall(r"\d+", text)]
 
 
-# What can be left out together, the section that is named first in front.
+# Sections that can be left out together; the named one comes first.
 ROWS = {
     lab: [[one] for one in numbers(alone)] + [numbers(p) for p in others.split(";")] for lab, alone, others in TABLE
 }
@@ -25,7 +25,7 @@ CASES = [(lab, left_out) for lab in LABS for left_out in ROWS[lab.stem[:2]]]
 
 
 def sections_of(notebook):
-    """The number of the section that each cell is in, by the headings; None outside of the numbered ones."""
+    """Return the section number of each cell, from the headings; None outside of numbered sections."""
     found, now = [], None
     for cell in notebook.cells:
         if cell.cell_type == "markdown" and cell.source.startswith("## "):
@@ -48,11 +48,11 @@ def test_section_tags(lab):
     headings = [cell for cell in notebook.cells if cell.cell_type == "markdown" and cell.source.startswith("## ")]
     assert all(cell.metadata.slideshow.slide_type == "slide" for cell in headings)
     listed = {left_out[0] for left_out in ROWS[lab.stem[:2]]}
-    assert listed == set(filter(None, sections)), "each section is in the table of teaching.md"
+    assert listed == set(filter(None, sections)), "each section must be in the table of teaching.md"
 
 
 @pytest.mark.parametrize("lab", LABS, ids=lambda lab: lab.stem)
-def test_whole_sections_are_for_another_day(lab):
+def test_optional_parts_are_whole_sections(lab):
     notebook = nbformat.read(lab, 4)
     later = {tag_of(cell) for cell in notebook.cells if "another-day" in cell.metadata.get("tags", [])}
     for cell in notebook.cells:
@@ -61,11 +61,11 @@ def test_whole_sections_are_for_another_day(lab):
 
 @pytest.mark.nightly
 @pytest.mark.parametrize(("lab", "left_out"), CASES, ids=[f"{lab.stem} without {out}" for lab, out in CASES])
-def test_a_lab_runs_without_sections(lab, left_out, tmp_path):
+def test_lab_runs_without_optional_sections(lab, left_out, tmp_path):
     notebook = nbformat.read(lab, 4)
     notebook.cells = [cell for cell in notebook.cells if tag_of(cell) not in left_out]
     notebook.cells.append(
         nbformat.v4.new_code_cell('course.report_metric("the end", 0)')
-    )  # the lab's own may be left out
+    )  # the lab's own cells may be left out
     nbformat.write(notebook, tmp_path / lab.name)
     execute(tmp_path / lab.name, tmp_path / "out.ipynb", {"recipe": "smoke"})

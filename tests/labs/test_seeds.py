@@ -1,4 +1,4 @@
-"""The committed table of claims over seeds: it has every claim, at its bound, and no margin is too small."""
+"""Test the committed table of claims over seeds: all claims with their bounds, and no margin too small."""
 
 import ast
 import re
@@ -14,13 +14,13 @@ SECTIONS = dict(re.findall(r"^## (\S+)\n(.*?)(?=^## |\Z)", TABLE, re.MULTILINE |
 
 
 def rows_of(lab):
-    """Return claim -> the other cells of its row."""
+    """Return claim -> other cells of its row."""
     rows = [line.strip("| ").split(" | ") for line in SECTIONS[lab.stem].splitlines() if line.startswith("| ")]
     return {claim: cells for claim, *cells in rows[1:] if not claim.startswith("---")}
 
 
 def claims_of(lab):
-    """Return the claims about numbers in a lab's file: a pattern for the sentence, and the bounds that are literal."""
+    """Return the claims about numbers in a lab's file: a pattern of the claim, and the literal bounds."""
     tree = ast.parse((ROOT / "notebooks" / "claims" / f"{lab.stem}.py").read_text(encoding="utf-8"))
     for call in ast.walk(tree):
         bounds = {word.arg: word.value for word in getattr(call, "keywords", []) if word.arg in ("above", "below")}
@@ -38,19 +38,19 @@ def _literal(node):
 
 
 @pytest.mark.parametrize("lab", [*LABS, *EXTRAS], ids=lambda lab: lab.stem)
-def test_each_claim_is_in_the_table(lab):
+def test_each_claim_is_in_table(lab):
     rows = rows_of(lab)
     assert rows
     for pattern, bounds in claims_of(lab):
         found = [cells[4] for claim, cells in rows.items() if re.fullmatch(pattern, claim)]
-        assert found, f"no row for {pattern}; run make seeds again"
+        assert found, f"no row for {pattern}. Run make seeds again."
         for word, sign in (("above", ">"), ("below", "<")):
             if bounds.get(word) is not None:
-                assert f"{sign} {bounds[word]:.4g}" in found[0], f"{pattern}: another bound; run make seeds again"
+                assert f"{sign} {bounds[word]:.4g}" in found[0], f"{pattern}: the bound differs. Run make seeds again."
 
 
 @pytest.mark.parametrize("lab", [*LABS, *EXTRAS], ids=lambda lab: lab.stem)
-def test_margins(lab):
+def test_claim_margins(lab):
     assert int(re.search(r"(\d+) seeds", SECTIONS[lab.stem])[1]) >= ENOUGH
     usual = Counter()
     for claim, (*_, distance, count) in rows_of(lab).items():
@@ -62,4 +62,4 @@ def test_margins(lab):
             assert held == seeds, claim
             assert distance == "over 100" or float(distance) >= MARGIN, claim
     text = lab.read_text(encoding="utf-8")
-    assert [words for words, times in usual.items() if text.count(words) < times] == [], "the text gives the count"
+    assert [words for words, times in usual.items() if text.count(words) < times] == [], "the text must state the count"

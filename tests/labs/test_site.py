@@ -1,4 +1,4 @@
-"""The pages of the site are gathered with all that the labs link to."""
+"""Test that the site contains everything the labs link to."""
 
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from .test_readme import dead_links
 
 
 @pytest.mark.parametrize("address", ["", "https://github.com/Somebody/course"])
-def test_links_of_the_site(tmp_path, address):
+def test_site_links(tmp_path, address):
     executed, source = tmp_path / "executed", tmp_path / "source"
     executed.mkdir()
     for lab in [*LABS, *EXTRAS]:

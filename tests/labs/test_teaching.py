@@ -1,4 +1,4 @@
-"""The blocks of commands in teaching.md that are marked ``bash`` run as they are."""
+"""Test that the blocks marked ``bash`` in teaching.md run as written."""
 
 import base64
 import csv
@@ -16,7 +16,7 @@ import pytest
 from tests.conftest import ROOT, left
 
 TEACHING = (ROOT / "docs" / "teaching.md").read_text(encoding="utf-8")
-# A course in small: it builds itself without any package that pip would have to fetch.
+# A small course that builds without any package that pip would have to download.
 PROJECT = '[build-system]\nrequires = []\nbuild-backend = "build"\nbackend-path = ["."]\n'
 BUILD = """\
 import shutil
@@ -27,13 +27,13 @@ build_editable = build_wheel
 
 
 def blocks(heading):
-    """The blocks of commands between a heading and the next one."""
+    """Return the command blocks between a heading and the next one."""
     section = re.split(r"^##+ ", TEACHING.partition(f"# {heading}\n")[2], maxsplit=1, flags=re.M)[0]
     return re.findall(r"^```bash\n(.*?)^```$", section, re.M | re.S)
 
 
 def run(block, folder, **variables):
-    """Run a block as in the activated environment."""
+    """Run a block as in an activated environment."""
     environment = os.environ | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"} | variables
     command = ["bash", "-euo", "pipefail", "-c", block]
     done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=300)
@@ -51,7 +51,7 @@ def write_wheel(folder, name, metadata=""):
 
 @pytest.mark.nightly
 @pytest.mark.skipif(not shutil.which("git"), reason="needs git")
-def test_room_without_network(tmp_path):
+def test_offline_kit(tmp_path):
     fetch, install = blocks("A room without a network")
     index, course, room = tmp_path / "index", tmp_path / "desk" / "srlab", tmp_path / "room"
     for name in ("one", "hatchling", "editables"):
@@ -73,7 +73,7 @@ def test_room_without_network(tmp_path):
 
 
 @pytest.mark.nightly
-def test_executing_what_was_handed_in(tmp_path, home):
+def test_regrading_submissions(tmp_path, home):
     answers = {"Anna Li": "def psnr(sr, hr, crop):\n    return srlab.psnr(sr, hr)", "Bo Ek": "1 / 0"}
     for student, answer in answers.items():
         imports, check = "import srlab\nfrom srlab import course", 'psnr = course.check("degradation.psnr", psnr)'
@@ -97,7 +97,7 @@ def test_executing_what_was_handed_in(tmp_path, home):
 
 
 @pytest.mark.nightly
-def test_what_a_class_needs(tmp_path):
+def test_class_handouts(tmp_path):
     for place, name in (("notebooks", "02_content_loss.ipynb"), ("runs/notebooks", "03_srgan.ipynb")):
         shutil.copytree(ROOT / "notebooks" / "pictures", tmp_path / place / "pictures")
         notebook = nbformat.read(ROOT / "notebooks" / name, 4)

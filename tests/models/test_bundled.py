@@ -1,4 +1,4 @@
-"""The generators that come with srlab: small, of the embedded photos alone, better than bicubic where they say so."""
+"""Test the bundled generators: small, trained only on embedded photos, and better than bicubic where claimed."""
 
 import json
 
@@ -14,7 +14,7 @@ from studies.shown import bicubic
 
 @pytest.fixture(scope="module")
 def table():
-    """Scores on the middles of the validation photos: whole ones would take four times as long."""
+    """Return scores on center crops of the validation photos; whole photos would take four times as long."""
     unseen = datasets.bundled_photos("validation").center_crop(256)
     networks = {"bicubic": bicubic} | weights.load_bundled()
     metrics = ("psnr", "gradient_ratio", "energy_error", "checkerboard", "color_shift")
@@ -22,7 +22,7 @@ def table():
 
 
 @pytest.mark.parametrize("name", weights.BUNDLED.values())
-def test_they_were_trained_on_the_embedded_photos_alone_and_are_small(name):
+def test_bundled_networks_are_small_and_from_embedded_photos(name):
     file = weights.find_bundled(name)
     manifest = json.loads(file.with_suffix(".json").read_text())
     assert manifest["parameters"]["sampler"]["images"] == datasets.bundled_photos("train").describe()
@@ -30,33 +30,33 @@ def test_they_were_trained_on_the_embedded_photos_alone_and_are_small(name):
 
 
 @pytest.mark.parametrize("name", ["MSRResNet", "RRDB"])
-def test_those_for_psnr_beat_bicubic_on_every_photo_that_they_have_not_seen(table, name):
+def test_bundled_psnr_networks_beat_bicubic_on_held_out_photos(table, name):
     gain = table.psnr[name] - table.psnr["bicubic"]
     assert gain.min() > 0
     assert gain["astronaut"] >= 1.3
 
 
-def test_srgan_is_sharper_and_paints_neither_a_grid_nor_a_tint(table):
+def test_bundled_srgan_is_sharper_without_checkerboard_or_color_cast(table):
     means = table.groupby("method").mean(numeric_only=True)
     assert means.gradient_ratio["SRGAN"] > means.gradient_ratio["MSRResNet"] + 0.1
     assert means.energy_error["SRGAN"] < means.energy_error["MSRResNet"] - 0.05
     assert means.psnr["SRGAN"] > means.psnr["bicubic"] - 1
     sharper = table.loc["SRGAN"]
-    assert sharper.checkerboard.max() < 0.6, "levels; faint dots on the bricks, and a visible grid has 1"
+    assert sharper.checkerboard.max() < 0.6, "levels: faint dots on the bricks; a visible grid has 1"
     assert sharper.checkerboard.drop("brick").max() < 0.36
     assert sharper.color_shift.max() < 0.4
 
 
-def test_upscale_takes_msrresnet_unless_another_is_named(tmp_path, monkeypatch, capsys):
+def test_upscale_defaults_to_msrresnet(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     source = str(
         srlab.write_image(datasets.bundled_photos("validation")["chelsea"][..., :40, :48], tmp_path / "lr.png")
     )
     for target, *options in (["a.png"], ["b.png", "--run", "msrresnet"], ["c.png", "--run", "srgan"]):
         assert main(["upscale", source, target, *options]) == 0
-        assert ("msrresnet, which comes with srlab" in capsys.readouterr().err) == (not options)
+        assert ("bundled network msrresnet" in capsys.readouterr().err) == (not options)
     made = [(tmp_path / f"{name}.png").read_bytes() for name in "abc"]
     assert made[0] == made[1] != made[2]
-    (tmp_path / "srgan").mkdir()  # a folder of that name comes first
+    (tmp_path / "srgan").mkdir()  # a folder with that name takes precedence
     with pytest.raises(SrlabError, match=r"generator\.safetensors"):
         weights.load_generator_file("srgan")

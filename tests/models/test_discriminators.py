@@ -1,4 +1,4 @@
-"""srlab.models.discriminators: logits out, gradients only where they belong, and whole after stopping a run."""
+"""Test srlab.models.discriminators: architectures, logits, and gradients only where they belong."""
 
 import pytest
 import torch
@@ -23,7 +23,7 @@ def discriminator(request) -> nn.Module:
     return build_discriminator(request.param, 32, 4)
 
 
-# --- What they are -------------------------------------------------------------------------------------------
+# --- Architecture --------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -36,12 +36,12 @@ def discriminator(request) -> nn.Module:
         (CodedDiscriminator(), [(w, 3, s) for w in (64, 128, 256, 512) for s in (1, 2) if (w, s) != (256, 2)]),
     ],
 )
-def test_their_convolutions_halve_as_published(network, expected):
+def test_discriminator_strides_match_papers(network, expected):
     convolutions = [module for module in network.modules() if isinstance(module, nn.Conv2d)]
     assert [(c.out_channels, c.kernel_size[0], c.stride[0]) for c in convolutions] == expected
 
 
-def test_the_answer_is_a_logit_and_no_probability(discriminator):
+def test_discriminator_returns_logits(discriminator):
     discriminator.eval()
     with torch.no_grad():
         discriminator.logit.bias.fill_(3.0)
@@ -50,15 +50,15 @@ def test_the_answer_is_a_logit_and_no_probability(discriminator):
     assert (logits > 1).all()
 
 
-def test_a_place_of_the_patch_discriminator_sees_its_neighborhood_only():
+def test_patch_discriminator_is_local():
     discriminator = PatchDiscriminator(4).eval()
     image = torch.rand(1, 3, 64, 64, requires_grad=True)
     discriminator(image)[0, 0, 8, 8].backward()
     rows = image.grad.abs().sum(dim=(0, 1, 3)).nonzero().flatten()
-    assert rows.max() - rows.min() + 1 == 28  # 24 of the convolutions, and 2 more a side of the fine part
+    assert rows.max() - rows.min() + 1 == 28  # 24 from the convolutions, and 2 more per side from the fine part
 
 
-def test_spectral_norm_holds_the_gain_of_each_layer_near_1():
+def test_spectral_norm_keeps_layer_gain_near_1():
     torch.manual_seed(0)
     discriminator = PatchDiscriminator(8)
     convolutions = [module for module in discriminator.modules() if isinstance(module, nn.Conv2d)]
@@ -71,7 +71,7 @@ def test_spectral_norm_holds_the_gain_of_each_layer_near_1():
     assert gains == pytest.approx([1] * 5, abs=0.1)
 
 
-def test_the_coded_discriminator_averages_over_the_places_before_its_linear_layers():
+def test_coded_discriminator_averages_before_linear_layers():
     discriminator, seen = build_discriminator("coded", 32, 4).eval(), []
     discriminator.head[0].register_forward_pre_hook(lambda _, given: seen.append(given[0]))
     image = torch.rand(2, 3, 32, 40)
@@ -79,7 +79,7 @@ def test_the_coded_discriminator_averages_over_the_places_before_its_linear_laye
     torch.testing.assert_close(seen, [discriminator.convolutions(image).mean(dim=(2, 3))])
 
 
-def test_instance_noise_lets_gradients_through_and_without_it_no_number_is_drawn(discriminator):
+def test_instance_noise_passes_gradients_and_uses_rng_only_if_on(discriminator):
     discriminator.eval()
     image, before = IMAGES.clone().requires_grad_(), torch.get_rng_state()
     clean = discriminator(image)
@@ -93,16 +93,16 @@ def test_instance_noise_lets_gradients_through_and_without_it_no_number_is_drawn
 # --- frozen --------------------------------------------------------------------------------------------------
 
 
-def test_frozen_lets_the_gradient_through_and_keeps_none(discriminator):
+def test_frozen_passes_gradient_and_keeps_none(discriminator):
     image = IMAGES.clone().requires_grad_()
     with frozen(discriminator):
         loss = generator_loss(discriminator(image))
-    loss.backward()  # after it is learning again: what counts is how the graph was made
+    loss.backward()  # after unfreezing: what counts is when the graph was built
     assert image.grad.abs().sum() > 0
     assert all(parameter.grad is None for parameter in discriminator.parameters())
 
 
-def test_frozen_gives_back_what_was_learning_also_after_an_error(discriminator):
+def test_frozen_restores_requires_grad_after_error(discriminator):
     discriminator.logit.requires_grad_(False)
     before = {name: p.requires_grad for name, p in discriminator.named_parameters()}
     with pytest.raises(RuntimeError), frozen(discriminator):

@@ -1,4 +1,4 @@
-"""data_scripts/export_backbone.py: the file is written, or one sentence says why not."""
+"""Test data_scripts/export_backbone.py: it writes the file, or prints one line with the reason."""
 
 from pathlib import Path
 
@@ -13,13 +13,13 @@ SCRIPT = Path(__file__).resolve().parents[2] / "data_scripts" / "export_backbone
 
 @pytest.fixture
 def run(tmp_path, monkeypatch, hub):
-    """The command, in a folder with a partial vgg19."""
+    """Return the command, in a folder with a partial vgg19."""
     monkeypatch.chdir(tmp_path)
     torch.save({"features.0.weight": torch.zeros(64, 3, 3, 3), "features.0.bias": torch.zeros(64)}, "vgg.pth")
     return load_script(SCRIPT).main
 
 
-def test_the_file_has_notes_without_a_folder_and_replaces_none(run, capsys):
+def test_export_has_notes_and_never_overwrites(run, capsys):
     command = ["vgg19 relu1_1", "--backbone", str(Path("vgg.pth").resolve()), "small.safetensors"]
     assert run(command) == 0
     assert capsys.readouterr().out == "small.safetensors\n"
@@ -30,9 +30,9 @@ def test_the_file_has_notes_without_a_folder_and_replaces_none(run, capsys):
 
 
 @pytest.mark.parametrize(
-    ("output", "said"), [("a.safetensors", "no trained weights of vgg19"), ("a.pth", ".safetensors")]
+    ("output", "said"), [("a.safetensors", "No trained weights of vgg19"), ("a.pth", ".safetensors")]
 )
-def test_a_mistake_is_one_sentence_and_leaves_nothing(run, capsys, output, said):
+def test_export_error_is_one_line_without_file(run, capsys, output, said):
     assert run(["vgg19 relu1_1", output]) == 2
     assert said in capsys.readouterr().err
     assert not Path(output).exists()

@@ -1,4 +1,4 @@
-"""srlab.models.features: the layer that was asked for, with the weights that were asked for, and frozen in fact."""
+"""Test srlab.models.features: requested layers, requested weights, and really frozen."""
 
 import functools
 from collections.abc import Callable
@@ -22,20 +22,20 @@ IMAGE = torch.rand(2, 3, 32, 32, generator=torch.Generator().manual_seed(0))
 
 @pytest.fixture(autouse=True)
 def cache(hub, no_download):
-    """An empty cache of torch, and no download."""
+    """Set up an empty torch cache without downloads."""
     return hub
 
 
 @pytest.fixture(scope="module")
 def networks(tmp_path_factory) -> Callable[[str], tuple[nn.Module, Path]]:
-    """Name -> torchvision's own network with random weights and statistics, and its state dict as a file."""
+    """Return name -> torchvision's network with random weights and statistics, and its state dict file."""
 
     @functools.cache
     def build(name):
         with torch.device("meta"):
             whole = models.get_model(name)
         if name.startswith("vgg"):
-            whole.classifier = nn.Identity()  # 100 million weights that no test needs
+            whole.classifier = nn.Identity()  # no test needs its 100 million weights
         whole.to_empty(device="cpu")
         random = torch.Generator().manual_seed(0)
         for key, value in whole.state_dict().items():
@@ -53,7 +53,7 @@ def networks(tmp_path_factory) -> Callable[[str], tuple[nn.Module, Path]]:
 
 
 def maps(layers: str, file: Path | str = "random", **settings) -> torch.Tensor:
-    """The map of the only layer, by default without normalization."""
+    """Return the map of the only layer, by default without normalization."""
     (found,) = FeatureExtractor(layers, file, **{"normalize": False} | settings)(IMAGE).values()
     return found
 
@@ -62,7 +62,7 @@ def same(found: torch.Tensor, expected: torch.Tensor) -> None:
     torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-5 * float(expected.abs().max()))
 
 
-# --- The layer -----------------------------------------------------------------------------------------------
+# --- Layers --------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -71,11 +71,11 @@ def same(found: torch.Tensor, expected: torch.Tensor) -> None:
         ("vgg19 conv1_1", 1),
         ("vgg19 pool2", 10),
         ("vgg19 relu5_4", 36),
-        ("vgg19_bn conv4_4", 37),  # where the study's code cuts, though it says 5_4
+        ("vgg19_bn conv4_4", 37),  # where the study's code cuts, although its text states 5_4
         ("vgg19_bn norm2_2", 12),
     ],
 )
-def test_a_layer_of_vgg_is_that_many_layers_of_torchvision(networks, layers, count):
+def test_vgg_layer_matches_torchvision(networks, layers, count):
     network, file = networks(layers.split()[0])
     with torch.no_grad():
         x = IMAGE
@@ -87,7 +87,7 @@ def test_a_layer_of_vgg_is_that_many_layers_of_torchvision(networks, layers, cou
     assert bool((found < 0).any()) == before_activation
 
 
-def test_a_map_before_the_activation_is_not_spoiled_by_the_activation_behind_it(networks):
+def test_map_before_activation_is_not_modified_in_place(networks):
     found = FeatureExtractor("vgg19 conv1_2 relu1_2 conv2_1", networks("vgg19")[1])(IMAGE)
     assert list(found) == ["conv1_2", "relu1_2", "conv2_1"]
     assert (found["conv1_2"] < 0).any()
@@ -97,12 +97,12 @@ def test_a_map_before_the_activation_is_not_spoiled_by_the_activation_behind_it(
 @pytest.mark.parametrize(
     ("layers", "count", "first"),
     [
-        ("resnet18 block4", 4, 0),  # one of the study as it describes it
-        ("resnet34 -stage1 block16", 16, 3),  # and as its code counts
+        ("resnet18 block4", 4, 0),  # a layer as described in the study
+        ("resnet34 -stage1 block16", 16, 3),  # the same layer as counted in its code
         ("resnet18 stage2", 4, 0),
     ],
 )
-def test_a_block_of_a_resnet_is_counted_through_all_stages(networks, layers, count, first):
+def test_resnet_blocks_are_counted_through_all_stages(networks, layers, count, first):
     network, file = networks(layers.split()[0])
     blocks = [*network.layer1, *network.layer2, *network.layer3, *network.layer4][first:count]
     with torch.no_grad():
@@ -110,15 +110,15 @@ def test_a_block_of_a_resnet_is_counted_through_all_stages(networks, layers, cou
     same(maps(layers, file), expected)
 
 
-# --- What is there, and what it costs ------------------------------------------------------------------------
+# --- Parameters, freezing, normalization ---------------------------------------------------------------------
 
 
-def test_nothing_behind_the_last_layer_exists():
+def test_layers_after_last_requested_are_dropped():
     found = FeatureExtractor("vgg19 relu2_1 conv1_2", "random")
     assert sum(value.numel() for value in found.parameters()) == 1_792 + 36_928 + 73_856
 
 
-def test_it_is_frozen_in_fact_and_the_gradient_reaches_the_image(networks):
+def test_extractor_is_frozen_and_passes_gradient(networks):
     extractor = FeatureExtractor("vgg19_bn norm2_2", networks("vgg19_bn")[1])
     before = {key: value.clone() for key, value in extractor.state_dict().items() if "num_batches" not in key}
     nn.Sequential(extractor).train()
@@ -130,7 +130,7 @@ def test_it_is_frozen_in_fact_and_the_gradient_reaches_the_image(networks):
     assert all(torch.equal(extractor.state_dict()[key], value) for key, value in before.items())
 
 
-def test_images_are_normalized_as_in_training_unless_told_not_to(networks):
+def test_input_is_normalized_by_default(networks):
     file = networks("vgg19")[1]
     by_hand = (IMAGE - torch.tensor(MEAN).view(1, 3, 1, 1)) / torch.tensor(STD).view(1, 3, 1, 1)
     (plain,) = FeatureExtractor("vgg19 conv1_2", file, normalize=False)(by_hand).values()
@@ -139,10 +139,10 @@ def test_images_are_normalized_as_in_training_unless_told_not_to(networks):
     assert (MEAN, STD) == ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 
 
-# --- Weights: the course's own, random ones, the cache and a path ----------------------------------------------
+# --- Weights: bundled, random, cached, and from a path --------------------------------------------------------
 
 
-def test_vgg6_is_small_and_its_weights_come_with_srlab_or_from_a_file(cache, tmp_path):
+def test_vgg6_weights_are_bundled_or_from_file(cache, tmp_path):
     own = FeatureExtractor("vgg6 conv1_1 relu1_2 pool1 relu2_2 conv3_1 relu3_2", "imagenet")
     shapes = [(24, 32), (24, 32), (24, 16), (48, 16), (64, 8), (64, 8)]
     assert [tuple(found.shape[1:3]) for found in own(IMAGE).values()] == shapes
@@ -159,7 +159,7 @@ def test_vgg6_is_small_and_its_weights_come_with_srlab_or_from_a_file(cache, tmp
     ("layers", "longer"),
     [("vgg19_bn conv2_1", "vgg19_bn conv2_1 relu3_1"), ("resnet18 block1", "resnet18 block1 block5")],
 )
-def test_auto_without_weights_is_random_by_its_seed_and_says_so(layers, longer, cache):
+def test_auto_without_weights_is_random_with_message(layers, longer, cache):
     before = torch.get_rng_state()
     extractor = FeatureExtractor(layers, normalize=False, seed=1)
     assert (extractor.real, extractor.label) == (False, f"{layers} (random)")
@@ -167,12 +167,12 @@ def test_auto_without_weights_is_random_by_its_seed_and_says_so(layers, longer, 
     assert torch.equal(torch.get_rng_state(), before)
     one, *_ = extractor(IMAGE).values()
     again, *_ = FeatureExtractor(longer, "random", normalize=False, seed=1)(IMAGE).values()
-    assert torch.equal(one, again)  # whatever else is asked
+    assert torch.equal(one, again)  # whatever the other arguments are
     assert not torch.allclose(one, maps(layers, seed=2))
     assert not cache.exists()
 
 
-def test_weights_in_the_cache_are_taken(cache, networks, monkeypatch):
+def test_cached_weights_are_used(cache, networks, monkeypatch):
     file = networks("resnet18")[1]
     monkeypatch.setattr(pretrained, "weights_url", lambda _: "https://somewhere/resnet18.pth")
     cache.mkdir(parents=True)
@@ -186,17 +186,17 @@ def test_weights_in_the_cache_are_taken(cache, networks, monkeypatch):
     ("layers", "other", "said"),
     [
         ("vgg19 conv1_1", "vgg19_bn", "another network"),  # the first convolution has the same name and shape in both
-        ("resnet18 block8", "resnet34", "another network"),  # which has all that is asked for, in these shapes
+        ("resnet18 block8", "resnet34", "another network"),  # it has all requested layers, in these shapes
         ("resnet34 block3", "resnet18", r"lacks 'layer1\.2\.bn1\.bias' of resnet34"),
     ],
 )
-def test_the_file_of_another_network_is_refused_even_where_its_shapes_fit(networks, layers, other, said):
+def test_weights_of_another_network_are_rejected(networks, layers, other, said):
     with pytest.raises(SrlabError, match=rf"{other}\.pth .*{said}"):
         FeatureExtractor(layers, networks(other)[1])
 
 
-def test_an_export_serves_its_layers_and_earlier_ones(networks, tmp_path):
-    """It is a file with a part of the weights, and without the counters of batch norm."""
+def test_exported_file_serves_its_and_earlier_layers(networks, tmp_path):
+    """Check a file with some of the weights, without the counters of batch norm."""
     export = load_script(ROOT / "data_scripts" / "export_backbone.py").export
     whole, small = networks("resnet18")[1], tmp_path / "small.safetensors"
     export("resnet18 conv1 block4", small, whole)
@@ -204,7 +204,7 @@ def test_an_export_serves_its_layers_and_earlier_ones(networks, tmp_path):
     assert torch.equal(maps("resnet18 block4", small), maps("resnet18 block4", whole))
     with pytest.raises(SrlabError, match=r"small\.safetensors lacks .* last layer it has is stage2"):
         FeatureExtractor("resnet18 block5", small)
-    with pytest.raises(SrlabError, match="of resnet18, not of resnet34"):  # whose names and shapes fit
+    with pytest.raises(SrlabError, match="of resnet18, not of resnet34"):  # with matching names and shapes
         FeatureExtractor("resnet34 block2", small)
 
 
@@ -214,14 +214,14 @@ def test_an_export_serves_its_layers_and_earlier_ones(networks, tmp_path):
 @pytest.mark.parametrize(
     ("layers", "said"),
     [
-        ("vgg19 conv5_5", r"'conv5_5'; its layers are conv1_1, relu1_1, .*, pool5\."),
-        ("resnet34 relu5_4", "'relu5_4'; .* conv1, .*, block16, stage1, stage2, stage3, stage4"),
+        ("vgg19 conv5_5", r"'conv5_5'\. Use one of conv1_1, relu1_1, .*, pool5\."),
+        ("resnet34 relu5_4", r"'relu5_4'\. Use one of conv1, .*, block16, stage1, stage2, stage3, stage4"),
         ("vgg20 relu5_4", "vgg6, .*, resnet50"),
-        ("vgg19", "no layer of vgg19; its layers are conv1_1"),
-        ("resnet34 -stage1 block2", "'block2'; its layers are conv1, norm1, relu1, pool1, block4, "),
+        ("vgg19", r"not name a layer of vgg19\. Use one of conv1_1"),
+        ("resnet34 -stage1 block2", r"'block2'\. Use one of conv1, norm1, relu1, pool1, block4, "),
         ("resnet50 -stage1 block16", "no layer '-stage1'"),  # the next stage expects its channels
     ],
 )
-def test_what_cannot_be_asked_is_refused_in_one_sentence(layers, said):
+def test_invalid_layers_are_rejected_in_one_line(layers, said):
     with pytest.raises(SrlabError, match=said):
         parse(layers)

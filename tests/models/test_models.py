@@ -1,4 +1,4 @@
-"""srlab.models: the published architectures, layer by layer, and what every generator keeps to."""
+"""Test srlab.models: the published architectures, layer by layer, and properties of every generator."""
 
 import pytest
 import torch
@@ -33,14 +33,14 @@ def _seed():
         ("PatchDiscriminator", {}, 203_873),
     ],
 )
-def test_the_parameter_counts_are_the_published_ones(network, size, count):
+def test_parameter_counts_match_papers(network, size, count):
     with torch.device("meta"):
         found = getattr(models, network)(**size)
     assert models.parameter_count(found) == models.parameter_count(found.requires_grad_(False)) == count
 
 
 def layers(network):
-    """Layers as the papers write them: k3n64 is a 3x3 convolution to 64 channels; s2 after it is its stride."""
+    """Return layers in the notation of the papers: k3n64 is a 3x3 convolution to 64 channels, s2 its stride."""
     words = []
     for module in network.modules():
         if isinstance(module, nn.Conv2d):
@@ -59,19 +59,19 @@ UP = ["k3n256", "PixelShuffle", "PReLU"]
 @pytest.mark.parametrize(
     ("network", "expected"),
     [
-        # The last pixel shuffle is inside the last convolution, see the next test.
+        # The last pixel shuffle is part of the last convolution, see the next test.
         (SRResNet, [*HEAD, *16 * BLOCK, *["k3n64", "BatchNorm2d"], *UP, "k3n256", "PReLU", "k9n3"]),
-        # One batch norm a block, in two places.
+        # One batch norm per block, in two places.
         (CodedSRResNet, [*HEAD, *16 * BLOCK_AS_CODED, *["k3n64", "BatchNorm2d"], *2 * UP, "k9n3"]),
     ],
 )
-def test_a_generator_has_the_layers_of_its_paper(network, expected):
+def test_generator_layers_match_papers(network, expected):
     with torch.device("meta"):
         assert layers(network()) == expected
 
 
 class PlainSRResNet(SRResNet):
-    """As the paper draws it: the last pixel shuffle before the last activation and convolution."""
+    """Build it as in the paper, with the last pixel shuffle before the last activation and convolution."""
 
     def __init__(self, num_blocks=16, num_features=64, scale=4):
         super().__init__(num_blocks, num_features, scale)
@@ -81,15 +81,15 @@ class PlainSRResNet(SRResNet):
 
 
 @pytest.mark.parametrize("scale", [3, 4])
-def test_srresnet_computes_what_the_paper_draws_with_the_same_weights(scale):
+def test_srresnet_matches_paper_with_same_weights(scale):
     ours, plain = SRResNet(2, 6, scale).double().eval(), PlainSRResNet(2, 6, scale).double().eval()
-    # Only the position of the last PReLU in its list differs.
+    # Only the position of the last PReLU differs.
     plain.load_state_dict(dict(zip(plain.state_dict(), ours.state_dict().values(), strict=True)))
     lr = torch.rand(2, 3, 7, 5, dtype=torch.float64)
     assert torch.allclose(ours(lr), plain(lr), atol=1e-12)
 
 
-def test_each_skip_goes_around_what_the_paper_draws_and_each_convolution_has_a_batch_norm_of_its_own():
+def test_skips_and_batch_norms_match_paper():
     block, x = ResidualBlock(4), torch.rand(2, 4, 5, 5)
     norms = [module for module in block.modules() if isinstance(module, nn.BatchNorm2d)]
     assert len(norms) == 2
@@ -101,7 +101,7 @@ def test_each_skip_goes_around_what_the_paper_draws_and_each_convolution_has_a_b
     assert torch.allclose(network(lr), network.tail(network.upsample(network.head(lr))))
 
 
-def test_srresnet_gives_the_same_with_and_without_gradients_and_spares_the_copy_without():
+def test_srresnet_is_equal_with_and_without_gradients():
     network = SRResNet(2, 8).eval()
     lr = torch.rand(1, 3, 12, 12)
     kept = lr.clone()
@@ -113,7 +113,7 @@ def test_srresnet_gives_the_same_with_and_without_gradients_and_spares_the_copy_
     assert torch.allclose(fast, network(lr), atol=1e-6)
 
 
-def test_msrresnet_begins_close_to_the_bilinear_picture():
+def test_msrresnet_starts_close_to_bilinear():
     lr = torch.rand(1, 3, 12, 12)
     with torch.no_grad():
         sr, bilinear = MSRResNet()(lr), F.interpolate(lr, scale_factor=4, mode="bilinear", align_corners=False)
@@ -121,7 +121,7 @@ def test_msrresnet_begins_close_to_the_bilinear_picture():
     assert not torch.equal(sr, bilinear)
 
 
-def test_rrdbnet_can_grow_by_pixel_shuffle_and_add_to_an_enlargement():
+def test_rrdbnet_with_pixel_shuffle_and_global_skip():
     network, lr = RRDBNet(1, 4, 4, enlarge=True), torch.rand(1, 3, 8, 8)
     cells = network(lr) - F.interpolate(lr, scale_factor=4, mode="bilinear")
     assert network.conv_up1.out_channels == 4 * RRDBNet(1, 4, 4).conv_up1.out_channels
@@ -131,7 +131,7 @@ def test_rrdbnet_can_grow_by_pixel_shuffle_and_add_to_an_enlargement():
     assert torch.equal(network(lr), F.interpolate(lr, scale_factor=4, mode="bilinear"))
 
 
-def test_checkpointing_gives_the_same_picture_and_gradients_and_keeps_less():
+def test_checkpointing_keeps_gradients_and_saves_memory():
     network, lr = RRDBNet(num_blocks=4, num_features=8, growth=4), torch.rand(2, 3, 16, 16)
     pictures, gradients, kept = [], [], []
     for network.checkpointing in (False, True):
@@ -144,11 +144,11 @@ def test_checkpointing_gives_the_same_picture_and_gradients_and_keeps_less():
     assert kept[1] < kept[0] / 2
 
 
-# --- Every generator: a new one is tested by being named in GENERATORS -----------------------------------------
+# --- Every generator: a new one is tested once it is in GENERATORS ---------------------------------------------
 
 
 @pytest.mark.parametrize("name", models.GENERATORS)
-def test_a_generator_enlarges_learns_and_comes_back_from_a_run_by_its_name(name):
+def test_generator_upscales_learns_and_is_restored_by_name(name):
     generator = getattr(models, name)(**pick_size("tiny", name), scale=2)
     sr = generator(torch.rand(2, 3, 7, 5))
     assert sr.shape == (2, 3, 14, 10)
@@ -162,7 +162,7 @@ def test_a_generator_enlarges_learns_and_comes_back_from_a_run_by_its_name(name)
 
 
 @pytest.mark.parametrize("name", models.GENERATORS)
-def test_a_generator_has_the_scales_that_it_names(name):
+def test_generator_supports_listed_scales(name):
     for scale in (2, 4, 8) if name == "RRDBNet" else (2, 3, 4, 8):
         with torch.no_grad():
             sr = models.GENERATORS[name](1, 4, scale=scale)(torch.rand(1, 3, 4, 3))
@@ -170,7 +170,7 @@ def test_a_generator_has_the_scales_that_it_names(name):
 
 
 def reach(network):
-    """The receptive radius as gradients show it: from the SR pixels of the LR pixel in the middle."""
+    """Return the receptive radius from gradients: of the SR pixels that belong to the central LR pixel."""
     for module in network.double().eval().modules():
         if isinstance(module, nn.Conv2d):
             nn.init.kaiming_normal_(module.weight)
@@ -193,17 +193,17 @@ def test_the_radius_is_what_gradients_reach(name, blocks, scale):
     torch.testing.assert_close(tiled, upscale(network, lr), atol=1e-9, rtol=0)
 
 
-def test_the_published_networks_reach_as_far_as_published():
+def test_radius_of_paper_networks():
     assert (SRResNet().radius, MSRResNet().radius, RRDBNet().radius, CodedSRResNet().radius) == (40, 35, 349, 40)
     narrow = RRDBNet(num_blocks=1, num_features=4, growth=4, fusion=1)
     assert reach(narrow) == narrow.radius < RRDBNet(num_blocks=1, num_features=4, growth=4).radius
 
 
-# --- Sizes, limits, and what is refused ------------------------------------------------------------------------
+# --- Sizes, limits, and rejected values ------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("name", models.GENERATORS)
-def test_each_network_has_three_sizes_and_the_largest_is_published(name):
+def test_each_network_has_three_sizes_up_to_paper(name):
     network = getattr(models, name)
     with torch.device("meta"):
         tiny, laptop, paper = (network(**pick_size(size, name)) for size in ("tiny", "laptop", "paper"))
@@ -212,27 +212,27 @@ def test_each_network_has_three_sizes_and_the_largest_is_published(name):
     changed = pick_size("laptop", name, num_blocks=9, features=0)
     assert changed == pick_size("laptop", name) | {"num_blocks": 9}
     changed["num_features"] = 1
-    assert pick_size("laptop", name)["num_features"] == 32  # the table is as it was
+    assert pick_size("laptop", name)["num_features"] == 32  # the table must not change
 
 
 @pytest.mark.parametrize(
     ("call", "said"),
     [
         (lambda: MSRResNet(0, 4), "at least one block"),
-        (lambda: SRResNet(1, 4, 5), "scale 5; .* 2, 3, 4, 8"),
+        (lambda: SRResNet(1, 4, 5), r"scale 5\. .* 2, 3, 4, 8"),
         (lambda: RRDBNet(1, 4, scale=3), "2, 4 or 8, but is 3"),
-        (lambda: pick_size("huge", "RRDBNet"), "'huge'; .* tiny, laptop, paper"),
-        (lambda: pick_size("tiny", "Unheard"), "'Unheard'; .*RRDBNet"),
+        (lambda: pick_size("huge", "RRDBNet"), "'huge' is not .* tiny, laptop, paper"),
+        (lambda: pick_size("tiny", "Unheard"), "'Unheard' is not .*RRDBNet"),
         (lambda: models.build_discriminator("vgg", 48), "multiple of 32"),
-        (lambda: models.build_discriminator("unheard", 64), "'unheard'; .* patch, srgan"),
-        (lambda: models.check_limit(nn.Linear(100, 20), 2019), "has 2,020 .* 2,019; .*parameter_limit"),
+        (lambda: models.build_discriminator("unheard", 64), "'unheard' is not .* patch, srgan"),
+        (lambda: models.check_limit(nn.Linear(100, 20), 2019), r"has 2,020 .* 2,019\. .*parameter_limit"),
     ],
 )
-def test_unknown_size_network_or_number_is_refused_with_what_there_is(call, said):
+def test_unknown_size_network_or_setting_is_rejected(call, said):
     with pytest.raises(SrlabError, match=said):
         call()
 
 
 @pytest.mark.parametrize("limit", [0, 2020])
-def test_network_within_its_limit_passes(limit):
+def test_network_within_limit_passes(limit):
     models.check_limit(nn.Linear(100, 20), limit)

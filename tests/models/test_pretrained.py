@@ -1,4 +1,4 @@
-"""srlab.models.pretrained: nothing is downloaded unasked, nothing wrong is loaded, nothing half-way is left behind."""
+"""Test srlab.models.pretrained: no unrequested downloads, no wrong weights, no partial files."""
 
 import hashlib
 import io
@@ -27,13 +27,13 @@ NAME = f"alexnet-owt-{hashlib.sha256(CONTENT).hexdigest()[:8]}.pth"
 
 @pytest.fixture(autouse=True)
 def cache(hub):
-    """An empty cache of torch."""
+    """Set up an empty torch cache."""
     return hub
 
 
 @pytest.fixture
 def asked(monkeypatch):
-    """What was downloaded: a server has the weights, as far as this module can see."""
+    """Mock a server that has the weights, and record downloads."""
     asked = []
 
     def download(url, path, digits):
@@ -48,7 +48,7 @@ def asked(monkeypatch):
 # --- Finding -------------------------------------------------------------------------------------------------
 
 
-def test_auto_never_downloads_and_imagenet_does_once(cache, asked):
+def test_auto_never_downloads_and_imagenet_downloads_once(cache, asked):
     assert find_weights("alexnet") is None
     assert asked == []
     assert find_weights("alexnet", "imagenet") == cache / NAME
@@ -56,7 +56,7 @@ def test_auto_never_downloads_and_imagenet_does_once(cache, asked):
     assert asked == [(f"https://somewhere/{NAME}", NAME[-12:-4])]
 
 
-def test_failed_download_is_one_sentence(cache, monkeypatch):
+def test_failed_download_is_one_line(cache, monkeypatch):
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     monkeypatch.setattr(pretrained, "weights_url", lambda _: f"http://127.0.0.1:1/{NAME}")
     with pytest.raises(SrlabError, match=rf"http://127\.0\.0\.1:1/{NAME} .*refused"):
@@ -64,19 +64,19 @@ def test_failed_download_is_one_sentence(cache, monkeypatch):
     assert list(cache.iterdir()) == []
 
 
-def test_a_path_is_taken_or_refused_and_never_replaced_by_the_cache(cache, tmp_path, asked):
+def test_path_is_never_replaced_by_cache(cache, tmp_path, asked):
     find_weights("alexnet", "imagenet")
     own = tmp_path / "own.pth"
-    with pytest.raises(SrlabError, match="no weights file"):
+    with pytest.raises(SrlabError, match=r"Weights file .* not found"):
         find_weights("alexnet", own)
     own.write_bytes(CONTENT)
     assert find_weights("alexnet", str(own)) == own
-    (cache / NAME).write_bytes(CONTENT[:-1])  # its name ends in a hash, and it is held to it
-    with pytest.raises(SrlabError, match=f"{NAME} is not the file its name says .*; delete it"):
+    (cache / NAME).write_bytes(CONTENT[:-1])  # its name ends in a hash, which is checked
+    with pytest.raises(SrlabError, match=f"{NAME} does not match the hash in its name .* Delete it"):
         find_weights("alexnet")
 
 
-def test_the_remedy_is_a_line_that_downloads(cache, asked):
+def test_error_suggests_download_command(cache, asked):
     code = pretrained.remedy("alexnet").removeprefix("python -c ").strip('"')
     exec(code, {})
     assert (cache / NAME).read_bytes() == CONTENT
@@ -90,7 +90,7 @@ class Trap:
         return (open, ("sprung", "w"))
 
 
-def test_a_file_with_code_in_it_is_refused_and_nothing_of_it_runs(tmp_path, monkeypatch):
+def test_pickled_code_is_rejected_and_not_run(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "evil.pth").write_bytes(saved({"0.weight": Trap()}))
     with pytest.raises(SrlabError, match=r"evil\.pth"):
@@ -99,7 +99,7 @@ def test_a_file_with_code_in_it_is_refused_and_nothing_of_it_runs(tmp_path, monk
 
 
 @pytest.mark.parametrize("suffix", [".pth", ".safetensors"])
-def test_a_file_is_read_or_named(tmp_path, suffix):
+def test_weights_file_is_read_or_reported(tmp_path, suffix):
     file = tmp_path / f"a{suffix}"
     save_file(WEIGHTS, file) if suffix == ".safetensors" else file.write_bytes(CONTENT)
     read, content = load_weights(file), file.read_bytes()
@@ -114,25 +114,25 @@ def test_a_file_is_read_or_named(tmp_path, suffix):
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        (torch.zeros(3), "no state dict"),
-        ({"epoch": 3, "0.weight": torch.zeros(2)}, "no state dict"),
-        ({"0.bias": torch.zeros(1).expand(4 * 10**9)}, r"finite floats in '0\.bias'"),
-        ({"0.bias": torch.zeros(2, dtype=torch.int64)}, r"finite floats in '0\.bias'"),
-        ({"0.bias": torch.tensor([0, torch.nan])}, r"finite floats in '0\.bias'"),
+        (torch.zeros(3), "does not contain a state dict"),
+        ({"epoch": 3, "0.weight": torch.zeros(2)}, "does not contain a state dict"),
+        ({"0.bias": torch.zeros(1).expand(4 * 10**9)}, r"'0\.bias' must be an array of finite floats"),
+        ({"0.bias": torch.zeros(2, dtype=torch.int64)}, r"'0\.bias' must be an array of finite floats"),
+        ({"0.bias": torch.tensor([0, torch.nan])}, r"'0\.bias' must be an array of finite floats"),
     ],
     ids=["tensor", "more", "expanded", "integers", "nan"],
 )
-def test_what_is_no_state_dict_is_refused(tmp_path, content, said):
+def test_non_state_dict_is_rejected(tmp_path, content, said):
     (tmp_path / "other.pth").write_bytes(saved(content))
     with pytest.raises(SrlabError, match=rf"other\.pth .*{said}"):
         load_weights(tmp_path / "other.pth")
 
 
-def test_a_network_is_filled_with_all_it_has_or_left_as_it_was(tmp_path):
+def test_network_is_loaded_completely_or_not_at_all(tmp_path):
     network = nn.Sequential(nn.Linear(3, 2))
     before = network[0].weight.clone()
     for weights in ({"0.weight": WEIGHTS["0.weight"]}, WEIGHTS | {"0.bias": torch.zeros(3)}):
-        with pytest.raises(SrlabError, match=r"a\.pth.*'0\.bias' is missing or has another shape"):
+        with pytest.raises(SrlabError, match=r"a\.pth.*'0\.bias' is missing or does not have the shape"):
             pretrained.fill(network, weights, tmp_path / "a.pth")
         assert torch.equal(network[0].weight, before)
     pretrained.fill(network, WEIGHTS | {"1.weight": torch.zeros(1)}, tmp_path / "a.pth")

@@ -1,4 +1,4 @@
-"""Real-ESRGAN x4plus from its package: the weights of the file, bit for bit, or a sentence that says what to do."""
+"""Test Real-ESRGAN x4plus from its package: bit-exact weights, or one sentence with a remedy."""
 
 import struct
 import sys
@@ -16,17 +16,17 @@ from srlab.models.weights import load_generator_file
 ANEW = f"--force-reinstall --no-deps {realesrgan.PACKAGE}=={realesrgan.VERSION}"
 
 
-def test_the_package_has_a_network_that_enlarges_a_photo(astronaut):
+def test_package_network_upscales_photo(astronaut):
     file = srlab.find_realesrgan()
     if file is None or file.suffix != ".bin":
-        pytest.skip(f"needs {realesrgan.PACKAGE}; make realesrgan installs it")
+        pytest.skip(f"needs {realesrgan.PACKAGE}. Run make realesrgan")
     network, hr = srlab.load_realesrgan(), astronaut[..., 40:168, 160:288]
     assert not network.training
     assert not [name for name in sys.modules if name.startswith("sr_vulkan")]
     assert srlab.psnr(srlab.upscale(network, srlab.downsample(hr, 4)), hr).item() > 20
 
 
-# --- a package like it, with a small network: works everywhere ---
+# --- with a similar package that has a small network: works anywhere
 
 
 def small():
@@ -44,7 +44,7 @@ def network():
 
 @pytest.fixture
 def package(network, tmp_path, monkeypatch):
-    """The ``.bin`` of a package of that name with a small network, and no file of the authors."""
+    """Create the ``.bin`` of a package with that name and a small network; the authors' file is missing."""
     data = b""  # as ncnn stores it
     for layer in network.modules():
         if isinstance(layer, nn.Conv2d):
@@ -66,15 +66,15 @@ def same(found, wanted):
     return all(torch.equal(value, theirs[name]) for name, value in found.state_dict().items())
 
 
-def test_network_of_the_package_is_read_layer_by_layer_and_draws_no_number(package, network):
+def test_package_network_is_read_layer_by_layer_without_rng(package, network):
     assert srlab.find_realesrgan() == package
     state = torch.get_rng_state()
     found = srlab.load_realesrgan()
-    assert torch.equal(torch.get_rng_state(), state), "a lab's random numbers depend on the package"
+    assert torch.equal(torch.get_rng_state(), state), "a lab's random numbers would depend on the package"
     assert same(found, network)
 
 
-def test_a_file_with_one_changed_bit_or_byte_is_refused_and_so_is_a_longer_or_shorter_one(package):
+def test_changed_file_is_rejected(package):
     data = package.read_bytes()
     changed = bytearray(data)
     changed[len(data) // 2] ^= 1
@@ -84,7 +84,7 @@ def test_a_file_with_one_changed_bit_or_byte_is_refused_and_so_is_a_longer_or_sh
             srlab.load_realesrgan()
 
 
-def test_without_the_package_the_file_of_the_authors_is_taken(package, network, tmp_path, monkeypatch):
+def test_original_file_is_used_without_package(package, network, tmp_path, monkeypatch):
     monkeypatch.setattr(realesrgan, "find_spec", lambda name: None)
     assert srlab.find_realesrgan() is None
     path = tmp_path / "data" / "RealESRGAN_x4plus.pth"
@@ -99,10 +99,10 @@ def test_without_the_package_the_file_of_the_authors_is_taken(package, network, 
         srlab.load_realesrgan()
 
 
-def test_name_is_known_and_a_folder_of_that_name_comes_first(package, network, tmp_path, monkeypatch):
+def test_name_is_known_and_folder_takes_precedence(package, network, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert same(load_generator_file("realesrgan"), network)
     Path("realesrgan").mkdir()
-    for name, words in (("realesrgn", "did you mean realesrgan"), ("realesrgan", r"generator\.safetensors")):
+    for name, words in (("realesrgn", "Did you mean realesrgan"), ("realesrgan", r"generator\.safetensors")):
         with pytest.raises(SrlabError, match=words):
             load_generator_file(name)

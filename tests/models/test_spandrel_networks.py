@@ -1,6 +1,7 @@
-"""Networks from published weights: ESRGAN, others that spandrel knows, and one-sentence refusals."""
+"""Test networks from published weights: ESRGAN, others that spandrel supports, and errors."""
 
 import importlib
+import re
 
 import pytest
 import spandrel
@@ -8,24 +9,24 @@ import torch
 from safetensors.torch import save_file
 
 from srlab.errors import SrlabError
-from srlab.models import RRDBNet
+from srlab.models import MSRResNet, RRDBNet, SRResNet
 from srlab.models.pretrained import load_weights
 from srlab.models.weights import load_generator_file
 from srlab.tiling import precision_of, upscale
 
-SIZE = {"num_blocks": 2, "num_features": 16, "growth": 32}  # there the growth is always 32
+SIZE = {"num_blocks": 2, "num_features": 16, "growth": 32}  # the growth is always 32 there
 
 
 def network(**size):
     torch.manual_seed(0)
     net = RRDBNet(**size)
-    for parameter in net.parameters():  # biases too, and as large as those of trained networks
+    for parameter in net.parameters():  # including biases, as large as in trained networks
         torch.nn.init.normal_(parameter, std=0.1)
     return net.eval()
 
 
 @pytest.mark.parametrize("scale", [2, 4])
-def test_weights_of_esrgan_give_the_picture_of_our_rrdbnet(tmp_path, scale):
+def test_esrgan_weights_match_our_rrdbnet(tmp_path, scale):
     net = network(**SIZE, scale=scale)
     torch.save(net.state_dict(), tmp_path / "net.pth")
     found, lr = load_generator_file(tmp_path / "net.pth"), torch.rand(1, 3, 20, 16)
@@ -35,19 +36,68 @@ def test_weights_of_esrgan_give_the_picture_of_our_rrdbnet(tmp_path, scale):
 
 
 @pytest.mark.parametrize("wrapper", ["params_ema", "params", "state_dict"])
-def test_wrapped_weights_are_found_and_the_averaged_ones_are_taken(tmp_path, wrapper):
+def test_wrapped_weights_are_found_and_ema_is_preferred(tmp_path, wrapper):
     weights = {"a.weight": torch.ones(2)}
     others = {"epoch": 3} | ({"params": {"a.weight": torch.zeros(2)}} if wrapper == "params_ema" else {})
     torch.save(others | {wrapper: weights}, tmp_path / "net.pth")
     assert torch.equal(load_weights(tmp_path / "net.pth")["a.weight"], weights["a.weight"])
 
 
+def basicsr_names(weights):
+    """The weights of our MSRResNet with BasicSR's names of layers."""
+    layers = {"head": "conv_first", "upsample.0": "upconv1", "upsample.3": "upconv2"}
+    layers |= {"tail.0": "conv_hr", "tail.2": "conv_last"}
+    found = {}
+    for name, value in weights.items():
+        layer, _, kind = name.rpartition(".")
+        found[f"{layers.get(layer, layer.replace('blocks', 'body'))}.{kind}"] = value
+    return found
+
+
+def mmagic_names(weights):
+    found = {name.replace("body", "trunk_net"): value for name, value in basicsr_names(weights).items()}
+    found = {re.sub(r"upconv(\d)", r"upsample\1.upsample_conv", name): value for name, value in found.items()}
+    others = {"discriminator.conv0_0.weight": torch.ones(8, 3, 3, 3), "step_counter": torch.tensor(9)}
+    return {"state_dict": {f"generator.{name}": value for name, value in found.items()} | others}
+
+
+def lightning(weights):
+    weights = {f"model.{name}": value for name, value in weights.items()}
+    return {"epoch": 3, "global_step": 9, "state_dict": weights | {"loss.vgg.0.weight": torch.ones(2)}}
+
+
+# Where the file of a network is from -> its network, and what the file has.
+TRAINERS = {
+    "a bare state dict of MSRResNet": (MSRResNet(2, 6, 3), dict),
+    "a bare state dict of SRResNet": (SRResNet(1, 5, 4), dict),
+    "BasicSR's MSRResNet": (MSRResNet(3, 6, 4), lambda weights: {"params": basicsr_names(weights)}),
+    "BasicSR's MSRResNet x2": (MSRResNet(1, 4, 2), lambda weights: {"params_ema": basicsr_names(weights)}),
+    "mmagic's MSRResNet": (MSRResNet(2, 6, 4), mmagic_names),
+    "torch.compile": (SRResNet(2, 6, 2), lambda weights: {f"_orig_mod.{name}": w for name, w in weights.items()}),
+    "Lightning": (MSRResNet(1, 6, 8), lightning),
+    "RRDBNet of Lightning, compiled": (
+        RRDBNet(**SIZE),
+        lambda weights: lightning({f"_orig_mod.{name}": w for name, w in weights.items()}),
+    ),
+}
+
+
+@pytest.mark.parametrize("source", TRAINERS)
+def test_weights_of_other_trainers(source, tmp_path):
+    net, saved = TRAINERS[source]
+    torch.save(saved(net.state_dict()), tmp_path / "net.pth")
+    lr = torch.rand(1, 3, 20, 16)
+    with torch.no_grad():
+        found = load_generator_file(tmp_path / "net.pth")(lr)
+        torch.testing.assert_close(found, net.eval()(lr).clamp(0, 1) if "RRDB" in source else net.eval()(lr))
+
+
 # --- other people's networks ---
 
 SWIN = {"embed_dim": 12, "num_heads": [2], "upscale": 4, "depths": [2], "window_size": 8}
 SPAN = {"num_in_ch": 3, "num_out_ch": 3, "feature_channels": 8}
-# Architecture -> scale, and sizes that make it small. Convolutions alone, one that writes over its input, x8, and
-# windows of attention.
+# Architecture -> scale, and small sizes: only convolutions, one that overwrites its input, one for x8, and one with
+# window attention.
 OTHERS = {
     "Compact": (2, {"num_feat": 8, "num_conv": 2, "upscale": 2}),
     "RCAN": (2, {"scale": 2, "n_resgroups": 1, "n_resblocks": 1, "n_feats": 16}),
@@ -64,7 +114,7 @@ def theirs(name, sizes):
 
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize(("name", "scale", "sizes"), [(name, *value) for name, value in OTHERS.items()], ids=OTHERS)
-def test_networks_that_spandrel_knows_upscale_any_size_as_they_do(name, scale, sizes, tmp_path):
+def test_spandrel_networks_upscale_any_size(name, scale, sizes, tmp_path):
     net = theirs(name, sizes)
     save_file({key: value.clone() for key, value in net.state_dict().items()}, tmp_path / "net.safetensors")
     found = load_generator_file(tmp_path / "net.safetensors")
@@ -74,14 +124,14 @@ def test_networks_that_spandrel_knows_upscale_any_size_as_they_do(name, scale, s
         wanted = spandrel.ModelLoader().load_from_state_dict(net.state_dict())(lr.clone())
         given = lr.clone()
         torch.testing.assert_close(found(given), wanted, atol=1e-5, rtol=1e-5)
-    assert torch.equal(given, lr)  # RCAN would write over it
+    assert torch.equal(given, lr)  # RCAN would overwrite it
     assert upscale(found, lr[..., :21, :25], tile=16).shape == (1, 3, 21 * scale, 25 * scale)
     assert upscale(found, lr[..., :1, :3]).shape == (1, 3, scale, 3 * scale)
 
 
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize(("name", "precision"), [("Compact", "bf16"), ("SwinIR real", "no")])
-def test_tiles_meet_and_what_may_break_in_half_precision_is_exact(name, precision, tmp_path, monkeypatch):
+def test_tiles_have_no_seams_and_fragile_networks_use_float32(name, precision, tmp_path, monkeypatch):
     monkeypatch.setenv("SRLAB_PRECISION", "bf16")
     torch.save({"params_ema": theirs(name, OTHERS[name][1]).state_dict()}, tmp_path / "net.pth")
     found = load_generator_file(tmp_path / "net.pth")
@@ -90,7 +140,7 @@ def test_tiles_meet_and_what_may_break_in_half_precision_is_exact(name, precisio
     assert (upscale(found, lr, tile=64) - upscale(found, lr)).abs().max() < 0.5 / 255
 
 
-# --- refused ---
+# --- rejected files
 
 
 def compact(**size):
@@ -99,8 +149,8 @@ def compact(**size):
 
 ESRGAN = network(**SIZE).state_dict()
 REFUSED = {
-    "shape": (ESRGAN | {"conv_hr.weight": torch.zeros(16, 16, 1, 1)}, "fit none"),
-    "other": ({"features.0.weight": torch.zeros(64, 3, 3, 3)}, "no network that srlab or spandrel knows"),
+    "shape": (ESRGAN | {"conv_hr.weight": torch.zeros(16, 16, 1, 1)}, "do not fit the network"),
+    "other": ({"features.0.weight": torch.zeros(64, 3, 3, 3)}, "not contain a network that srlab or spandrel supports"),
     "restoration": (compact(upscale=1), "for Restoration"),
     "scale": (compact(upscale=5), "x5, .* scale of 2, 3, 4, 8"),
     "gray": (compact(num_in_ch=1, num_out_ch=1), "from 1 to 1 channels"),
@@ -108,7 +158,7 @@ REFUSED = {
 
 
 @pytest.mark.parametrize(("weights", "words"), REFUSED.values(), ids=REFUSED)
-def test_a_file_that_does_not_fit_is_refused_in_one_sentence(tmp_path, weights, words):
+def test_unsupported_file_is_rejected_in_one_line(tmp_path, weights, words):
     torch.save(weights, tmp_path / "net.pth")
     with pytest.raises(SrlabError, match=rf"net\.pth .*{words}") as caught:
         load_generator_file(tmp_path / "net.pth")

@@ -1,4 +1,4 @@
-"""Training and scoring a row of a study: its copies, also when its run has gone on since, and rows that break down."""
+"""Test training and scoring a row of a study: its copies, also after its run has continued, and failed rows."""
 
 import json
 
@@ -18,7 +18,7 @@ MADE = {"generator": {"network": "MSRResNet"}, "discriminator": {"network": "Pat
 
 @pytest.fixture
 def study(tmp_path, monkeypatch):
-    """Train and score rows of a study whose lab trains nothing, but leaves a run of as many steps as it is given."""
+    """Train and score rows of a study with a fake lab, which only writes a run with the requested steps."""
 
     class Study:
         state, error = "finished", ""
@@ -55,7 +55,7 @@ def study(tmp_path, monkeypatch):
 
 
 @pytest.mark.nightly
-def test_a_short_row_stays_as_it_was_when_its_run_has_gone_on(study):
+def test_short_row_keeps_copies_after_run_continues(study):
     study.train(SHORT, 10)
     before, copies = study.score(SHORT, 10), study.copies(SHORT)
     assert before[["network", "discriminator", "lr"]].iloc[0].tolist() == ["MSRResNet", "PatchDiscriminator", "bicubic"]
@@ -68,11 +68,11 @@ def test_a_short_row_stays_as_it_was_when_its_run_has_gone_on(study):
     pd.testing.assert_frame_equal(study.score(SHORT, 10), before)
 
 
-def test_without_copies_of_its_step_a_row_gets_no_notebook_and_no_score(study):
-    with pytest.raises(SrlabError, match=r"has no copies of step 10; delete .*-seed0\.ipynb and run the study again"):
+def test_row_without_copies_gets_no_notebook_or_score(study):
+    with pytest.raises(SrlabError, match=r"has no copies of step 10\. Delete .*-seed0\.ipynb and run the study again"):
         study.score(SHORT, 10)
     study.train(LONG, 20)
-    with pytest.raises(SrlabError, match=f"is at step 20, but the row {SHORT} ends at step 10; delete the folder"):
+    with pytest.raises(SrlabError, match=f"is at step 20, but the row {SHORT} ends at step 10. Delete the folder"):
         study.train(SHORT, 10)
     assert not (study.folder / f"{SHORT}.ipynb").exists()
     with pytest.raises(SrlabError, match="has no copies of step 15"):
@@ -80,7 +80,7 @@ def test_without_copies_of_its_step_a_row_gets_no_notebook_and_no_score(study):
 
 
 @pytest.mark.nightly
-def test_a_row_that_breaks_down_is_lost_with_its_reason_until_it_gets_through(study, tmp_path):
+def test_failed_row_is_lost_with_reason_until_it_succeeds(study, tmp_path):
     study.error = "a fault outside of training"
     with pytest.raises(SrlabError, match=study.error):
         study.train(SHORT, 10)
@@ -110,8 +110,8 @@ RANDOM = {"weights": "random, seed 0", "normalize": False}
         ("vgg19 relu5_4", RANDOM, ("vgg19 relu5_4 (random, not normalized)", False)),
     ],
 )
-def test_a_run_reports_what_its_features_were(layers, features, found):
+def test_run_reports_its_features(layers, features, found):
     made = {"parameters": {"features": {"layers": "vgg19 relu5_4"} | features}}
     assert score.backbone_of(made, layers) == found
-    with pytest.raises(SrlabError, match="has other features than vgg19 relu2_2"):
+    with pytest.raises(SrlabError, match="does not use vgg19 relu2_2"):
         score.backbone_of(made, "vgg19 relu2_2")

@@ -1,4 +1,4 @@
-"""The rows of the content-loss study: complete, with names a run may have, and parameters that the labs know."""
+"""Test the rows of the content-loss study: complete, with valid run names and lab parameters."""
 
 import pytest
 import torch
@@ -17,13 +17,13 @@ PRESETS = {"smoke": {}, "laptop": {}, "paper": {"images": "DIV2K"}}
 
 
 @pytest.mark.parametrize("name", PRESETS)
-def test_every_row_is_a_run_that_its_lab_takes(name):
+def test_every_row_has_valid_lab_parameters(name):
     preset = read_preset(name, **PRESETS[name])
     found = rows(preset, shallow=True)
     assert len({row.name for row in found}) == len(found)
     longer = [row for row in found if row.epochs == 200]
     runs = {(row.lab, row.run) for row in found}
-    assert len(runs) == len(found) - len(longer), "only a long SRGAN shares its run, with the short one"
+    assert len(runs) == len(found) - len(longer), "only a long SRGAN shares its run with the short one"
     labs = {lab: defaults_of(ROOT / "notebooks" / f"{lab}.ipynb") for lab, _ in runs}
     for place, row in enumerate(found):
         srlab.Run(row.lab, row.run)
@@ -32,11 +32,11 @@ def test_every_row_is_a_run_that_its_lab_takes(name):
         check_parameters(labs[row.lab], given)
         assert given["recipe"] == "laptop"
         scaled = {"iters", "validate_every", "schedule", *(("ema", "start") if row.method == "SRGAN" else ())}
-        assert scaled <= set(given), "or the lab would scale them"
+        assert scaled <= set(given), "otherwise the lab would scale them"
         assert given["pixel_weight"] + given["content_weight"] == pytest.approx(1)
 
 
-def test_every_published_row_is_there_in_both_variants():
+def test_every_published_row_has_both_variants():
     found = [(r.variant, r.method, r.epochs, r.loss) for r in rows(read_preset("laptop")) if r.variant in VARIANTS]
     for method, epochs, _, loss in PUBLISHED:
         assert {(variant, method, epochs, loss) for variant in VARIANTS} <= set(found)
@@ -67,19 +67,19 @@ def test_every_published_row_is_there_in_both_variants():
         ),
     ],
 )
-def test_a_row_has_the_settings_of_the_study(row, preset, expected):
+def test_row_has_settings_of_study(row, preset, expected):
     given = parameters(Row(*row), read_preset(preset, **PRESETS[preset]), "auto")
     assert {name: given[name] for name in expected} == expected
 
 
-def test_preset_without_images_or_with_an_unknown_row_is_refused():
-    with pytest.raises(SrlabError, match="needs --images"):
+def test_preset_without_images_or_with_unknown_row_is_rejected():
+    with pytest.raises(SrlabError, match="requires --images"):
         read_preset("paper")
     with pytest.raises(SrlabError, match="'described SRResNet 250 Res50'"):
         rows(read_preset("laptop") | {"rows": ["described SRResNet 250 Res50"]})
 
 
-def test_each_job_comes_after_the_one_that_it_needs():
+def test_jobs_follow_their_dependencies():
     found = jobs(read_preset("laptop", backbone="random"))
     assert all(job.before in ["", *list(found)[:place]] for place, job in enumerate(found.values()))
     long, short = (found[f"described-srgan-{epochs}-vgg19_5_4-seed0"] for epochs in (200, 100))
@@ -88,7 +88,7 @@ def test_each_job_comes_after_the_one_that_it_needs():
     assert "run" not in found["bicubic"].facts
 
 
-def test_a_weights_file_serves_the_rows_whose_layers_it_has(tmp_path):
+def test_weights_file_is_used_for_rows_with_its_layers(tmp_path):
     file = tmp_path / "vgg19.pth"
     found = [Row("described", "SRResNet", loss, 250) for loss in ("VGG19_5_4", "Res34_3")]
     with torch.device("meta"):
@@ -100,5 +100,5 @@ def test_a_weights_file_serves_the_rows_whose_layers_it_has(tmp_path):
     assert shallow_is_real(served)
     assert not shallow_is_real(backbones_of(found, "random"))
     torch.save({"features.0.weight": torch.zeros(64, 3, 3, 3)}, file)
-    with pytest.raises(SrlabError, match="has the layers of no row of this study"):
+    with pytest.raises(SrlabError, match="has none of the layers of this study"):
         backbones_of([], str(file))

@@ -1,4 +1,4 @@
-"""The report of the content-loss study on made-up scores: numbers in their cells, and no claim from random features."""
+"""Test the report of the content-loss study on fictional scores: table cells, and no claim from random features."""
 
 import pandas as pd
 import pytest
@@ -28,12 +28,12 @@ def means(*lines):
 
 
 def cells(text, first):
-    """Cells of the line that begins with this one."""
+    """Return the cells of the line that starts with this one."""
     (found,) = [one for one in text.splitlines() if one.startswith(f"| {first} |")]
     return [cell.strip() for cell in found.strip("|").split("|")]
 
 
-def test_numbers_land_in_their_row_and_column():
+def test_table_cells_have_the_right_numbers():
     coded = line("Res34_3", **CODED, psnr_rgb=19.75, layers="resnet34 -stage1 block16")
     seeds = [line("MSE", seed, psnr_rgb=25.25, color_shift=shift) for seed, shift in enumerate((1.0, 2.0, 4.5))]
     other = line("MSE", psnr_rgb=25.25, image="chelsea", color_shift=2.0)  # so seed 0 has 1.5
@@ -77,10 +77,10 @@ HERE = "(described, SRResNet 250)"
         (QUESTION, f"Res34_3 {HERE} - VGG19_5_4 {HERE}", ["+0.300", "holds, 3 seeds"]),
     ],
 )
-def test_a_claim_is_answered_by_trained_features_only(claim, first, expected):
+def test_claims_need_trained_features(claim, first, expected):
     assert cells(tables.claimed(means(*whole(real=True)), claim), first)[1:-1] == expected
     found = cells(tables.claimed(means(*whole(real=False)), claim), first)[1:-1]
     assert found == (expected if claim == GAN else ["-"] * (len(expected) - 1) + ["no answer: random features"])
-    if claim == QUESTION:  # one random network is enough to leave it open
+    if claim == QUESTION:  # one random network is enough for no answer
         mixed = [one for real in (True, False) for one in whole(real) if (one["loss"] != "Res34_3") == real]
         assert cells(tables.claimed(means(*mixed), claim), first)[2] == "no answer: random features"

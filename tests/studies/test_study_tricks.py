@@ -1,4 +1,4 @@
-"""The rows of the study of ESRDGAN's tricks: each changes what it names in lab 04, and nothing else."""
+"""Test the rows of the study of ESRDGAN's tricks: each only changes its own parameters of lab 04."""
 
 import functools
 import json
@@ -35,37 +35,37 @@ OWN_LR |= {"LR noise": {"noise": [0.01, 0.01]}}
 
 @functools.cache
 def declared():
-    """Name and default of each parameter of the lab."""
+    """Return name and default of each parameter of the lab."""
     return presets.defaults_of(NOTEBOOK, COMMON["recipe"])
 
 
 @pytest.mark.parametrize("name", PRESETS)
-def test_row_changes_what_it_names_in_the_lab_and_nothing_else(name):
+def test_row_changes_only_its_trick(name):
     preset = read_preset(name, **PRESETS[name])
     scaled = read_book(NOTEBOOK.parent / "recipes" / f"{LAB}.yaml").recipes["photos"].scales
-    scaled = {name for name in scaled if declared()[name]}  # no milestones stay none
+    scaled = {name for name in scaled if declared()[name]}  # an empty list of milestones stays empty
     seen = {}
     for row in rows(preset):
         Run(LAB, row.name)
         base, given = parameters(Row("base", row.seed), preset), parameters(row, preset)
         check_parameters(declared(), given)
-        whole = declared() | base  # a parameter that the base leaves alone has the default of the lab
+        whole = declared() | base  # a parameter that the base does not set has the lab's default
         changed = {name for name in given if given[name] != whole.get(name)}
         assert changed - {"run"} == set(changes(row.trick, preset)), row
         assert set(given) - set(base) <= set(changes(row.trick, preset))
-        assert {*scaled, "ema", "validate_every"} <= set(given), "or the lab would scale them"
+        assert {*scaled, "ema", "validate_every"} <= set(given), "otherwise the lab would scale them"
         seen.setdefault(json.dumps({**given, "run": ""}, sort_keys=True), row.name)
-    assert list(seen.values()) == [row.name for row in rows(preset)], "no two rows are the same"
+    assert list(seen.values()) == [row.name for row in rows(preset)], "no two rows may be the same"
 
 
-def test_the_laptop_preset_is_the_recipe_of_the_lab():
+def test_laptop_preset_matches_lab_recipe():
     base = parameters(Row("base", 0), read_preset("laptop"))
     assert base["recipe"] == "photos"
-    free = {"recipe", "run", "photos", "validate_every"}  # none of the others acts on a weight
+    free = {"recipe", "run", "photos", "validate_every"}  # none of the other parameters affects a weight
     assert {name: base[name] for name in set(base) - free} == {name: declared()[name] for name in set(base) - free}
 
 
-def test_only_rows_with_the_same_psnr_stage_share_one():
+def test_psnr_stage_is_shared_only_if_equal():
     assert set(declared()) >= GAN_STAGE
     preset = read_preset("laptop")
     leaders = {row.trick: leader(row, preset) for row in rows(preset) if row.seed == 1}
@@ -75,7 +75,7 @@ def test_only_rows_with_the_same_psnr_stage_share_one():
     assert {first for first in leaders.values() if first} == {Row("base", 1)}
 
 
-def test_a_row_is_scored_on_lr_as_it_was_trained_on():
+def test_row_is_scored_on_its_training_lr():
     preset = read_preset("laptop")
     found = {row.trick: degradation(parameters(row, preset)) for row in rows(preset)}
     assert {trick: made for trick, made in found.items() if made} == OWN_LR
@@ -91,6 +91,6 @@ def test_a_row_is_scored_on_lr_as_it_was_trained_on():
     ("chosen", "words"),
     [(["base", "magic"], "'magic'"), (["instance noise"], "'base'")],
 )
-def test_rows_that_are_not_there_or_miss_their_base_are_refused(chosen, words):
+def test_unknown_rows_and_missing_base_are_rejected(chosen, words):
     with pytest.raises(SrlabError, match=words):
         rows(read_preset("laptop") | {"rows": chosen})

@@ -1,4 +1,4 @@
-"""The report of the tricks on made-up scores: differences by hand, and no claim where there is none."""
+"""Test the report of the tricks on fictional scores: differences computed by hand, and no unjustified claim."""
 
 import json
 import math
@@ -26,7 +26,7 @@ def line(trick, seed=0, image="astronaut", lr="bicubic", **scores):
     return known | MEASURES | scores
 
 
-def test_differences_are_paired_by_seed_after_the_mean_over_images():
+def test_differences_are_paired_by_seed():
     lines = [line("base", 0, psnr=28.0), line("base", 0, "chelsea", psnr=30.0), line("base", 1, psnr=20.0)]
     lines += [line("base", 1, "chelsea", psnr=22.0)]
     lines += [line("vanilla", 1, psnr=20.5), line("vanilla", 1, "chelsea", psnr=22.5)]  # seeds in another order
@@ -52,13 +52,13 @@ def test_differences_are_paired_by_seed_after_the_mean_over_images():
         ([3.0], "psnr", "one seed"),
     ],
 )
-def test_a_claim_needs_one_sign_and_more_than_the_spread(differences, metric, cell):
+def test_claim_needs_same_sign_beyond_spread(differences, metric, cell):
     lines = [line("base", seed) for seed in range(len(differences))]
     lines += [line("vanilla", seed, **{metric: MEASURES[metric] + value}) for seed, value in enumerate(differences)]
     assert str(finding(pd.DataFrame(lines), "vanilla", metric)) == cell
 
 
-def test_other_lr_is_compared_with_the_base_on_the_same_lr():
+def test_other_lr_is_compared_with_base_on_same_lr():
     lines = []
     for seed in range(3):
         lines += [line("base", seed, psnr=28.0), line("base", seed, lr="nearest", psnr=20.0)]
@@ -73,8 +73,8 @@ def test_other_lr_is_compared_with_the_base_on_the_same_lr():
 
 
 @pytest.mark.nightly
-def test_the_whole_report_is_written_with_its_figures_and_without_paths(tmp_path):
-    """From tables and crops as ``score.py`` leaves them; tests/labs/test_study.py has one of the content loss."""
+def test_report_has_figures_and_no_paths(tmp_path):
+    """Write the report from tables and crops like those of ``score.py``."""
     lines = []
     for image in (*MAIN, "text", "brick"):
         lines += [line("bicubic", 0, image, lr) | {"row": "bicubic", "backbone": None} for lr in ("bicubic", "nearest")]
@@ -94,5 +94,5 @@ def test_the_whole_report_is_written_with_its_figures_and_without_paths(tmp_path
     assert "--backbone vgg.pth" in text
     assert "somebody" not in text
     assert {path.name for path in (tmp_path / "figures").iterdir()} == {"crops.png", "differences.png", "other-lr.png"}
-    for part in ("### nearest LR: on nearest LR", "## All 4 photos", "| **+0.11 better** |", "9 through random ones"):
+    for part in ("### nearest LR: on nearest LR", "## All 4 photos", "| **+0.11 better** |", "9 random ones"):
         assert part in text

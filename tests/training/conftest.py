@@ -1,4 +1,4 @@
-"""What makes the little runs quick: one thread, and no wait for the disk or for git."""
+"""Make the little runs fast: one thread, without waiting for the disk or git."""
 
 import os
 
@@ -10,7 +10,7 @@ from srlab.training import runs
 
 @pytest.fixture(autouse=True, scope="module")
 def _one_thread():
-    """Several only wait for each other with networks as small as these; with as many, all runs have the same bits."""
+    """Use one thread, because several only wait for each other here, and a fixed number gives the same bits."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     yield

@@ -1,4 +1,4 @@
-"""The smallest training that has all that a lab's has: noise, random steps, batch norm, averages, schedule, scores."""
+"""Provide the smallest run with all parts of a lab's: noise, random steps, batch norm, EMA, schedule, scores."""
 
 import functools
 import os
@@ -27,7 +27,7 @@ NOISY = Degradation(noise=(0.0, 0.1))
 
 
 def images(*sizes):
-    """Pictures of noise."""
+    """Return noise images."""
     random = torch.Generator().manual_seed(3)
     sizes = enumerate(sizes or ((20, 24), (20, 24)))
     pixels = {str(i): torch.randint(0, 256, (3, *size), generator=random, dtype=torch.uint8) for i, size in sizes}
@@ -44,9 +44,9 @@ def g_loss(sr, hr, look):
 
 
 class LittleRun:
-    """What the cells of a lab make, all of it new, as in a fresh kernel; a test puts its fault into one of these.
+    """The objects of a lab's cells, created as in a new kernel; tests put a fault into one of them.
 
-    `gan` makes a discriminator. `before_step` is called with the number of the step, and `change` with that and the
+    `gan` adds a discriminator. `before_step` is called with the number of the step, and `change` with it and the
     losses, which it returns.
     """
 
@@ -65,7 +65,7 @@ class LittleRun:
         self.prepare()
 
     def prepare(self, **others):
-        """The cell that wraps networks and optimizers."""
+        """Run the cell that prepares networks and optimizers."""
         things = {"generator": self.network, "optimizer": self.raw_optimizer} | others
         if self.discriminator:
             d_optimizer = self.make_optimizer(self.discriminator.parameters(), lr=1e-3)
@@ -97,7 +97,7 @@ class LittleRun:
         return self.trainer.fit(self.step, self.sampler, iters, **defaults | settings)
 
     def fail_at(self, number, error, *iters, **settings):
-        """Fit, and let an error come up at the beginning of a step."""
+        """Fit, and raise an error at the beginning of a step."""
 
         def before_step(step):
             if step == number:
@@ -110,22 +110,22 @@ class LittleRun:
 
 
 def tensors_in(state):
-    """The tensors of networks and optimizers, flat."""
+    """Return the tensors of networks and optimizers, flat."""
     parts = [*state["networks"].values(), *(slot for slots in state["optimizers"].values() for slot in slots.values())]
     return {f"{i}/{key}": v for i, part in enumerate(parts) for key, v in part.items() if isinstance(v, torch.Tensor)}
 
 
 class Crash(BaseException):
-    """The process is gone: nothing that catches errors sees it."""
+    """A simulated kill, which no error handler catches."""
 
 
 def half_done(run="default"):
-    """Leave a run that was killed after four of its six steps."""
+    """Create a run that was killed after four of its six steps."""
     LittleRun(run).fail_at(5, Crash())
 
 
 def what_is_left(run="default"):
-    """All that decides how a run goes on and what it has come to, in bytes."""
+    """Return everything that determines the state and continuation of a run, as bytes."""
     run = Run(LAB, run)
     left = {file.name: file.read_bytes() for file in run.path.iterdir() if file.suffix in (".safetensors", ".jsonl")}
     state, manifest = run.load_checkpoint(), run.manifest()
@@ -137,14 +137,14 @@ def what_is_left(run="default"):
 
 @functools.cache
 def undisturbed(iters=ITERS, **settings):
-    """What is left of a run in this process to which nothing happened."""
+    """Return the final state of an undisturbed run in this process."""
     with tempfile.TemporaryDirectory() as folder, mock.patch.dict(os.environ, SRLAB_HOME=folder):
         LittleRun(**settings).fit(iters)
         return what_is_left()
 
 
 def refusal(words, function, *arguments, **settings):
-    """The one sentence that a function ends with."""
+    """Return the error message of a function, which must be one sentence."""
     with pytest.raises(SrlabError, match=words) as caught:
         function(*arguments, **settings)
     assert "\n" not in str(caught.value)

@@ -1,4 +1,4 @@
-"""srlab.gan_step: who runs how often, and where gradients go."""
+"""Test srlab.gan_step: how often networks run, and where gradients go."""
 
 from functools import partial
 from types import SimpleNamespace
@@ -16,12 +16,12 @@ def g_loss(sr, hr, look):
 
 
 class Scene:
-    """Tiny networks, a step of ESRGAN, in which G's loss looks at both images, and a record of what it ran."""
+    """Run an ESRGAN step with tiny networks, where G's loss uses both images, and record the calls."""
 
     def __init__(self, d_rate=0.1, **options):
         torch.manual_seed(0)
         self.generator, self.discriminator = models.MSRResNet(1, 4), models.PatchDiscriminator(4)
-        self.runs, self.seen = 0, []  # what D is shown, with its noise
+        self.runs, self.seen = 0, []  # D's input with noise
         self.generator.register_forward_hook(lambda *_: setattr(self, "runs", self.runs + 1))
         self.discriminator.convolutions.register_forward_pre_hook(lambda _, given: self.seen.append(given[0].detach()))
         self.d_optimizer = torch.optim.SGD(self.discriminator.parameters(), d_rate)
@@ -33,13 +33,13 @@ class Scene:
         self.step = partial(srlab.gan_step, trainer, *batch, d_loss, g_loss, **options)
 
 
-def test_the_generator_runs_once():
+def test_generator_runs_once_per_step():
     scene = Scene()
     scene.step()
     assert scene.runs == 1
 
 
-def test_the_generators_half_leaves_no_gradient_in_d_nor_ds_half_any_in_g():
+def test_g_and_d_updates_leave_no_gradient_in_each_other():
     scene, after_d = Scene(), []
 
     def note(*_):
@@ -53,15 +53,15 @@ def test_the_generators_half_leaves_no_gradient_in_d_nor_ds_half_any_in_g():
     assert all(parameter.requires_grad for parameter in parameters)
 
 
-def test_the_generator_hears_the_d_that_has_just_learned():
-    early, late = Scene(), Scene(d_rate=0.0)  # the second one's D stays as it was
+def test_g_loss_uses_updated_d():
+    early, late = Scene(), Scene(d_rate=0.0)  # the second D must not change
     log, other = early.step(), late.step()
     assert log["d_loss"] == other["d_loss"]
     assert log["g_loss"] != other["g_loss"]
     assert (log["d_norm"], log["g_norm"]) == (early.discriminator, early.generator)
 
 
-def test_without_g_turn_only_d_learns():
+def test_only_d_learns_without_g_turn():
     scene = Scene(g_turn=False)
     networks = scene.generator, scene.discriminator
     before = [[p.clone() for p in network.parameters()] for network in networks]
@@ -72,7 +72,7 @@ def test_without_g_turn_only_d_learns():
     assert "g_loss" not in log
 
 
-def test_noise_is_on_all_that_d_sees_and_new_each_time():
+def test_instance_noise_is_fresh_on_all_d_inputs():
     noisy, plain = Scene(noise=0.5), Scene()
     noisy.step()
     plain.step()
@@ -81,18 +81,18 @@ def test_noise_is_on_all_that_d_sees_and_new_each_time():
     assert not torch.equal(noisy.seen[1], noisy.seen[2])
 
 
-def test_running_statistics_of_g_move_once_and_those_of_d_in_its_own_half_alone():
+def test_running_statistics_update_once_in_g_and_only_in_d_update():
     scene, of_g, of_d = Scene(), torch.nn.BatchNorm2d(4), torch.nn.BatchNorm2d(4)
     scene.generator.head = torch.nn.Sequential(scene.generator.head, of_g)
     scene.discriminator.convolutions.insert(1, of_d)
     scene.step()
-    assert (int(of_g.num_batches_tracked), int(of_d.num_batches_tracked)) == (1, 2)  # D's: HR and SR
+    assert (int(of_g.num_batches_tracked), int(of_d.num_batches_tracked)) == (1, 2)  # D's batch statistics: HR and SR
 
 
 @pytest.mark.parametrize(
     ("relative", "of_real", "of_fake"), [(False, [2.0, 0.0], [-1.0, 0.0]), (True, [2.5, 0.5], [-2.0, -1.0])]
 )
-def test_chances_alone_and_relative(relative, of_real, of_fake):
+def test_d_outputs_standard_and_relativistic(relative, of_real, of_fake):
     found = chances(torch.tensor([[2.0], [0.0]]), torch.tensor([[-1.0], [0.0]]), relative)
     assert found["d_real"].item() == pytest.approx(torch.tensor(of_real).sigmoid().mean().item())
     assert found["d_fake"].item() == pytest.approx(torch.tensor(of_fake).sigmoid().mean().item())

@@ -1,4 +1,4 @@
-"""Training on a GPU: where tensors live, what waits for it, float16, and going on. Skipped where there is no GPU."""
+"""Test training on a GPU: location of tensors, synchronization, float16, and resuming. Skipped without a GPU."""
 
 import contextlib
 from functools import partial
@@ -18,14 +18,14 @@ from srlab.models.features import FeatureExtractor
 
 from .little_run import LittleRun, images, refusal, tensors_in
 
-pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU on this machine")
+pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
 PHOTOS = images((60, 50), (41, 80))
 BLIND = Degradation(blur=(0.2, 3.0), noise=(0.0, 0.05))
 
 
 @contextlib.contextmanager
 def no_waits():
-    """Raise an error where the CPU waits for the GPU in the block."""
+    """Raise an error if the CPU waits for the GPU in the block."""
     torch.cuda.set_sync_debug_mode("error")
     try:
         yield
@@ -40,7 +40,7 @@ def waits_allowed_again():
 
 
 class GanOnGpu(LittleRun):
-    """The game of lab 04 with all that a recipe may put into its losses."""
+    """Set up lab 04's GAN training with all losses that a recipe may use."""
 
     def __init__(self, sampler=None, **settings):
         networks = {"network": lambda: MSRResNet(1, 4), "gan": lambda: PatchDiscriminator(4)}
@@ -64,13 +64,13 @@ class GanOnGpu(LittleRun):
 
 
 @pytest.mark.parametrize("precision", ["bf16", "fp16", "no"])
-def test_a_step_from_patches_to_the_average_never_waits_and_all_of_the_state_is_on_the_gpu(precision):
+def test_gpu_step_does_not_synchronize(precision):
     little = GanOnGpu(precision=precision, sampler={"batch": 4})
     trainer, stack = little.trainer, contextlib.ExitStack()
     begin, end = trainer._set_learning_rates, trainer._update_average
 
     def watch_from_here(schedule):
-        if trainer.step > 1:  # the first steps send the matrices that make LR, and choose convolutions
+        if trainer.step > 1:  # the first steps transfer the LR matrices and select convolutions
             stack.enter_context(no_waits())
         begin(schedule)
 
@@ -88,7 +88,7 @@ def test_a_step_from_patches_to_the_average_never_waits_and_all_of_the_state_is_
 
 
 @pytest.mark.parametrize("settings", [{"degradation": BLIND, "rotate": 10.0}, {"degradation": Degradation(blur=2.0)}])
-def test_a_batch_is_made_on_the_gpu_and_nothing_waits_for_it(settings):
+def test_gpu_batch_does_not_synchronize(settings):
     sampler = srlab.PatchSampler(PHOTOS, 4, 32, 16, device="cuda", **settings)
     next(sampler)
     with no_waits():
@@ -97,7 +97,7 @@ def test_a_batch_is_made_on_the_gpu_and_nothing_waits_for_it(settings):
 
 
 @pytest.mark.parametrize(("free", "kept", "place"), [(2**34, 0, "cuda"), (0, 0, "cpu"), (0, 2**34, "cuda")])
-def test_photos_are_on_the_gpu_if_they_fit_into_half_of_what_is_free_or_kept_by_torch(monkeypatch, free, kept, place):
+def test_photos_are_on_gpu_if_they_fit_half_of_free_memory(monkeypatch, free, kept, place):
     monkeypatch.setattr(torch.cuda, "mem_get_info", lambda *_: (free, 2**35))
     monkeypatch.setattr(torch.cuda, "memory_reserved", lambda *_: kept)
     monkeypatch.setattr(torch.cuda, "memory_allocated", lambda *_: 0)
@@ -106,7 +106,7 @@ def test_photos_are_on_the_gpu_if_they_fit_into_half_of_what_is_free_or_kept_by_
     assert next(sampler)[1].device.type == "cuda"
 
 
-def test_a_stopped_run_goes_on_nearly_as_one_that_was_left_alone():
+def test_gpu_run_resumes_nearly_identically():
     GanOnGpu(run="straight", precision="no").fit(12)
     stopped = GanOnGpu(precision="no")
     stopped.fail_at(8, KeyboardInterrupt(), 12)
@@ -128,7 +128,7 @@ def test_float32_is_not_rounded_to_tf32():
     assert error < 1e-3 < (F.conv2d(image.bfloat16().float(), weight.bfloat16().float()) - exact).abs().max()
 
 
-def test_training_without_memory_says_what_to_lower():
+def test_gpu_out_of_memory_names_settings():
     little = GanOnGpu()
     little.before_step = lambda number: torch.empty(2**45, device="cuda")
     refusal(r"memory.*batch.*patch", little.fit)

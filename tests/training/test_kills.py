@@ -1,4 +1,4 @@
-"""Processes that train are killed, stopped, two at once, or on a full disk."""
+"""Test training processes that are killed, stopped, run twice at once, or meet a full disk."""
 
 import contextlib
 import errno
@@ -20,11 +20,11 @@ from tests.kills import KILLS, Life
 
 from .little_run import EVERY, LAB, LittleRun, refusal, undisturbed, what_is_left
 
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="the processes are forked and killed")
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="forks and kills processes")
 
 
 def require_whole():
-    """Every file of the run that has its final name can be read; returns the step of its state."""
+    """Check that every file of the run with its final name is readable; return the step of its checkpoint."""
     run = Run(LAB, "default")
     for file in run.path.rglob("*"):
         if file.suffix == ".safetensors":
@@ -41,7 +41,7 @@ def require_whole():
 
 
 def train(say):
-    """Train to the end, and say which states are saved once they are."""
+    """Train to the end, and report each checkpoint once it is saved."""
     little = LittleRun()
     save = little.run.save_checkpoint
 
@@ -53,8 +53,8 @@ def train(say):
     little.fit()
 
 
-def test_killed_training_ends_with_the_bytes_of_an_undisturbed_run(tmp_path, monkeypatch):
-    """Kills come at random moments of a run; it is restarted until it ends before its next kill."""
+def test_killed_run_ends_bit_identical(tmp_path, monkeypatch):
+    """Kill a run at random times; restart it until it ends before its next kill."""
     seed, moments = random.SystemRandom().randrange(10**6), []
     chance, life = random.Random(seed), Life(train)
     assert life.end() == 0, life.said
@@ -77,17 +77,17 @@ def test_killed_training_ends_with_the_bytes_of_an_undisturbed_run(tmp_path, mon
 
 
 def train_and_wait(say):
-    """Hold the run in its first step until this process is killed."""
+    """Stay in the first step of the run until this process is killed."""
     little = LittleRun()
     little.before_step = lambda number: (say("training"), signal.pause())
     little.fit()
 
 
-def test_run_in_use_is_refused_until_its_process_dies():
+def test_run_in_use_is_rejected_until_process_ends():
     life = Life(train_and_wait)
     life.wait_for(1)
     before = what_is_left()
-    refusal("is in use by another process; wait .* or choose another run name", LittleRun().fit)
+    refusal("Another process is using .* Wait .* or choose another run name", LittleRun().fit)
     assert what_is_left() == before
     assert life.kill_after(0)
     LittleRun().fit()
@@ -104,7 +104,7 @@ def train_until_stopped(say):
         little.fit(100_000, validate=None, validate_every=100_000)
 
 
-def test_sigterm_ends_the_step_and_saves():
+def test_sigterm_finishes_step_and_saves():
     life = Life(train_until_stopped)
     life.wait_for(13)
     life.process.terminate()
@@ -117,10 +117,10 @@ def test_sigterm_ends_the_step_and_saves():
     assert all(value.isfinite().all() for value in load_generator(LAB).parameters())
 
 
-# --- A disk that is full -------------------------------------------------------------------------------------
+# --- Full disk -----------------------------------------------------------------------------------------------
 
 
-def test_run_on_a_full_disk_stops_and_goes_on_when_there_is_room(monkeypatch):
+def test_full_disk_stops_run_until_space_is_free(monkeypatch):
     writes = []
 
     def full_after_some_writes(number):

@@ -1,4 +1,4 @@
-"""Training with two processes: they stay the same, follow one process, stop together, and leave one run."""
+"""Test training with two processes: they stay equal, match one process, stop together, and write one run."""
 
 import os
 import signal
@@ -23,7 +23,7 @@ STEPS = 20
 
 
 def train(run, iters=STEPS, gan=None, signal_at=0):
-    """Train without random numbers in as many processes as there are; one signal is for the second alone."""
+    """Train without random numbers in all processes; only the second one gets a signal."""
     network = partial(MSRResNet, 1, 8)
     little = LittleRun(run, network, gan=gan, ema=0, sampler={"batch": 8, "degradation": Degradation()})
     little.noise = 0.0
@@ -42,12 +42,12 @@ def train(run, iters=STEPS, gan=None, signal_at=0):
 
     little.step = noted
     little.fit(iters, schedule=constant, validate=None, validate_every=STEPS)
-    assert shares == {8 // processes.num_processes}, "each has its share of a batch"
+    assert shares == {8 // processes.num_processes}, "each must get its share of a batch"
     return little.trainer
 
 
 def work(say, rank, port):
-    """What each of the two processes does: two trainings, and one that is stopped."""
+    """Run the work of each process: two training runs, and one that is stopped."""
     os.environ |= {"RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
     for trainer in (train("two"), train("gan", 6, partial(SRGANDiscriminator, 4, 16))):  # D has batch norm
         modules = trainer.networks.items()
@@ -60,14 +60,14 @@ def work(say, rank, port):
 
 
 def far(weights, run):
-    """Root mean square of the differences to the weights of a run; the largest tells little: Adam blows up noise."""
+    """Return the RMS difference from the weights of a run; the maximum is misleading, because Adam amplifies noise."""
     others = load_generator(LAB, run).state_dict()
     gaps = torch.cat([(weights[name] - others[name]).flatten() for name in others])
     return gaps.square().mean().sqrt()
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="the processes are forked")
-def test_two_processes_stay_the_same_follow_one_stop_together_and_one_goes_on(capsys):
+@pytest.mark.skipif(sys.platform == "win32", reason="forks processes")
+def test_two_processes_train_stop_and_resume_in_one(capsys):
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = str(free.getsockname()[1])
@@ -76,15 +76,15 @@ def test_two_processes_stay_the_same_follow_one_stop_together_and_one_goes_on(ca
     for run in ("two", "gan"):
         first, second = (torch.load(Run(LAB, run).path / f"{rank}.pt", weights_only=True) for rank in range(2))
         assert first.keys() == second.keys()
-        assert all(torch.equal(first[name], second[name]) for name in first), "the same weights in all, bit for bit"
+        assert all(torch.equal(first[name], second[name]) for name in first), "all weights must be bit-identical"
         assert any(name.startswith("discriminator") for name in first) == (run == "gan")
 
     assert all("Stopped at step 10 of 20" in life.said[0] for life in lives)
-    assert Run(LAB, "stopped").load_checkpoint()["step"] == 10, "although one alone had the signal"
+    assert Run(LAB, "stopped").load_checkpoint()["step"] == 10, "although only one got the signal"
 
     one, two = train("one").run, Run(LAB, "two")
     torch.manual_seed(0)
-    assert far(MSRResNet(1, 8).state_dict(), "one") > 1e-3, "it has learned something to compare"
+    assert far(MSRResNet(1, 8).state_dict(), "one") > 1e-3, "it must have learned something to compare"
     assert far(load_generator(LAB, "two").state_dict(), "one") < 2e-5
     assert [row["step"] for row in one.metrics()] == [row["step"] for row in two.metrics()]
     means = [[row["loss"] for row in run.metrics() if "loss" in row] for run in (one, two)]

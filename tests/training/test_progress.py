@@ -1,11 +1,11 @@
-"""The bar of a training: in a notebook it is text in one place, with the losses below it."""
+"""Test the progress bar: in a notebook it is text in one place, with the losses below."""
 
 from types import SimpleNamespace
 
 from srlab.training.progress import RETURN, WIDTH, Progress
 
 
-def test_bar_in_a_notebook_keeps_its_width_whatever_the_losses(monkeypatch, capsys):
+def test_notebook_bar_keeps_width(monkeypatch, capsys):
     shown = []
 
     def show(data, **_):
@@ -27,11 +27,11 @@ def test_bar_in_a_notebook_keeps_its_width_whatever_the_losses(monkeypatch, caps
     assert all(f"{name}={value}" in " ".join(rest) for name, value in losses.items())
     assert half.endswith(RETURN)
     assert "100%" in shown[-1]
-    assert RETURN not in shown[-1], "there is nothing to come back for"
+    assert RETURN not in shown[-1], "there must be no second line"
     assert capsys.readouterr() == ("", "")
 
 
-def test_bar_in_a_terminal_is_that_of_tqdm(capsys):
+def test_terminal_bar_is_tqdm(capsys):
     with Progress(total=2, desc="default") as bar:
         bar.set_postfix({"loss": "0.5"}, refresh=False)
         bar.update(2)

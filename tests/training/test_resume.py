@@ -1,4 +1,4 @@
-"""A run that stops, however it stops, and is started again goes on bit for bit, and ends as one that was left alone."""
+"""Test that a run that stops for any reason and is restarted ends bit-identical to an undisturbed run."""
 
 import shutil
 import signal
@@ -35,7 +35,7 @@ KINDS = {
 
 
 @pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
-def test_run_stopped_twice_goes_on_bit_for_bit(kind):
+def test_run_stopped_twice_resumes_bit_identical(kind):
     handlers = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
     for stop in (1, 4):
         little = LittleRun(**kind)
@@ -44,7 +44,7 @@ def test_run_stopped_twice_goes_on_bit_for_bit(kind):
             little.fit()
         assert caught.value._render_traceback_() == [str(caught.value)]
         assert (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)) == handlers
-    torch.rand(5)  # whatever else happened in the process
+    torch.rand(5)  # whatever else happens in the process
     little = LittleRun(**kind)
     little.fit()
     assert len(little.losses) == 2
@@ -52,14 +52,14 @@ def test_run_stopped_twice_goes_on_bit_for_bit(kind):
     assert all(p.is_contiguous(memory_format=torch.channels_last) for p in weights)
     LittleRun("straight", **kind).fit()
     assert what_is_left() == what_is_left("straight")
-    assert not kind or what_is_left() != undisturbed(), "these settings do matter"
+    assert not kind or what_is_left() != undisturbed(), "these settings must matter"
 
 
 # --- In the same kernel --------------------------------------------------------------------------------------
 
 
-def test_failed_step_that_is_put_right_leaves_no_trace():
-    """A slip in the first step, one after a state, and Ctrl-C; the cell is only run again."""
+def test_rerun_after_failed_step_leaves_no_trace():
+    """Fail in the first step, after a checkpoint, and with Ctrl-C; only rerun the cell each time."""
     little = LittleRun()
     for number, error in ((1, NameError("a slip")), (3, NameError("another")), (5, KeyboardInterrupt())):
         little.fail_at(number, error)
@@ -67,7 +67,7 @@ def test_failed_step_that_is_put_right_leaves_no_trace():
     assert what_is_left() == undisturbed()
 
 
-def test_running_the_prepare_cell_again_changes_nothing():
+def test_prepare_twice_changes_nothing():
     little = LittleRun(precision="bf16")
     little.fail_at(5, KeyboardInterrupt())
     little.network, little.raw_optimizer = little.things["generator"], little.things["optimizer"]
@@ -77,7 +77,7 @@ def test_running_the_prepare_cell_again_changes_nothing():
     assert what_is_left() == undisturbed(precision="bf16")
 
 
-def test_features_stay_frozen_and_are_in_no_state():
+def test_features_stay_frozen_and_out_of_checkpoints():
     little = LittleRun()
     little.prepare(features=FeatureExtractor("vgg19 relu1_2", "random"))
     little.fit(2)
@@ -88,14 +88,14 @@ def test_features_stay_frozen_and_are_in_no_state():
     assert all(parameter.grad is None and not parameter.requires_grad for parameter in features.parameters())
 
 
-def test_trainer_whose_folder_was_deleted_does_not_go_on():
+def test_trainer_with_deleted_folder_stops():
     little = LittleRun()
     little.fit(3)
     shutil.rmtree(little.run.path)
-    refusal("no state in .* to go on from.*run the cells", little.fit)
+    refusal("No checkpoint to resume from.*re-run the cells", little.fit)
 
 
-def test_a_second_ctrl_c_acts_at_once():
+def test_second_ctrl_c_stops_at_once():
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     with Interrupts():
         signal.raise_signal(signal.SIGINT)
@@ -106,10 +106,10 @@ def test_a_second_ctrl_c_acts_at_once():
     signal.signal(signal.SIGINT, before)
 
 
-# --- With something else than before -------------------------------------------------------------------------
+# --- With changed conditions ---------------------------------------------------------------------------------
 
 
-def test_run_goes_on_in_another_precision_and_with_another_torch(capsys):
+def test_run_resumes_with_other_precision_and_torch(capsys):
     def newer(parameters, lr):
         optimizer = fused(parameters, lr)
         optimizer.param_groups[0]["a_setting_of_tomorrow"] = True
@@ -128,7 +128,7 @@ class Edited(LittleRun):
 
 
 @pytest.mark.parametrize("kind", [LittleRun, Edited])
-@pytest.mark.parametrize(("steps", "words"), [(4, "from step 4 on it is the new one"), (6, "are of the old one")])
+@pytest.mark.parametrize(("steps", "words"), [(4, "steps after 4 use the new code"), (6, "are from the old code")])
 def test_changed_code_of_step_is_reported(capsys, kind, steps, words):
     half_done()
     if steps == 6:
@@ -139,11 +139,11 @@ def test_changed_code_of_step_is_reported(capsys, kind, steps, words):
 
 def scaler(start):
     made = torch.amp.GradScaler("cpu", init_scale=start)
-    made.scale(torch.ones(()))  # only then it has a scale
+    made.scale(torch.ones(()))  # only float16 has a scale
     return made
 
 
-def test_scale_of_float16_is_kept():
+def test_float16_loss_scale_is_resumed():
     for saved, scale in ((scaler(1234.5678), 1234.5678), (None, 2)):
         little, resumed = LittleRun(), scaler(2.0)
         little.trainer.accelerator.scaler = saved

@@ -1,4 +1,4 @@
-"""A run folder whose files are lost, damaged, moved or of somebody else: going on, or one sentence and all stays."""
+"""Test run folders with lost, damaged, moved or foreign files: resume, or one error and no changes."""
 
 import math
 import re
@@ -24,7 +24,7 @@ LAST = "checkpoints/000000004.pt"
 
 @pytest.fixture(scope="module")
 def killed(tmp_path_factory):
-    """A run that was killed at step 4 of 6."""
+    """Create a run that was killed at step 4 of 6."""
     with pytest.MonkeyPatch.context() as elsewhere:
         elsewhere.setenv("SRLAB_HOME", str(tmp_path_factory.mktemp("killed")))
         half_done()
@@ -72,7 +72,7 @@ def leave_half_a_line(file):
         (".lock", lambda file: file.write_bytes(b"anything"), ""),
     ],
 )
-def test_damaged_run_goes_on_bit_for_bit(run, capsys, file, damage, words):
+def test_damaged_run_resumes_bit_identical(run, capsys, file, damage, words):
     damage(run.path / file)
     assert [(found.name, manifest["step"]) for found, manifest in read_runs()] == [("default", 4)]
     LittleRun().fit()
@@ -80,36 +80,36 @@ def test_damaged_run_goes_on_bit_for_bit(run, capsys, file, damage, words):
     assert what_is_left() == undisturbed()
 
 
-def test_without_a_state_nothing_is_trained_over(run):
+def test_run_without_checkpoint_is_not_overwritten(run):
     for state in (run.path / "checkpoints").iterdir():
         cut(state)
     before = content_of(run)
-    refusal("No state in .* can be read; delete", LittleRun().fit)
+    refusal("No checkpoint in .* can be read. Delete", LittleRun().fit)
     assert content_of(run) == before
     shutil.rmtree(run.path / "checkpoints")
     for file in ("run.json", "metrics.jsonl"):
         before = content_of(run)
-        refusal("no state in .* to go on from, and what was trained there stays; choose", LittleRun().fit)
+        refusal("No checkpoint to resume from in .*left untouched.. Choose", LittleRun().fit)
         assert content_of(run) == before
         (run.path / file).unlink()
 
 
-def test_run_without_its_log_keeps_weights_and_best_score(run):
+def test_run_without_log_keeps_weights_and_best_score(run):
     file = run.path / "metrics.jsonl"
     file.write_text('{"color": "red"}\n')
-    refusal(r"metrics\.jsonl is damaged .*; repair or delete that file, and the run goes on", LittleRun().fit)
+    refusal(r"metrics\.jsonl is damaged .* Repair or delete it", LittleRun().fit)
     file.unlink()
     LittleRun().fit()
     left, expected = what_is_left(), undisturbed()
     assert {name for name in left if left[name] != expected[name]} <= {"metrics.jsonl", "metrics"}
 
 
-def test_runs_folder_that_cannot_be_written_is_named(home):
+def test_unwritable_runs_folder_is_reported(home):
     home.write_text("in the way")
-    refusal("Cannot write into .*SRLAB_HOME", LittleRun().fit)
+    refusal("Cannot write to .*SRLAB_HOME", LittleRun().fit)
 
 
-def test_is_held_does_not_keep_a_run_from_beginning(run):
+def test_is_held_does_not_block_run(run):
     looking = filelock.FileLock(run.path / ".lock", thread_local=False)
     looking.acquire()
     threading.Timer(0.2, looking.release).start()
@@ -126,13 +126,13 @@ def test_is_held_does_not_keep_a_run_from_beginning(run):
     ],
 )
 @pytest.mark.parametrize("with_states", [True, False])
-def test_folder_of_another_lab_or_version_is_left_alone(run, content, words, with_states, capsys):
+def test_folder_of_other_lab_or_version_is_kept(run, content, words, with_states, capsys):
     state = run.load_checkpoint()
     run.write_manifest(run.manifest() | content)
     run.save_checkpoint(state | {"manifest": state["manifest"] | content})
     if not with_states:
         shutil.rmtree(run.path / "checkpoints")
-    words, before = f"{re.escape(str(run.path))} {words}.*; move the folder away or choose", content_of(run)
+    words, before = f"{re.escape(str(run.path))} {words}.* Move the folder elsewhere or choose", content_of(run)
     refusal(words, LittleRun().fit)
     assert list(read_runs()) == []
     assert load_trained() == {}
@@ -141,27 +141,27 @@ def test_folder_of_another_lab_or_version_is_left_alone(run, content, words, wit
 
 
 @pytest.mark.parametrize("content", [bytes(50), b'{"step": "\xe9"}', b"[]", b'{"step": 4}'])
-def test_odd_manifest_is_named_in_one_sentence(capsys, content):
+def test_invalid_manifest_is_reported_in_one_line(capsys, content):
     run = leave_run(LAB, "default", 4)
     (run.path / "run.json").write_bytes(content)
-    words = rf"{run.path / 'run.json'} cannot be read as a run's manifest .*; move the folder away"
+    words = rf"{run.path / 'run.json'} is not a valid run manifest .* Move the folder elsewhere"
     refusal(words, run.is_trained)
     assert list(read_runs(LAB)) == []
     assert main(["diagnose", str(run.path)]) == 2
     said = capsys.readouterr()
-    assert re.match(f"Passed over: {words}", said.out)
+    assert re.match(f"Skipped: {words}", said.out)
     assert re.search(words, said.err)
 
 
 @pytest.mark.parametrize(
     ("network", "blocks", "factor", "words"),
     [
-        ("nn", 1, 1, "a network 'nn'; srlab knows .*RRDBNet"),
+        ("nn", 1, 1, "a network 'nn', but it must be .*RRDBNet"),
         ("MSRResNet", 2, 1, "The weights in .* do not fit MSRResNet"),
-        ("MSRResNet", 1, math.nan, "contains NaN or infinity; use earlier weights"),
+        ("MSRResNet", 1, math.nan, "contains NaN or infinity. Use earlier weights"),
     ],
 )
-def test_unusable_weights_are_refused(network, blocks, factor, words):
+def test_unusable_weights_are_rejected(network, blocks, factor, words):
     file = Run(LAB, "default").path / "generator.safetensors"
     weights = {name: value * factor for name, value in MSRResNet(1, 4).state_dict().items()}
     write_safetensors(file, weights, {"network": network, "config": {"num_blocks": blocks, "num_features": 4}})
@@ -172,22 +172,22 @@ def test_unusable_weights_are_refused(network, blocks, factor, words):
 
 
 @pytest.mark.parametrize("name", ["", "..", "a/b", "a b", "a\\b"])
-def test_name_that_would_leave_the_runs_folder_is_refused(name):
-    refusal("no good name for a run", Run, name, "default")
-    refusal("no good name for a run", Run, LAB, name)
+def test_name_outside_runs_folder_is_rejected(name):
+    refusal("not a valid run name", Run, name, "default")
+    refusal("not a valid run name", Run, LAB, name)
 
 
-def test_find_run_by_its_folder(home, monkeypatch):
+def test_find_run_by_folder(home, monkeypatch):
     run = leave_run(LAB, "long", 7)
     monkeypatch.chdir(run.path)
     for path in (run.path, run.path.relative_to(home), run.path / "."):
         found = find_run(path)
         assert (found.lab, found.name, found.manifest()["step"]) == (LAB, "long", 7)
-    refusal(rf"no run in .*{LAB}; give the folder", find_run, home / LAB)
+    refusal(rf"No run found in .*{LAB}\. Pass a run folder", find_run, home / LAB)
 
 
-def test_copied_folder_does_not_stop_read_runs(home, capsys):
+def test_copied_folder_does_not_break_read_runs(home, capsys):
     leave_run(LAB, "default", 4).path.rename(home / LAB / "default (copy)")
     leave_run(LAB, "long", 7)
     assert [run.name for run, _ in read_runs()] == ["long"]
-    assert "Passed over: 'default (copy)'" in capsys.readouterr().out
+    assert "Skipped: 'default (copy)'" in capsys.readouterr().out

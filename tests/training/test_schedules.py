@@ -1,4 +1,4 @@
-"""srlab.training.schedules: the factor on the learning rate at each absolute step."""
+"""Test srlab.training.schedules: the learning-rate factor at each absolute step."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""srlab.training.trainer: the loop learns, logs and keeps what it should, and refuses what can't be trained."""
+"""Test srlab.training.trainer: learning, logs and checkpoints of the loop, and rejected input."""
 
 import json
 import math
@@ -45,7 +45,7 @@ def content_of(run):
 
 
 @pytest.mark.parametrize(("ema", "ema_warmup"), [(0.9, 3), (0, 10)])
-def test_averaged_generator_is_the_average_by_hand_and_the_one_on_disk(ema, ema_warmup):
+def test_ema_generator_matches_hand_computation_and_disk(ema, ema_warmup):
     little = LittleRun(ema=ema, ema_warmup=ema_warmup, network=lambda: SRResNet(1, 4))
     snapshots = []
     little.before_step = lambda number: snapshots.append(weights(little.network))
@@ -58,7 +58,7 @@ def test_averaged_generator_is_the_average_by_hand_and_the_one_on_disk(ema, ema_
     assert torch.allclose(weights(fitted), weights(little.network), atol=1e-5) == (ema == 0)
     assert not fitted.training
     assert not any(p.requires_grad for p in fitted.parameters())
-    statistics = dict(fitted.named_buffers())  # of batch norm: copied, and not averaged
+    statistics = dict(fitted.named_buffers())  # of batch norm: copied, not averaged
     assert all(torch.equal(buffer, statistics[name]) for name, buffer in little.network.named_buffers())
     assert int(statistics["fuse.1.num_batches_tracked"]) == 12
     loaded = load_generator(LAB).state_dict()
@@ -68,34 +68,34 @@ def test_averaged_generator_is_the_average_by_hand_and_the_one_on_disk(ema, ema_
 # --- Schedules -----------------------------------------------------------------------------------------------
 
 
-def test_learning_rates_follow_the_schedule_at_absolute_steps_also_after_a_resume():
+def test_schedule_uses_absolute_steps_after_resume():
     first, second = LittleRun(rate=1e-2), LittleRun(rate=1e-2)
     first.fail_at(6, KeyboardInterrupt(), 9, validate_every=5)
     second.fit(9)
     assert first.rates + second.rates == pytest.approx([1e-2 * OneCycle(9)(step) for step in range(9)])
 
 
-def test_the_rate_is_right_again_when_one_trainer_is_fitted_twice():
+def test_learning_rate_is_correct_in_second_fit():
     little = LittleRun(rate=1e-2)
     little.fit(4, schedule=Milestones((2, 6)))
     little.fit(8, schedule=Milestones((2, 6)))
     assert little.rates == pytest.approx([1e-2] * 2 + [5e-3] * 4 + [2.5e-3] * 2)
 
 
-def test_rate_set_between_two_fits_is_refused():
+def test_learning_rate_changed_between_fits_is_rejected():
     little = LittleRun()
     little.fit(3)
     little.raw_optimizer.param_groups[0]["lr"] = 1e-6
     refusal("rate was set to 1e-06 between two calls of fit", little.fit, 6)
     little.raw_optimizer = torch.optim.Adam(little.network.parameters(), lr=1e-3)
     little.prepare()
-    little.fit(6)  # one that is prepared anew has the rate that it was made with
+    little.fit(6)  # a newly prepared one has its original rate
 
 
-def test_a_longer_run_goes_on_by_the_schedule_of_its_new_length_and_says_so(capsys):
+def test_longer_run_resumes_with_new_schedule(capsys):
     LittleRun(ema=0.9).fit(6)
     assert "Going on" not in capsys.readouterr().out
-    longer = LittleRun(ema=0.99)  # which may follow the length, too
+    longer = LittleRun(ema=0.99)  # the schedule may also depend on the length
     longer.fit(30)
     assert "from step 6, iters=6 (now 30)." in capsys.readouterr().out
     assert longer.rates == pytest.approx([1e-3 * OneCycle(30)(step) for step in range(6, 30)])
@@ -107,7 +107,7 @@ def test_a_longer_run_goes_on_by_the_schedule_of_its_new_length_and_says_so(caps
 # --- Records -------------------------------------------------------------------------------------------------
 
 
-def test_steps_of_validation_and_of_states():
+def test_validation_and_checkpoint_steps():
     seen, drawn = [], []
     little = LittleRun()
 
@@ -145,7 +145,7 @@ def test_log_events_and_manifest(monkeypatch):
     assert parameters["optimizer"]["optimizer"] == "Adam"
 
 
-def test_the_weights_with_the_best_score_are_kept_beside_the_last():
+def test_best_weights_are_kept_with_the_last():
     scores = {0: 20.0, 2: 25.0, 4: 24.0, 8: 25.0, 10: 23.0}
     little, kept = LittleRun(network=small), {}
 
@@ -159,7 +159,7 @@ def test_the_weights_with_the_best_score_are_kept_beside_the_last():
         assert torch.equal(weights(best), kept[step])
 
 
-def test_state_is_saved_between_validations(monkeypatch):
+def test_checkpoint_is_saved_between_validations(monkeypatch):
     monkeypatch.setattr(training, "SAVE_EVERY_S", -1)
     little, seen = LittleRun(), set()
     little.before_step = lambda number: seen.add(little.run.load_checkpoint()["step"])
@@ -167,7 +167,7 @@ def test_state_is_saved_between_validations(monkeypatch):
     assert seen == {0, LOG_EVERY, 2 * LOG_EVERY}
 
 
-def test_finished_run_draws_and_changes_nothing_on_disk(capsys):
+def test_finished_run_changes_nothing(capsys):
     first, drawn, again = LittleRun(), [], LittleRun()
     fitted = first.fit()
     before = content_of(first.run)
@@ -180,14 +180,14 @@ def test_finished_run_draws_and_changes_nothing_on_disk(capsys):
     assert drawn == [again.trainer] * 2
 
 
-def test_fewer_steps_do_not_finish_a_run_that_was_stopped():
+def test_fewer_steps_do_not_finish_stopped_run():
     half_done()
     little = LittleRun()
     little.fit(2)
     assert little.run.manifest()["status"] == "running"
 
 
-# --- Ruin ----------------------------------------------------------------------------------------------------
+# --- Divergence -------------------------------------------------------------------------------------------------
 
 
 def nan_weight(little):
@@ -200,7 +200,7 @@ def thousandfold(little):
         weight.mul_(1000)
 
 
-# What goes wrong before which step, losses of which steps instead, scores; words; step of the last good state.
+# Fault before a step, changed losses, scores; message; step of the last good checkpoint.
 RUINS = {
     "a loss is infinite": (None, {3: math.inf, 5: math.nan}, {}, "NaN or infinite at step 3", 2),
     "a weight is NaN": ((7, nan_weight), {7: 0.5, 8: 0.5}, None, "a weight became NaN or infinite by step 8"),
@@ -211,8 +211,8 @@ RUINS = {
 
 
 @pytest.mark.parametrize("ruin", RUINS)
-def test_ruined_run_stops_and_keeps_its_last_good_state(ruin):
-    """Before a state of it takes the place of a good one, and while what is logged is finite."""
+def test_diverged_run_stops_and_keeps_last_good_checkpoint(ruin):
+    """Check that the run stops before a bad checkpoint replaces a good one, and while the log is finite."""
     fault, losses, scores, words, *kept = RUINS[ruin]
     little, kept = LittleRun(network=small), kept[0] if kept else 4
     little.before_step = lambda number: fault[1](little) if fault and number == fault[0] else None
@@ -235,13 +235,13 @@ def test_ruined_run_stops_and_keeps_its_last_good_state(ruin):
     assert weights(load_generator(LAB)).isfinite().all()
 
 
-def test_lack_of_memory_names_batch_and_patch():
+def test_out_of_memory_names_batch_and_patch():
     little = LittleRun()
     little.before_step = lambda number: torch.empty(2**60)
     assert str(little.run.path) in refusal("memory.*batch.*2.*patch.*16", little.fit)
 
 
-# --- Refusals ------------------------------------------------------------------------------------------------
+# --- Rejected input ---------------------------------------------------------------------------------------------
 
 
 def in_groups(parameters, lr):
@@ -249,7 +249,7 @@ def in_groups(parameters, lr):
     return torch.optim.Adam([{"params": [first]}, {"params": others, "weight_decay": 0.1}], lr=lr)
 
 
-CHANGES = [  # of a recipe with loss L1 and old 1; of fit; what is said
+CHANGES = [  # recipe changes (from loss L1 and old 1), arguments of fit, message
     ({"recipe": {"loss": "MSE", "new": 2}}, {}, r"loss='L1' \(now 'MSE'\), old=1 \(now None\), new=None \(now 2\)"),
     ({"ema": 0.99}, {}, r"ema=0.9 \(now 0.99\)"),
     ({"sampler": {"degradation": Degradation(noise=0.1)}}, {}, r"degradation\.noise=\[0.0, 0.1\] \(now 0.1\)"),
@@ -260,16 +260,16 @@ CHANGES = [  # of a recipe with loss L1 and old 1; of fit; what is said
 ]
 
 
-def test_run_is_not_resumed_with_other_settings():
+def test_resume_rejects_changed_settings():
     settings = {"recipe": {"loss": "L1", "old": 1}, "network": small}
     LittleRun(**settings).fit(2)
     before = what_is_left()
     for change, of_fit, words in CHANGES:
-        assert "another name" in refusal(words, LittleRun(**settings | change).fit, 2, **of_fit)
+        assert "Choose another name" in refusal(words, LittleRun(**settings | change).fit, 2, **of_fit)
         assert what_is_left() == before
 
 
-def test_settings_may_change_before_the_first_step():
+def test_settings_may_change_before_first_step():
     LittleRun(rate=1e-3).fail_at(1, ZeroDivisionError())
     second = LittleRun(rate=2e-3)
     second.fit()
@@ -277,25 +277,25 @@ def test_settings_may_change_before_the_first_step():
 
 
 @pytest.mark.parametrize("factor", [1, 2])
-def test_first_try_s_weights_are_reported_where_they_replace_others(factor, capsys):
+def test_replaced_initial_weights_are_reported(factor, capsys):
     LittleRun().fail_at(1, ZeroDivisionError())
     second = LittleRun()
     with torch.no_grad():
         next(second.network.parameters()).mul_(factor)
     second.fit()
-    assert ("weights of its first try" in capsys.readouterr().out) == (factor == 2)
+    assert ("weights of its first attempt" in capsys.readouterr().out) == (factor == 2)
 
 
-def test_other_layers_are_refused_where_no_setting_differs():
+def test_resume_rejects_changed_layers():
     class Silent(nn.Sequential):
         def __init__(self, features):
             super().__init__(nn.Conv2d(3, features, 1), nn.Conv2d(features, 3, 1), nn.Upsample(scale_factor=4))
 
     LittleRun(network=lambda: Silent(4)).fail_at(3, ZeroDivisionError())
-    refusal("generator has other layers", LittleRun(network=lambda: Silent(5)).fit)
+    refusal("layers of the generator differ", LittleRun(network=lambda: Silent(5)).fit)
 
 
-def test_schedule_is_known_by_its_curve_and_not_by_its_address():
+def test_schedule_is_identified_by_its_values():
     class Falling:
         def __init__(self, last):
             self.last = last
@@ -308,8 +308,8 @@ def test_schedule_is_known_by_its_curve_and_not_by_its_address():
         assert same == again != other
 
 
-def test_settings_that_json_lacks_are_noted_as_what_they_are():
-    for _ in range(2):  # the second run is compared with them
+def test_settings_without_json_type_are_recorded():
+    for _ in range(2):  # the second run is compared with the first
         little = LittleRun(rate=torch.tensor(1e-3), recipe={"x": Path("a"), "y": torch.ones(2)})
         little.fit(2)
     parameters = little.run.manifest()["parameters"]
@@ -318,27 +318,27 @@ def test_settings_that_json_lacks_are_noted_as_what_they_are():
 
 
 LAYER = nn.Linear(2, 2)
-with warnings.catch_warnings(action="ignore"):  # it is deprecated, and in use
+with warnings.catch_warnings(action="ignore"):  # it is deprecated but in use
     NORMED = nn.utils.weight_norm(nn.Conv2d(3, 3, 1))
 
 
 @pytest.mark.parametrize(
     ("objects", "words"),
     [
-        ({"discriminator": LAYER}, "must be passed as generator="),
+        ({"discriminator": LAYER}, "Pass .* as generator="),
         ({"generator": LAYER, "loss": abs}, "loss is a builtin"),
-        ({"generator": LAYER, "ema": LAYER}, "uses the name ema"),
+        ({"generator": LAYER, "ema": LAYER}, "uses the name 'ema'"),
         ({"generator": nn.LazyConv2d(3, 1)}, "lazy layers without a size"),
-        ({"generator": nn.Linear(2, 2).double()}, r"float64 weights; pass generator.float\(\)"),
+        ({"generator": nn.Linear(2, 2).double()}, r"float64 weights.* Pass generator.float\(\)"),
         ({"generator": NORMED}, "cannot be copied .*parametrizations.weight_norm"),
-        ({"generator": LAYER, "optimizer": torch.optim.LBFGS(LAYER.parameters())}, "is an LBFGS"),
+        ({"generator": LAYER, "optimizer": torch.optim.LBFGS(LAYER.parameters())}, "is LBFGS"),
     ],
 )
-def test_prepare_refuses_what_cannot_be_trained(objects, words):
+def test_prepare_rejects_invalid_objects(objects, words):
     refusal(words, Trainer(LAB, "default", device="cpu", precision="no").prepare, **objects)
 
 
-def test_fit_refuses_before_anything_is_written(home):
+def test_fit_rejects_before_writing(home):
     refusal("Call prepare", Trainer(LAB, "default", device="cpu", precision="no").fit, None, None, 3)
     little = LittleRun()
     for iters in (0, 1.5, None):
@@ -353,17 +353,17 @@ def test_fit_refuses_before_anything_is_written(home):
         (None, "must return its losses by name"),
         ({}, "must return its losses by name"),
         (0.5, "must return its losses by name"),
-        ({"loss": torch.ones(2)}, r"'loss' of step has \(2,\) numbers"),
-        ({"loss": 0.5, "rate": 0.5}, "column rate; give that loss of step another name"),
+        ({"loss": torch.ones(2)}, r"'loss' of step has shape \(2,\)"),
+        ({"loss": 0.5, "rate": 0.5}, "'rate' is a reserved column of the log. Rename that loss"),
     ],
 )
-def test_losses_have_names_and_are_single_numbers(losses, words):
+def test_losses_must_be_named_scalars(losses, words):
     little = LittleRun()
     little.change = lambda number, made: losses
     refusal(words, little.fit)
 
 
-def test_scores_have_names_and_losses_may_be_plain_numbers():
+def test_scores_must_be_named_and_losses_may_be_floats():
     little = LittleRun()
     refusal("validate must return its scores by name", little.fit, validate=lambda _: None)
     little.change = lambda number, made: {"loss": 0.5}
@@ -372,7 +372,7 @@ def test_scores_have_names_and_losses_may_be_plain_numbers():
 
 
 class Twice(nn.Module):
-    """One layer is used twice, so it has two names."""
+    """Use one layer twice, so that it has two names."""
 
     def __init__(self):
         super().__init__()
@@ -383,7 +383,7 @@ class Twice(nn.Module):
         return self.enlarge(self.body(lr))
 
 
-def test_layer_that_is_used_twice_is_trained_saved_and_resumed():
+def test_shared_layer_is_trained_saved_and_resumed():
     LittleRun(network=Twice).fail_at(5, KeyboardInterrupt(), np.int64(6))
     little = LittleRun(network=Twice)
     averaged = little.fit(np.int64(6))
@@ -392,11 +392,11 @@ def test_layer_that_is_used_twice_is_trained_saved_and_resumed():
     assert all(torch.equal(saved[name], value) for name, value in averaged.state_dict().items())
 
 
-# One of each kind that accelerate would read.
+# One variable of each kind that accelerate would read.
 STRAY = {"ACCELERATE_MIXED_PRECISION": "fp16", "OMPI_COMM_WORLD_SIZE": "4", "WORLD_SIZE": "4", "RANK": "1"}
 
 
-def test_variables_of_other_programs_change_nothing(monkeypatch):
+def test_foreign_environment_variables_are_ignored(monkeypatch):
     expected = undisturbed()
     for name, value in STRAY.items():
         monkeypatch.setenv(name, value)
@@ -409,7 +409,7 @@ def test_variables_of_other_programs_change_nothing(monkeypatch):
 # --- Precision and compiling ---------------------------------------------------------------------------------
 
 
-def test_bf16_trains_in_bf16_and_returns_a_float32_generator():
+def test_bf16_run_returns_float32_generator():
     little = LittleRun(network=small, precision="bf16")
     seen = []
     little.network.blocks[0].conv1.register_forward_hook(lambda module, x, out: seen.append(out.dtype))
@@ -421,7 +421,7 @@ def test_bf16_trains_in_bf16_and_returns_a_float32_generator():
         assert torch.allclose(fitted(lr), load_generator(LAB)(lr), atol=1e-6)
 
 
-def test_precision_can_change_within_a_process():
+def test_precision_can_change_within_process():
     alone = {}
     for number, precision in enumerate(("no", "bf16", "no")):
         little, rounds = LittleRun(f"run{number}", precision=precision), set()
@@ -435,7 +435,7 @@ def test_precision_can_change_within_a_process():
 
 
 @pytest.mark.parametrize(("factor", "norm"), [(1.0, 5.0), (1024.0, 5.0), (math.inf, 0.0)])
-def test_gradient_norm_is_free_of_the_scale_of_float16(monkeypatch, factor, norm):
+def test_gradient_norm_is_unscaled_in_float16(monkeypatch, factor, norm):
     little = LittleRun()
     for parameter in little.network.parameters():
         parameter.grad = torch.zeros_like(parameter)
@@ -448,19 +448,19 @@ def test_gradient_norm_is_free_of_the_scale_of_float16(monkeypatch, factor, norm
 
 
 @pytest.mark.nightly
-def test_all_networks_but_the_average_are_compiled(monkeypatch):
+def test_all_networks_except_ema_are_compiled(monkeypatch):
     modes = []
     monkeypatch.setattr(torch, "compile", lambda function, mode: modes.append(mode) or function)
     little = LittleRun(compiled="max-autotune")
     little.fit(2)
-    assert modes == ["max-autotune"] * 2, "a first try, and the one network"
+    assert modes == ["max-autotune"] * 2, "first try: one network"
     assert little.network._compiled_call_impl is not None
     assert little.trainer.ema._compiled_call_impl is None
     LittleRun("plain").trainer.prepare(generator=little.network, optimizer=little.raw_optimizer)
-    assert little.network._compiled_call_impl is None, "another trainer, which does not ask for it"
+    assert little.network._compiled_call_impl is None, "another trainer without compiling"
 
 
-def test_run_goes_on_without_a_compiler(monkeypatch, capsys):
+def test_run_works_without_compiler(monkeypatch, capsys):
     def without_compiler(function, mode):
         raise RuntimeError("Failed to find C++ compiler. Please specify\nmore of it")
 
@@ -469,5 +469,5 @@ def test_run_goes_on_without_a_compiler(monkeypatch, capsys):
     monkeypatch.setattr(torch, "compile", without_compiler)
     little = LittleRun(compiled="default")
     little.fit(2)
-    assert "(Failed to find C++ compiler. Please specify);" in capsys.readouterr().out
+    assert "(Failed to find C++ compiler. Please specify)." in capsys.readouterr().out
     assert (little.trainer.step, little.run.manifest()["compiled"]) == (2, "")

@@ -1,4 +1,4 @@
-"""Figures: their text for those who don't see them, and colors that readers of every color vision tell apart."""
+"""Test figures: alternative texts, and colors that are distinguishable with any color vision."""
 
 import itertools
 
@@ -14,8 +14,8 @@ from skimage.color.colorconv import xyz_from_rgb
 from srlab.view import plots
 from srlab.view.plots import COLORS, CYCLE, line_styles
 
-METHODS = {color: method for method, color in COLORS.items()}  # methods of one color are told apart by nothing else
-# What somebody without one kind of cones sees, in linear RGB (Machado, Oliveira and Fernandes 2009, severity 1).
+METHODS = {color: method for method, color in COLORS.items()}  # nothing else distinguishes methods of one color
+# Simulated color blindness in linear RGB (Machado, Oliveira and Fernandes 2009, severity 1).
 VISIONS = {
     "full": np.eye(3),
     "protanopia": np.array(
@@ -31,33 +31,33 @@ VISIONS = {
 
 
 def linear(color):
-    """Hex to linear RGB (IEC 61966-2-1)."""
+    """Convert hex to linear RGB (IEC 61966-2-1)."""
     values = np.array(to_rgb(color))
     return np.where(values <= 0.04045, values / 12.92, ((values + 0.055) / 1.055) ** 2.4)
 
 
 def apart(one, other, vision):
-    """Distance of two colors as a reader sees them (CIE 1976); about 2 is the least that shows."""
+    """Return the perceived distance of two colors (CIE 1976); about 2 is the smallest visible one."""
     seen = [xyz2lab(xyz_from_rgb @ np.clip(VISIONS[vision] @ linear(color), 0, 1)) for color in (one, other)]
     return np.linalg.norm(seen[0] - seen[1])
 
 
-def test_every_color_is_seen_on_white():
+def test_colors_are_visible_on_white():
     for color in (*METHODS, *CYCLE):
         contrast = 1.05 / (xyz_from_rgb[1] @ linear(color) + 0.05)
         assert contrast >= 3, f"{color} is too light for a line on white (WCAG 2.2, 1.4.11)"
 
 
 @pytest.mark.parametrize("vision", VISIONS)
-def test_any_two_colors_are_told_apart(vision):
+def test_colors_are_distinguishable(vision):
     for one, other in itertools.combinations(METHODS, 2):
-        least = 25 if {one, other} == {COLORS["bicubic"], COLORS["SRResNet"]} else 15  # these two meet in every lab
+        least = 25 if {one, other} == {COLORS["bicubic"], COLORS["SRResNet"]} else 15  # both appear in every lab
         assert apart(one, other, vision) > least, f"{METHODS[one]} and {METHODS[other]} look alike"
     for one, other in itertools.combinations(CYCLE, 2):
         assert apart(one, other, vision) > 25, f"{one} and {other} look alike"
 
 
-def test_ten_lines_that_are_no_method_have_looks_of_their_own():
+def test_ten_other_lines_have_distinct_styles():
     styles = [(style["color"], style["linestyle"]) for style in line_styles()]
     assert styles[:5] == [(color, "-") for color in CYCLE]
     assert len(set(styles)) == 10
@@ -65,13 +65,13 @@ def test_ten_lines_that_are_no_method_have_looks_of_their_own():
 
 
 class OldImage(IPython.display.Image):
-    """That of IPython 7, which is what Colab has: it knows no argument `alt`."""
+    """Mock `display` of IPython 7, which Colab uses; it has no argument `alt`."""
 
     def __init__(self, data=None, metadata=None):
         super().__init__(data, metadata=metadata)
 
 
-def test_caption_is_the_alternative_text(monkeypatch):
+def test_caption_is_alternative_text(monkeypatch):
     shown = []
     monkeypatch.setattr(plots, "Image", OldImage)
     monkeypatch.setattr(plots, "display", lambda *things, **_: shown.extend(things))
@@ -83,7 +83,7 @@ def test_caption_is_the_alternative_text(monkeypatch):
 
 
 @pytest.mark.parametrize(("pictures", "axes"), [(5, 6), (6, 7), (1, 2)])
-def test_crop_comes_with_the_whole_image(pictures, axes):
+def test_crop_is_shown_with_whole_image(pictures, axes):
     image = torch.rand(3, 60, 60)
     figure = plots.draw_images({str(i): image for i in range(pictures)}, box=(0, 0, 12, 12))
     found = [*figure.axes, *(child for axis in figure.axes for child in axis.child_axes)]
@@ -93,7 +93,7 @@ def test_crop_comes_with_the_whole_image(pictures, axes):
 
 
 @pytest.mark.parametrize(("count", "beside"), [(2, 0), (4, 1)])
-def test_the_legend_of_many_curves_stands_beside_them(count, beside, monkeypatch):
+def test_legend_of_many_curves_is_outside(count, beside, monkeypatch):
     figures = []
     monkeypatch.setattr(plots, "show", lambda figure, caption: figures.append(figure))
     series = {f"run {i}": ([0, 1], [i, i]) for i in range(count)}

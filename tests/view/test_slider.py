@@ -1,4 +1,4 @@
-"""The comparison slider, as far as it needs no browser."""
+"""Test the comparison slider without a browser."""
 
 import base64
 import io
@@ -23,21 +23,21 @@ def array(picture):
 
 
 def still_of(comparison):
-    """What a page without scripts has: a figure for each picture, its image and its label, in reading order."""
+    """Return the content of a page without scripts: one figure per image, with its label, in reading order."""
     figures = re.findall(r"<figure.*?</figure>", comparison.html)
     images = [base64.b64decode(re.search(r'src="data:image/webp;base64,([^"]+)"', figure)[1]) for figure in figures]
     labels = [re.sub("<[^>]*>", "", figure) for figure in figures]
     return labels, [np.asarray(Image.open(io.BytesIO(image))) for image in images]
 
 
-def test_each_picture_is_in_the_html_once_without_loss_and_nothing_comes_from_outside():
+def test_slider_embeds_each_image_once_losslessly():
     images = {"LR": noise(8, 12), "SR": noise(seed=1)[None] * 1.4 - 0.2, "HR": to_uint8(noise(seed=2))}
     comparison = srlab.compare(images, left="HR", right="SR", notes={"SR": "a note"})
     labels, pictures = still_of(comparison)
     assert labels == ["HR", "SR a note", "LR 12×8 pixels, ×4"]
     assert np.array_equal(pictures[0], array(images["HR"]))
-    assert np.array_equal(pictures[1], array(noise(seed=1) * 1.4 - 0.2)), "what overshoots is cut off"
-    assert np.array_equal(pictures[2], array(noise(8, 12)).repeat(4, 0).repeat(4, 1)), "LR is magnified"
+    assert np.array_equal(pictures[1], array(noise(seed=1) * 1.4 - 0.2)), "overshoot must be clipped"
+    assert np.array_equal(pictures[2], array(noise(8, 12)).repeat(4, 0).repeat(4, 1)), "LR must be magnified"
     assert comparison.html.count("base64,") == 3
     assert "http" not in comparison.html
     assert "import " not in comparison.html
@@ -45,12 +45,12 @@ def test_each_picture_is_in_the_html_once_without_loss_and_nothing_comes_from_ou
 
 
 @pytest.mark.parametrize("effort", [0, 4])
-def test_a_photo_loses_no_level_at_any_effort(astronaut, effort):
+def test_encoding_is_lossless_at_any_effort(astronaut, effort):
     crop = astronaut[0, :, 64:128, 160:240]
     assert np.array_equal(np.asarray(Image.open(io.BytesIO(encode(crop, effort)))), array(crop))
 
 
-def test_psnr_stands_beside_pictures_of_full_size():
+def test_slider_shows_psnr_for_full_size_images():
     hr = noise(64, 64)
     images = {"LR": noise(16, 16), "SR": (hr + 0.1).clamp(0, 1), "gray": hr[:1], "same": hr, "HR": hr}
     said, _ = still_of(srlab.compare(images, left="LR", right="SR"))
@@ -59,7 +59,7 @@ def test_psnr_stands_beside_pictures_of_full_size():
     assert said[3:] == ["same identical", "HR"]
     assert still_of(srlab.compare({"SR": noise(8, 8), "HR": noise(8, 8)}))[0] == ["SR", "HR"], "too small"
     of_gray, _ = still_of(srlab.compare({"SR": (hr[:1] + 0.1).clamp(0, 1), "HR": hr[:1]}))
-    assert of_gray[0] == f"SR {float(srlab.psnr((hr[:1] + 0.1).clamp(0, 1), hr[:1])):.2f} dB", "of its values"
+    assert of_gray[0] == f"SR {float(srlab.psnr((hr[:1] + 0.1).clamp(0, 1), hr[:1])):.2f} dB", "of the image's values"
 
 
 @pytest.mark.parametrize(
@@ -76,34 +76,34 @@ def test_psnr_stands_beside_pictures_of_full_size():
         (noise(), {"limit_mb": 0.01}, "0.01 MB"),
     ],
 )
-def test_what_cannot_be_compared_is_named(sr, options, says):
+def test_incomparable_images_are_reported(sr, options, says):
     images = {"HR": noise()} if sr is None else {"SR": sr, "HR": noise()}
     with pytest.raises(srlab.SrlabError, match=says):
         srlab.compare(images, **options)
 
 
-def test_pictures_are_shown_in_squares_and_never_very_high():
+def test_shown_width_is_limited_by_height():
     sizes = [(512, 512), (32, 48), (3000, 100), (1, 500), (2000, 3000)]
     assert [shown_width(*size) for size in sizes] == [512, 528, 37, 500, 1680]
 
 
-def test_signs_of_markup_in_a_name_are_text():
+def test_markup_in_names_is_escaped():
     html = srlab.compare({'1<u>2"</script>': noise(), "HR": noise(seed=1)}).html
     assert "<u>" not in html
     assert html.lower().count("</script>") == 1
 
 
-def test_it_saves_a_whole_page_that_is_not_overwritten_by_accident(tmp_path):
+def test_saved_page_is_complete_and_not_overwritten(tmp_path):
     comparison = srlab.compare({"SR": noise(), "HR": noise(seed=1)})
     path = comparison.save(tmp_path / "new" / "page.html")
     page = path.read_text(encoding="utf-8")
     assert page.startswith("<!doctype html>")
     assert comparison._repr_html_() in page
-    with pytest.raises(srlab.SrlabError, match=r"page\.html exists"):
+    with pytest.raises(srlab.SrlabError, match=r"page\.html already exists"):
         comparison.save(path)
     comparison.save(path, force=True)
 
 
-def test_three_full_photos_stay_below_a_megabyte(astronaut):
+def test_three_full_photos_stay_below_1_mb(astronaut):
     lr = srlab.downsample(astronaut, 4)
     assert len(srlab.compare({"LR": lr, "bicubic": srlab.upsample(lr, 4), "HR": astronaut}).html) < 1_000_000

@@ -1,4 +1,4 @@
-// What a page of the book does beyond its sliders: figures that are shrunk can be seen in full, and buttons have names.
+// Scripts of a page other than the sliders: figures that were scaled down open in full size, and buttons get names.
 addEventListener("DOMContentLoaded", () => {
   const dialog = document.createElement("dialog");
   dialog.className = "enlarged";
@@ -8,7 +8,7 @@ addEventListener("DOMContentLoaded", () => {
   shut.onclick = () => dialog.close();
   copy.onclick = () => dialog.close();
 
-  // Figures are drawn with two pixels for each of a page, and say their width; drawings are as wide as they say.
+  // Figures have two pixels per CSS pixel and an explicit width; drawings have their natural width.
   const full = (image) => Number(image.getAttribute("width")) || image.naturalWidth;
 
   function open(image) {
@@ -20,7 +20,7 @@ addEventListener("DOMContentLoaded", () => {
     copy.parentElement.scrollTo(0, 0);
   }
 
-  // Each gets a frame that opens it: its link to the file, where there is one, so that a page without scripts has that.
+  // Each figure gets a frame that opens it. If it has a link to its file, that link is the frame and works without scripts.
   for (const image of document.querySelectorAll(".bd-article .cell_output img")) {
     if (image.closest(".srlab-compare")) continue;
     let frame = image.closest("a");
@@ -52,7 +52,7 @@ addEventListener("DOMContentLoaded", () => {
   }
 });
 
-// The extension makes the buttons for copying when the page is there, and names them all alike.
+// The copy-button extension adds its buttons after loading and gives all of them the same name.
 addEventListener("load", () => {
   document.querySelectorAll("button.copybtn").forEach((button) => {
     button.type = "button";

@@ -1,4 +1,4 @@
-"""``srlab doctor``: test whether this machine can run the labs."""
+"""``srlab doctor``: check whether this machine can run the labs."""
 
 import argparse
 import platform
@@ -15,37 +15,37 @@ from srlab.models import MSRResNet, pick_size
 from srlab.paths import home, recipes
 
 MEMORY = 3.5  # GiB; a machine with 4 GB reports 3.6 to 3.9
-FREE_MEMORY = 1.5  # GiB; the largest number that a lab's first cell states
+FREE_MEMORY = 1.5  # GiB; the largest requirement in the first cell of a lab
 DISK = 1.0  # GB; the runs of all labs need 0.4
-SLOW = 10.0  # minutes of training in lab 01; two to three are usual
+SLOW = 10.0  # minutes of training in lab 01; normally two to three
 
 
 def add_parser(commands: argparse._SubParsersAction) -> None:
     """Add the command to the parser of ``srlab``."""
-    parser = commands.add_parser("doctor", help="test this machine in about ten seconds")
-    parser.set_defaults(command=doctor, when_stopped="nothing was written.")
+    parser = commands.add_parser("doctor", help="check this machine (about 10 s)")
+    parser.set_defaults(command=doctor, when_stopped="Nothing was written.")
 
 
 def doctor(options: argparse.Namespace) -> int:
-    """Print facts about this machine and how to fix its problems; return 1 if there are any."""
+    """Print facts about this machine and how to fix its problems. Return 1 if there are any."""
     there, free = (count / 2**30 for count in psutil.virtual_memory()[:2])
     disk = shutil.disk_usage(next(place for place in (home(), *home().parents) if place.exists())).free / 1e9
     device, minutes, failure = pick_device(), 0.0, ""
     try:
         minutes = minutes_of_lab_01(device)
-    except RuntimeError as error:  # a GPU that is full, or too old for this torch, fails in its first computation
+    except RuntimeError as error:  # a full GPU, or one too old for this torch, fails in its first computation
         failure = str(error).partition("\n")[0]
     print(f"{platform.system()} {platform.machine()}, Python {platform.python_version()}, torch {torch.__version__}")
     print(f"{there:.1f} GiB of memory, {free:.1f} free; {disk:.0f} GB of disk free")
     print(f"labs train on: {device} (lab 01 in {minutes:.1f} min)\n")
     problems = [
-        (there < MEMORY, f"The labs need 4 GiB of memory, not {there:.1f}; work in the browser, docs/colab.md."),
-        (there >= MEMORY and free < FREE_MEMORY, f"Only {free:.1f} GiB of memory are free; close other programs."),
-        (disk < DISK, f"Only {disk:.1f} GB of disk are free; make room for {DISK:.0f} GB, or set SRLAB_HOME."),
-        (failure, f"A training step failed ({failure}); set CUDA_VISIBLE_DEVICES to nothing to train on the CPU."),
+        (there < MEMORY, f"This machine has {there:.1f} GiB of memory; the labs need 4. Use Colab (docs/colab.md)."),
+        (there >= MEMORY and free < FREE_MEMORY, f"Only {free:.1f} GiB of memory is free. Close other programs."),
+        (disk < DISK, f"Only {disk:.1f} GB of disk is free. Free {DISK:.0f} GB, or set SRLAB_HOME to another disk."),
+        (failure, f"A training step failed ({failure}). Set CUDA_VISIBLE_DEVICES='' to train on the CPU."),
         (
             minutes > SLOW,
-            f"Lab 01 would train for {minutes:.0f} minutes, not three; close programs, plug in the laptop.",
+            f"Lab 01 would train for {minutes:.0f} minutes, not three. Close programs and plug in the laptop.",
         ),
         (reason := unused_gpu(), reason),
     ]
@@ -55,7 +55,7 @@ def doctor(options: argparse.Namespace) -> int:
 
 
 def minutes_of_lab_01(device: torch.device, steps: int = 10) -> float:
-    """Estimate the minutes that lab 01 trains, from the median of a few training steps."""
+    """Estimate the training time of lab 01 in minutes from the median of a few training steps."""
     values, times = read_book(recipes() / "01_srresnet.yaml").recipes["laptop"].values, []
     layout = torch.channels_last  # as in Trainer
     generator = MSRResNet(**pick_size("laptop", "MSRResNet")).to(device, memory_format=layout)

@@ -1,6 +1,7 @@
-"""``srlab evaluate``: score a folder of SR images, a run, or an interpolation against HR images."""
+"""``srlab evaluate``: score a folder of SR images, a run or an interpolation against ground truth."""
 
 import argparse
+import math
 import sys
 from pathlib import Path
 
@@ -17,28 +18,30 @@ from srlab.text import printable
 
 def add_parser(commands: argparse._SubParsersAction) -> None:
     """Add the command to the parser of ``srlab``."""
-    parser = commands.add_parser("evaluate", help="score a folder of SR images, or a run, against HR images")
-    parser.add_argument("--hr", required=True, metavar="DIR", help="folder of the HR images")
+    parser = commands.add_parser("evaluate", help="score images or a run against ground truth")
+    parser.add_argument("--hr", required=True, metavar="DIR", help="folder with ground-truth images")
     what = parser.add_mutually_exclusive_group(required=True)
-    what.add_argument("--sr", metavar="DIR", help="folder of SR images, paired by name (baby_x4.png with baby.png)")
+    what.add_argument("--sr", metavar="DIR", help="folder with SR images, matched by name (baby_x4.png to baby.png)")
     add_choice(what)
-    parser.add_argument("--device", default="auto", help="for --run: auto, cpu or cuda (default: auto)")
-    parser.add_argument("--scale", type=int, help="HR pixels per LR pixel (default: the network's; 4 without one)")
-    protocols = "paper: Y, crop 4 (default); basicsr: the same, with gray files read as RGB; face: RGB, crop 0; study: "
-    protocols += "RGB, crop 0, not rounded"
+    parser.add_argument("--device", default="auto", help="device for --run: auto, cpu or cuda (default: auto)")
+    parser.add_argument("--scale", type=int, help="HR pixels per LR pixel (default: the network's, or 4)")
+    protocols = "paper: Y, crop 4; basicsr: like paper, with gray files read as RGB; face: RGB, crop 0; study: "
+    protocols += "RGB, crop 0, not rounded (default: paper)"
     parser.add_argument("--protocol", default="paper", choices=PROTOCOLS, help=protocols)
-    parser.add_argument("--metrics", nargs="+", default=["psnr", "ssim"], metavar="NAME", help="default: psnr ssim")
-    weights = "AlexNet for lpips: auto (no download), imagenet, or a path (default: auto)"
+    parser.add_argument(
+        "--metrics", nargs="+", default=["psnr", "ssim"], metavar="NAME", help="metrics (default: psnr ssim)"
+    )
+    weights = "AlexNet weights for lpips: auto (no download), imagenet, or a path (default: auto)"
     parser.add_argument("--weights", default="auto", help=weights)
-    parser.add_argument("--csv", metavar="FILE", help="write the table to a file as well")
-    parser.add_argument("--force", action="store_true", help="replace the file of --csv")
+    parser.add_argument("--csv", metavar="FILE", help="also write the table to a CSV file")
+    parser.add_argument("--force", action="store_true", help="overwrite the --csv file")
     parser.set_defaults(command=run)
 
 
 def run(options: argparse.Namespace) -> int:
-    """Score, print and optionally write the table, and return the exit code."""
+    """Score the images, print the table, optionally save it, and return the exit code."""
     if options.csv:
-        refuse_existing(Path(options.csv), options.force)  # before the work
+        refuse_existing(Path(options.csv), options.force)  # fail before the long computation
     how = {"protocol": PROTOCOLS[options.protocol], "metrics": options.metrics, "weights": options.weights}
     notes = []
     if options.sr:
@@ -53,11 +56,13 @@ def run(options: argparse.Namespace) -> int:
         save_table(table, options.csv, options.force)
     print(_text(table))
     print(f"{len(table)} image{'' if len(table) == 1 else 's'}, protocol {options.protocol}; PSNR in dB")
-    return 0
+    if count := int(table.isin([math.inf]).any(axis=1).sum()):
+        print(f"{count} of them without any error, so a mean is infinite. Leave these out to see the mean of the rest.")
+    return int(any(note.startswith("not scored") for note in notes))
 
 
 def _text(table: pd.DataFrame) -> str:
-    """Return the table as text in columns, with a last row of means."""
+    """Return the table as aligned text, with a last row of means."""
     means = table.mean(numeric_only=True).to_frame().T
     whole = pd.concat([table, means.assign(image="mean")], ignore_index=True)[["image", *means.columns]]
     digits = {name: f"{{:.{2 if name == 'psnr' else 4}f}}".format for name in means.columns}

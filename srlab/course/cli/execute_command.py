@@ -1,4 +1,4 @@
-"""``srlab execute`` and ``srlab plan``: execute labs headless, or print what a lab would train."""
+"""``srlab execute`` and ``srlab plan``: run labs headlessly, or show what a lab would train."""
 
 import argparse
 import ast
@@ -16,39 +16,41 @@ from srlab.paths import home, recipes, seen_from_here
 
 def add_parser(commands: argparse._SubParsersAction) -> None:
     """Add the commands to the parser of ``srlab``."""
-    parser = commands.add_parser("execute", help="execute labs headless and print their results")
-    parser.add_argument("labs", nargs="*", metavar="LAB", help="names or beginnings of names, such as 01; default: all")
-    parser.add_argument("--recipe", default="auto", help="from notebooks/recipes/, such as smoke (default: what fits)")
+    parser = commands.add_parser("execute", help="run labs headlessly and print a summary")
+    parser.add_argument("labs", nargs="*", metavar="LAB", help="lab names or prefixes, e.g. 01 (default: all)")
+    parser.add_argument("--recipe", default="auto", help="recipe to use, e.g. smoke (default: chosen automatically)")
     parser.add_argument("--seed", type=int, default=0, help="random seed (default: 0)")
     parser.set_defaults(
         command=lambda options: min(1, run_labs(options.recipe, options.labs, options.seed)),
-        when_stopped="finished training steps are saved, and the same command resumes from there.",
+        when_stopped="Finished training steps are saved; the same command resumes from there.",
     )
-    parser = commands.add_parser("plan", help="print what a lab would train with these parameters, and train nothing")
-    parser.add_argument("lab", metavar="LAB", help="name or beginning of a name, such as 04")
-    parser.add_argument("-p", nargs=2, action="append", default=[], metavar=("NAME", "VALUE"), help="as for papermill")
+    parser = commands.add_parser("plan", help="show what a lab would train, without training (dry run)")
+    parser.add_argument("lab", metavar="LAB", help="lab name or prefix, e.g. 04")
+    parser.add_argument(
+        "-p", nargs=2, action="append", default=[], metavar=("NAME", "VALUE"), help="set a parameter, as in papermill"
+    )
     parser.set_defaults(command=plan)
 
 
 def run_labs(recipe: str = "auto", labs: list[str] | None = None, seed: int = 0) -> int:
-    """Execute labs in order, then the extras, and print time, memory and headline of each; return how many failed.
+    """Execute labs in order, then the extras; print time, memory and main metric of each; return how many failed.
 
     The executed notebooks are in ``runs/notebooks/``. Labs without this recipe are skipped with a message. With another
-    seed, the runs are named as for seed 0, so that the labs find each other's runs.
+    seed, the runs have the same names as with seed 0, so that the labs find each other's runs.
     """
     known = find_notebooks()
     chosen = [find_lab(lab) for lab in labs] if labs else known
     books = {lab: read_book(recipes() / f"{lab.stem}.yaml") for lab in known}
     names = dict.fromkeys(name for book in books.values() for name in ("auto", *book.recipes))
     if recipe not in names:
-        raise SrlabError(f"There is no recipe '{recipe}'; choose {', '.join(names)}.")
+        raise SrlabError(f"Recipe '{recipe}' not found. Choose {', '.join(names)}.")
     folder = home() / "notebooks" / ("" if recipe == "auto" else recipe)
-    with writing(folder, "set SRLAB_HOME to a folder you own"):
+    with writing(folder, "Set SRLAB_HOME to a folder that you own"):
         folder.mkdir(parents=True, exist_ok=True)
     failed = 0
     for lab in chosen:
         if recipe not in ("auto", *books[lab].recipes):
-            print(f"{lab.stem} has no recipe {recipe}: left out.")
+            print(f"{lab.stem} has no recipe {recipe}: skipped.")
             continue
         print(f"running {lab.stem} ...", flush=True)
         output, started = folder / lab.name, time.perf_counter()
@@ -71,7 +73,7 @@ def run_labs(recipe: str = "auto", labs: list[str] | None = None, seed: int = 0)
 
 
 def plan(options: argparse.Namespace) -> int:
-    """Run the lab's setup without downloads."""
+    """Run a lab's setup without downloads or training."""
     lab = find_lab(options.lab).stem
     given = {name: _typed(value) for name, value in options.p}
     setup(lab, read_book(recipes() / f"{lab}.yaml").parameters | given, dry=True)

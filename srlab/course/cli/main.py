@@ -11,13 +11,14 @@ from collections.abc import Sequence
 from srlab.errors import SrlabError
 from srlab.text import printable
 
-COMMANDS = {  # in the order of the help -> module, imported only when its command is run
+COMMANDS = {  # command, in the order of the help -> module, which is imported only when the command runs
     "execute": "srlab.course.cli.execute_command",
     "plan": "srlab.course.cli.execute_command",
     "runs": "srlab.course.cli.runs",
     "diagnose": "srlab.course.cli.runs",
     "evaluate": "srlab.course.cli.evaluate_command",
     "upscale": "srlab.course.cli.upscale_command",
+    "export": "srlab.course.cli.export_command",
     "doctor": "srlab.course.cli.doctor",
     "progress": "srlab.course.grading",
     "grade": "srlab.course.grading",
@@ -26,24 +27,24 @@ COMMANDS = {  # in the order of the help -> module, imported only when its comma
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a command and return its exit code; errors that the user can fix are one line on stderr."""
-    parser = argparse.ArgumentParser(prog="srlab", description="Tools of the super-resolution course.")
-    parser.set_defaults(when_stopped="files that were finished are whole, and no others are left.")
+    """Run a command and return its exit code. Print errors that the user can fix as one line on stderr."""
+    parser = argparse.ArgumentParser(prog="srlab", description="Command-line tools for the super-resolution course.")
+    parser.set_defaults(when_stopped="Completed files were kept; partial files were removed.")
     commands = parser.add_subparsers(required=True, metavar="command")
     arguments = sys.argv[1:] if arguments is None else list(arguments)
     known = COMMANDS.get(arguments[0]) if arguments else None
     for module in [known] if known else dict.fromkeys(COMMANDS.values()):
         importlib.import_module(module).add_parser(commands)
     options = parser.parse_args(arguments)
-    if not sys.warnoptions:  # python -W shows the warnings of other libraries
+    if not sys.warnoptions:  # hide warnings of other libraries, unless python -W requests them
         warnings.simplefilter("ignore")
-    if hasattr(sys.stdout, "reconfigure"):  # Windows redirects output in a legacy encoding
+    if hasattr(sys.stdout, "reconfigure"):  # because Windows redirects output in a legacy encoding
         sys.stdout.reconfigure(errors="backslashreplace")
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # like Ctrl-C, so that labs can save
     try:
         return options.command(options)
     except KeyboardInterrupt:
-        print(f"\nsrlab: stopped; {options.when_stopped}", file=sys.stderr)
+        print(f"\nsrlab: stopped. {options.when_stopped}", file=sys.stderr)
         return 130
     except SrlabError as error:
         print(f"srlab: {error}", file=sys.stderr)
@@ -53,5 +54,5 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
     except OSError as error:  # for example a path that is too long
         what = printable(error.filename or "a file")
-        print(f"srlab: {what}: {error.strerror or printable(error)}; check the path.", file=sys.stderr)
+        print(f"srlab: {what}: {error.strerror or printable(error)}. Check the path.", file=sys.stderr)
         return 2

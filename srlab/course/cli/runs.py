@@ -1,4 +1,4 @@
-"""``srlab runs`` and ``srlab diagnose``: list the runs, or show what looks wrong with one of them."""
+"""``srlab runs`` and ``srlab diagnose``: list training runs, or diagnose one of them."""
 
 import argparse
 import time
@@ -11,16 +11,16 @@ from srlab.training.runs import read_runs
 
 def add_parser(commands: argparse._SubParsersAction) -> None:
     """Add the commands to the parser of ``srlab``."""
-    parser = commands.add_parser("runs", help="list the runs with their progress and scores")
-    parser.add_argument("lab", nargs="?", default="", metavar="LAB", help="beginning of a lab's name; default: all")
+    parser = commands.add_parser("runs", help="list training runs with progress and scores")
+    parser.add_argument("lab", nargs="?", default="", metavar="LAB", help="lab name or prefix (default: all)")
     parser.set_defaults(command=list_runs)
-    parser = commands.add_parser("diagnose", help="show what looks wrong with the curves of a training run")
-    parser.add_argument("run", metavar="RUN", help="<lab>/<name>, or the path of its folder")
-    parser.set_defaults(command=diagnose_run, when_stopped="nothing was written.")
+    parser = commands.add_parser("diagnose", help="diagnose a training run from its curves")
+    parser.add_argument("run", metavar="RUN", help="<lab>/<name>, or the path of a run folder")
+    parser.set_defaults(command=diagnose_run, when_stopped="Nothing was written.")
 
 
 def list_runs(options: argparse.Namespace) -> int:
-    """Print a line for each run, newest last."""
+    """Print one line per run, newest last."""
     rows = []
     for run, manifest in read_runs(f"{options.lab}*"):
         written = max(file.stat().st_mtime for file in (run.path, *run.path.glob("run.json")))
@@ -37,7 +37,7 @@ def list_runs(options: argparse.Namespace) -> int:
     if rows:
         print(in_columns([["run", "status", "steps", "psnr", "ssim", "written"], *(row for _, row in sorted(rows))]))
     else:
-        print(f"There are no runs in {seen_from_here(home())}.")
+        print(f"No runs found in {seen_from_here(home())}.")
     return 0
 
 

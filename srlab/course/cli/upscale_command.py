@@ -1,4 +1,4 @@
-"""``srlab upscale``: upscale an image file, or all images in a folder, with a network or an interpolation."""
+"""``srlab upscale``: upscale an image or a folder of images with a network or an interpolation."""
 
 import argparse
 import sys
@@ -14,27 +14,27 @@ DEFAULT = "msrresnet"
 
 def add_parser(commands: argparse._SubParsersAction) -> None:
     """Add the command to the parser of ``srlab``."""
-    parser = commands.add_parser("upscale", help="upscale an image, or all images of a folder")
-    parser.add_argument("source", metavar="IN", help="an image file, or a folder of images")
-    parser.add_argument("target", metavar="OUT", help="the file to write (.png .tif .jpg .webp), or a folder for PNGs")
+    parser = commands.add_parser("upscale", help="upscale an image or a folder of images")
+    parser.add_argument("source", metavar="IN", help="image file or folder of images")
+    parser.add_argument("target", metavar="OUT", help="output file (.png, .tif, .jpg, .webp), or folder for PNGs")
     add_choice(parser.add_mutually_exclusive_group(), DEFAULT)
-    parser.add_argument("--scale", type=int, help="times larger (default: what the network does; 4 with --method)")
-    parser.add_argument("--tile", type=int, metavar="N", help="side of a tile in pixels (default: what fits 2 GB)")
+    parser.add_argument("--scale", type=int, help="scale factor (default: the network's; 4 with --method)")
+    parser.add_argument("--tile", type=int, metavar="N", help="tile size in pixels (default: fits in 2 GB)")
     parser.add_argument("--device", default="auto", help="auto, cpu or cuda (default: auto)")
     parser.add_argument(
         "--precision",
         default="auto",
-        help="no, exact; bf16 or fp16, faster where the hardware is; auto: what is fastest (default: auto)",
+        help="numeric precision: no (float32), bf16, fp16, or auto, the fastest (default: auto)",
     )
-    parser.add_argument("--force", action="store_true", help="replace files that exist")
+    parser.add_argument("--force", action="store_true", help="overwrite existing files")
     parser.set_defaults(command=run)
 
 
 def run(options: argparse.Namespace) -> int:
-    """Upscale, print what was written, and return the exit code."""
+    """Upscale the images, print the output files, and return the exit code."""
     source, target = Path(options.source), Path(options.target)
     if not options.run and not options.method:
-        print(f"upscaling with {DEFAULT}, which comes with srlab; --run chooses another network.", file=sys.stderr)
+        print(f"Using the bundled network {DEFAULT}. Choose another one with --run.", file=sys.stderr)
     upscaler, scale = pick_upscaler(options.run or DEFAULT, options.method, options.scale, options.device)
     settings = {"force": options.force, "tile": options.tile}
     settings |= {"precision": precision_of(upscaler, options.precision)}
@@ -46,6 +46,6 @@ def run(options: argparse.Namespace) -> int:
         print(printable(path))
     for path, reason in summary.failed:
         print(f"failed {printable(path)}: {reason}", file=sys.stderr)
-    present = f", {len(summary.present)} already there (--force replaces them)" if summary.present else ""
+    present = f", {len(summary.present)} already exist (--force overwrites them)" if summary.present else ""
     print(f"{len(summary.written)} written, {len(summary.failed)} failed{present}.", file=sys.stderr)
     return 1 if summary.failed else 0

@@ -1,4 +1,4 @@
-"""The upscaler that a command uses: a network, or an interpolation."""
+"""Choose the upscaler of a command: a network or an interpolation."""
 
 import argparse
 
@@ -10,21 +10,23 @@ from srlab.models.weights import load_generator_file
 from srlab.tiling import Upscaler
 
 RUN = (
-    "<lab>/<name>, a run folder, a weights file (.safetensors or .pth, also of other networks), a bundled network: "
-    "msrresnet, rrdb, or srgan, which is sharper and less faithful; or realesrgan, if it is installed"
+    "<lab>/<name>, a run folder, a weights file (.safetensors or .pth, also of other architectures), a bundled "
+    "network (msrresnet, rrdb, or srgan: sharper but less faithful), or realesrgan if it is installed"
 )
 
 
 def add_choice(group: argparse._MutuallyExclusiveGroup, default: str = "") -> None:
     """Add ``--run`` and ``--method`` to a parser."""
     group.add_argument("--run", metavar="RUN", help=RUN + (f" (default: {default})" if default else ""))
-    group.add_argument("--method", choices=["nearest", "bilinear", "bicubic", "lanczos"], help="an interpolation")
+    group.add_argument(
+        "--method", choices=["nearest", "bilinear", "bicubic", "lanczos"], help="interpolation instead of a network"
+    )
 
 
 def pick_upscaler(run: str, method: str | None, scale: int | None, device: str) -> tuple[Upscaler, int]:
-    """Return the interpolation `method`, or without one the network of a `run`, and its scale.
+    """Return the interpolation `method`, or if it is None the network of a `run`, and the scale.
 
-    `scale` None uses the network's scale, or 4 for a method; any other value must match the network's.
+    If `scale` is None, use the network's scale, or 4 for a method. Otherwise it must match the network's.
     """
     if method:
         scale = 4 if scale is None else scale
@@ -33,5 +35,5 @@ def pick_upscaler(run: str, method: str | None, scale: int | None, device: str) 
     network = load_generator_file(run).to(pick_device(device))
     own = network.config["scale"]
     if scale not in (None, own):
-        raise SrlabError(f"{run} enlarges x{own}, but --scale is {scale}; pass --scale {own}.")
+        raise SrlabError(f"{run} upscales by {own}, but --scale is {scale}. Pass --scale {own}.")
     return network, own

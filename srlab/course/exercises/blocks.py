@@ -1,4 +1,4 @@
-"""Wrong blocks for the exercises that ask for a block class."""
+"""Wrong blocks for the exercises about a block class."""
 
 from typing import Any
 

@@ -1,0 +1,125 @@
+"""Export a generator for other programs: as ONNX, or as weights that BasicSR and spandrel load."""
+
+import copy
+import io
+import tempfile
+import warnings
+from pathlib import Path
+
+import torch
+from safetensors.torch import save as as_safetensors
+from torch import nn
+
+from srlab import files
+from srlab.errors import SrlabError
+from srlab.models import MSRResNet, RRDBNet
+from srlab.models.realesrgan import NAME as REAL_ESRGAN
+from srlab.models.spandrel_networks import SpandrelNetwork
+from srlab.models.weights import BUNDLED, basicsr_name, load_generator_file
+from srlab.paths import from_home
+
+SUFFIXES = (".onnx", ".pth", ".safetensors")
+OPSET = 18  # version of the ONNX operators
+TOLERANCE, HALF_TOLERANCE = 1e-4, 2e-2  # largest difference from PyTorch, in units of [0, 1]
+
+
+def export(generator: nn.Module | str | Path, path: str | Path, *, half: bool = False, force: bool = False) -> Path:
+    """Write a generator into a file for other programs; the ending of its name determines the format.
+
+    - ``.onnx``: input ``lr`` ``(1, 3, height, width)``, output ``sr``, both RGB in [0, 1]; any height and width. The
+      output is not clamped. The metadata have the scale, the order of colors, the range of values, the license and the
+      source.
+    - ``.pth`` and ``.safetensors``: weights with the names of their authors, which spandrel (RRDBNet) or BasicSR
+      (MSRResNet, RRDBNet) recognize.
+
+    The file is read again and compared with the generator on an image of odd size before it appears under its name.
+
+    Parameters
+    ----------
+    generator
+        Network in eval mode on the CPU, or what `load_generator_file` accepts.
+    half
+        Store weights in float16, which halves the file. In ONNX, input and output are also float16.
+    force
+        Replace an existing file.
+
+    Returns
+    -------
+    Path
+        The path with ``~`` expanded.
+    """
+    path = from_home(path)
+    if path.suffix not in SUFFIXES:
+        raise SrlabError(f"The format of {path.name} is unknown. End its name in {', '.join(SUFFIXES)}.")
+    files.refuse_existing(path, force)
+    source = type(generator).__name__ if isinstance(generator, nn.Module) else str(generator)
+    generator = generator if isinstance(generator, nn.Module) else load_generator_file(generator)
+    lr = torch.rand(1, 3, 37, 23, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        sr = generator(lr)
+    if path.suffix == ".onnx":
+        content, result = _onnx(generator, lr, half, _notes(source, sr.shape[-1] // lr.shape[-1]))
+    else:
+        content, result = _weights(generator, lr, half, path.suffix)
+    difference = (result.float().clamp(0, 1) - sr.clamp(0, 1)).abs().max().item()
+    if not difference <= (HALF_TOLERANCE if half else TOLERANCE):
+        raise SrlabError(f"{path.name} would differ from {source} by up to {difference:.2g}, so it was not written.")
+    files.write_atomic(path, content)
+    return path
+
+
+def _notes(source: str, scale: int) -> dict[str, str]:
+    """Return the metadata of an ONNX file."""
+    licenses = dict.fromkeys(BUNDLED.values(), "MIT") | {REAL_ESRGAN: "BSD-3-Clause, Copyright (c) 2021, Xintao Wang"}
+    license = licenses.get(source, "not stated: the weights belong to those who trained them")
+    return {"scale": str(scale), "colors": "RGB", "range": "0 to 1", "license": license, "source": source}
+
+
+def _onnx(generator: nn.Module, lr: torch.Tensor, half: bool, notes: dict[str, str]) -> tuple[bytes, torch.Tensor]:
+    """Return an ONNX file, and what onnxruntime makes of an image with it."""
+    try:
+        import onnxruntime
+        import onnxscript  # noqa: F401  torch.onnx needs it
+    except ImportError as error:
+        packages = "onnx onnxruntime onnxscript"
+        raise SrlabError(f"ONNX needs more packages. Run: python -m pip install {packages}") from error
+    image = lr.half() if half else lr
+    generator = copy.deepcopy(generator).half() if half else generator
+    dynamic = ({2: torch.export.Dim.DYNAMIC, 3: torch.export.Dim.DYNAMIC},)
+    try:
+        with warnings.catch_warnings(), torch.enable_grad():  # gradients keep SRResNet's PReLU out of place
+            warnings.simplefilter("ignore")
+            names = {"input_names": ["lr"], "output_names": ["sr"]}
+            program = torch.onnx.export(
+                generator, (image,), dynamo=True, dynamic_shapes=dynamic, opset_version=OPSET, verbose=False, **names
+            )
+    except Exception as error:  # torch raises many kinds for operations that ONNX lacks
+        reason = str(error).strip().splitlines()[0]
+        raise SrlabError(f"{type(generator).__name__} cannot be exported as ONNX ({reason}).") from error
+    model = program.model_proto
+    for key, value in notes.items():
+        model.metadata_props.add(key=key, value=value)
+    content = model.SerializeToString()
+    session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
+    return content, torch.from_numpy(session.run(["sr"], {"lr": image.numpy()})[0])
+
+
+def _weights(generator: nn.Module, lr: torch.Tensor, half: bool, suffix: str) -> tuple[bytes, torch.Tensor]:
+    """Return a file of weights with the names of their authors, and what a network loaded from it makes of an image."""
+    name = type(generator).__name__
+    if isinstance(generator, SpandrelNetwork):
+        raise SrlabError(f"The weights of {name} are in a file that other programs load already. Use that file.")
+    config = getattr(generator, "config", {})
+    if not isinstance(generator, MSRResNet | RRDBNet) or config.get("enlarge") or config.get("scale") == 8:
+        what = "RRDBNet with enlarge" if config.get("enlarge") else f"{name} x{config.get('scale')}"
+        raise SrlabError(f"No other program loads weights of {what}. Export it as .onnx.")
+    renamed = isinstance(generator, MSRResNet)
+    weights = {basicsr_name(key) if renamed else key: value for key, value in generator.state_dict().items()}
+    weights = {key: (value.half() if half else value).contiguous() for key, value in weights.items()}
+    buffer = io.BytesIO()
+    torch.save({"params": weights}, buffer)
+    content = as_safetensors(weights) if suffix == ".safetensors" else buffer.getvalue()
+    with tempfile.TemporaryDirectory() as folder, torch.no_grad():
+        file = Path(folder, f"weights{suffix}")
+        file.write_bytes(content)
+        return content, load_generator_file(file).float()(lr)

@@ -1,0 +1,27 @@
+"""JupyterLab as `make lab` starts it."""
+
+import shlex
+import subprocess
+
+import pytest
+
+from tests.conftest import ROOT
+
+from .conftest import WAIT, start_jupyterlab
+
+pytestmark = [pytest.mark.nightly, pytest.mark.xdist_group("browser")]
+
+
+def test_student_sees_notebooks_and_no_news(browser, tmp_path):
+    command = subprocess.run(["make", "-n", "lab"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    _, _, options = command.rpartition("-m jupyterlab")
+    options = [option for option in shlex.split(options.replace("\\\n", " ")) if option not in ("--port", "8888")]
+    with start_jupyterlab(tmp_path, *options) as address:
+        page = browser.new_context().new_page()
+        page.goto(address("lab"))
+        page.locator(".jp-DirListing-item").first.wait_for(timeout=3 * WAIT)
+        page.wait_for_timeout(3000)  # the popup comes a little later
+        shown = page.locator(".jp-DirListing-itemText").all_inner_texts()
+        assert {name for name in shown if not name.endswith(".ipynb")} <= {"extras", "own"}
+        assert "00_degradation.ipynb" in shown
+        assert page.get_by_text("Jupyter news").count() == 0
