@@ -178,11 +178,11 @@ if lab.recipe == "laptop":
             own - column.drop(f"trained on {kind}").max(),
             above=0,
         )
-        lab.expect(
-            f"fine-tuning on {kind} LR costs on clean LR",
-            before["on bicubic"] - grid.loc[f"trained on {kind}", "on bicubic"],
-            above=0,
-        )
+    lab.expect(
+        "fine-tuning on aliased LR costs over half a decibel on clean LR",
+        before["on bicubic"] - grid.loc["trained on aliased", "on bicubic"],
+        above=0.5,
+    )
     lab.expect(
         "the network fine-tuned on blurred LR is over 2 dB below bicubic on clean LR",
         -grid.loc["trained on blurred", "on bicubic"],
