@@ -189,6 +189,22 @@ if lab.recipe == "laptop":
         above=2,
     )
 
+# %% after a17c0deb
+for period, least, most in ((32, 12, 22), (10, -10, -3)):
+    wave = 0.5 + 0.5 * torch.sin(2 * math.pi * torch.arange(128.0) / period)
+    stripes = srlab.quantize(wave.repeat(1, 3, 128, 1))
+    lr = srlab.downsample(stripes, scale)
+    plain, ours = (
+        srlab.psnr(srlab.upscale(m, lr).clamp(0, 1), stripes)
+        for m in (bicubic, generators[label].cpu())
+    )
+    lab.expect(
+        f"how far the MSE network is behind bicubic on stripes of period {period}",
+        (plain - ours).item(),
+        above=least,
+        below=most,
+    )
+
 # %% after a17c0df1
 lab.expect(
     "bicubic is two decibels or more above every network of the study on Set5 and Set14",
