@@ -33,7 +33,11 @@ LOGITS, RAGAN = (HR - 0.5, SR - 0.5), "ragan"
             (SR, HR, lambda image: 2 * image - 0.5),
         ),
         ("esrgan.ragan_discriminator_loss", partial(losses.discriminator_loss, kind=RAGAN), LOGITS),
-        ("evaluation.paper_psnr", lambda sr, hr: srlab.psnr(sr, hr)[0], (SR[:1], HR[:1])),
+        (
+            "evaluation.fixed_score",
+            lambda upscale, hr: srlab.psnr(upscale(shrink(hr)), hr)[0],
+            (lambda _: SR[:1], HR[:1]),
+        ),
         ("evaluation.lr_consistency", lambda sr, lr, _: metrics.lr_consistency(sr, lr)[0], (SR[:1], LR, shrink)),
     ],
     ids=lambda value: value if isinstance(value, str) else "",

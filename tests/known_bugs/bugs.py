@@ -113,7 +113,7 @@ BUGS = {
             "return (sr - hr).double().square().mean()",
             "return (sr - hr).double().square().sum()",
             "labs/test_labs.py::test_lab_05_psnr_cell_matches_package",
-            "evaluation.paper_psnr",
+            "degradation.psnr",
         ),
     ],
     "The ResNet extractor skips layer1": [
