@@ -32,7 +32,7 @@ PICTURES = {
     "letters.png": ("01_srresnet", "A crop of text: bicubic, your network"),
     "equally_wrong.png": ("02_content_loss", "The photo, and five distortions"),
     "sharper.png": ("03_srgan", "Stones by networks whose loss has one part"),
-    "duel.png": ("04_esrgan", "Stones by RealESRGAN"),
+    "duel.png": ("04_esrgan", "Gravel by bicubic"),
     "worst.png": ("05_evaluation", "The worst block"),
 }
 SLIDER = ("05_evaluation", "The astronaut: LR, each competitor")
