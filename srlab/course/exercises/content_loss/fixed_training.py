@@ -188,11 +188,12 @@ EXERCISE = Exercise(
     observe=_observe,
     known_mistakes={
         "The optimizer still moves the second network. After your line that should freeze it, print "
-        "next(network.parameters()).requires_grad. What did the line set, and on what?": [
+        "next(network.parameters()).requires_grad. Does the line change it?": [
+            _training(nn.Module.eval),
+            _training(lambda network: network.train(False)),
             _training(_attribute),
             _training(_attributes),
             _training(_of_data),
-            _training(nn.Module.eval),
             _training(),
         ],
         "HR's maps have no graph now. But the gradient of SR's maps still reaches the weights of the second network, "
@@ -241,9 +242,9 @@ EXERCISE = Exercise(
     },
     reveal=False,
     hints=(
-        "Which networks' weights does the optimizer have after the line that should freeze one? Count them: "
+        "Which networks' weights does the optimizer get? Count them: "
         "sum(p.requires_grad for p in network.parameters()).",
-        "`requires_grad` is an attribute of tensors. Setting it on a module only creates a new attribute that nothing "
-        "reads. A module has a method with nearly the same name.",
+        "`eval()` changes how batch norm and dropout compute, not which weights learn. That is what `requires_grad` "
+        "decides, an attribute of each weight. A module has a method that sets it in all of its weights.",
     ),
 )

@@ -183,6 +183,6 @@ EXERCISE = Exercise(
         "The loss is fine, so what the block computes in training mode is fine. What does it use in eval mode only?",
         "Batch norm's running statistics are averages of the features that pass through a layer. Whose features pass "
         "through this one?",
-        "The correction is conv 3x3, BN, PReLU, conv 3x3, BN. How many BN layers does the drawing have?",
+        "The correction is conv 3x3, BN, PReLU, conv 3x3, BN. How many layers does the block create?",
     ),
 )
