@@ -274,9 +274,10 @@ EXERCISE = Exercise(
     },
     reveal=False,
     hints=(
-        "How much padding keeps the size with kernel 3 and stride 1, and how much halves it with kernel 4 and stride 2?",
+        "How much padding keeps the size with kernel 3 and stride 1? Which halves it with kernel 4 and stride 2?",
         "torch.nn.utils.parametrizations.spectral_norm(layer) returns the layer with its norm. The last convolution "
         "has one channel, and no activation after it.",
-        "The convolutions get 6, num_features, then twice, twice and four times as many channels.",
+        "The first convolution gets 6 channels, and the second num_features. The third and fourth get twice as many as "
+        "the second, and the last four times as many.",
     ),
 )
