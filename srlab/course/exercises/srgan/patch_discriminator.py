@@ -274,11 +274,10 @@ EXERCISE = Exercise(
     },
     reveal=False,
     hints=(
-        "Count on paper how wide a neighborhood a stack of convolutions sees: each adds its kernel minus 1, times the "
-        "strides before it. You need 24; with_fine_structure adds 4.",
+        "How much padding keeps the size with kernel 3 and stride 1? Which halves it with kernel 4 and stride 2?",
         "torch.nn.utils.parametrizations.spectral_norm(layer) returns the layer with its norm. The last convolution "
         "has one channel, and no activation after it.",
-        "Five convolutions will do: three with stride 1 and kernel 3, two with stride 2 and kernel 4. In which order "
-        "do they see 24 pixels?",
+        "The first convolution gets 6 channels, and the second num_features. The third and fourth get twice as many as "
+        "the second, and the last four times as many.",
     ),
 )
