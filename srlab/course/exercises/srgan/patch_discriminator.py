@@ -51,19 +51,20 @@ def _observe(answer: Answer, image: torch.Tensor) -> dict[str, Any]:
     if list(logits.shape) != wanted:
         return {"the shape": list(logits.shape)} | dict.fromkeys(_OBSERVED[1:], "")
     used, corner = calls(network, image), image[..., :16, :16]
-    count = sum(parameter.numel() for parameter in build(answer).parameters())
+    count, less = (sum(parameter.numel() for parameter in build(answer, n).parameters()) for n in (32, 16))
     values = (
         wanted,
         strays(network, image),
         not _settled(network, corner),
         any(call.kind == "batch_norm" for call in used),
         bool(network(1000 * image).abs().max() <= 1.001),
-        bool((network(1000 * image) == 0).any()),
+        _ends_in_activation(network, corner),
         _is_affine(network, corner),
         logits.requires_grad,
         _neighborhood(network, image[:1]) if logits.requires_grad else [0, 0],
         _kept(network, corner),
         "small" if count < 20_000 else "large" if count > 1_500_000 else "suitable",
+        count > less,
     )
     return dict(zip(_OBSERVED, values, strict=True))
 
@@ -74,12 +75,13 @@ _OBSERVED = (
     "random logits",
     "batch norm",
     "a probability",
-    "a rectified logit",
+    "an activation after the last convolution",
     "no activations",
     "a gradient",
     "the neighborhood",
     "spectral norm",
     "its size",
+    "num_features sets its size",
 )
 ROUNDS = 12  # of power iteration
 
@@ -100,6 +102,15 @@ def _is_affine(network: nn.Module, image: torch.Tensor) -> bool:
         bright, half, black = (network(factor * image) for factor in (1.0, 0.5, 0.0))
     network.train()
     return bool(torch.allclose(half, (bright + black) / 2, atol=1e-5))
+
+
+def _ends_in_activation(network: nn.Module, image: torch.Tensor) -> bool:
+    """Return whether the logits differ from the output of the last convolution."""
+    network.eval()  # so that spectral norm doesn't change
+    with torch.no_grad():
+        last, logits = calls(network, image)[-1].output, network(image)
+    network.train()
+    return not torch.allclose(last, logits, atol=1e-6)
 
 
 def _settled(network: nn.Module, image: torch.Tensor) -> bool:
@@ -201,8 +212,8 @@ EXERCISE = Exercise(
     known_mistakes={
         "Your D ends in a sigmoid or another function that limits it. discriminator_loss needs logits: any number from "
         "minus to plus infinity.": [_network(end=torch.sigmoid), _network(end=torch.tanh)],
-        "Your D has an activation after its last convolution, so half of the logits are cut off. Where should the last "
-        "activation be?": _network(end=F.relu),
+        "Your D has an activation after its last convolution, so it changes the negative logits. Where should the last "
+        "activation be?": [_network(end=F.relu), _network(end=lambda logits: F.leaky_relu(logits, 0.2))],
         "No convolution of your D has spectral norm. If I make its weights ten times as large, its logits grow with "
         "them.": _network(norm=_plain),
         "Only some of your convolutions have spectral norm. One layer without it is enough for D's output to become "
@@ -250,6 +261,9 @@ EXERCISE = Exercise(
         ),
         "Your D has far too many parameters for a laptop. Begin with num_features channels, and double them where the "
         "image is halved.": _network(widen=8),
+        "Your D has the same number of channels for any num_features. The first convolution should have that many.": (
+            lambda num_features=32: PatchDiscriminator()
+        ),
         "Your D gives another answer each time, as with dropout. D should be the same function for HR and SR.": (
             _network(between=lambda width: [nn.Dropout(0.5)])
         ),
