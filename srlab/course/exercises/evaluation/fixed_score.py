@@ -41,7 +41,7 @@ def fixed_score(upscale: Upscale, hr: torch.Tensor) -> torch.Tensor:
 
 
 def _aliased(hr: torch.Tensor) -> torch.Tensor:
-    return F.interpolate(hr, scale_factor=1 / 4, mode="bicubic").clamp(0, 1)
+    return quantize(F.interpolate(hr, scale_factor=1 / 4, mode="bicubic"))
 
 
 def _antialiased(hr: torch.Tensor) -> torch.Tensor:
@@ -137,8 +137,8 @@ EXERCISE = Exercise(
     },
     observe=_observe,
     known_mistakes={
-        "The score is still the one of borrowed_score. The score of bicubic is a check that needs no network: in which "
-        "of the six steps could a dark photo lose several decibels?": _with_bugs("make", "save", "peak"),
+        "The score is still the one of borrowed_score. The score of bicubic is a check that needs no network: "
+        "which line could cost a dark photo several decibels?": _with_bugs("make", "save", "peak"),
         "The peak is correct now, but the network still gets an LR image from which it can't win. How did lab 00 "
         "downscale an image, and what must never be skipped there?": [
             _with_bugs("make", "save"),
@@ -149,25 +149,25 @@ EXERCISE = Exercise(
             _with_bugs("peak", "save"),
             _with_bugs("peak"),
         ],
-        "You rounded the images, but the two larger mistakes are still there. Compare the code with steps 1 and 5, "
-        "word by word.": _with_bugs("make", "peak"),
+        "You rounded the images, but the two larger mistakes are still there. How is LR made, and what is the error "
+        "compared with?": _with_bugs("make", "peak"),
         "Two of three are fixed, and the table looks right. The third costs hundredths of a decibel: what happens to "
         "SR when it is saved as a file?": [
             _with_bugs("save"),
             _score(save=lambda sr: sr),
         ],
-        "You antialias, but LR isn't rounded: a network sees values that no file can contain. Read step 1 again.": [
+        "You antialias, but LR is no longer rounded: a network sees values that no file can contain.": [
             _score(make=lambda hr: F.interpolate(hr, scale_factor=1 / 4, mode="bicubic", antialias=True).clamp(0, 1)),
             _score(
                 make=lambda hr: F.interpolate(hr, scale_factor=1 / 4, mode="bicubic", antialias=True).clamp(0, 1),
                 save=_as_it_is,
             ),
         ],
-        "You round LR now, but it is still aliased: rounding doesn't bring back an average over the pixels.": [
-            _score(make=lambda hr: quantize(_aliased(hr)), save=save, peak=peak)
+        "LR is still aliased, and you removed its rounding, which was correct.": [
+            _score(make=lambda hr: F.interpolate(hr, scale_factor=1 / 4, mode="bicubic"), save=save, peak=peak)
             for save, peak in itertools.product((quantize, _as_it_is), (_one, _largest))
         ],
-        "The luma of papers ends at 235/255, but their peak is still 1. Read step 5 again.": [
+        "The luma of papers ends at 235/255, but their peak is still 1, as in lab 00.": [
             _score(peak=lambda _: 235 / 255),
         ],
         "You no longer take the luma. That step was correct: papers compare the luma, and RGB costs 1.5 dB.": (
@@ -196,7 +196,8 @@ EXERCISE = Exercise(
     tolerance=5e-3,
     reveal=False,
     hints=(
-        "Go through the code with the six steps next to it. A row for bicubic shows a mistake even without a network.",
+        "Three values are wrong: LR, SR, and what the error is compared with. A row for bicubic shows a mistake even "
+        "without a network.",
         "Three lines differ from the protocol: one makes LR, one prepares SR, and one has the peak.",
         "srlab.downsample makes LR as in papers, srlab.quantize rounds to 8 bits, and the peak of an image is 1.",
     ),
