@@ -40,13 +40,13 @@ SLIDER = ("05_evaluation", "The astronaut: LR, each competitor")
 SETUP = ('recipe = "auto"', "course.setup(")
 SHOWN = (
     "cheapest = course.guess(",
+    "**Exercise 3.**",
+    "def slope(",
+    'course.check("srresnet.slope"',
     "cheapest.reveal(",
-    "**Exercise 2.**",
-    "def best_guess(",
-    'course.check("srresnet.best_guess"',
 )
 PREDICTION = "0.2"  # the median, where the mean is correct
-ANSWER = "return (candidates * probabilities).sum()"  # the mean, for both losses
+ANSWER = "return 2 * (answer - pieces).mean(0)"  # the slope of the MSE, for both losses
 
 
 def outputs(lab: str) -> list[nbformat.NotebookNode]:
@@ -85,13 +85,13 @@ def take_slider(lab: str, caption: str, target: Path) -> None:
 
 
 def take_lab(target: Path) -> None:
-    """Take a screenshot of lab 01 in JupyterLab: a prediction, its result, and an exercise with a known mistake.
+    """Take a screenshot of lab 01 in JupyterLab: a prediction, an exercise with a known mistake, and the result.
 
     To fit, the code of the result is collapsed, and the text above the exercise is only its last paragraph.
     """
     notebook = nbformat.read(ROOT / "notebooks" / "01_srresnet.ipynb", 4)
     notebook.cells = [next(cell for cell in notebook.cells if part in cell.source) for part in (*SETUP, *SHOWN)]
-    _, result, text, stub, _ = notebook.cells[len(SETUP) :]
+    _, text, stub, _, result = notebook.cells[len(SETUP) :]
     result.metadata["jupyter"] = {"source_hidden": True}
     text.source = next(part for part in text.source.split("\n\n") if part.startswith("**Exercise"))
     stub.source = stub.source.replace("return course.TODO", ANSWER)
