@@ -88,7 +88,7 @@ function say(sentence) {
 function refusal(content) {
   const head = new TextDecoder("latin1").decode(content.slice(0, 1 << 16));
   const animated = (/^RIFF....WEBPVP8X/s.test(head) && head.charCodeAt(20) & 2) ||
-    (head.startsWith("\x89PNG") && head.split("IDAT")[0].includes("acTL"));
+    (/^.PNG/s.test(head) && head.split("IDAT")[0].includes("acTL"));
   if (animated) return "is animated. Use a still image.";
   return head.startsWith("GIF8") ? "is a GIF, which may be animated and has few colors. Use a JPEG or PNG." : "";
 }
