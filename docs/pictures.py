@@ -1,11 +1,14 @@
 """Make the images of the README and of docs/: ``python docs/pictures.py [FILE ...]``, such as ``lab.png``.
 
-Most are copied from the executed labs in ``runs/notebooks/``, so run ``make labs`` first. ``slider.png`` and
-``lab.png`` are screenshots in Chromium. ``lab.png`` needs no executed lab: it runs a few cells of lab 01 in JupyterLab.
+Most are copied from the executed labs in ``runs/notebooks/``, so run ``make labs`` first. ``slider.png``, ``lab.png``
+and ``try_it.jpg`` are screenshots in Chromium. ``lab.png`` needs no executed lab: it runs a few cells of lab 01 in
+JupyterLab. ``try_it.jpg`` needs ``make book``.
 """
 
 import base64
 import contextlib
+import functools
+import http.server
 import io
 import json
 import os
@@ -13,6 +16,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -116,6 +120,24 @@ def take_lab(target: Path) -> None:
         picture.quantize(128).save(target, optimize=True)
 
 
+def take_try_page(target: Path) -> None:
+    """Take a screenshot of the site's page that upscales photos: the cat by bicubic and SRGAN."""
+    site = functools.partial(http.server.SimpleHTTPRequestHandler, directory=ROOT / "build" / "book" / "html")
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), site) as server, chromium() as browser:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        page = browser.new_page(viewport={"width": 760, "height": 900})
+        page.goto(f"http://127.0.0.1:{server.server_port}/try/")
+        page.locator('a[download="cat-RRDB.png"]').wait_for(timeout=180_000)  # the last network
+        page.locator(".srlab-stage").press("3")  # SRGAN on the right
+        page.locator(".srlab-stage").blur()
+        page.wait_for_timeout(500)
+        score = page.locator(".srlab-score").bounding_box()
+        clip = {"x": 0, "y": 0, "width": 760, "height": score["y"] + score["height"] + 8}
+        picture = Image.open(io.BytesIO(page.screenshot(clip=clip, full_page=True)))
+        picture.convert("RGB").save(target, quality=90, optimize=True)
+        server.shutdown()
+
+
 OPEN = """async (path) => {
     const panel = await window.jupyterapp.commands.execute("docmanager:open", { path });
     await panel.revealed;
@@ -164,12 +186,14 @@ def jupyter(folder: Path) -> Iterator[str]:
 
 if __name__ == "__main__":
     FOLDER.mkdir(exist_ok=True)
-    names = sys.argv[1:] or [*PICTURES, "slider.png", "lab.png"]
+    names = sys.argv[1:] or [*PICTURES, "slider.png", "lab.png", "try_it.jpg"]
     for name in names:
         if name == "slider.png":
             take_slider(*SLIDER, FOLDER / name)
         elif name == "lab.png":
             take_lab(FOLDER / name)
+        elif name == "try_it.jpg":
+            take_try_page(FOLDER / name)
         else:
             picture = Image.open(io.BytesIO(find_picture(*PICTURES[name])))
             picture.thumbnail((800, 800))
