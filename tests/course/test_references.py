@@ -10,6 +10,7 @@ import srlab
 from srlab import losses, models
 from srlab.course.exercise import find, sample
 from srlab.course.exercises.gan_observation import gan_scene, observe
+from srlab.course.exercises.srgan.train_step import d_loss_of_scene, whole_loss_of_scene
 from srlab.data import resampling
 from srlab.evaluation import metrics
 from srlab.evaluation.metrics import Protocol
@@ -112,9 +113,9 @@ def test_g_gradient_in_d_does_not_affect_next_step():
     plain, cleared = gan_scene(), gan_scene()
     step = find("srgan.train_step").reference
     for _ in range(3):
-        observe(step, *plain)
+        observe(step, *plain, d_loss_of_scene, whole_loss_of_scene)
         cleared[1].zero_grad()
-        observe(step, *cleared)
+        observe(step, *cleared, d_loss_of_scene, whole_loss_of_scene)
     parameters = list(plain[1].parameters())
     assert all(parameter.requires_grad for parameter in parameters)
     assert all(torch.equal(one, other) for one, other in zip(parameters, cleared[1].parameters(), strict=True))
