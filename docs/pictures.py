@@ -1,11 +1,14 @@
 """Make the images of the README and of docs/: ``python docs/pictures.py [FILE ...]``, such as ``lab.png``.
 
-Most are copied from the executed labs in ``runs/notebooks/``, so run ``make labs`` first. ``slider.png`` and
-``lab.png`` are screenshots in Chromium. ``lab.png`` needs no executed lab: it runs a few cells of lab 01 in JupyterLab.
+Most are copied from the executed labs in ``runs/notebooks/``, so run ``make labs`` first. ``slider.png``, ``lab.png``
+and ``try_it.jpg`` are screenshots in Chromium. ``lab.png`` needs no executed lab: it runs a few cells of lab 01 in
+JupyterLab. ``try_it.jpg`` needs ``make book``.
 """
 
 import base64
 import contextlib
+import functools
+import http.server
 import io
 import json
 import os
@@ -13,6 +16,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -29,10 +33,10 @@ FOLDER = ROOT / "docs" / "images"
 PICTURES = {
     "twins.png": ("00_degradation", "The same images with their names"),
     "training.png": ("01_srresnet", "Validation curve"),
-    "letters.png": ("01_srresnet", "A piece of text: bicubic, your network"),
-    "equally_wrong.png": ("02_content_loss", "The photo, and five pictures"),
+    "letters.png": ("01_srresnet", "A crop of text: bicubic, your network"),
+    "equally_wrong.png": ("02_content_loss", "The photo, and five distortions"),
     "sharper.png": ("03_srgan", "Stones by networks whose loss has one part"),
-    "duel.png": ("04_esrgan", "Stones by RealESRGAN"),
+    "duel.png": ("04_esrgan", "Gravel by bicubic"),
     "worst.png": ("05_evaluation", "The worst block"),
 }
 SLIDER = ("05_evaluation", "The astronaut: LR, each competitor")
@@ -40,13 +44,13 @@ SLIDER = ("05_evaluation", "The astronaut: LR, each competitor")
 SETUP = ('recipe = "auto"', "course.setup(")
 SHOWN = (
     "cheapest = course.guess(",
+    "**Exercise 3.**",
+    "def slope(",
+    'course.check("srresnet.slope"',
     "cheapest.reveal(",
-    "**Exercise 2.**",
-    "def best_guess(",
-    'course.check("srresnet.best_guess"',
 )
 PREDICTION = "0.2"  # the median, where the mean is correct
-ANSWER = "return (candidates * probabilities).sum()"  # the mean, for both losses
+ANSWER = "return 2 * (answer - pieces).mean(0)"  # the slope of the MSE, for both losses
 
 
 def outputs(lab: str) -> list[nbformat.NotebookNode]:
@@ -85,13 +89,13 @@ def take_slider(lab: str, caption: str, target: Path) -> None:
 
 
 def take_lab(target: Path) -> None:
-    """Take a screenshot of lab 01 in JupyterLab: a prediction, its result, and an exercise with a known mistake.
+    """Take a screenshot of lab 01 in JupyterLab: a prediction, an exercise with a known mistake, and the result.
 
     To fit, the code of the result is collapsed, and the text above the exercise is only its last paragraph.
     """
     notebook = nbformat.read(ROOT / "notebooks" / "01_srresnet.ipynb", 4)
     notebook.cells = [next(cell for cell in notebook.cells if part in cell.source) for part in (*SETUP, *SHOWN)]
-    _, result, text, stub, _ = notebook.cells[len(SETUP) :]
+    _, text, stub, _, result = notebook.cells[len(SETUP) :]
     result.metadata["jupyter"] = {"source_hidden": True}
     text.source = next(part for part in text.source.split("\n\n") if part.startswith("**Exercise"))
     stub.source = stub.source.replace("return course.TODO", ANSWER)
@@ -114,6 +118,24 @@ def take_lab(target: Path) -> None:
         clip = {"x": boxes[0]["x"] + 24, "y": top, "width": boxes[0]["width"] - 24, "height": bottom - top}
         picture = Image.open(io.BytesIO(page.screenshot(clip=clip)))
         picture.quantize(128).save(target, optimize=True)
+
+
+def take_try_page(target: Path) -> None:
+    """Take a screenshot of the site's page that upscales photos: the cat by bicubic and SRGAN."""
+    site = functools.partial(http.server.SimpleHTTPRequestHandler, directory=ROOT / "build" / "book" / "html")
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), site) as server, chromium() as browser:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        page = browser.new_page(viewport={"width": 760, "height": 900})
+        page.goto(f"http://127.0.0.1:{server.server_port}/try/")
+        page.locator('a[download="cat-RRDB.png"]').wait_for(timeout=180_000)  # the last network
+        page.locator(".srlab-stage").press("3")  # SRGAN on the right
+        page.locator(".srlab-stage").blur()
+        page.wait_for_timeout(500)
+        score = page.locator(".srlab-score").bounding_box()
+        clip = {"x": 0, "y": 0, "width": 760, "height": score["y"] + score["height"] + 8}
+        picture = Image.open(io.BytesIO(page.screenshot(clip=clip, full_page=True)))
+        picture.convert("RGB").save(target, quality=90, optimize=True)
+        server.shutdown()
 
 
 OPEN = """async (path) => {
@@ -164,12 +186,14 @@ def jupyter(folder: Path) -> Iterator[str]:
 
 if __name__ == "__main__":
     FOLDER.mkdir(exist_ok=True)
-    names = sys.argv[1:] or [*PICTURES, "slider.png", "lab.png"]
+    names = sys.argv[1:] or [*PICTURES, "slider.png", "lab.png", "try_it.jpg"]
     for name in names:
         if name == "slider.png":
             take_slider(*SLIDER, FOLDER / name)
         elif name == "lab.png":
             take_lab(FOLDER / name)
+        elif name == "try_it.jpg":
+            take_try_page(FOLDER / name)
         else:
             picture = Image.open(io.BytesIO(find_picture(*PICTURES[name])))
             picture.thumbnail((800, 800))

@@ -10,6 +10,7 @@ import tomllib
 from pathlib import Path
 
 import nbformat
+import try_page
 from pages import BOOK, GITHUB, ROOT, gather
 from sphinx.cmd.build import main as sphinx
 
@@ -78,6 +79,12 @@ def build(executed: Path, target: Path, address: str = "") -> int:
     gather(executed, source, address)
     options = ["-q", "-W", "--keep-going", "-c", str(BOOK), "-d", str(target / "doctrees")]
     options += ["-D", f"html_baseurl={pages(address)}"]
+    try:
+        try_page.build(target / "html" / "try")
+        options += ["-t", "try_it"]  # the index links to it
+    except SrlabError as error:
+        print(f"The site is built without the page that upscales photos: {error}", file=sys.stderr)
+        shutil.rmtree(target / "html" / "try", ignore_errors=True)
     code = sphinx([*options, str(source), str(target / "html")])
     # The notebook without outputs is next to each page, for download.
     pages_of_labs = target / "html" / "notebooks"

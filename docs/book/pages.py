@@ -1,4 +1,4 @@
-"""Gather the pages of the site: the executed labs, cleaned up, and the pages of docs/ that labs link to."""
+"""Gather the pages of the site: the executed labs, cleaned up, the capstone, and the pages that labs link to."""
 
 import re
 import shutil
@@ -13,6 +13,7 @@ from srlab.course.solutions import open_exercises
 BOOK = Path(__file__).resolve().parent
 ROOT = BOOK.parents[1]
 DOCS = ("next.md",)  # pages of docs/ that labs link to
+CAPSTONE = ROOT / "notebooks" / "capstone.ipynb"  # shown as handed out, without outputs
 SOLUTION = "<details><summary>One solution</summary>\n\n```python\n{}\n```\n\n</details>"
 LEFT_OUT = {"check", "colab"}  # tags of cells
 WIDGET = "application/vnd.jupyter.widget-view+json"
@@ -44,6 +45,8 @@ def gather(executed: Path, source: Path, address: str = "") -> None:
         place, copy = lab.relative_to(ROOT / "notebooks"), executed / lab.name
         if copy.is_file():
             nbformat.write(tidy(nbformat.read(copy, 4), links(place, address)), source / "notebooks" / place)
+    page = tidy(nbformat.read(CAPSTONE, 4), links(Path(CAPSTONE.name), address))
+    nbformat.write(page, source / "notebooks" / CAPSTONE.name)
 
 
 def relink(text: str, address: str) -> str:

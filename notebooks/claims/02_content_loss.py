@@ -1,7 +1,7 @@
 """What lab 02 claims about its results; srlab/course/claims.py explains how these blocks run."""
 
 # %% after ce69e776
-errors = [F.mse_loss(image, face).item() for image in spoiled.values()]
+errors = [F.mse_loss(image, face).item() for image in distorted.values()]
 lab.expect("all five images have the same MSE", max(errors) / min(errors), below=1.001)
 
 # %% after 708e083d
@@ -14,6 +14,25 @@ lab.expect(
     max(of_yours["brighter"], of_yours["warmer"]),
     below=0.01,
 )
+
+# %% after a5c0f3e1
+liked, flat = (asked_alone[f"your loss, {change}"][1] for change in ADDITIONS)
+lab.expect("stripes more than halve your loss", min(liked), below=0.5)
+lab.expect("your loss ignores a tint", max(abs(cost - 1) for cost in flat), below=0.01)
+if lab.recipe == "laptop":
+    best_strength = liked.index(min(liked))
+    lab.expect("your loss prefers stripes of 3 or 4 levels", best_strength, above=2, below=5)
+
+# %% after b6165998
+if lab.recipe == "laptop":
+    lab.expect(
+        "stripes lower the sum of MSE and your loss",
+        min(costs_of_sum["the sum, stripes"][1]),
+        below=1,
+        ratio=True,
+    )
+tinted_sum = costs_of_sum["the sum, tint"][1]
+lab.expect("a tint raises the sum of MSE and your loss", min(tinted_sum[1:]), above=1)
 
 # %% after 26d25943
 if lab.recipe == "laptop":
@@ -36,21 +55,6 @@ if lab.recipe == "laptop":
         above=0,
         usually=True,
     )
-
-# %% after b6165998
-liked, flat = (said[f"your loss, {change}"][1] for change in CHANGES)
-lab.expect("stripes more than halve your loss", min(liked), below=0.5)
-lab.expect("your loss ignores a tint", max(abs(cost - 1) for cost in flat), below=0.01)
-if lab.recipe == "laptop":
-    best_strength = liked.index(min(liked))
-    lab.expect("your loss prefers stripes of 3 or 4 levels", best_strength, above=2, below=5)
-    lab.expect(
-        "stripes lower the sum of MSE and your loss",
-        min(said["the sum, stripes"][1]),
-        below=1,
-        ratio=True,
-    )
-lab.expect("a tint raises the sum of MSE and your loss", min(said["the sum, tint"][1][1:]), above=1)
 
 # %% after c37aa0b7
 of_eyes = by_eye["vgg6"]
@@ -80,14 +84,14 @@ lab.expect(
 )
 
 # %% after 5d1c7e90
-stripes, tint = (said_by_vgg6[f"vgg6, {change}"][1] for change in CHANGES)
+stripes, tint = (said_by_vgg6[f"vgg6, {change}"][1] for change in ADDITIONS)
 if lab.recipe == "laptop":  # another start has other faults
     lab.expect("stripes hardly lower the vgg6 loss", min(stripes), above=0.975, below=0.995)
     faint = max(abs(cost - 1) for cost in stripes[:6])
     lab.expect("faint stripes hardly change the vgg6 loss", faint, below=0.025)
     lab.expect("stripes of 8 levels raise the vgg6 loss", stripes[8], above=1.08)
     lab.expect("stripes of 12 levels raise the vgg6 loss far more", stripes[12], above=1.4)
-    by_pixels = said_by_vgg6["squared error, tint"][1]
+    by_pixels = said_by_vgg6["MSE, tint"][1]
     lab.expect("a tint of 12 levels doubles the MSE", by_pixels[12], above=2)
     lab.expect("a tint hardly changes the vgg6 loss", max(abs(c - 1) for c in tint), below=0.03)
     for color, rgb in {"colder": [-1, 0, 1], "green": [-1, 1, -1], "violet": [1, -1, 1]}.items():
@@ -95,6 +99,18 @@ if lab.recipe == "laptop":  # another start has other faults
         tinted = soft + 8 / 255 * change / change.float().square().mean().sqrt() * (2 / 3) ** 0.5
         ratio = by_vgg6(tinted, writing) / by_vgg6(soft, writing)
         lab.expect(f"the vgg6 loss ignores this tint: {color}", ratio, above=0.97, below=1.03)
+
+# %% after b0991e01
+if lab.recipe == "laptop":
+    ten = sum(with_bug[-10:]) / sum(with_bug[:3]) * 3 / 10
+    lab.expect("with the bug the loss falls to a tenth", ten, below=0.15, ratio=True)
+    untouched = dots["after"][1] / dots["before"][1]
+    lab.expect("an untouched vgg6 sees no such improvement", untouched, above=0.5, ratio=True)
+
+# %% after b0991e05
+if lab.recipe == "laptop":
+    honest = sum(without_bug[-10:]) / sum(with_bug[-10:])
+    lab.expect("the fixed loss stays far above that with the bug", honest, above=5, ratio=True)
 
 # %% after 62aff2fa
 if lab.relative and lab.content == "mse":
@@ -159,7 +175,7 @@ if lab.recipe == "laptop":
     )
     lab.expect(
         "the hybrid still has the lines",
-        comb["hybrid"] / comb["squared error"],
+        comb["hybrid"] / comb["MSE"],
         above=2,
         usually=True,
     )
@@ -173,7 +189,7 @@ if lab.recipe == "laptop":
     paper = 255 * writing[0, :, 54, 167:169].mean().item()
     lab.expect(
         "the hybrid draws darker ink at the stroke's end than MSE",
-        spot["squared error"] - spot["hybrid"],
+        spot["MSE"] - spot["hybrid"],
         above=1,
         ratio=True,
     )
@@ -182,7 +198,7 @@ if lab.recipe == "laptop":
 # %% after 884d4dc8
 if lab.recipe == "laptop":
     last = ladder.psnr - ladder.psnr["start"]
-    lab.expect("MSE stays near the start's PSNR", last["squared error"], above=-0.4, below=0.2)
+    lab.expect("MSE stays near the start's PSNR", last["MSE"], above=-0.4, below=0.2)
 
     lab.expect("your loss costs more than a decibel", last["your loss"], above=-2.2, below=-1)
     lab.expect("the hybrid loses less than features alone", last["hybrid"] - last[method], above=0)
@@ -191,6 +207,38 @@ if lab.recipe == "laptop":
     lab.expect("features alone tint by about two levels", shift_of[method], above=1.4, below=2.8)
     lab.expect("pixels in the loss keep the color", shift_of["hybrid"], below=0.4)
     lab.expect("your loss brings no tint", shift_of["your loss"], below=0.2)
+
+# %% after 0b5e1f02
+if lab.recipe == "laptop" and not lab.pixel_weight:
+    mean = by_photo["held-out mean"]
+    for name in ("noise", "sharpened"):
+        lead = mean[method] / mean[name]
+        lab.expect(
+            f"in the mean this beats the content loss's network: {name}",
+            lead,
+            above=1,
+            usually=True,
+        )
+    own = {place: by_photo[place][method] / by_photo[place]["start"] for place in own_loss}
+    lab.expect(
+        "the start has the lowest content loss in the mean",
+        float(mean.drop("start").min() / mean["start"]),
+        above=1,
+    )
+    lab.expect("the network is better on its own patches", own["trained on"], below=1, ratio=True)
+    lab.expect("the network is better on the handwriting", own["text"], below=1, ratio=True)
+    lab.expect("the network is worse on the bricks", own["brick"], above=1, ratio=True)
+
+# %% after 0b5e1f04
+if lab.recipe == "laptop" and not lab.pixel_weight:
+    filtered = {
+        name: content_of((sr + 0.2 * (sr - srlab.blur(sr, 2))).clamp(0, 1), hr)
+        for name, (sr, hr) in held_out.items()
+    }
+    in_the_mean = sum(filtered.values()) / len(filtered) / by_photo["held-out mean"].min()
+    lab.expect("a little sharpening has the lowest content loss in the mean", in_the_mean, below=1)
+    on_text = filtered["text"] / by_photo["text"].min()
+    lab.expect("on the handwriting it is behind the network", on_text, above=1, usually=True)
 
 # %% after 1c772845
 if lab.recipe == "laptop" and not photo:

@@ -3,6 +3,12 @@
 # %% after 0767fcce
 lab.expect("the MSE generator puts its points near the center of the ring", radius, below=0.3)
 
+# %% after a30f0208
+often = share(0.5, 0.5) + share(-0.5, 1.0) > 0.01  # where a trained D has seen enough points
+off = (found - best)[often].abs().max().item()
+lab.expect("a trained D is close to the best answer", off, below=0.25)
+lab.expect("the best D against a perfect G has the loss 1.39", loss_of_d, above=1.385, below=1.388)
+
 # %% after bd958d51
 lab.expect("log(1 - D) has almost no slope where D is sure", slopes["log(1 - D)"][0], below=0.001)
 lab.expect("-log D keeps its full slope where D is sure", slopes["-log D"][0], above=0.99)
@@ -24,6 +30,16 @@ lab.expect(
     "the toy discriminator rates the center of the ring as generated", of_the_middle, below=0.5
 )
 
+# %% after a30f0304
+for kind, end in zip(("real", "generated"), borrowed_ends, strict=True):
+    lab.expect(f"with the bug, D outputs two thirds for {kind} points", end, above=0.62, below=0.71)
+
+# %% after a30f0308
+for kind, end in zip(("real", "generated"), fixed_ends, strict=True):
+    lab.expect(
+        f"without the bug, D outputs one half for {kind} points", end, above=0.45, below=0.55
+    )
+
 # %% after 7b8171c1
 patch_of_pixels = torch.rand(1, 3, 96, 96, requires_grad=True)
 judge(patch_of_pixels)[0, 0, 12, 12].backward()
@@ -36,7 +52,7 @@ if lab.recipe == "laptop":
     real, fake, of_d = (
         sum(row[key] for row in late) / len(late) for key in ("d_real", "d_fake", "d_loss")
     )
-    opinion = course.diagnose(srlab.Run(lab.name, lab.run))
+    opinion = course.diagnose(srlab.Run(lab.name, RUN))
     lab.expect("SRGAN loses about two decibels of PSNR", change, above=-2.3, below=-1.5)
     lab.expect(
         "SRGAN ends a little below bicubic in PSNR",
@@ -73,7 +89,7 @@ if lab.recipe == "laptop":
         below=0.75,
     )
     for parts in ("pixels", "pixels-content"):
-        last = srlab.Run(lab.name, f"{lab.run}-ablation-{parts}").metrics()[-1]
+        last = srlab.Run(lab.name, f"{RUN}-ablation-{parts}").metrics()[-1]
         lab.expect(
             f"D(HR) ends near 1 where the generator ignores D ({parts})", last["d_real"], above=0.85
         )
@@ -90,7 +106,18 @@ if lab.recipe == "laptop":
         decibels["all three"] - decibels["pixels + D"],
         above=0,
         below=1,
+        usually=True,
     )
+
+# %% after a30f0609
+if lab.recipe == "laptop":
+    slow, usual, fast = (measured[name] for name in rates)
+    lab.expect("a D at a hundredth of the rate has no lead", slow[0], above=-0.03, below=0.03)
+    lab.expect("G is less sharp with a slow D", usual[1] - slow[1], above=0.04)
+    lab.expect(
+        "G is sharper with a fast D than with a slow one", fast[1] - slow[1], above=0, usually=True
+    )
+    lab.expect("without D, G stays below the limit of the task", slow[1], above=0.65, below=0.75)
 
 # %% after a30f0803
 if lab.recipe == "laptop" and gravel and scale == 4:

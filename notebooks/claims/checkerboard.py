@@ -2,8 +2,8 @@
 
 # %% after c4ec0106
 lab.expect(
-    "ICNR removes most of a fresh network's checkerboard",
-    levels["with ICNR"] / levels["as drawn"],
+    "ICNR removes most of a new network's checkerboard",
+    levels["with ICNR"] / levels["default"],
     below=1 / 5,
 )
 
@@ -12,7 +12,7 @@ if lab.recipe == "laptop":
     late = {name: max(curve[1][-4:]) for name, curve in curves.items()}  # from step 36 on
     lab.expect(
         "MSE training lowers the checkerboard",
-        max(late.values()) / curves["as drawn"][1][0],
+        max(late.values()) / curves["default"][1][0],
         below=1,
     )
     lab.expect(
@@ -22,8 +22,8 @@ if lab.recipe == "laptop":
         usually=True,
     )
     lab.expect(
-        "after 36 steps the checkerboards of the two starts are within 1.5 gray levels",
-        late["as drawn"] - late["with ICNR"],
+        "after 36 steps the checkerboards of both initializations are within 1.5 gray levels",
+        late["default"] - late["with ICNR"],
         above=-1.5,
         below=1.5,
     )
@@ -32,7 +32,7 @@ if lab.recipe == "laptop":
 if lab.recipe == "laptop":
     lab.expect("the start has no visible checkerboard", grid["the start"], below=0.3)
     lab.expect(
-        "pixel and content loss bring a strong checkerboard", grid["content"], above=1, ratio=True
+        "pixel and content loss cause a strong checkerboard", grid["content"], above=1, ratio=True
     )
     lab.expect(
         "four times the pixel weight keeps the checkerboard faint",

@@ -3,8 +3,10 @@
 # %% after 0b94e6f3
 if lab.recipe == "laptop":
     photo_right, blur_right = learned.iloc[-1]
-    lab.expect("the network names about a third of the photos", photo_right, above=25, below=50)
-    lab.expect("the network names about half of the blurs", blur_right, above=35, below=75)
+    lab.expect(
+        "the network recognizes about a third of the photos", photo_right, above=25, below=50
+    )
+    lab.expect("the network recognizes about half of the blurs", blur_right, above=35, below=75)
 
 # %% after 41f8c6b5
 lab.expect("pixel distance finds patches flatter than the eye", busy["pixels"], below=0.6)
@@ -16,9 +18,9 @@ lab.expect(
 )
 
 # %% after 5a7293cd
-equal = [F.mse_loss(image, face).item() / error.item() for image in spoiled.values()]
+equal = [F.mse_loss(image, face).item() / error.item() for image in distorted.values()]
 lab.expect(
-    "all four spoiled faces have the same MSE", max(abs(one - 1) for one in equal), below=0.05
+    "all four distorted faces have the same MSE", max(abs(one - 1) for one in equal), below=0.05
 )
 if lab.recipe == "laptop":
     for way in ("shift", "tint", "brighter"):

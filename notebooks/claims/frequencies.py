@@ -42,36 +42,36 @@ lab.expect(
 just = {name: sum(shares[16:24]) / 8 for name, (_, shares) in error.items()}
 for name in networks:
     lab.expect(
-        f"{name} brings back about half of the energy just beyond Nyquist",
+        f"{name} recovers about half of the energy just beyond Nyquist",
         just[name],
         above=0.4,
         below=0.6,
     )
 lab.expect(
-    "bicubic brings back a small share of the energy just beyond Nyquist",
+    "bicubic recovers a small share of the energy just beyond Nyquist",
     just["bicubic"],
     above=0.7,
     below=0.9,
 )
 finest = {name: sum(shares[39:]) / len(shares[39:]) for name, (_, shares) in error.items()}
-lab.expect("MSRResNet brings back nothing from 0.3 on", finest["MSRResNet"], above=0.95, below=1.02)
+lab.expect("MSRResNet recovers nothing from 0.3 on", finest["MSRResNet"], above=0.95, below=1.02)
 lab.expect("SRGAN's finest waves differ from the photo's", min(error["SRGAN"][1][39:]), above=1.03)
 lab.expect(
-    "moved waves have nearly twice the error energy of no waves",
-    beyond["moved"],
+    "shifted waves have nearly twice the error energy of no waves",
+    beyond["shifted"],
     above=1.75,
     below=2.1,
 )
 moved_strength = per_ring(moved, portrait)[1][16:]
 mean_strength = sum(moved_strength) / len(moved_strength)
-lab.expect("moved waves are about as strong as the photo's", mean_strength, above=0.8, below=1.1)
+lab.expect("shifted waves are about as strong as the photo's", mean_strength, above=0.8, below=1.1)
 
 # %% after ac5e0971
 letters, fur = correlation.values()
-lab.expect("the networks bring back the strokes", min(letters.values()), above=0.6)
+lab.expect("the networks recover the strokes", min(letters.values()), above=0.6)
 if not photo:
     lab.expect(
-        "the networks do not bring back the fur",
+        "the networks do not recover the fur",
         max(v for k, v in fur.items() if k != "HR"),
         below=0.35,
     )
@@ -83,4 +83,4 @@ if not photo:
     )
     rim = {name: crop[:, 20:56, :56].flatten() for name, crop in crops.items()}
     agree_there = torch.corrcoef(torch.stack([rim["MSRResNet"], rim["HR"]]))[0, 1].item()
-    lab.expect("MSRResNet brings back the rim of the eye", agree_there, above=0.5)
+    lab.expect("MSRResNet recovers the rim of the eye", agree_there, above=0.5)

@@ -3,22 +3,22 @@
 # %% after b3e07d92
 fresh = srlab.MSRResNet(num_blocks=4, num_features=32, scale=4).blocks[0].conv1.weight
 lab.expect(
-    "MSRResNet's first weights have a standard deviation of about 0.008",
+    "MSRResNet's initial weights have a standard deviation of about 0.008",
     fresh.std().item(),
     above=0.007,
     below=0.009,
 )
 if lab.recipe == "laptop":
     mse, stuck, cured = (curve[1][-1] for curve in curves.values())
-    lab.expect("L1 started like MSE ends at the bilinear enlargement", stuck, below=-0.5)
-    lab.expect("L1 with a gentler start beats bicubic", cured, above=0.1)
+    lab.expect("L1 trained like MSE ends at the bilinear upscaling", stuck, below=-0.5)
+    lab.expect("L1 with gentler settings beats bicubic", cured, above=0.1)
     lab.expect("MSE beats bicubic", mse, above=0.1)
 
 # %% after 5e1f0a06
 if lab.recipe == "laptop":
     off_mse, off_stuck, off_cured = (sum(shares) for shares in silent.values())
     lab.expect(
-        "L1 started like MSE has more dead features than the others",
+        "L1 trained like MSE has more dead features than the others",
         off_stuck - max(off_mse, off_cured),
         above=0,
         usually=True,
@@ -28,15 +28,15 @@ if lab.recipe == "laptop":
 if lab.recipe == "laptop":
     eight, _, alone = gaps.values()
     lab.expect(
-        "a batch of one widens the gap between training and use by half",
+        "a batch of one widens the gap between training and eval mode by half",
         alone / eight,
         above=1.5,
         usually=True,
     )
-    in_training = min(value for name, value in decibels.items() if "in use" not in name)
+    in_training = min(value for name, value in decibels.items() if "eval" not in name)
     lab.expect(
-        "a network with a shared batch norm loses over 0.3 dB in use",
-        in_training - decibels["shared BN, in use"],
+        "a network with a shared batch norm loses over 0.3 dB in eval mode",
+        in_training - decibels["shared BN, eval"],
         above=0.3,
     )
 

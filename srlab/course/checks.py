@@ -46,7 +46,7 @@ def check(name: str, answer: Answer, hints: int = 1) -> Answer:
     passed: list[tuple[str, str]] = []
     try:
         for word, text in repeat(answer) if again else judge(exercise, answer):
-            _say(word, text)
+            say(word, text)
             passed.append((word, text))
     except IncorrectAnswer as wrong:
         todo = isinstance(wrong, NotAttempted)
@@ -57,9 +57,9 @@ def check(name: str, answer: Answer, hints: int = 1) -> Answer:
             _leave(name, result)
             raise type(wrong)(f"Exercise {name}: {message}") from wrong.__cause__
         if todo:
-            _say("to do", "Not attempted yet. Here is a hint to get you started:")
+            say("to do", "Not attempted yet. Here is a hint to get you started:")
         for hint in said[:hints]:
-            _say("hint", hint)
+            say("hint", hint)
         own = exercise.reference.__name__
         end = (
             f"These hints are about your last answer; `{own}` is now the reference solution. Run the cell that defines "
@@ -71,12 +71,13 @@ def check(name: str, answer: Answer, hints: int = 1) -> Answer:
         print(textwrap.fill(f"{end} {more if hints < len(said) else 'That was the last hint.'}", 100))
         _leave(name, result, exercise.reference)
         return answer if again else make_fallback(exercise, passed, wrong)
-    _say("correct", "The lab will use your answer.")
+    say("correct", "The lab will use your answer.")
     _leave(name, Result.CORRECT)
     return answer
 
 
-def _say(word: str, text: str) -> None:
+def say(word: str, text: str) -> None:
+    """Print a word, such as ``passed`` or ``hint``, and next to it a text of one or several lines."""
     first_line = f"  {word:8}"
     indent = {"initial_indent": first_line, "subsequent_indent": " " * len(first_line)}
     print(textwrap.fill(text, 100, break_on_hyphens=False, **indent))

@@ -1,6 +1,10 @@
 """Code shared by labs 03 and 04 that students can skip: patches, pretraining, other losses, recorded settings."""
 
+import copy
+import hashlib
+import inspect
 from collections.abc import Callable
+from types import CodeType
 from typing import Any
 
 import torch
@@ -9,8 +13,12 @@ from torch import nn
 from srlab import losses
 from srlab.course.lab import Lab
 from srlab.data.sampler import PatchSampler
+from srlab.devices import from_torchrun
 from srlab.errors import SrlabError
-from srlab.training.gan import DLoss, GLoss, Look
+from srlab.models import build_discriminator
+from srlab.models.discriminators import noisy
+from srlab.training.gan import DLoss, GLoss, Look, gan_step
+from srlab.training.runs import Run
 from srlab.training.schedules import Schedule
 from srlab.training.trainer import Losses, Trainer
 
@@ -112,3 +120,112 @@ def losses_of(
         return losses.hybrid(*parts)
 
     return d_loss, g_loss
+
+
+# --- Lab 03: the student's own code trains the default recipe, and srlab's the others. ------------------------
+
+
+class WithNoise(nn.Module):
+    """A discriminator whose images get Gaussian noise with the standard deviation ``noise`` (Sønderby et al. 2017)."""
+
+    def __init__(self, discriminator: nn.Module, noise: float = 0.0) -> None:
+        super().__init__()
+        self.discriminator, self.noise = discriminator, noise
+
+    def forward(self, image: torch.Tensor) -> torch.Tensor:
+        """Return the discriminator's logits for the noisy image."""
+        return self.discriminator(noisy(image.contiguous(), self.noise))  # contiguous is much faster on a CPU
+
+
+# What the lab's own training cell has: with other settings, `train_other` trains.
+_IN_THE_LAB = {"gan": "vanilla", "discriminator": "patch", "pixel": "l1", "label_real": 1.0, "label_flip": 0.0}
+_IN_THE_LAB |= {"g_every": 1, "augment": "all", "rotate": 0.0, "black_corners": False}
+
+
+def is_trained_in_the_lab(lab: Lab) -> bool:
+    """Return whether the training cell of lab 03, with the student's code, can train the lab's recipe."""
+    if lab.precision == "fp16" or (from_torchrun("WORLD_SIZE") or 1) > 1:  # these need the trainer's own backward
+        return False
+    return all(lab.parameters[name] == value for name, value in _IN_THE_LAB.items())
+
+
+def code_of(lab: Lab, *answers: Any) -> str:
+    """Return whose code trains: "srlab", "reference", or a short hash of the student's answers among these."""
+    own = [answer for answer in answers if not hasattr(answer, "verdict")]  # only a fallback has a verdict
+    if not is_trained_in_the_lab(lab) or not own:
+        return "reference" if is_trained_in_the_lab(lab) else "srlab"
+    functions = [part for answer in own for part in (vars(answer).values() if isinstance(answer, type) else [answer])]
+    text = "".join(_text_of(function.__code__) for function in functions if inspect.isfunction(function))
+    return hashlib.sha256(text.encode()).hexdigest()[:6]
+
+
+def _text_of(code: CodeType) -> str:
+    """Return what a function does as text; the source of a class in a notebook is not available in Python 3.12."""
+    constants = [_text_of(one) if isinstance(one, CodeType) else repr(one) for one in code.co_consts]
+    return f"{code.co_code.hex()}{code.co_names}{constants}"
+
+
+def run_of(lab: Lab, code: str) -> str:
+    """Return the name of the run for this code: the lab's, or another one if that run was trained with other code."""
+    manifest = Run(lab.name, lab.run).manifest()
+    if manifest is None or manifest["parameters"].get("code") == code:
+        return lab.run
+    print(f"The run {lab.run} was trained with other code than yours; yours trains as {lab.run}-{code}.")
+    return f"{lab.run}-{code}"
+
+
+def make_trainer(
+    lab: Lab, name: str, weights: dict[str, float], d_rate: float, origin: str, code: str = "srlab"
+) -> Trainer:
+    """Return the trainer of a GAN run of lab 03, which records what the run depends on, such as whose code trains."""
+    recipe = noted(lab, weights, subject=lab.subject, start=origin, discriminator_rate=d_rate, code=code)
+    return Trainer(lab.name, name, **lab.trainer_kwargs, ema=lab.ema, ema_warmup=3, seed=lab.seed, recipe=recipe)
+
+
+def train_other(
+    lab: Lab,
+    start: nn.Module,
+    origin: str,
+    features: nn.Module,
+    content: Callable[..., torch.Tensor],
+    schedule: Callable[[int], Schedule],
+    validate: Callable[[nn.Module], dict[str, float]],
+    min_psnr: float,
+    name: str,
+    iters: int,
+    weights: dict[str, float] | None = None,
+    d_rate: float | None = None,
+    monitor: Callable[[Trainer], None] | None = None,
+    every: int = 0,
+) -> tuple[nn.Module, list[dict[str, float]]]:
+    """Train a recipe of lab 03 with `srlab.gan_step`; the last six arguments are those of the lab's ``train``.
+
+    Return the averaged generator and the log.
+    """
+    weights, d_rate = weights or weights_of(lab), d_rate or lab.discriminator_rate
+    torch.manual_seed(lab.seed)
+    generator = copy.deepcopy(start).train().requires_grad_(True)
+    discriminator = build_discriminator(lab.discriminator, lab.patch)
+    adam = {"betas": (lab.beta1, 0.99), "fused": True}
+    trainer = make_trainer(lab, name, weights, d_rate, origin)
+    trainer.prepare(
+        generator=generator,
+        discriminator=discriminator,
+        g_optimizer=torch.optim.Adam(generator.parameters(), lab.learning_rate, **adam),
+        d_optimizer=torch.optim.Adam(discriminator.parameters(), d_rate, **adam),
+        features=features,
+    )
+    d_loss, g_loss = losses_of(lab, lab.gan, weights, content)
+    relativistic = lab.gan in ("rgan", "ragan")
+
+    def step(lr: torch.Tensor, hr: torch.Tensor) -> Losses:
+        noise = lab.instance_noise * max(0.0, 1 - trainer.step / iters)
+        g_turn = (trainer.step + 1) % lab.g_every == 0
+        return gan_step(trainer, lr, hr, d_loss, g_loss, noise, relativistic, g_turn)
+
+    watched: dict[str, Any] = {"validate": validate if every else None, "validate_every": every or iters}
+    looks = {"augment": lab.augment, "rotate": lab.rotate, "black_corners": lab.black_corners}
+    fitted = trainer.fit(
+        step, patches_of(lab, **looks), iters, schedule(iters), monitor=monitor, min_psnr=min_psnr, **watched
+    )
+    return fitted, trainer.history

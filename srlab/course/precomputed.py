@@ -31,10 +31,15 @@ def row(name: str) -> tuple[dict[str, torch.Tensor], dict[str, str]]:
     image, as text.
     """
     crops = read_image(str(ROWS.joinpath(f"{name}.jpg")))[None]
-    scores = json.loads(ROWS.joinpath("scores.json").read_text(encoding="utf-8"))[name]
-    labels = [*scores, "HR"]
-    notes = {label: f"{said['psnr']:.1f} dB" for label, said in scores.items()}
+    scored = scores(name)
+    labels = [*scored, "HR"]
+    notes = {label: f"{said['psnr']:.1f} dB" for label, said in scored.items()}
     return dict(zip(labels, crops.chunk(len(labels), dim=3), strict=True)), notes
+
+
+def scores(name: str) -> dict[str, dict[str, float]]:
+    """Return label -> {"psnr": dB, "energy_error": 0 is best} of the whole images of a row, as in `row`."""
+    return json.loads(ROWS.joinpath("scores.json").read_text(encoding="utf-8"))[name]
 
 
 def duels() -> dict[str, dict[str, Any]]:

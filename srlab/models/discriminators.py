@@ -108,10 +108,14 @@ class PatchDiscriminator(nn.Module):
     def forward(self, image: torch.Tensor, noise: float = 0.0) -> torch.Tensor:
         """Map ``(N, 3, H, W)`` in [0, 1], plus noise of that standard deviation, to logits ``(N, 1, H / 4, W / 4)``."""
         # With contiguous memory both the noise and the mean take a fraction of the time on a CPU.
-        image = noisy(image.contiguous(), noise)
-        fine = image - F.avg_pool2d(image, 5, stride=1, padding=2, count_include_pad=False)
-        # Centered and scaled, so that both parts are about as large as the initial weights expect.
-        return self.logit(self.convolutions(torch.cat([4 * image - 2, 16 * fine], dim=1)))
+        return self.logit(self.convolutions(with_fine_structure(noisy(image.contiguous(), noise))))
+
+
+def with_fine_structure(image: torch.Tensor) -> torch.Tensor:
+    """Append to an image its difference from its mean over 5 x 5 pixels, amplified: (N, 3, H, W) -> (N, 6, H, W)."""
+    fine = image - F.avg_pool2d(image, 5, stride=1, padding=2, count_include_pad=False)
+    # Centered and scaled, so that both parts are about as large as the initial weights expect.
+    return torch.cat([4 * image - 2, 16 * fine], dim=1)
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""Training step of a GAN; labs 03 and 04 show it, and all of their recipes use it."""
+"""Training step of a GAN, for lab 04 and for those recipes of lab 03 that the student's own step cannot train."""
 
 from collections.abc import Callable
 

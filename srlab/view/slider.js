@@ -2,7 +2,7 @@
  *
  * mountSlider(root, options) builds it inside `root`. options: width, height (pixels of an image), shown (preferred
  * width in CSS pixels), labels, notes, images (elements), left, right (indices), caption, split (0 to 1), and
- * optionally view ([top, left, zoom]).
+ * optionally view ([top, left, zoom]). Returns a function that detaches the slider from the window.
  */
 const AROUND = 255; // CSS pixels for names and buttons of the slider, and for the bars of JupyterLab
 
@@ -399,4 +399,9 @@ function mountSlider(root, options) {
   const still = root.querySelector(":scope > .srlab-still");
   if (still) still.style.display = "none";
   root.srlabSlider = true;
+  return () => { // for pages that replace the slider
+    clearTimeout(timer);
+    observer.disconnect();
+    window.removeEventListener("resize", layout);
+  };
 }

@@ -72,12 +72,25 @@ def first_lab():
 
 
 @pytest.fixture(scope="session")
-def site(book, tmp_path_factory):
-    executed, target = tmp_path_factory.mktemp("executed"), tmp_path_factory.mktemp("book")
+def executed(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("executed")
     for lab in [*LABS, *EXTRAS]:
         notebook = first_lab() if lab == LABS[0] else new_notebook(cells=[new_markdown_cell(f"# {lab.stem}")])
-        nbformat.write(notebook, executed / lab.name)
-    assert book.build(executed, target, f"https://{FILES}") == 0, "Sphinx printed warnings, see above"
+        nbformat.write(notebook, folder / lab.name)
+    return folder
+
+
+def fake_try_page(target):
+    target.mkdir(parents=True)
+    (target / "index.html").write_text("<title>test_try_page.py builds this page</title>")
+
+
+@pytest.fixture(scope="session")
+def site(book, executed, tmp_path_factory):
+    target = tmp_path_factory.mktemp("book")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(book.try_page, "build", fake_try_page)
+        assert book.build(executed, target, f"https://{FILES}") == 0, "Sphinx printed warnings, see above"
     return target / "html"
 
 
@@ -121,6 +134,18 @@ def test_lab_page(site):
     assert "def psnr(sr, hr, crop):" in solution.get_text()
     assert "course.TODO" not in solution.get_text()
     assert not soup.find_all(string=lambda text: "install(" in text)
+
+
+def test_site_without_npm(book, executed, site, tmp_path, monkeypatch, capsys):
+    """Check that the index links to the page that upscales photos only if it was built."""
+    monkeypatch.setattr(book.try_page, "ROOT", tmp_path)  # without an earlier download
+    monkeypatch.setattr(book.shutil, "which", lambda _: None)
+    assert book.build(executed, tmp_path / "book") == 0
+    assert "npm is missing" in capsys.readouterr().err
+    links = [
+        "try/index.html" in addresses(read(folder / "index.html")) for folder in (site, tmp_path / "book" / "html")
+    ]
+    assert links == [True, False]
 
 
 def test_slider_on_phone(site, open_page):

@@ -10,6 +10,7 @@ import srlab
 from srlab import losses, models
 from srlab.course.exercise import find, sample
 from srlab.course.exercises.gan_observation import gan_scene, observe
+from srlab.course.exercises.srgan.train_step import d_loss_of_scene, whole_loss_of_scene
 from srlab.data import resampling
 from srlab.evaluation import metrics
 from srlab.evaluation.metrics import Protocol
@@ -27,9 +28,17 @@ LOGITS, RAGAN = (HR - 0.5, SR - 0.5), "ragan"
         ("degradation.psnr", lambda sr, hr, crop: srlab.psnr(sr, hr, Protocol("rgb", crop, False)), (SR, HR, 4)),
         ("srresnet.pixel_shuffle", F.pixel_shuffle, (SR.transpose(1, 3).contiguous(), 2)),
         ("srgan.discriminator_loss", losses.discriminator_loss, LOGITS),
-        ("esrgan.ragan_generator_loss", lambda real, fake: losses.generator_loss(fake, real=real, kind=RAGAN), LOGITS),
+        (
+            "esrgan.ragan_generator_loss",
+            lambda sr, hr, look: losses.generator_loss(look(sr), real=look(hr), kind=RAGAN),
+            (SR, HR, lambda image: 2 * image - 0.5),
+        ),
         ("esrgan.ragan_discriminator_loss", partial(losses.discriminator_loss, kind=RAGAN), LOGITS),
-        ("evaluation.paper_psnr", lambda sr, hr: srlab.psnr(sr, hr)[0], (SR[:1], HR[:1])),
+        (
+            "evaluation.fixed_score",
+            lambda upscale, hr: srlab.psnr(upscale(shrink(hr)), hr)[0],
+            (lambda _: SR[:1], HR[:1]),
+        ),
         ("evaluation.lr_consistency", lambda sr, lr, _: metrics.lr_consistency(sr, lr)[0], (SR[:1], LR, shrink)),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
@@ -82,21 +91,10 @@ def test_feature_maps_match_package():
         assert torch.equal(found[place], extractor(HR)[layer])
 
 
-def test_dense_block_matches_package_without_two_convolutions():
-    ours, theirs = find("esrgan.DenseBlock").reference(8, 4), models.ResidualDenseBlock(8, 4)
-    for parameter in theirs.parameters():
-        parameter.data.zero_()
-    for mine, other in ((ours.conv1, theirs.conv1), (ours.conv2, theirs.conv2), (ours.conv3, theirs.conv5)):
-        other.weight.data[:, : mine.in_channels] = mine.weight.data
-        other.bias.data = mine.bias.data
-    x = sample(2, 8, 5, 6, low=-1)
-    assert torch.allclose(ours(x), theirs(x), atol=1e-6)
-
-
-def test_rrdb_has_residual_scale_and_skip_of_package():
-    ours, theirs = find("esrgan.RRDB").reference(8, 4, 0.3), models.RRDB(8, 4, residual_scale=0.3)
-    for number, block in enumerate(ours.blocks, start=1):
-        theirs.set_submodule(f"rdb{number}", block)
+@pytest.mark.parametrize(("name", "same"), [("DenseBlock", models.ResidualDenseBlock), ("RRDB", models.RRDB)])
+def test_esrgan_blocks_match_package(name, same):
+    ours, theirs = find(f"esrgan.{name}").reference(8, 4, 0.3), same(8, 4, residual_scale=0.3)
+    theirs.load_state_dict(ours.state_dict())
     x = sample(2, 8, 5, 6, low=-1)
     assert torch.allclose(ours(x), theirs(x), atol=1e-6)
 
@@ -115,9 +113,9 @@ def test_g_gradient_in_d_does_not_affect_next_step():
     plain, cleared = gan_scene(), gan_scene()
     step = find("srgan.train_step").reference
     for _ in range(3):
-        observe(step, *plain)
+        observe(step, *plain, d_loss_of_scene, whole_loss_of_scene)
         cleared[1].zero_grad()
-        observe(step, *cleared)
+        observe(step, *cleared, d_loss_of_scene, whole_loss_of_scene)
     parameters = list(plain[1].parameters())
     assert all(parameter.requires_grad for parameter in parameters)
     assert all(torch.equal(one, other) for one, other in zip(parameters, cleared[1].parameters(), strict=True))

@@ -18,6 +18,7 @@ from srlab.evaluation.perceptual import (
     gradient_ratio,
     load_lpips,
     lpips,
+    sharpened,
     with_noise,
 )
 
@@ -182,3 +183,12 @@ def test_with_noise_reaches_requested_gradient(gray):
     assert torch.equal(lifted, lifted[:, :1].expand_as(lifted)) == gray, "gray noise must have no color"
     assert torch.equal(lifted, with_noise(sr, hr, 0.6, gray=gray))
     assert torch.allclose(with_noise(hr, hr, 0.5), hr, atol=1e-4), "sharp enough"
+
+
+def test_sharpened_reaches_requested_gradient(sr, hr):
+    sr, hr = sr[:1], hr[:1]
+    crisp = sharpened(sr, hr, 0.9)
+    assert gradient_ratio(sr, hr).item() < 0.8
+    assert gradient_ratio(crisp, hr).item() == pytest.approx(0.9, abs=0.01)
+    assert crisp.min() >= 0
+    assert crisp.max() <= 1

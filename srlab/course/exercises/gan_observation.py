@@ -24,8 +24,8 @@ def gan_scene() -> tuple[Any, ...]:
 
 
 def observe(answer: Answer, *scene: Any) -> dict[str, Any]:
-    """Run one step of an answer on what `gan_scene` returns, and record what happened, causes before effects."""
-    generator, discriminator, g_optimizer, d_optimizer, lr, hr = scene
+    """Run one step of an answer in a scene (see `gan_scene`), and record what happened, causes before effects."""
+    generator, discriminator, g_optimizer, d_optimizer, lr, hr = scene[:6]
     runs: list[tuple[torch.Tensor, torch.Tensor]] = []  # (input, output) for each run of G
     shown: list[tuple[torch.Tensor, bool]] = []  # (input, whether D's step was over) for each run of D
     steps: list[str] = []

@@ -47,6 +47,7 @@ class Call:
 
     kind: str  # "conv2d" or "batch_norm"
     weights: tuple[torch.Tensor | None, torch.Tensor | None]  # weight and bias
+    output: torch.Tensor
 
 
 class _Calls(TorchFunctionMode):
@@ -59,7 +60,9 @@ class _Calls(TorchFunctionMode):
         if (kind := getattr(function, "__name__", "")) in ("conv2d", "batch_norm"):
             first = 3 if function is F.batch_norm else 1  # index of the weight; torch.batch_norm is like conv2d
             given = dict(zip(("weight", "bias"), args[first : first + 2], strict=False)) | kwargs
-            self.made.append(Call(kind, (given.get("weight"), given.get("bias"))))
+            weights = given.get("weight"), given.get("bias")
+            self.made.append(Call(kind, weights, function(*args, **kwargs)))
+            return self.made[-1].output
         return function(*args, **kwargs)
 
 

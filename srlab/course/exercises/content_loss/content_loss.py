@@ -50,19 +50,23 @@ def _case() -> tuple[Any, ...]:
 
 def _observe(answer: Answer, network: nn.Module, sr: torch.Tensor, hr: torch.Tensor) -> dict[str, Any]:
     before = [parameter.detach().clone() for parameter in network.parameters()]
-    loss = torch.as_tensor(take(build(answer, network)(sr, hr), 0.0))
+    built = build(answer, network)
+    loss = torch.as_tensor(take(built(sr, hr), 0.0))
     if not (hr.requires_grad and sr.requires_grad):
         raise IncorrectAnswer(
             "You changed `requires_grad` of an image itself, which affects any code that uses the image later. Leave "
             "the image as it is, and compute the maps of hr without a graph instead."
         )
-    learning = [name for name, parameter in network.named_parameters() if parameter.requires_grad]
+    # An answer may keep a frozen copy of the network, and leave the network as it is.
+    weights = dict(built.named_parameters()) | dict(network.named_parameters())
+    learning = [name for name, weight in weights.items() if weight.requires_grad and reaches(loss, [weight])]
+    norms = [module for module in built.modules() if isinstance(module, nn.BatchNorm2d)] or [network.norm]
     unread = any("requires_grad" in vars(module) for module in network.modules())
     return {
         "gradients stay on for everything else": torch.is_grad_enabled(),
         "the network's weights are frozen": ", ".join(learning),
         "no attribute that PyTorch ignores": not (learning and unread),
-        "batch norm is in eval mode": not network.norm.training,
+        "batch norm is in eval mode": not any(norm.training for norm in norms),
         "the network's weights are unchanged": all(map(torch.equal, before, network.parameters())),
         "the loss": loss,
         "a graph leads to SR": reaches(loss, [sr]),

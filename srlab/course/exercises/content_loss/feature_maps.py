@@ -5,7 +5,7 @@ from collections.abc import Callable, Collection
 from typing import Any
 
 import torch
-import torch.nn.functional as F
+from torch import nn
 
 from srlab.course.exercise import Answer, Exercise, IncorrectAnswer, filled, sample
 from srlab.course.exercises.networks import gradient
@@ -39,14 +39,11 @@ def feature_maps(
 
 
 def _case(*wanted: str) -> tuple[Any, ...]:
-    kernels = sample(4, 3, 3, 3, low=-1, seed=3), sample(5, 4, 3, 3, low=-1, seed=4)
-    layers = {
-        "conv1": lambda x: F.conv2d(x, kernels[0], padding=1),
-        "relu1": F.relu,
-        "pool1": lambda x: F.avg_pool2d(x, 2),
-        "conv2": lambda x: F.conv2d(x, kernels[1], padding=1),
-        "relu2": F.relu,
-    }
+    convs = [nn.Conv2d(3, 4, 3, padding=1, bias=False), nn.Conv2d(4, 5, 3, padding=1, bias=False)]
+    for seed, conv in enumerate(convs, start=3):
+        conv.weight.data = sample(*conv.weight.shape, low=-1, seed=seed)
+        conv.requires_grad_(False)
+    layers = {"conv1": convs[0], "relu1": nn.ReLU(), "pool1": nn.AvgPool2d(2), "conv2": convs[1], "relu2": nn.ReLU()}
     return layers, sample(2, 3, 8, 6, seed=1).requires_grad_(), list(wanted)
 
 

@@ -40,10 +40,10 @@ def _by(factor: float, kernel: str = "bicubic") -> Answer:
 
 
 def _only(shape: torch.Size, name: str, resized: Answer, said: str) -> Answer:
-    """Return `down` or `up` for one image size; it raises `IncorrectAnswer` for any other."""
+    """Return `down` or `up` for images of one size, in any batch; it raises `IncorrectAnswer` for another size."""
 
     def strict(image: torch.Tensor) -> torch.Tensor:
-        if image.shape != shape:
+        if image.shape[-3:] != shape[-3:]:
             raise IncorrectAnswer(f"`{name}` was given an image of {image.shape[-1]}x{image.shape[-2]} pixels. {said}")
         return resized(image)
 

@@ -1,5 +1,6 @@
 """Lab 04: G's loss in the relativistic average GAN (RaGAN)."""
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -19,33 +20,60 @@ from srlab.course.exercises.cross_entropy import (
 from srlab.course.exercises.networks import gradient, reaches
 
 
-def ragan_generator_loss(real: torch.Tensor, fake: torch.Tensor) -> torch.Tensor:
+def ragan_generator_loss(
+    sr: torch.Tensor, hr: torch.Tensor, look: Callable[[torch.Tensor], torch.Tensor]
+) -> torch.Tensor:
     """Return G's loss in the relativistic average GAN (Wang et al. 2018, equation 2), with both of its halves.
 
     Parameters
     ----------
-    real, fake
-        Logits of HR and of SR. HR's need no graph, because G does not change them.
+    sr, hr
+        ``(N, 3, H, W)``: G's output with its graph, and the photos.
+    look
+        Function that returns D's logits of images.
 
     Returns
     -------
     torch.Tensor
         ``()``; -log(1 - sigmoid(C(x) - mean C(y))) - log sigmoid(C(y) - mean C(x)), each averaged.
     """
+    real, fake = look(hr), look(sr)
     hr_less = -F.logsigmoid(fake.mean() - real).mean()  # 1 - sigmoid(a) is sigmoid(-a)
     sr_more = -F.logsigmoid(fake - real.mean()).mean()
     return hr_less + sr_more
 
 
-def _observe(answer: Answer, real: torch.Tensor, fake: torch.Tensor) -> dict[str, Any]:
-    loss = as_loss(answer(real, fake))
+def _look(image: torch.Tensor) -> torch.Tensor:
+    return 2 * image - 0.5
+
+
+def _case(logits: Callable[[], tuple[torch.Tensor, ...]]) -> Callable[[], tuple[Any, ...]]:
+    """Return a case in which D's logits of HR and SR are these."""
+
+    def inputs() -> tuple[Any, ...]:
+        real, fake = logits()
+        return (fake + 0.5) / 2, (real + 0.5) / 2, _look
+
+    return inputs
+
+
+def _observe(answer: Answer, sr: torch.Tensor, hr: torch.Tensor, look: Answer) -> dict[str, Any]:
+    loss = as_loss(answer(sr, hr, look))
     return {
-        **slope_where_sure([real, fake], loss),
+        **slope_where_sure([hr, sr], loss),
         "G's loss": loss,
-        "a graph leads to SR's logits": reaches(loss, [fake]),
-        "the gradient at SR's logits": 100
-        * gradient(loss, [fake]),  # scaled up, as each logit has a small share of the mean
+        "a graph leads to SR": reaches(loss, [sr]),
+        "the gradient at SR": 100 * gradient(loss, [sr]),  # scaled up, as each logit has a small share of the mean
     }
+
+
+def _loss(real: torch.Tensor, fake: torch.Tensor) -> torch.Tensor:
+    return made_of(cross_entropy)(real, fake)
+
+
+def _of_images(loss: Answer) -> Answer:
+    """Return an answer from a function of the logits of HR and SR."""
+    return lambda sr, hr, look: loss(look(hr), look(sr))
 
 
 def _sr_half(real: torch.Tensor, fake: torch.Tensor) -> torch.Tensor:
@@ -71,7 +99,7 @@ def _means_over(*dims: int) -> Answer:
 OF_BOTH: dict[str, list[Answer]] = {
     "Your loss is half of what it should be: the mean of both halves. Some code (BasicSR) does this, which halves the "
     "weight of the loss. In the paper's equations 1 and 2, the halves add up.": [
-        lambda real, fake: ragan_generator_loss(real, fake) / 2
+        lambda real, fake: _loss(real, fake) / 2
     ],
     # The value is the same for either half, because the two differences have opposite means.
     "One of your halves pushes the wrong way, as the other network would want it. Which target does each half need?": [
@@ -90,7 +118,7 @@ OF_BOTH: dict[str, list[Answer]] = {
         lambda real, fake: 2 * cross_entropy(fake.mean() - real.mean(), 1)
     ],
     "You subtract sigmoids, but it is the logits that are compared. When does the sigmoid come in?": [
-        lambda real, fake: ragan_generator_loss(real.sigmoid(), fake.sigmoid()),
+        lambda real, fake: _loss(real.sigmoid(), fake.sigmoid()),
         lambda real, fake: -(fake.sigmoid() - real.sigmoid().mean()).log().mean(),  # NaN
     ],
     "You compare one HR with one SR. RaGAN compares one logit with the mean of the other kind.": [
@@ -109,58 +137,74 @@ OF_BOTH: dict[str, list[Answer]] = {
     ],
 }
 
+_WRONG: dict[str, list[Answer]] = {
+    "You judge only SR. Where is the half about HR? Much published code leaves it out, as if G couldn't learn "
+    "anything from HR. But what is HR compared with?": [_sr_half],
+    "You judge only HR. Where is the half about SR?": [_hr_half],
+    "That is D's loss: G would learn to be detected. What does G want D to say in each of the two halves?": [
+        lambda real, fake: _loss(fake, real),
+        lambda real, fake: _loss(fake, real) / 2,
+    ],
+    "Your half about HR is log D(x). It falls with D(x), as it should, but it is flat where D is confident about "
+    "HR, and there G has most to learn. What is steep there?": [
+        lambda real, fake: _sr_half(real, fake) - cross_entropy(real - fake.mean(), 1)
+    ],
+    "Your loss is D's with a minus sign, which is flat where G has most to learn.": [
+        lambda real, fake: -_loss(fake, real)
+    ],
+    "That is G's standard loss, as in SRGAN, which judges each image on its own. Here D compares. What with what?": [
+        lambda real, fake: cross_entropy(fake, 1)
+    ],
+    "G learns only from the half about SR. HR doesn't change, but it is compared with the mean of SR's logits. "
+    "Does a gradient flow through that mean?": [
+        lambda real, fake: cross_entropy(real - fake.mean().detach(), 0) + _sr_half(real, fake)
+    ],
+    "G learns only through the mean of SR's logits. In the half about SR, are its logits cut off?": [
+        lambda real, fake: _hr_half(real, fake) + _sr_half(real, fake.detach())
+    ],
+    **OF_BOTH,
+    **as_many_of_each(lambda real, fake: (fake - real.mean(), real - fake.mean())),
+    **mistakes_of(made_of),
+}
+
 EXERCISE = Exercise(
     ragan_generator_loss,
     level="medium",
-    points=3,
+    points=4,
     cases={
-        "both halves, each compared with the mean of the other kind, with a gradient through the mean": sample_logits,
-        "a D that is very confident": sure_logits([200], [0]),
-        "different numbers of HR and SR logits": lambda: sample_logits(3),
+        "both halves, each compared with the mean of the other kind, with a gradient through the mean": _case(
+            sample_logits
+        ),
+        "a D that is very confident": _case(lambda: sure_logits([200], [0])),
+        "different numbers of HR and SR logits": _case(lambda: sample_logits(3)),
     },
     observe=_observe,
     known_mistakes={
-        "You judge only SR. Where is the half about HR? Much published code leaves it out, as if G couldn't learn "
-        "anything from HR. But what is HR compared with?": _sr_half,
-        "You judge only HR. Where is the half about SR?": _hr_half,
-        "That is D's loss: G would learn to be detected. What does G want D to say in each of the two halves?": [
-            lambda real, fake: ragan_generator_loss(fake, real),
-            lambda real, fake: ragan_generator_loss(fake, real) / 2,
+        "You compare the images themselves. D should judge them first: `look` returns its logits.": (
+            lambda sr, hr, look: _loss(hr, sr)
+        ),
+        "No gradient reaches SR, so G would learn nothing from D: you detached SR, or D's logits of it, or D looked "
+        "under no_grad. D's half cuts SR off. This is G's half.": [
+            lambda sr, hr, look: _loss(look(hr), look(sr.detach())),
+            lambda sr, hr, look: _loss(look(hr), look(sr).detach()),
         ],
-        "Your half about HR is log D(x). It falls with D(x), as it should, but it is flat where D is confident about "
-        "HR, and there G has most to learn. What is steep there?": (
-            lambda real, fake: _sr_half(real, fake) - cross_entropy(real - fake.mean(), 1)
-        ),
-        "Your loss is D's with a minus sign, which is flat where G has most to learn.": (
-            lambda real, fake: -ragan_generator_loss(fake, real)
-        ),
-        "That is G's standard loss, as in SRGAN, which judges each image on its own. Here D compares. What with "
-        "what?": (lambda real, fake: cross_entropy(fake, 1)),
-        "G learns only from the half about SR. HR doesn't change, but it is compared with the mean of SR's logits. "
-        "Does a gradient flow through that mean?": (
-            lambda real, fake: cross_entropy(real - fake.mean().detach(), 0) + _sr_half(real, fake)
-        ),
-        "G learns only through the mean of SR's logits. In the half about SR, are its logits cut off?": (
-            lambda real, fake: _hr_half(real, fake) + _sr_half(real, fake.detach())
-        ),
-        **OF_BOTH,
-        **as_many_of_each(lambda real, fake: (fake - real.mean(), real - fake.mean())),
-        **mistakes_of(made_of),
+        **{hint: [_of_images(loss) for loss in losses] for hint, losses in _WRONG.items()},
     },
     also_accepted=[
-        made_of(cross_entropy),
-        lambda real, fake: ragan_generator_loss(real.detach(), fake),  # nothing learns from HR's logits here
+        _of_images(_loss),
+        lambda sr, hr, look: _loss(look(hr).detach(), look(sr)),  # nothing learns from HR's logits here
+        lambda sr, hr, look: _loss(*look(torch.cat((hr, sr))).split((len(hr), len(sr)))),
     ],
     fallback_messages={
         "G's loss": "G's loss is wrong.",
-        "a graph leads to SR's logits": "The value is correct, but no gradient reaches the logits of SR, so G would "
-        "learn nothing.",
-        "the gradient at SR's logits": "The value is correct, but the gradient at the logits of SR is not.",
+        "a graph leads to SR": "The value is correct, but no gradient reaches SR, so G would learn nothing.",
+        "the gradient at SR": "The value is correct, but the gradient at SR is not.",
     },
+    reveal=False,
     hints=(
-        "There are two differences: HR's logits minus the mean of SR's, and the other way around. What target does G "
-        "set for each?",
+        "D looks at both kinds, also in G's half. There are two differences: HR's logits minus the mean of SR's, and "
+        "the other way around. What does G want each of them to be?",
         "Both halves are the cross entropy that you know from SRGAN, on a difference instead of a logit. Add them up. "
-        "Nothing needs a detach.",
+        "Nothing of SR is detached.",
     ),
 )

@@ -62,6 +62,12 @@ def _scene(scale: int, kernel: str, strength: float, seed: int) -> tuple[torch.T
     return hr + F.interpolate(wrong, scale_factor=float(scale)), shrink(quantize(hr)), shrink
 
 
+def _agreeing(scale: int, kernel: str, seed: int) -> tuple[torch.Tensor, torch.Tensor, Shrink]:
+    """Return SR, the LR that it downscales to, and `shrink`; the score is infinite."""
+    sr, shrink = sample(1, 3, 10 * scale, 12 * scale, low=0.25, high=0.75, seed=seed), _strict(scale, kernel)
+    return sr, shrink(quantize(sr)), shrink
+
+
 def _observe(answer: Answer, sr: torch.Tensor, lr: torch.Tensor, shrink: Shrink) -> dict[str, Any]:
     return {"the score in dB": filled(answer(sr, lr, shrink))}
 
@@ -100,6 +106,7 @@ EXERCISE = Exercise(
         "SR downscaled the way HR was": _scene(4, "bicubic", 0.02, 0),
         "another way to downscale": _scene(3, "box", 0.01, 5),
         "SR as a file stores it": _scene(2, "box", 0.0015, 9),
+        "an SR that agrees exactly": _agreeing(4, "bicubic", 13),
     },
     observe=_observe,
     known_mistakes={

@@ -1,5 +1,6 @@
 """Lab 03: one step of D and one of G."""
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -7,9 +8,7 @@ import torch.nn as nn
 import torch.nn.functional as F
 
 from srlab import losses
-from srlab.course.difference import difference
 from srlab.course.exercise import Answer, Exercise
-from srlab.course.exercises.cross_entropy import cross_entropy
 from srlab.course.exercises.gan_observation import gan_scene, observe
 from srlab.data.images import quantize
 
@@ -21,8 +20,10 @@ def train_step(
     d_optimizer: torch.optim.Optimizer,
     lr: torch.Tensor,
     hr: torch.Tensor,
+    d_loss: Callable[[torch.Tensor, torch.Tensor], torch.Tensor],
+    g_loss: Callable[[torch.Tensor, torch.Tensor, nn.Module], torch.Tensor],
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Take one step of D, then one of G, on the adversarial losses only (Goodfellow et al. 2014, algorithm 1).
+    """Take one step of D, then one of G (Goodfellow et al. 2014, algorithm 1).
 
     Parameters
     ----------
@@ -32,6 +33,10 @@ def train_step(
         Optimizers for the two networks' parameters.
     lr, hr
         ``(N, 3, h, w)`` and ``(N, 3, scale * h, scale * w)`` in [0, 1].
+    d_loss
+        ``d_loss(real, fake)``, the loss of D from its logits for HR and for SR.
+    g_loss
+        ``g_loss(sr, hr, discriminator)``, the whole loss of G.
 
     Returns
     -------
@@ -39,29 +44,55 @@ def train_step(
         Loss of D and loss of G, both ``()``.
     """
     sr = generator(lr)
-    d_loss = losses.discriminator_loss(discriminator(hr), discriminator(sr.detach()))
+    loss_of_d = d_loss(discriminator(hr), discriminator(sr.detach()))
     d_optimizer.zero_grad()
-    d_loss.backward()
+    loss_of_d.backward()
     d_optimizer.step()
 
-    g_loss = losses.generator_loss(discriminator(sr))  # D changed above, so run it again
+    loss_of_g = g_loss(sr, hr, discriminator)  # runs the updated D, and through it the gradient reaches G
     g_optimizer.zero_grad()
-    g_loss.backward()
+    loss_of_g.backward()
     g_optimizer.step()
-    return d_loss.detach(), g_loss.detach()
+    return loss_of_d.detach(), loss_of_g.detach()
 
 
-def _observe(answer: Answer, steps: int, *scene: Any) -> dict[str, Any]:
-    given, plain, smoothed = (
-        [observe(one, *where) for _ in range(steps)][-1]
-        for one, where in ((answer, scene), (train_step, gan_scene()), (_smoothed, gan_scene()))
-    )
-    smooth = not difference(given["d_loss"], smoothed["d_loss"], 1e-5)
-    if smooth:  # whatever follows from smoothed labels counts as correct
-        given = {
-            name: plain[name] if not difference(given[name], smoothed[name], 1e-5) else given[name] for name in given
-        }
-    return given | {"smoothed labels": smooth}
+# --- Scenes: the losses differ from those of the lab, so that an answer has to use the ones it gets. -------------
+
+
+def d_loss_of_scene(real: torch.Tensor, fake: torch.Tensor) -> torch.Tensor:
+    """Return the loss of exercise 1 with a weight."""
+    return 1.5 * losses.discriminator_loss(real, fake)
+
+
+def adversary_of_scene(sr: torch.Tensor, hr: torch.Tensor, discriminator: nn.Module) -> torch.Tensor:
+    """Return the adversarial loss of G with a weight."""
+    return 0.7 * losses.generator_loss(discriminator(sr))
+
+
+def whole_loss_of_scene(sr: torch.Tensor, hr: torch.Tensor, discriminator: nn.Module) -> torch.Tensor:
+    """Return a pixel loss plus the adversarial loss, as on photos."""
+    return 0.3 * F.l1_loss(sr, hr) + adversary_of_scene(sr, hr, discriminator)
+
+
+CASES = {
+    "one run of G, one step of D, then one step of G with the updated D": lambda: (
+        1,
+        *gan_scene(),
+        d_loss_of_scene,
+        adversary_of_scene,
+    ),
+    "a second step with nothing left over from the first, and a G whose loss has pixels, too": lambda: (
+        2,
+        *gan_scene(),
+        d_loss_of_scene,
+        whole_loss_of_scene,
+    ),
+}
+
+
+def observe_steps(answer: Answer, steps: int, *scene: Any) -> dict[str, Any]:
+    """Run an answer for some steps, and record the last one."""
+    return [observe(answer, *scene) for _ in range(steps)][-1]
 
 
 def _half(optimizer: torch.optim.Optimizer, loss: torch.Tensor, zero: str = "first", keep: bool = False) -> None:
@@ -75,11 +106,10 @@ def _half(optimizer: torch.optim.Optimizer, loss: torch.Tensor, zero: str = "fir
         optimizer.zero_grad()
 
 
-def _step(
-    d_loss: Answer = losses.discriminator_loss,
-    g_loss: Answer = losses.generator_loss,
+def make_step(
+    loss_of_d: Answer = lambda d_loss, real, fake: d_loss(real, fake),
     for_d: Answer = torch.Tensor.detach,
-    for_g: Answer = lambda discriminator, sr, fake: discriminator(sr),
+    for_g: Answer = lambda g_loss, sr, hr, discriminator, fake: g_loss(sr, hr, discriminator),
     d_zero: str = "first",
     g_zero: str = "first",
     keep: bool = False,
@@ -87,62 +117,78 @@ def _step(
 ) -> Answer:
     """Return a step of D, then one of G, with some parts replaced."""
 
-    def step(generator: Any, discriminator: Any, g_optimizer: Any, d_optimizer: Any, lr: Any, hr: Any) -> Any:
+    def step(
+        generator: Any,
+        discriminator: Any,
+        g_optimizer: Any,
+        d_optimizer: Any,
+        lr: Any,
+        hr: Any,
+        d_loss: Any,
+        g_loss: Any,
+    ) -> Any:
         sr = generator(lr)
         fake = discriminator(for_d(sr))
-        loss_of_d = d_loss(discriminator(hr), fake)
-        _half(d_optimizer, loss_of_d, d_zero, keep)
-        loss_of_g = g_loss(for_g(discriminator, sr, fake))
-        _half(g_optimizer, loss_of_g, g_zero)
-        return loss_of_d, told(loss_of_g, g_loss(fake))
+        first = loss_of_d(d_loss, discriminator(hr), fake)
+        _half(d_optimizer, first, d_zero, keep)
+        second = for_g(g_loss, sr, hr, discriminator, fake)
+        _half(g_optimizer, second, g_zero)
+        return first, told(second, g_loss(sr, hr, lambda image: fake))
 
     return step
 
 
-def _smooth_loss(real: torch.Tensor, fake: torch.Tensor) -> torch.Tensor:
-    """Return D's loss with smoothed labels, a known trick."""
-    return losses.discriminator_loss(real, fake, labels=(0.9, 0.0))
-
-
-_smoothed = _step(_smooth_loss)
+def _other_g(output: Answer) -> Answer:
+    """Return a step in which G's loss gets another output of D: output(discriminator, image, old output)."""
+    return lambda g_loss, sr, hr, discriminator, fake: g_loss(sr, hr, lambda image: output(discriminator, image, fake))
 
 
 def _old_opinion(for_d: Answer) -> Answer:
     """Return a step in which both losses go backward before D's step."""
 
-    def step(generator: Any, discriminator: Any, g_optimizer: Any, d_optimizer: Any, lr: Any, hr: Any) -> Any:
+    def step(
+        generator: Any,
+        discriminator: Any,
+        g_optimizer: Any,
+        d_optimizer: Any,
+        lr: Any,
+        hr: Any,
+        d_loss: Any,
+        g_loss: Any,
+    ) -> Any:
         sr = generator(lr)
-        d_loss = losses.discriminator_loss(discriminator(hr), discriminator(for_d(sr)))
-        g_loss = losses.generator_loss(discriminator(sr))
+        first = d_loss(discriminator(hr), discriminator(for_d(sr)))
+        second = g_loss(sr, hr, discriminator)
         g_optimizer.zero_grad()
-        g_loss.backward(retain_graph=True)
-        _half(d_optimizer, d_loss)
+        second.backward(retain_graph=True)
+        _half(d_optimizer, first)
         g_optimizer.step()
-        return d_loss, g_loss
+        return first, second
 
     return step
 
 
-def _g_first(generator: Any, discriminator: Any, g_optimizer: Any, d_optimizer: Any, lr: Any, hr: Any) -> Any:
+def _g_first(*scene: Any) -> Any:
+    generator, discriminator, g_optimizer, d_optimizer, lr, hr, d_loss, g_loss = scene
     sr = generator(lr)
-    g_loss = losses.generator_loss(discriminator(sr))
-    _half(g_optimizer, g_loss)
-    d_loss = losses.discriminator_loss(discriminator(hr), discriminator(sr.detach()))
-    _half(d_optimizer, d_loss)
-    return d_loss, g_loss
+    second = g_loss(sr, hr, discriminator)
+    _half(g_optimizer, second)
+    first = d_loss(discriminator(hr), discriminator(sr.detach()))
+    _half(d_optimizer, first)
+    return first, second
 
 
 def _runs(times: int) -> Answer:
     def step(generator: nn.Module, *others: Any) -> Any:
         for _ in range(times - 1):
-            generator(others[-2])  # lr
+            generator(others[3])  # lr
         return train_step(generator, *others)
 
     return step
 
 
 def _swapped(step: Answer) -> Answer:
-    return lambda g, d, g_optimizer, d_optimizer, lr, hr: step(g, d, d_optimizer, g_optimizer, lr, hr)
+    return lambda g, d, g_optimizer, d_optimizer, *others: step(g, d, d_optimizer, g_optimizer, *others)
 
 
 def _unmoved(*places: int) -> Answer:
@@ -155,31 +201,32 @@ def _unmoved(*places: int) -> Answer:
     return step
 
 
-def _losses_of(d_loss: Answer, g_loss: Answer) -> Answer:
-    """Return a step whose losses get something other than D's logits."""
-
-    def step(generator: Any, discriminator: Any, g_optimizer: Any, d_optimizer: Any, lr: Any, hr: Any) -> Any:
-        sr = generator(lr)
-        loss_of_d = d_loss(discriminator, sr, hr)
-        _half(d_optimizer, loss_of_d)
-        loss_of_g = g_loss(discriminator, sr, hr)
-        _half(g_optimizer, loss_of_g)
-        return loss_of_d, loss_of_g
-
-    return step
-
-
-def _usual(discriminator: Any, sr: torch.Tensor, hr: torch.Tensor) -> torch.Tensor:
-    return losses.discriminator_loss(discriminator(hr), discriminator(sr.detach()))
-
-
-def _left_frozen(generator: Any, discriminator: Any, *others: Any) -> Any:
+def left_frozen(generator: Any, discriminator: Any, *others: Any) -> Any:
+    """Take a correct step, and leave D frozen."""
     result = train_step(generator, discriminator, *others)
     discriminator.requires_grad_(False)
     return result
 
 
-def _as_it_is(sr: torch.Tensor) -> torch.Tensor:
+def _with_losses(d_loss: Answer | None = None, g_loss: Answer | None = None) -> Answer:
+    """Return a step that uses other losses than it got."""
+    return lambda *scene: train_step(*scene[:6], d_loss or scene[6], g_loss or scene[7])
+
+
+def _thawed(generator: Any, discriminator: Any, *others: Any) -> Any:
+    """Take a correct step in which D is frozen while G learns."""
+
+    def frozen_loss(sr: torch.Tensor, hr: torch.Tensor, discriminator: nn.Module) -> torch.Tensor:
+        discriminator.requires_grad_(False)
+        loss = others[-1](sr, hr, discriminator)
+        discriminator.requires_grad_(True)
+        return loss
+
+    return train_step(generator, discriminator, *others[:-1], frozen_loss)
+
+
+def as_it_is(sr: torch.Tensor) -> torch.Tensor:
+    """Return SR without a detach."""
     return sr
 
 
@@ -189,36 +236,34 @@ EXERCISE = Exercise(
     train_step,
     level="hard",
     points=5,
-    cases={
-        "one run of G, one step of D, then one step of G with the updated D": lambda: (1, *gan_scene()),
-        "a second step with nothing left over from the first": lambda: (2, *gan_scene()),
-    },
-    observe=_observe,
+    cases=CASES,
+    observe=observe_steps,
     known_mistakes={
         "G's step uses D's output from before its update, and no graph leads from it to G, so G never changes. "
         "Published code did this for whole training runs. Which network should run again, and on which image?": [
-            _step(for_g=lambda discriminator, sr, fake: fake.detach()),
-            _step(for_g=lambda discriminator, sr, fake: fake.detach() + 0 * sr.mean()),
-            _step(for_g=lambda discriminator, sr, fake: fake),
-            _step(for_g=lambda discriminator, sr, fake: fake, keep=True),
+            make_step(for_g=_other_g(lambda discriminator, image, fake: fake.detach())),
+            make_step(for_g=_other_g(lambda discriminator, image, fake: fake.detach() + 0 * image.mean())),
+            make_step(for_g=_other_g(lambda discriminator, image, fake: fake)),
+            make_step(for_g=_other_g(lambda discriminator, image, fake: fake), keep=True),
         ],
         "You compute G's loss from D's output before D's own update. D's answer has changed since. Run D again after "
         "d_optimizer.step(), and compute G's loss from that.": [
-            _step(for_d=_as_it_is, for_g=lambda discriminator, sr, fake: fake),
-            _step(for_d=_as_it_is, for_g=lambda discriminator, sr, fake: fake, keep=True),
+            make_step(for_d=as_it_is, for_g=_other_g(lambda discriminator, image, fake: fake)),
+            make_step(for_d=as_it_is, for_g=_other_g(lambda discriminator, image, fake: fake), keep=True),
             _old_opinion(for_d=torch.Tensor.detach),
-            _old_opinion(for_d=_as_it_is),
-            _step(told=lambda loss, old: old),
+            _old_opinion(for_d=as_it_is),
+            make_step(told=lambda loss, old: old),
         ],
         "The gradient of d_loss flows on through sr into G. That costs time, and it trains G to be detected. For D's "
         "half, sr is data, like hr. How do you cut it off from G?": [
-            _step(for_d=_as_it_is),
-            _step(for_d=_as_it_is, g_zero="never", keep=True),
+            make_step(for_d=as_it_is),
+            make_step(for_d=as_it_is, g_zero="never", keep=True),
         ],
         "You ran D again after its update, but on an sr without a graph, or you detached D's output, so no gradient "
         "reaches G. Cut that path in D's half; in G's half, G learns through it.": [
-            _step(for_g=lambda discriminator, sr, fake: discriminator(sr.detach())),
-            _step(for_g=lambda discriminator, sr, fake: discriminator(sr).detach()),
+            make_step(for_g=_other_g(lambda discriminator, image, fake: discriminator(image.detach()))),
+            make_step(for_g=_other_g(lambda discriminator, image, fake: discriminator(image).detach())),
+            make_step(for_g=lambda g_loss, sr, hr, discriminator, fake: g_loss(sr.detach(), hr, discriminator)),
         ],
         "You run the generator more than once. It's the most expensive part of a step, and the same sr serves both "
         "halves: cut off for D, and as it is for G.": [
@@ -230,7 +275,7 @@ EXERCISE = Exercise(
             lambda generator, *others: train_step(torch.no_grad()(generator), *others)
         ),
         "Only the half about hr reaches D: you computed D's output for sr under no_grad, or detached it. Cut off sr "
-        "itself, not D's output.": (_step(d_loss=lambda real, fake: losses.discriminator_loss(real, fake.detach()))),
+        "itself, not D's output.": (make_step(loss_of_d=lambda d_loss, real, fake: d_loss(real, fake.detach()))),
         "D never saw sr itself. Did you clamp or round it? Where sr leaves [0, 1], clamp passes no gradient back to G, "
         "and rounding passes none anywhere.": [
             lambda generator, *others, change=change: train_step(lambda lr: change(generator(lr)), *others)
@@ -241,73 +286,65 @@ EXERCISE = Exercise(
         "d_optimizer never takes its step, so D doesn't change.": _unmoved(3),
         "g_optimizer never takes its step, so G doesn't change.": _unmoved(2),
         "Neither optimizer takes a step. Did you forget the parentheses in step()?": _unmoved(2, 3),
-        "You pass images to the losses, but they need D's output for these images.": _losses_of(
-            lambda discriminator, sr, hr: losses.discriminator_loss(hr, sr.detach()),
-            lambda discriminator, sr, hr: losses.generator_loss(sr),
+        "You pass images to d_loss, but it needs D's logits for these images.": (
+            lambda *scene: train_step(*scene[:6], lambda real, fake: scene[6](scene[5], scene[0](scene[4])), scene[7])
         ),
-        "Your g_loss is about hr, which G didn't make. What should D look at in G's half?": (
-            _losses_of(_usual, lambda discriminator, sr, hr: losses.generator_loss(discriminator(hr)))
+        "G's loss is about hr, which G didn't make. What should D look at in G's half?": (
+            make_step(for_g=lambda g_loss, sr, hr, discriminator, fake: g_loss(hr, hr, discriminator))
         ),
-        "Your g_loss has a weight or another loss in it. Here it's only the adversarial loss, unweighted.": [
-            _losses_of(
-                _usual,
-                lambda discriminator, sr, hr: F.mse_loss(sr, hr) + 1e-3 * losses.generator_loss(discriminator(sr)),
-            ),
-            _step(g_loss=lambda fake: 1e-3 * losses.generator_loss(fake)),
+        "You swapped sr and hr in g_loss: sr is its first argument.": (
+            make_step(for_g=lambda g_loss, sr, hr, discriminator, fake: g_loss(hr, sr, discriminator))
+        ),
+        "Your step doesn't use the d_loss that it gets, but another loss of D. On photos, the lab passes one that also "
+        "logs D's output.": [
+            _with_losses(d_loss=losses.discriminator_loss),
+            _with_losses(d_loss=lambda real, fake: losses.discriminator_loss(real, fake, labels=(0.9, 0.0))),
         ],
+        "Your step doesn't use the g_loss that it gets, but generator_loss. On photos, G's loss has more parts.": (
+            _with_losses(g_loss=lambda sr, hr, discriminator: losses.generator_loss(discriminator(sr)))
+        ),
         "You swapped the optimizers: g_optimizer takes its step after D's half, and d_optimizer after G's. So G "
         "doesn't improve, and D learns to be fooled. Whose parameters does each of them have?": [
             _swapped(train_step),
-            _swapped(_step(for_d=_as_it_is, keep=True)),
+            _swapped(make_step(for_d=as_it_is, keep=True)),
         ],
         "You take G's step before D's. D goes first, so that G learns from a D that has already seen this sr.": (
             _g_first
         ),
         "In the second step, a gradient still contains the first step's: backward adds to .grad instead of replacing "
         "it. What sets D's gradients to zero, and what sets G's?": [
-            _step(d_loss, d_zero=d_zero, g_zero=g_zero)
-            for d_loss in (losses.discriminator_loss, _smooth_loss)
+            make_step(d_zero=d_zero, g_zero=g_zero)
             for d_zero, g_zero in (("never", "first"), ("first", "never"), ("never", "never"))
         ],
         "In the second step, D's gradient also contains one of g_loss: on its way to G, g_loss.backward() fills D's "
-        ".grad, and you left it there. So when should you set D's gradients to zero?": (_step(d_zero="last")),
+        ".grad, and you left it there. So when should you set D's gradients to zero?": (make_step(d_zero="last")),
         "When an optimizer takes its step, its network has no gradient. Did you call backward before? Is there a "
         "zero_grad in between? Does a graph lead from the loss to the network?": [
-            _step(d_zero="between"),
-            _step(g_zero="between"),
-            _step(d_zero="between", g_zero="between"),
+            make_step(d_zero="between"),
+            make_step(g_zero="between"),
+            make_step(d_zero="between", g_zero="between"),
         ],
         "D's parameters get no gradient when d_loss goes backward. If you freeze them while G learns, unfreeze them "
-        "before D's next step.": _left_frozen,
+        "before D's next step.": left_frozen,
         "d_loss has no graph, as after item or detach, under no_grad, or with D frozen, so D can't learn from it.": (
-            _step(d_loss=lambda real, fake: losses.discriminator_loss(real, fake).detach())
+            make_step(loss_of_d=lambda d_loss, real, fake: d_loss(real, fake).detach())
         ),
         "You return the two losses in the wrong order: d_loss comes first.": lambda *scene: train_step(*scene)[::-1],
         "You swapped hr and sr: this D would learn to call sr real. Which of the two has target 1?": (
-            _step(d_loss=lambda real, fake: losses.discriminator_loss(fake, real))
-        ),
-        "d_loss is half of what it should be: one mean over both kinds. Each kind has its own mean; add them up.": (
-            _step(d_loss=lambda real, fake: losses.discriminator_loss(real, fake) / 2)
+            make_step(loss_of_d=lambda d_loss, real, fake: d_loss(fake, real))
         ),
         _NOT_LEARNED.format("d_loss", "D"): (
-            _step(d_loss=lambda real, fake: (loss := losses.discriminator_loss(real, fake)) / 2 + (loss / 2).detach())
+            make_step(loss_of_d=lambda d_loss, real, fake: (loss := d_loss(real, fake)) / 2 + (loss / 2).detach())
         ),
-        "D's loss is about one kind only. A D that always gives the same answer would be perfect at that.": [
-            _step(d_loss=lambda real, fake: cross_entropy(fake, 0)),
-            _step(d_loss=lambda real, fake: cross_entropy(real, 1)),
+        "D's loss is about one kind only: both of its arguments are logits of the same images.": [
+            make_step(loss_of_d=lambda d_loss, real, fake: d_loss(fake, fake)),
+            make_step(loss_of_d=lambda d_loss, real, fake: d_loss(real, real)),
         ],
-        "G's target is 0, like D's, so G would learn to be detected. What does G want D to say about sr?": (
-            _step(g_loss=lambda fake: cross_entropy(fake, 0))
-        ),
-        "g_loss is log(1 - D(y)), from the original GAN objective, which is flat where D is confident. Which loss "
-        "doesn't saturate?": (_step(g_loss=lambda fake: -cross_entropy(fake, 0))),
     },
-    also_accepted=[_step(d_loss=lambda real, fake: F.softplus(-real).mean() + F.softplus(fake).mean())],
+    also_accepted=[make_step(), _thawed],
     notes={
-        "D's target for hr is 0.9, which is called label smoothing. That is a valid GAN step too, so it passes. With a "
-        "target of 1, it would be the loss of exercise 1.": _smoothed,
         "The gradient of d_loss flows on through sr into G. You clear it before G's own, so the step is correct, but "
-        "D's half pays for a backward pass through G. sr.detach() saves that.": _step(for_d=_as_it_is, keep=True),
+        "D's half pays for a backward pass through G. sr.detach() saves that.": make_step(for_d=as_it_is, keep=True),
     },
     fallback_messages={
         "the generator's input": "Pass lr to the generator, not something else.",
@@ -316,9 +353,9 @@ EXERCISE = Exercise(
         "the images that D gets": "D should get hr and sr, unchanged, but it got {given}.",
         "the order of the optimizer steps": "Take one step of D, then one of G, each with its optimizer. Yours are: "
         "{given}.",
-        "d_loss": "d_loss is not the loss of exercise 1, computed from D's output for hr and for sr.",
+        "d_loss": "The first result is not d_loss, computed from D's logits for hr and for sr.",
         "D's gradient": _NOT_LEARNED.format("d_loss", "D"),
-        "g_loss": "g_loss is not generator_loss of section 2, computed from D's output for sr after D's own step.",
+        "g_loss": "The second result is not g_loss(sr, hr, discriminator) after D's own step.",
         "G's gradient": _NOT_LEARNED.format("g_loss", "G"),
         "D's weights": "D's weights changed again after d_optimizer.step(). In G's half, only G should change.",
     },

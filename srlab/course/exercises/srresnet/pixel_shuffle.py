@@ -76,7 +76,7 @@ def _observe(answer: Answer, x: torch.Tensor, scale: int) -> dict[str, Any]:
 EXERCISE = Exercise(
     pixel_shuffle,
     level="medium",
-    points=2,
+    points=3,
     cases={"scale 2": (sample(2, 8, 6, 12), 2), "scale 3": (sample(2, 36, 6, 12), 3)},
     observe=_observe,
     known_mistakes={

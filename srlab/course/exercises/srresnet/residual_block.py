@@ -1,4 +1,4 @@
-"""Lab 01: the residual block of SRResNet."""
+"""Lab 01: the residual block of SRResNet, whose published code shared a batch norm."""
 
 from collections.abc import Callable
 from functools import partial
@@ -84,7 +84,7 @@ def _convs(size: int, padding: int, features: int | None = None) -> dict[str, Ca
 EXERCISE = Exercise(
     ResidualBlock,
     level="medium",
-    points=3,
+    points=4,
     cases={"conv, BN, PReLU, conv, BN, and the input added at the end": (sample(2, 6, 7, 9, low=-1),)},
     observe=_observe,
     known_mistakes={
@@ -119,10 +119,17 @@ EXERCISE = Exercise(
         "The same convolution runs twice, so its weights are shared. Use two convolutions.": (
             _block(lambda block, x: x + block.norm2(block.conv1(block.act(block.norm1(block.conv1(x))))))
         ),
-        "You use one batch norm for both convolutions. Its running statistics mix two different feature maps, so in "
-        "eval mode it fits neither. Give each convolution its own.": (
+        "In training mode your block is fine; in eval mode it isn't. What does batch norm use in eval mode only, and "
+        "whose features went into it?": (
             _block(lambda block, x: x + block.norm1(block.conv2(block.act(block.norm1(block.conv1(x))))))
         ),
+        "You removed batch norm, and the bug with it, but this is a different block. How can you keep batch norm?": [
+            _block(_right, norm1=lambda _: nn.Identity(), norm2=lambda _: nn.Identity()),
+        ],
+        "Only one convolution is followed by a batch norm. How can each have its own?": [
+            _block(_right, norm2=lambda _: nn.Identity()),
+            _block(_right, norm1=lambda _: nn.Identity()),
+        ],
         "There is no nonlinearity between the two convolutions, so they collapse into one linear step. What is "
         "missing?": (_block(_right, act=lambda _: nn.Identity())),
         "You apply the activation before the batch norm. In the SRGAN paper it comes after.": (
@@ -173,7 +180,9 @@ EXERCISE = Exercise(
         "the running statistics of batch norm": "In eval mode, the batch norms should use their running statistics.",
     },
     hints=(
-        "The block computes a correction and adds it to its input. Follow the drawing above.",
-        "The correction is conv 3x3, BN, PReLU, conv 3x3, BN. All five keep the shape.",
+        "The loss is fine, so what the block computes in training mode is fine. What does it use in eval mode only?",
+        "Batch norm's running statistics are averages of the features that pass through a layer. Whose features pass "
+        "through this one?",
+        "The correction is conv 3x3, BN, PReLU, conv 3x3, BN. How many layers does the block create?",
     ),
 )
