@@ -105,7 +105,7 @@ def test_tiles_of_network_have_no_seams(tile, overlap):
     network = srlab.MSRResNet(num_blocks=1, num_features=4).double().eval()
     lr = torch.rand(1, 3, 19, 30, dtype=torch.float64)
     with torch.no_grad():
-        tiled = find("tiles.upscale_tiled").reference(network, lr, 4, tile, overlap)
+        tiled = find("shipping.upscale_tiled").reference(network, lr, 4, tile, overlap)
         assert torch.allclose(tiled, network(lr), atol=1e-12)
 
 

@@ -65,5 +65,5 @@ def test_solution_keeps_comments_and_needed_imports():
     score = solve(stub, find("srresnet.validate").reference)
     head = "import torch\nfrom srlab.evaluation.metrics import psnr\n\n\ndef f(generator, pairs):"
     assert score.startswith(head)
-    tiled = solve('def f(upscaler, lr, scale, tile, overlap):\n    """SR."""', find("tiles.upscale_tiled").reference)
+    tiled = solve('def f(upscaler, lr, scale, tile, overlap):\n    """SR."""', find("shipping.upscale_tiled").reference)
     assert "            # Within" in tiled

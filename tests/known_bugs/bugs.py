@@ -237,14 +237,14 @@ BUGS = {
             "before, after = max(left - overlap, 0), min(right + overlap, size[1])",
             "before, after = left, right",
             "test_tiling.py::test_receptive_radius_overlap_is_exact_up_to_rounding",
-            "tiles.upscale_tiled",
+            "shipping.upscale_tiled",
         ),
         Bug(
             "srlab/tiling.py",
             "overlap = overlap_of(upscaler) if overlap is None else overlap",
             "overlap = overlap or 0",
             "test_tiling.py::test_default_overlap_matches_whole_image",
-            "tiles.upscale_tiled",
+            "shipping.upscale_tiled",
         ),
         Bug(
             "srlab/tiling.py",
@@ -273,14 +273,14 @@ BUGS = {
         sr = lr.new_zeros(*lr.shape[:-2], 4 * lr.shape[-2], 4 * lr.shape[-1])
 """,
             "test_tiling.py::test_other_errors_are_not_treated_as_out_of_memory",
-            "tiles.upscale_tiled",
+            "shipping.upscale_tiled",
         ),
         Bug(
             "srlab/tiling.py",
             "if not out_of_memory(error):",
             "if False:",
             "test_tiling.py::test_other_errors_are_not_treated_as_out_of_memory",
-            "tiles.upscale_tiled",
+            "shipping.upscale_tiled",
         ),
         Bug(
             "srlab/tiling.py",

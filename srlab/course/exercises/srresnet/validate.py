@@ -50,8 +50,8 @@ def _observe(answer: Answer, generator: Any, pairs: Any) -> dict[str, Any]:
     graphs: list[bool] = []
     before, training = generator[1].running_mean.clone(), generator.training
 
-    def note(*_: Any) -> None:
-        modes.append(generator.training)
+    def note(scored: nn.Module, *_: Any) -> None:  # a copy of the generator has this hook, too
+        modes.append(scored.training)
         graphs.append(torch.is_grad_enabled())
 
     generator.register_forward_pre_hook(note)

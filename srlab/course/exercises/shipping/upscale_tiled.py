@@ -1,4 +1,4 @@
-"""Extra on photos of any size: upscaling in tiles."""
+"""Extra on shipping a network: upscaling in tiles."""
 
 import re
 from collections.abc import Callable

@@ -1,0 +1,1 @@
+"""Exercise of the extra on shipping a network."""

@@ -1,1 +1,0 @@
-"""Exercise of the extra on photos of any size."""
