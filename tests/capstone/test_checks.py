@@ -310,5 +310,5 @@ def test_folder_of_photos(tmp_path, monkeypatch):
     assert len(list(capstone.photo_folder().iterdir())) == 16
     assert mine.read_bytes() == b"mine"
     assert capstone.photo_folder(str(tmp_path)) == tmp_path
-    with pytest.raises(srlab.SrlabError, match="none not found"):
+    with pytest.raises(srlab.SrlabError, match=r"none not found\. Correct `images`"):
         capstone.photo_folder("none")

@@ -27,7 +27,7 @@ def photo_folder(path: str = "") -> Path:
     """
     if path:
         if not (folder := expanded(path)).is_dir():
-            raise SrlabError(f"Folder {path} not found. Correct `photos`, or use the bundled photos with photos = ''.")
+            raise SrlabError(f"Folder {path} not found. Correct `images`, or use the bundled photos with images = ''.")
         return folder
     folder = data_home() / "bundled_photos"
     with writing(folder, "Set SRLAB_DATA to a folder that you own"):

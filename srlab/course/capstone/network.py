@@ -9,6 +9,7 @@ import torch.nn as nn
 
 from srlab.course.capstone.promises import Promise, prints_promises
 from srlab.course.exercise import Answer, IncorrectAnswer, NotAttempted, filled, find, sample
+from srlab.course.exercises.networks import watch_modes
 from srlab.course.judging import judge
 from srlab.evaluation.metrics import Protocol, psnr
 
@@ -104,20 +105,14 @@ def _validated(validate: Answer, pairs: list[tuple[torch.Tensor, torch.Tensor]],
         parameter.data, parameter.grad = sample(*parameter.shape, seed=seed), torch.ones_like(parameter)
     with torch.no_grad():
         reference = sum(psnr(network.eval()(lr), hr, RGB).item() for lr, hr in pairs) / len(pairs)
-    before, modes, graphs = copy.deepcopy(network.train(training).state_dict()), [], []
-
-    def note(*_: Any) -> None:
-        modes.append(network.training)
-        graphs.append(torch.is_grad_enabled())
-
-    network.register_forward_pre_hook(note)
+    before, runs = copy.deepcopy(network.train(training).state_dict()), watch_modes(network)
     score = float(filled(validate(network, pairs)))
     gradients = [p.grad is not None and bool((p.grad == 1).all()) for p in network.parameters()]
     return {
-        "modes": modes,
+        "modes": [mode for mode, _ in runs],
         "mode": network.training,
         "state": all(torch.equal(value, before[name]) for name, value in network.state_dict().items()),
-        "gradients": all(gradients) and torch.is_grad_enabled() and not any(graphs),
+        "gradients": all(gradients) and torch.is_grad_enabled() and not any(graph for _, graph in runs),
         "score": score,
         "reference": reference,
     }

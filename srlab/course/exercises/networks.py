@@ -41,6 +41,13 @@ def noted(network: nn.Module, *kinds: type[nn.Module]) -> Iterator[list[tuple[nn
             hook.remove()
 
 
+def watch_modes(network: nn.Module) -> list[tuple[bool, bool]]:
+    """Return a list to which each run of a network, or of a copy of it, appends (training mode, graphs are on)."""
+    runs: list[tuple[bool, bool]] = []
+    network.register_forward_pre_hook(lambda run, _: runs.append((run.training, torch.is_grad_enabled())))
+    return runs
+
+
 @dataclass
 class Call:
     """A convolution or batch norm that a network computed, with a layer or with a function."""

@@ -8,6 +8,7 @@ import torch.nn as nn
 
 from srlab.course.difference import take
 from srlab.course.exercise import Answer, Exercise, IncorrectAnswer, filled, sample
+from srlab.course.exercises.networks import watch_modes
 from srlab.evaluation.metrics import psnr
 
 
@@ -46,22 +47,15 @@ def _scene(training: bool) -> tuple[Any, ...]:
 
 
 def _observe(answer: Answer, generator: Any, pairs: Any) -> dict[str, Any]:
-    modes: list[bool] = []
-    graphs: list[bool] = []
     before, training = generator[1].running_mean.clone(), generator.training
-
-    def note(scored: nn.Module, *_: Any) -> None:  # a copy of the generator has this hook, too
-        modes.append(scored.training)
-        graphs.append(torch.is_grad_enabled())
-
-    generator.register_forward_pre_hook(note)
+    runs = watch_modes(generator)
     score = filled(answer(generator, pairs))
-    if not modes:
+    if not runs:
         raise IncorrectAnswer("You never ran the generator. Use it to upscale the LR of each pair.")
     return {
-        "the mode during scoring": "training" if any(modes) else "eval",
+        "the mode during scoring": "training" if any(mode for mode, _ in runs) else "eval",
         "batch norm's running statistics are unchanged": torch.equal(generator[1].running_mean, before),
-        "no graph is built": any(graphs),
+        "no graph is built": any(graph for _, graph in runs),
         "the mode afterwards": generator.training == training,
         "the score": take(score, 0.0),
     }
