@@ -9,12 +9,14 @@ from srlab.course.execute import execute
 from tests.conftest import LABS, ROOT
 
 TABLE = re.findall(
-    r"^\| (0\d) \| (\d[\d, and]*) \| (\d with .*) \|$", (ROOT / "docs" / "teaching.md").read_text("utf-8"), re.M
+    r"^\| (0\d) \| (\d[\d, to]*) \| (\d with .*) \|$", (ROOT / "docs" / "teaching.md").read_text("utf-8"), re.M
 )
 
 
 def numbers(text):
-    return [int(number) for number in re.findall(r"\d+", text)]
+    """Return the numbers in a text such as "1, 3 to 5"."""
+    found = re.findall(r"(\d+)(?: to (\d+))?", text)
+    return [number for first, last in found for number in range(int(first), int(last or first) + 1)]
 
 
 # Sections that can be left out together; the named one comes first.

@@ -57,9 +57,9 @@ def test_claim_margins(lab):
         held, seeds = map(int, count.split(" of "))
         assert seeds >= ENOUGH, claim
         if distance == "usually":
-            usual[f"{held} of {seeds}"] += 1
+            usual[f"{held} of {seeds} seeds"] += 1
         else:
             assert held == seeds, claim
             assert distance == "over 100" or float(distance) >= MARGIN, claim
-    text = lab.read_text(encoding="utf-8").replace("all twelve seeds that we tried", "12 of 12")
+    text = lab.read_text(encoding="utf-8").replace("all twelve seeds that we tried", "12 of 12 seeds")
     assert [words for words, times in usual.items() if text.count(words) < times] == [], "the text must state the count"
