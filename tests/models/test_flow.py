@@ -45,6 +45,15 @@ def test_samples_end_at_target_of_a_straight_flow():
         torch.testing.assert_close(network(LR), upsample(LR, 4) + 0.25 * 0.5)
 
 
+def test_last_step_removes_the_noise(network):
+    for parameter in network.tail.parameters():
+        parameter.data.zero_()  # now the estimate is t**4 x
+    x, t = torch.randn(2, 3, 36, 28), torch.tensor([0.0, 0.95])
+    end = x + (1 - t).view(-1, 1, 1, 1) * network(LR, x, t)
+    torch.testing.assert_close(end[0], torch.zeros_like(x[0]))
+    torch.testing.assert_close(end[1], 0.95**4 * x[1])
+
+
 def test_velocity_sees_time_and_lr(network):
     x = torch.randn(2, 3, 36, 28)
     velocity = network(LR, x, torch.tensor([0.2, 0.2]))
