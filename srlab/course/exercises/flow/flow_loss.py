@@ -120,7 +120,7 @@ def observe(answer: Answer, data: torch.Tensor) -> dict[str, Any]:
     begun["the times"] = _kind_of_times(t)
     if begun["the times"] != EVENLY:
         return begun
-    loss = take(losses[0], torch.zeros(()))
+    loss = torch.as_tensor(take(losses[0], torch.zeros(())))
     (path, kind), inner = _path_of(x, t, data), (t > 0.1) & (t < 0.9)
     noise, later = (
         _noise_on(path if path in PATHS else "data plus noise", *pair, data) for pair in ((x, t), (later_x, later_t))
@@ -130,7 +130,7 @@ def observe(answer: Answer, data: torch.Tensor) -> dict[str, Any]:
         (name, way)
         for way, of in LOSSES.items()
         for name in error
-        if math.isclose(of(error[name]), float(loss), rel_tol=2e-3)
+        if math.isclose(of(error[name]), loss.item(), rel_tol=2e-3)
     ]
     target, way = named[0] if named else ("something else", "something else")
     return begun | {
@@ -141,7 +141,7 @@ def observe(answer: Answer, data: torch.Tensor) -> dict[str, Any]:
         ),
         "the loss": way,
         "the target": target,
-        "the graph of the loss": isinstance(loss, torch.Tensor) and loss.requires_grad,
+        "the graph of the loss": loss.requires_grad,
     }
 
 
@@ -300,8 +300,7 @@ EXERCISE = Exercise(
     },
     reveal=False,
     hints=(
-        "Four lines: draw noise, draw a time for each sample, mix the two into x, and compare velocity(x, t) with the "
-        "slope of x when t grows.",
+        "On paper: which x, linear in t, is the noise at t = 0 and the data at t = 1? Its slope is the velocity.",
         "For data of any shape, t.view(-1, 1, ..., 1) has as many dimensions as data: "
         "t.view(-1, *[1] * (data.ndim - 1)).",
     ),
