@@ -111,7 +111,7 @@ def flow() -> list[Row]:
         samples.append(srlab.upscale(network, lr, precision="auto"))
     images = {"one sample": samples[0], "another": samples[1]}
     images |= {"mean of 16": torch.stack(samples).mean(0), "HR": gravel()}
-    return [{label: cut(image, (248, 40, 144, 188)) for label, image in images.items()}]
+    return [{label: cut(image, (248, 40, 96, 140)) for label, image in images.items()}]
 
 
 def front() -> list[Row]:
