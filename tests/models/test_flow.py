@@ -45,6 +45,18 @@ def test_samples_end_at_target_of_a_straight_flow():
         torch.testing.assert_close(network(LR), upsample(LR, 4) + 0.25 * 0.5)
 
 
+def test_steps_use_the_mean_of_the_velocities_at_both_ends():
+    class Faster(FlowNet):
+        def forward(self, lr, x=None, t=None, origin=(0, 0)):
+            return self.sample(lr, origin) if x is None else torch.zeros_like(x) + t.view(-1, 1, 1, 1)
+
+    network = Faster(1, 4, detail_std=0.25)
+    network.steps = 4
+    way = (0.125 + 0.375 + 0.625 + 0.75) / 4  # the last step has no velocity at its end
+    noise = network.noise(LR, (0, 0), 0)
+    torch.testing.assert_close(network(LR), upsample(LR, 4) + 0.25 * (noise + way))
+
+
 def test_last_step_removes_the_noise(network):
     for parameter in network.tail.parameters():
         parameter.data.zero_()  # now the estimate is t**4 x
