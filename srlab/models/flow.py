@@ -10,13 +10,12 @@ import torch
 import torch.nn as nn
 import torch.nn.functional as F
 
-from srlab.data.resampling import upsample
 from srlab.errors import SrlabError
 from srlab.models.layers import check_size, factors, start_small
 
 EMBEDDING = 64  # numbers that describe the time
 LAST = 0.05  # least time that is left, so that the velocity stays finite
-PERIOD = 1024  # side in pixels of the field of noise that `FlowNet.noise` repeats
+PERIOD = 512  # side in pixels of the field of noise that `FlowNet.noise` repeats
 
 
 class FlowBlock(nn.Module):
@@ -91,6 +90,8 @@ class FlowNet(nn.Module):
         self.norm = ChannelNorm()
         self.tail = nn.Conv2d(num_features, channels, 3, padding=1)
         start_small(self)
+        field = torch.randn(3, PERIOD, PERIOD, generator=torch.Generator().manual_seed(0), device="cpu")
+        self.register_buffer("field", field, persistent=False)
 
     def forward(
         self,
@@ -141,25 +142,30 @@ class FlowNet(nn.Module):
                     velocity = (velocity + ahead) / 2
                 x = x + velocity / self.steps
             mean = mean + x / self.samples
-        return upsample(lr, self.config["scale"]) + self.config["detail_std"] * mean
+        return bicubic(lr, self.config["scale"]) + self.config["detail_std"] * mean
 
     def noise(self, lr: torch.Tensor, origin: tuple[int, int], seed: int) -> torch.Tensor:
         """Return the noise of the pixels that replace `lr`, which depends only on their position and the seed.
 
-        So an image gets the same noise in tiles as in one piece. It repeats every `PERIOD` pixels.
+        So an image gets the same noise in tiles as in one piece. A seed is a place in one field of noise, which repeats
+        every `PERIOD` pixels; there are `PERIOD` different seeds.
         """
-        field = torch.randn(3, PERIOD, PERIOD, generator=torch.Generator().manual_seed(seed)).to(lr)
         scale = self.config["scale"]
         rows, columns = (
-            (first * scale + torch.arange(length * scale, device=lr.device)) % PERIOD
-            for first, length in zip(origin, lr.shape[-2:], strict=True)
+            (first * scale + seed * far + torch.arange(length * scale, device=lr.device)) % PERIOD
+            for first, far, length in zip(origin, (97, 193), lr.shape[-2:], strict=True)
         )
-        return field[:, rows[:, None], columns].expand(len(lr), -1, -1, -1)
+        return self.field.to(lr)[:, rows[:, None], columns].expand(len(lr), -1, -1, -1)
 
     @property
     def radius(self) -> int:
         """Receptive radius in LR pixels after all steps; 646 with the defaults."""
         return (2 * self.steps - 1) * (2 + 2 * self.config["num_blocks"])
+
+
+def bicubic(lr: torch.Tensor, scale: int) -> torch.Tensor:
+    """Upscale by PyTorch's bicubic interpolation, which ONNX also has."""
+    return F.interpolate(lr, scale_factor=scale, mode="bicubic")
 
 
 def waves(t: torch.Tensor) -> torch.Tensor:

@@ -5,10 +5,9 @@ import torch
 from torch import nn
 
 from srlab import ImageSet, evaluate, upscale
-from srlab.data.resampling import upsample
 from srlab.errors import SrlabError
 from srlab.models import FlowBlock, FlowNet
-from srlab.models.flow import PERIOD, waves
+from srlab.models.flow import PERIOD, bicubic, waves
 from srlab.models.weights import load_generator
 from srlab.training.runs import Run
 
@@ -42,7 +41,7 @@ class Straight(FlowNet):
 def test_samples_end_at_target_of_a_straight_flow():
     network = Straight(1, 4, detail_std=0.25)
     for network.steps in (1, 7):
-        torch.testing.assert_close(network(LR), upsample(LR, 4) + 0.25 * 0.5)
+        torch.testing.assert_close(network(LR), bicubic(LR, 4) + 0.25 * 0.5)
 
 
 def test_steps_use_the_mean_of_the_velocities_at_both_ends():
@@ -54,7 +53,7 @@ def test_steps_use_the_mean_of_the_velocities_at_both_ends():
     network.steps = 4
     way = (0.125 + 0.375 + 0.625 + 0.75) / 4  # the last step has no velocity at its end
     noise = network.noise(LR, (0, 0), 0)
-    torch.testing.assert_close(network(LR), upsample(LR, 4) + 0.25 * (noise + way))
+    torch.testing.assert_close(network(LR), bicubic(LR, 4) + 0.25 * (noise + way))
 
 
 def test_last_step_removes_the_noise(network):
