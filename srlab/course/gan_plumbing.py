@@ -1,4 +1,4 @@
-"""Code of labs 03, 04 and 06 that students can skip: patches, pretraining, other losses, recorded settings."""
+"""Code of labs 02 to 04 and 06 that students can skip: patches, pretraining, other losses, recorded settings."""
 
 import copy
 import hashlib
@@ -150,12 +150,12 @@ def is_trained_in_the_lab(lab: Lab) -> bool:
 
 
 def code_of(lab: Lab, *answers: Any) -> str:
-    """Return whose code trains: "srlab", or what `whose` returns for these answers."""
-    return whose(*answers) if is_trained_in_the_lab(lab) else "srlab"
+    """Return whose code trains: "srlab", "reference", or a short hash of the student's answers among these."""
+    return hash_of(*answers) if is_trained_in_the_lab(lab) else "srlab"
 
 
-def whose(*answers: Any) -> str:
-    """Return "reference" if no answer is the student's own, or else a short hash of those that are."""
+def hash_of(*answers: Any) -> str:
+    """Return a short hash of the student's answers among these, or "reference" if there are none."""
     own = [answer for answer in answers if not hasattr(answer, "verdict")]  # only a fallback has a verdict
     if not own:
         return "reference"

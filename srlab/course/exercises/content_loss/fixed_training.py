@@ -33,13 +33,13 @@ def fixed_training(
     list
         The loss of each step.
     """
-    network.requires_grad_(False)
-    parameters = [*generator.parameters(), *network.parameters()]
-    optimizer = torch.optim.Adam([p for p in parameters if p.requires_grad], lr=1e-3)
+    network.eval().requires_grad_(False)
+    model = nn.Sequential(generator, network)
+    optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
     history = []
     for _ in range(steps):
         lr, hr = next(patches)
-        found, wanted = network(generator(lr)), network(hr)
+        found, wanted = model(lr), network(hr)
         loss = sum(F.mse_loss(found[name], wanted[name]) for name in wanted)
         optimizer.zero_grad()
         loss.backward()
@@ -109,7 +109,7 @@ def _training(
     def train(generator: Any, network: Any, patches: Any, steps: int) -> list[float]:
         prepare(network)
         parameters = learning(generator, network)
-        optimizer = torch.optim.Adam([p for p in parameters if p.requires_grad], lr=1e-3)
+        optimizer = torch.optim.Adam(parameters, lr=1e-3)
         late(network)
         history = []
         for _ in range(steps):
@@ -201,21 +201,21 @@ EXERCISE = Exercise(
         "Some layers of the second network are frozen, and others still learn. Which call reaches all of them?": (
             _training(_first_layer)
         ),
-        "Now no gradient reaches the generator: SR lost its graph before the loss. The weights of the second network "
-        "should not learn, but what must the gradient pass through on its way back?": [
+        "Now no gradient reaches the generator: it is frozen, or SR lost its graph before the loss. The weights of the "
+        "second network should not learn, but what must the gradient pass through on its way back?": [
             _training(_freeze, _both_without_graph),
             _training(_freeze, _detached),
             _training(look=_both_without_graph),
+            _training(_freeze, learning=_frozen_generator),
         ],
         "You cut SR off from the generator, and the second network learns instead. Which of the two should learn?": [
             _training(look=_detached),
             _training(learning=_network_only),
             _training(learning=_frozen_generator),
         ],
-        "Neither network has weights to train now. Which of the two should learn?": [
-            _training(_freeze, learning=_network_only),
-            _training(_freeze, learning=_frozen_generator),
-        ],
+        "Neither network has weights to train now. Which of the two should learn?": (
+            _training(_freeze, learning=_network_only)
+        ),
     },
     notes={
         "The second network stays as it is, because the optimizer doesn't have its weights anymore. But each backward "
