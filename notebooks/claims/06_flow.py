@@ -41,7 +41,7 @@ if lab.recipe == "laptop":
 
 # %% after f0603a01
 if lab.recipe == "laptop":
-    lab.expect("the loss on gravel ends near 0.7", late_loss, above=0.55, below=0.9)
+    lab.expect("the loss on gravel ends near 0.6", late_loss, above=0.5, below=0.75)
 
 # %% after f0604a02
 if lab.recipe == "laptop":
