@@ -206,15 +206,6 @@ for period, least, most in ((32, 9, 24), (10, -13, -1)):
         below=most,
     )
 
-# %% after a17c0df1
-lab.expect(
-    "bicubic is almost two decibels or more above every network of the study, at the mean cost",
-    min(28.42 + costs.mean() - 24.17, 26.00 + costs.mean() - 22.50),
-    above=1.8,
-)
-lab.expect("RGB without a border costs bicubic 1.2 dB or more", -costs.max(), above=1.2)
-lab.expect("RGB without a border costs bicubic less than 3 dB", -costs.min(), below=3)
-
 # %% after 2585e277
 for name in competitors:
     lab.expect(f"facts_of gives at least six lines for {name}", len(list(facts_of(name))) >= 6)

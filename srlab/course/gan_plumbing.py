@@ -175,7 +175,8 @@ def run_of(lab: Lab, code: str) -> str:
     manifest = Run(lab.name, lab.run).manifest()
     if manifest is None or manifest["parameters"].get("code") == code:
         return lab.run
-    print(f"The run {lab.run} was trained with other code than yours; yours trains as {lab.run}-{code}.")
+    print(f"The run {lab.run} was trained with other code, so yours trains as {lab.run}-{code}.")
+    print("Later labs show the one that was trained last.")
     return f"{lab.run}-{code}"
 
 

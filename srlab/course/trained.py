@@ -1,6 +1,9 @@
 """Load the networks to compare: generators of training runs, labeled with their methods."""
 
+import glob
+import re
 from collections.abc import Sequence
+from typing import Any
 
 from torch import nn
 
@@ -24,8 +27,9 @@ def load_trained(
     ----------
     names
         Names of runs such as ``["01_srresnet/default"]``, all of which must exist and fit; or ``"all"``: every finished
-        run except the side runs of a lab. Runs that cannot be read, have another scale or were trained on one subject
-        are skipped with a message.
+        run except the side runs of a lab. Of runs that differ only in the student's code, the newest takes part (see
+        `newest_run`). Runs that cannot be read, have another scale or were trained on one subject are skipped with a
+        message.
     scale
         Required scale; None accepts any.
     subject
@@ -51,9 +55,12 @@ def load_trained(
         try:
             manifest = runs.Run(lab, name).manifest() or {}
             if manifest.get("status") == "finished":
-                learned = manifest["parameters"].get("subject") or ""
-                if learned == subject:
-                    found |= _load(lab, name, scale)
+                learned, plain = manifest["parameters"].get("subject") or "", _without_code(name, manifest)
+                if learned == subject and name == newest_run(lab, plain):
+                    found |= _load(lab, name, scale, plain)
+                elif learned == subject:
+                    newer = f"{printable(lab)}/{newest_run(lab, plain)}"
+                    print(f"Skipping {printable(lab)}/{name}: {newer} was trained later, with other code.")
                 elif not subject:
                     only = printable(learned)
                     print(f'Skipping {printable(lab)}/{printable(name)}, trained only on {only}: use subject="{only}".')
@@ -65,8 +72,30 @@ def load_trained(
     return found
 
 
-def _load(lab: str, name: str, scale: int | None) -> dict[str, nn.Module]:
-    """Load the network of a run, as a dict with its label."""
+def newest_run(lab: str, name: str = "default") -> str | None:
+    """Return which finished run was started last: `name`, or one that the lab trained with other code; None if none is.
+
+    With changed code, labs 02 and 03 train another run, such as "default-4f0c21" (`srlab.course.gan_plumbing.run_of`).
+    """
+    started = {}
+    for file in paths.home().glob(f"{glob.escape(lab)}/*/{paths.generator_file()}"):
+        try:
+            manifest = runs.Run(lab, file.parent.name).manifest() or {}
+        except SrlabError:  # damaged, or a copy
+            continue
+        if manifest.get("status") == "finished" and _without_code(file.parent.name, manifest) == name:
+            started[file.parent.name] = manifest.get("started", "")
+    return max(started, key=started.get, default=None)
+
+
+def _without_code(name: str, manifest: dict[str, Any]) -> str:
+    """Return the name of a run without its code, as "default-hybrid" for "default-4f0c21-hybrid"."""
+    code = re.escape(str(manifest["parameters"].get("code")))
+    return re.sub(f"-{code}(?=$|-)", "", name, count=1)
+
+
+def _load(lab: str, name: str, scale: int | None, plain: str = "") -> dict[str, nn.Module]:
+    """Load the network of a run, as a dict with its label; `plain` replaces the run's name in it."""
     network = load_generator(lab, name)
     if scale not in (None, network.config["scale"]):
         raise SrlabError(f"The network of {lab}/{name} upscales by {network.config['scale']}, not by {scale}.")
@@ -77,4 +106,5 @@ def _load(lab: str, name: str, scale: int | None) -> dict[str, nn.Module]:
         method = "hybrid"
     if lab == "04_esrgan" and "discriminator" not in parameters:  # the stage before the GAN
         method = "RRDB"
+    name = plain or name
     return {method if name == BESIDE.get(method, "default") else f"{method} ({name})": network}

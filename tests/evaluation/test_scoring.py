@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from srlab.course.trained import METHODS, load_trained
+from srlab.course.trained import METHODS, load_trained, newest_run
 from srlab.data.datasets import ImageSet
 from srlab.data.degradation import Degradation
 from srlab.data.images import mod_crop, to_uint8
@@ -231,6 +231,35 @@ def test_subject_run_is_skipped_unless_requested(capsys):
     assert list(load_trained(["03_srgan"])) == list(load_trained(subject="gravel")) == ["SRGAN"]
     assert load_trained(subject="text") == {}
     assert capsys.readouterr().out == ""
+
+
+def test_newest_run_of_changed_code_replaces_the_others(home, capsys):
+    for name, code, started in (
+        ("default", "reference", "2026-01-01T10:00:00+0000"),
+        ("default-4f0c21", "4f0c21", "2026-01-03T10:00:00+0000"),
+        ("default-77aa00", "77aa00", "2026-01-02T10:00:00+0000"),
+        ("default-ablation-pixels", "reference", "2026-01-04T10:00:00+0000"),
+        ("long", "4f0c21", "2026-01-05T10:00:00+0000"),
+    ):
+        run = make_run("03_srgan", name, subject="gravel", code=code)
+        run.write_manifest(run.manifest() | {"started": started})
+    make_run("03_srgan", "default-begun", "running", subject="gravel", code="begun")
+    (make_run("03_srgan", "default-broken").path / "run.json").write_text("{")
+    assert newest_run("03_srgan") == "default-4f0c21"
+    assert newest_run("03_srgan", "long") == "long"
+    for name, code, started in (("default-hybrid", "reference", "2026"), ("default-4f0c21-hybrid", "4f0c21", "2027")):
+        run = make_run("02_content_loss", name, subject="gravel", code=code, weights={"pixel": 1.0, "content": 1.0})
+        run.write_manifest(run.manifest() | {"started": started})
+    assert newest_run("04_esrgan") is None
+    assert list(load_trained(subject="gravel")) == ["hybrid", "SRGAN", "SRGAN (long)"]
+    skipped = {
+        "02_content_loss/default-hybrid": "02_content_loss/default-4f0c21-hybrid",
+        "03_srgan/default": "03_srgan/default-4f0c21",
+        "03_srgan/default-77aa00": "03_srgan/default-4f0c21",
+    }
+    said = [f"Skipping {old}: {new} was trained later, with other code." for old, new in skipped.items()]
+    assert capsys.readouterr().out.splitlines() == said
+    assert list(load_trained("03_srgan/default-77aa00")) == ["SRGAN (default-77aa00)"]
 
 
 def test_listed_runs_must_exist_and_fit():
