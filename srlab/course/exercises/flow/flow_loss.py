@@ -41,7 +41,7 @@ def flow_loss(velocity: Velocity, data: torch.Tensor) -> torch.Tensor:
 PATHS: dict[str, Callable[[torch.Tensor], tuple[Any, Any]]] = {
     "from noise at t = 0 to data at t = 1": lambda t: (1 - t, t),
     "from data at t = 0 to noise at t = 1": lambda t: (t, 1 - t),
-    "data plus noise that shrinks": lambda t: (1 - t, 1),
+    "data plus noise that fades": lambda t: (1 - t, 1),
     "noise plus data that grows": lambda t: (1, t),
     "data plus noise": lambda t: (1, 1),
     "on a circle, not on a line": lambda t: ((1 - t**2).clamp(min=0).sqrt(), t),
@@ -229,10 +229,10 @@ EXERCISE = Exercise(
             variant(spread=lambda t, data: t[:, None]),
             variant(spread=lambda t, data: t[:, None, None, None]),
         ],
-        "Your x has all of the noise at t = 1. On a straight path the noise shrinks as the data grow.": (
+        "Your x has all of the noise at t = 1. On a straight path the noise fades as the data grow.": (
             variant(path=lambda noise, data, part: noise + part * data)
         ),
-        "Your x has all of the data at t = 0. On a straight path the data grow as the noise shrinks.": [
+        "Your x has all of the data at t = 0. On a straight path the data grow as the noise fades.": [
             variant(path=lambda noise, data, part: (1 - part) * noise + data),
             variant(path=lambda noise, data, part: noise + data),
         ],
