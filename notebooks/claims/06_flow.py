@@ -14,7 +14,7 @@ if lab.recipe == "laptop":
 
 # %% after f0601a03
 if lab.recipe == "laptop":
-    lab.expect("more than 90% of the points arrive on the ring", on_the_ring(path[-1]), above=90)
+    lab.expect("most points arrive on the ring", on_the_ring(path[-1]), above=80)
     taken = torch.histc(torch.atan2(*path[-1].T), 12, -math.pi, math.pi) > 5
     lab.expect("the points arrive all around the ring", int(taken.sum()), above=11)
     first_way = (path[4].norm(dim=1) - path[0].norm(dim=1)).mean().item()
@@ -37,7 +37,7 @@ if lab.recipe == "laptop":
 
 # %% after f0602a03
 if lab.recipe == "laptop":
-    lab.expect("without the bug the points arrive", fixed[1], above=90)
+    lab.expect("without the bug most points arrive", fixed[1], above=80)
 
 # %% after f0603a01
 if lab.recipe == "laptop":
@@ -115,6 +115,6 @@ if lab.recipe == "laptop":
     lab.expect(
         "Euler's samples have a larger energy error than Heun's",
         last["energy error"] / table["energy error"]["one sample"],
-        above=1.03,
+        above=1.02,
         ratio=True,
     )
