@@ -104,11 +104,8 @@ def evaluation() -> list[Row]:
 
 
 def flow() -> list[Row]:
-    """Return crops of gravel: two samples of lab 06's flow, the mean of sixteen, and HR.
-
-    The run ``long`` is from ``papermill notebooks/06_flow.ipynb out.ipynb -p iters 12000 -p run long``.
-    """
-    network, lr = srlab.load_generator("06_flow", "long"), srlab.downsample(gravel(), 4)
+    """Return crops of gravel: two samples of lab 06's flow, the mean of sixteen, and HR."""
+    network, lr = srlab.load_generator("06_flow", "default"), srlab.downsample(gravel(), 4)
     samples = []
     for network.seed in range(16):
         samples.append(srlab.upscale(network, lr, precision="auto"))
