@@ -35,7 +35,7 @@ if lab.recipe == "laptop":
     gains = table.mean(axis=1) - table.loc["bicubic"].mean()
     lab.expect("MSRResNet beats bicubic on average", gains["MSRResNet"], above=0)
     lab.expect("attention beats bicubic on average", gains["attention"], above=0)
-    lab.expect("the means are about level", lead.mean(), above=-0.6, below=0.6)
+    lab.expect("the means are about level", lead.mean(), above=-0.8, below=0.8)
     lab.expect("attention leads on the bricks", lead.brick, above=0, usually=True)
     lab.expect("attention is behind on the handwriting", lead.text, below=0)
     lab.expect("attention is behind on the astronaut", lead.astronaut, below=0, usually=True)
@@ -62,9 +62,7 @@ if lab.recipe == "laptop":
     lab.expect(
         "attention has little of its gradient beyond 11 pixels",
         beyond["attention"],
-        above=0.00002,
-        below=0.15,
-        ratio=True,
+        below=0.05,
     )
 
 # %% after a77e0507
