@@ -9,7 +9,7 @@ if lab.recipe == "laptop":
     lab.expect(
         "where lines cross, the network outputs the mean of their velocities",
         (there - mean_of_lines).norm().item(),
-        below=0.3,
+        below=0.6,
     )
 
 # %% after f0601a03
@@ -75,7 +75,7 @@ if lab.recipe == "laptop":
     lab.expect(
         "a sample has hardly more energy error against HR than against another sample",
         energy["one sample"] / between,
-        below=1.25,
+        below=1.35,
         ratio=True,
     )
 
