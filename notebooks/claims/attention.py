@@ -37,7 +37,7 @@ if lab.recipe == "laptop":
     lab.expect("attention beats bicubic on average", gains["attention"], above=0)
     lab.expect("the means are about level", lead.mean(), above=-0.8, below=0.8)
     lab.expect("attention leads on the bricks", lead.brick, above=0, usually=True)
-    lab.expect("attention is behind on the handwriting", lead.text, below=0)
+    lab.expect("attention is behind on the handwriting", lead.text, below=0, usually=True)
     lab.expect("attention is behind on the astronaut", lead.astronaut, below=0, usually=True)
 
 # %% after a77e0410
