@@ -48,7 +48,7 @@ $(EXTRAS): | $(LONG)
 ifdef RECIPE
 lab-02_content_loss: lab-01_srresnet  # the recipe smoke continues its network
 endif
-lab-04_esrgan: $(LONG)  # shows its result
+lab-04_esrgan lab-06_flow: $(LONG)  # show its result
 lab-05_evaluation: $(FIRST)  # compares them all
 $(FIRST) $(EXTRAS): export OMP_NUM_THREADS = $(shell echo $$((($$(getconf _NPROCESSORS_ONLN) + 1) / 2)))
 

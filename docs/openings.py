@@ -1,6 +1,6 @@
 """Draw the images at the top of the labs and of the README: ``python docs/openings.py [NAME ...]``.
 
-Labs 00 and 05 need Real-ESRGAN, and labs 01 and 02 their runs (``make labs``). The others only use bundled images.
+Labs 00 and 05 need Real-ESRGAN, and labs 01, 02 and 06 their runs (``make labs``). The others only use bundled images.
 """
 
 import sys
@@ -103,6 +103,17 @@ def evaluation() -> list[Row]:
     return [{label: crop for label, crop in row.items() if label != "HR"} for row in rows]
 
 
+def flow() -> list[Row]:
+    """Return crops of gravel: two samples of lab 06's flow, the mean of sixteen, and HR."""
+    network, lr = srlab.load_generator("06_flow", "default"), srlab.downsample(gravel(), 4)
+    samples = []
+    for network.seed in range(16):
+        samples.append(srlab.upscale(network, lr, precision="auto"))
+    images = {"one sample": samples[0], "another": samples[1]}
+    images |= {"of sixteen": torch.stack(samples).mean(0), "HR": gravel()}
+    return [{label: cut(image, (248, 40, 96, 140)) for label, image in images.items()}]
+
+
 def front() -> list[Row]:
     """Return crops of a cat and of gravel: bicubic, Real-ESRGAN, two minutes of lab 04, and the ground truth."""
     titles = {"bicubic": "bicubic", "RealESRGAN": "Real-ESRGAN", "two minutes": "yours (2 min)"}
@@ -136,7 +147,7 @@ def write(file: Path, rows: list[Row], most: int = WIDTH) -> None:
 
 PICTURES = {
     f"{place:02d}_{draw.__name__}": draw
-    for place, draw in enumerate((degradation, srresnet, content_loss, srgan, esrgan, evaluation))
+    for place, draw in enumerate((degradation, srresnet, content_loss, srgan, esrgan, evaluation, flow))
 }
 
 if __name__ == "__main__":

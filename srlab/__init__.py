@@ -41,6 +41,7 @@ from srlab.evaluation.scoring import evaluate_all as evaluate_all
 from srlab.evaluation.scoring import save_table as save_table
 from srlab.evaluation.scoring import summarize as summarize
 from srlab.exporting import export as export
+from srlab.models import FlowNet as FlowNet
 from srlab.models import MSRResNet as MSRResNet
 from srlab.models import PatchDiscriminator as PatchDiscriminator
 from srlab.models import RRDBNet as RRDBNet

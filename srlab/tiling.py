@@ -44,7 +44,8 @@ def upscale(
     Parameters
     ----------
     upscaler
-        A network or a function: ``upscaler(lr)`` returns SR.
+        A network or a function: ``upscaler(lr)`` returns SR. If its attribute ``takes_origin`` is true, it is also
+        called with ``origin``, the position (top, left) of a tile in LR pixels, so that its noise has no seams.
     lr
         ``(N, C, h, w)`` or ``(C, h, w)``, float in [0, 1] or uint8 levels; C = 3 for RGB, 1 for gray.
     scale
@@ -132,14 +133,18 @@ def precision_of(upscaler: Upscaler, precision: str) -> str:
     return pick_precision(precision, next((weight.device for weight in weights), torch.device("cpu")))
 
 
-def apply(upscaler: Upscaler, lr: torch.Tensor, precision: str = "no") -> torch.Tensor:
+def apply(
+    upscaler: Upscaler, lr: torch.Tensor, precision: str = "no", origin: tuple[int, int] = (0, 0)
+) -> torch.Tensor:
     """Upscale an LR batch as a whole; the result is not clamped and stays on the device of the network.
 
-    In ``"bf16"`` and ``"fp16"`` convolutions compute in that format, and the weights stay in float32.
+    In ``"bf16"`` and ``"fp16"`` convolutions compute in that format, and the weights stay in float32. `origin` is the
+    position of a tile, for an upscaler that takes it.
     """
+    place = {"origin": origin} if getattr(upscaler, "takes_origin", False) else {}
     if not isinstance(upscaler, nn.Module):
         with torch.no_grad():
-            return upscaler(lr)
+            return upscaler(lr, **place)
     lr = lr.to(next(upscaler.parameters(), lr).device)
     if lr.device.type == "cpu":
         # In channels_last oneDNN does not copy activations into its own layout. Clone, because one image of a batch
@@ -152,7 +157,7 @@ def apply(upscaler: Upscaler, lr: torch.Tensor, precision: str = "no") -> torch.
         # would fragment the memory, which doubles what RRDBNet needs.
         half = torch.autocast(lr.device.type, DTYPES.get(precision), precision in DTYPES, cache_enabled=False)
         with torch.no_grad(), half, convolutions(whole=precision == "no"):
-            return upscaler(lr)
+            return upscaler(lr, **place)
     finally:
         for module, training in modes.items():
             module.training = training
@@ -174,7 +179,7 @@ def _core(
     lr = to_float(image[..., above:below, before:after]).expand(-1, 3, -1, -1)
     if not torch.isfinite(lr).all():
         raise SrlabError("The image contains NaN or infinity. Check how it was produced.")
-    sr = apply(upscaler, lr, precision)
+    sr = apply(upscaler, lr, precision, (above, before))
     if not torch.isfinite(sr).all():
         advice = f"The number format {precision} may be too coarse for it. Use precision no."
         if precision == "no":

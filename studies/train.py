@@ -1,4 +1,4 @@
-"""Train one row of a study: run its lab with papermill, without the cells tagged ``optional``.
+"""Train one row of a study: run its lab with papermill, without the cells tagged ``not-in-studies``.
 
 The Snakefile calls ``python -m studies.train NOTEBOOK OUTPUT PARAMETERS`` (JSON). A stopped run resumes. The files for
 scoring are copied into a folder next to the executed notebook, which is renamed last: if it has its final name, the lab
@@ -26,10 +26,10 @@ def main(notebook: str, output: str, parameters: str) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     if not Path(notebook).is_file():
         raise SrlabError(f"Lab not found: {notebook}. The study trains by running the labs of the course.")
-    os.environ.pop("SRLAB_CLAIMS", None)  # claims also use results of the ``optional`` cells
+    os.environ.pop("SRLAB_CLAIMS", None)  # claims also use results of these cells
     (folder / LOST).unlink(missing_ok=True)
     try:
-        execute(Path(notebook), part, given, without="optional")
+        execute(Path(notebook), part, given, without="not-in-studies")
     except SrlabError as error:
         if (run.manifest() or {}).get("status") != "failed":  # not a fault of the training run
             raise

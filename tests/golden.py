@@ -132,7 +132,7 @@ def labs() -> Iterator[tuple[str, str]]:
                 values = {"recipe": recipe, "run": recipe} | ({"iters": iters} if iters else {})
                 output = Path(scratch) / "out.ipynb"
                 with contextlib.redirect_stdout(io.StringIO()):
-                    headline = execute(ROOT / "notebooks" / f"{lab}.ipynb", output, values, "optional")
+                    headline = execute(ROOT / "notebooks" / f"{lab}.ipynb", output, values, "not-in-studies")
                 yield f"{lab} {recipe} headline", f"{headline['value']}"
         for run in sorted(Path(scratch).rglob("run.json")):
             name, about = str(run.parent.relative_to(scratch)), json.loads(run.read_text())

@@ -16,7 +16,7 @@ from PIL import Image
 from sphinx.application import Sphinx
 
 project = html_title = "srlab"
-DESCRIPTION = "A course on image super-resolution in six Jupyter labs, from bicubic to ESRGAN and an honest evaluation."
+DESCRIPTION = "A course on image super-resolution in seven Jupyter labs, from bicubic to GANs and a flow."
 language = "en"
 extensions = ["myst_nb", "sphinx.ext.mathjax", "sphinx_copybutton"]
 exclude_patterns = ["README.md"]  # parts of it are included in the index

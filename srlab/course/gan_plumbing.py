@@ -1,4 +1,4 @@
-"""Code of labs 02 to 04 that students can skip: patches, pretraining, other losses, recorded settings."""
+"""Code of labs 02 to 04 and 06 that students can skip: patches, pretraining, other losses, recorded settings."""
 
 import copy
 import hashlib

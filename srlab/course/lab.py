@@ -152,6 +152,6 @@ def generator_of(values: dict[str, Any]) -> dict[str, Any]:
     shape = models.pick_size(values["size"], network, **changes)
     shape |= {key: values[key] for key in ("fusion", "residual_scale") if key in values}
     with torch.device("meta"):  # only shapes, no memory
-        generator = models.GENERATORS[network](**shape, scale=values["scale"])
+        generator = models.GENERATORS[network](**shape, scale=values.get("scale", 4))
     models.check_limit(generator, values.get("parameter_limit", 0))
     return {"network": network} | generator.config

@@ -14,7 +14,7 @@ from srlab.text import printable
 from srlab.training import runs
 
 # Lab -> the method it teaches, spelled as in srlab.view.plots.COLORS.
-METHODS = {"02_content_loss": "content loss", "03_srgan": "SRGAN", "04_esrgan": "ESRGAN"}
+METHODS = {"02_content_loss": "content loss", "03_srgan": "SRGAN", "04_esrgan": "ESRGAN", "06_flow": "flow"}
 BESIDE = {"hybrid": "default-hybrid", "RRDB": "default-psnr"}  # the second networks of labs 02 and 04, after "default"
 
 
@@ -75,7 +75,8 @@ def load_trained(
 def newest_run(lab: str, name: str = "default") -> str | None:
     """Return which finished run was started last: `name`, or one that the lab trained with other code; None if none is.
 
-    With changed code, labs 02 and 03 train another run, such as "default-4f0c21" (`srlab.course.gan_plumbing.run_of`).
+    With changed code, labs 02, 03 and 06 train another run, such as "default-4f0c21"
+    (`srlab.course.gan_plumbing.run_of`).
     """
     started = {}
     for file in paths.home().glob(f"{glob.escape(lab)}/*/{paths.generator_file()}"):

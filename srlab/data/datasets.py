@@ -15,7 +15,7 @@ import torch
 
 from srlab.data.cache import cached, fingerprint
 from srlab.data.catalog import data_set, folder_of, is_named
-from srlab.data.degradation import Degradation
+from srlab.data.degradation import Degrade
 from srlab.data.download import fetch
 from srlab.data.images import EXTENSIONS, OTHER_FORMATS, check_scale, mod_crop, read_pixels, to_float, to_uint8
 from srlab.errors import SrlabError
@@ -161,7 +161,7 @@ class ImageSet:
             crops[name] = image[:, top : top + side, left : left + side]
         return ImageSet.from_images(f"{self.name} center {side}", crops, gray=self.gray)
 
-    def with_lr(self, degradation: Degradation, scale: int, seed: int = 0) -> "ImageSet":
+    def with_lr(self, degradation: Degrade, scale: int, seed: int = 0) -> "ImageSet":
         """Return the same set with LR images made once, so that a random degradation gives fixed pairs.
 
         Each image gets its own random draw, in the order of the set. HR is first cropped to a multiple of `scale`. With

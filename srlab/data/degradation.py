@@ -6,6 +6,7 @@ random numbers from the caller's `torch.Generator`.
 
 import io
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -46,16 +47,34 @@ def blur(image: torch.Tensor, sigma: float | torch.Tensor, largest: float | None
         `sigma`, for which the CPU has to wait for a GPU.
     """
     image = to_float(image)
-    count, channels, height, width = image.shape
     if largest is None:
         largest = float(torch.as_tensor(sigma).max())
     size = 2 * max(1, math.ceil(3 * largest)) + 1
-    kernel = gaussian_kernel(_per_image(sigma, image).clamp(min=1e-3), size).to(image.dtype)
+    return convolve(image, gaussian_kernel(_per_image(sigma, image).clamp(min=1e-3), size))
+
+
+def convolve(image: torch.Tensor, kernels: torch.Tensor) -> torch.Tensor:
+    """Filter each image with its own kernel, or all with the same one; borders are mirrored.
+
+    As in `torch.nn.functional.conv2d`, a kernel is not flipped.
+
+    Parameters
+    ----------
+    image
+        ``(N, C, H, W)``, float or uint8.
+    kernels
+        ``(N, size, size)``, or ``(size, size)`` for all images; `size` is odd.
+    """
+    image = to_float(image)
+    count, channels, height, width = image.shape
+    size = kernels.shape[-1]
+    if kernels.shape[-2] != size or size % 2 == 0:
+        raise SrlabError(f"A kernel must be square with an odd side, but is {tuple(kernels.shape[-2:])}.")
     rows, columns = (_with_border(length, size // 2, image.device) for length in (height, width))
     padded = image[:, :, rows][:, :, :, columns].reshape(1, count * channels, height + size - 1, width + size - 1)
+    weights = kernels.to(image).expand(count, -1, -1).repeat_interleave(channels, 0)[:, None]
     with torch.autocast(image.device.type, enabled=False):
-        blurred = F.conv2d(padded, kernel.repeat_interleave(channels, 0)[:, None], groups=count * channels)
-    return blurred.view(count, channels, height, width)
+        return F.conv2d(padded, weights, groups=count * channels).view(count, channels, height, width)
 
 
 def blur_until(image: torch.Tensor, error: float) -> torch.Tensor:
@@ -103,6 +122,9 @@ def jpeg(image: torch.Tensor, quality: int | torch.Tensor) -> torch.Tensor:
 
 
 # --- Pipelines ----------------------------------------------------------------------------------------------
+
+# (hr, scale, generator) -> lr. `Degradation` has the usual stages; any function with these arguments is one as well.
+Degrade = Callable[[torch.Tensor, int, torch.Generator], torch.Tensor]
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 
 from srlab.data.datasets import ImageSet
-from srlab.data.degradation import Degradation
+from srlab.data.degradation import Degradation, Degrade
 from srlab.data.images import check_scale, quantize, to_float
 from srlab.data.resampling import mirrored
 from srlab.errors import SrlabError
@@ -39,7 +39,9 @@ class PatchSampler:
     batch
         Patches per step, summed over all processes.
     degradation
-        Degradation from HR to LR; None means only bicubic downsampling.
+        Degradation from HR to LR; None means only bicubic downsampling. Any function ``(hr, scale, generator) -> lr``
+        can be used, too: it gets the batch on the device, and must draw its random numbers from the generator. Its
+        patches have no margin, and a run's manifest has only its name.
     augment
         ``"all"``: flip and transpose at random, so that each of the eight orientations is equally likely; ``"flip"``:
         left to right only, as in the SRGAN content-loss study; or ``"none"``.
@@ -55,7 +57,7 @@ class PatchSampler:
         scale: int = 4,
         patch: int = 96,
         batch: int = 16,
-        degradation: Degradation | None = None,
+        degradation: Degrade | None = None,
         augment: str = "all",
         seed: int = 0,
         device: str | torch.device = "cpu",
@@ -90,7 +92,8 @@ class PatchSampler:
                 )
         self.images, self.scale, self.patch, self.batch = images, scale, patch, batch
         self.degradation = degradation or Degradation()
-        self._around = 0 if rotate else self.degradation.reach(scale)  # LR pixels on each side
+        known = isinstance(self.degradation, Degradation) and not rotate
+        self._around = self.degradation.reach(scale) if known else 0  # LR pixels on each side
         self.augment, self.rotate, self.seed = augment, rotate, seed
         self.largest_angle = angle  # in radians
         self.black_corners = black_corners
@@ -126,6 +129,8 @@ class PatchSampler:
         if self.largest_angle:
             hr = quantize(self._rotate(hr, angles))
         lr = self.degradation(hr, self.scale, self._noise.manual_seed(seed))
+        if lr.shape[-2:] != (expected := tuple(side // self.scale for side in hr.shape[-2:])):
+            raise SrlabError(f"The degradation returned LR of {tuple(lr.shape[-2:])} pixels instead of {expected}.")
         return _without_margin(lr, self._around), _without_margin(hr, self._around * self.scale)
 
     def _draw_windows(self) -> torch.Tensor:
@@ -167,7 +172,10 @@ class PatchSampler:
     def describe(self) -> dict[str, Any]:
         """Return all settings that determine the batches, by name, for a run's manifest."""
         names = ("scale", "patch", "batch", "augment", "rotate", "black_corners", "seed")
-        parts = {"images": self.images.describe(), "degradation": self.degradation.describe()}
+        function = self.degradation
+        known = isinstance(function, Degradation)
+        described = function.describe() if known else {"function": getattr(function, "__name__", repr(function))}
+        parts = {"images": self.images.describe(), "degradation": described}
         return {name: getattr(self, name) for name in names} | parts
 
     def state_dict(self) -> dict[str, torch.Tensor]:

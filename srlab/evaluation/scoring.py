@@ -9,7 +9,7 @@ import pandas as pd
 import torch
 
 from srlab.data.datasets import ImageSet
-from srlab.data.degradation import Degradation
+from srlab.data.degradation import Degradation, Degrade
 from srlab.data.images import full_range, luma, mod_crop
 from srlab.data.resampling import downsample
 from srlab.errors import SrlabError
@@ -35,7 +35,7 @@ def evaluate(
     model: Upscaler,
     images: ImageSet,
     scale: int = 4,
-    degradation: Degradation | None = None,
+    degradation: Degrade | None = None,
     protocol: Protocol = PAPER,
     metrics: Sequence[str | Measure] = ("psnr", "ssim"),
     weights: str | Path = "auto",
@@ -72,7 +72,7 @@ def evaluate_all(
     models: Mapping[str, Upscaler],
     sets: Iterable[ImageSet] | ImageSet,
     scale: int = 4,
-    degradation: Degradation | None = None,
+    degradation: Degrade | None = None,
     protocol: Protocol = PAPER,
     metrics: Sequence[str | Measure] = ("psnr", "ssim"),
     weights: str | Path = "auto",

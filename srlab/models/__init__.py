@@ -10,6 +10,8 @@ from srlab.models.discriminators import PatchDiscriminator as PatchDiscriminator
 from srlab.models.discriminators import SRGANDiscriminator as SRGANDiscriminator
 from srlab.models.discriminators import VGGDiscriminator as VGGDiscriminator
 from srlab.models.discriminators import frozen as frozen
+from srlab.models.flow import FlowBlock as FlowBlock
+from srlab.models.flow import FlowNet as FlowNet
 from srlab.models.kim2021 import CodedDiscriminator as CodedDiscriminator
 from srlab.models.kim2021 import CodedSRResNet as CodedSRResNet
 from srlab.models.layers import ShuffledConv2d as ShuffledConv2d
@@ -23,7 +25,7 @@ from srlab.models.srresnet import SRResNet as SRResNet
 
 # Generators by the name of their class, which recipes and weights files also use.
 GENERATORS: dict[str, type[nn.Module]] = {
-    network.__name__: network for network in (SRResNet, MSRResNet, RRDBNet, CodedSRResNet)
+    network.__name__: network for network in (SRResNet, MSRResNet, RRDBNet, CodedSRResNet, FlowNet)
 }
 # Discriminators by their name in recipes; `build_discriminator` builds them.
 DISCRIMINATORS: dict[str, type[nn.Module]] = {
@@ -43,6 +45,12 @@ RRDB_SIZES = {
     "tiny": {"num_blocks": 1, "num_features": 16, "growth": 8, "enlarge": True},
     "laptop": {"num_blocks": 2, "num_features": 32, "growth": 16, "enlarge": True},
     "paper": {"num_blocks": 23, "num_features": 64, "growth": 32},
+}
+# The same for FlowNet, which needs more features, because it draws all 48 values of a pixel of LR at once.
+FLOW_SIZES = {
+    "tiny": {"num_blocks": 1, "num_features": 16},
+    "laptop": {"num_blocks": 4, "num_features": 96},
+    "paper": {"num_blocks": 16, "num_features": 128},
 }
 
 
@@ -74,13 +82,13 @@ def build_discriminator(name: str, patch: int, num_features: int = 0) -> nn.Modu
 
 
 def pick_size(size: str, network: str = "MSRResNet", **changes: int) -> dict[str, int | bool]:
-    """Return the arguments of a generator for a key of `SIZES`, with `changes` such as ``num_blocks``.
+    """Return the arguments of a generator for a key of its table, such as `SIZES`, with ``changes`` to some of them.
 
     Changes to 0 and False are ignored.
     """
     if network not in GENERATORS:
         raise SrlabError(f"'{network}' is not a generator. Use one of {', '.join(GENERATORS)}.")
-    sizes = RRDB_SIZES if network == "RRDBNet" else SIZES
+    sizes = {"RRDBNet": RRDB_SIZES, "FlowNet": FLOW_SIZES}.get(network, SIZES)
     if size not in sizes:
         raise SrlabError(f"'{size}' is not a valid size. Use one of {', '.join(sizes)}.")
     return sizes[size] | {name: value for name, value in changes.items() if value}

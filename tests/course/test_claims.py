@@ -49,13 +49,17 @@ def course(tmp_path, monkeypatch):
 
 def test_claims_do_not_affect_lab(tmp_path, monkeypatch):
     file, out = tmp_path / "notebooks" / "lab.ipynb", tmp_path / "out.ipynb"
-    parts = {"first": (LAB, []), "number": ("number = 1", ["parameters"]), "left-out": ("1 / 0", ["optional", "x"])}
+    parts = {
+        "first": (LAB, []),
+        "number": ("number = 1", ["parameters"]),
+        "left-out": ("1 / 0", ["not-in-studies", "x"]),
+    }
     parts["last"] = ('course.report_metric("first", 1.0); course.report_metric("found", found + number, "dB")', [])
     cells = [nbformat.v4.new_code_cell(code, id=name, metadata={"tags": tags}) for name, (code, tags) in parts.items()]
     nbformat.write(nbformat.v4.new_notebook(cells=cells), file)
     monkeypatch.setenv("SRLAB_CLAIMS", "1")
     with pytest.raises(SrlabError, match=r"it is above six \(5, must be above 6\)"):
-        execute(file, out, {"number": 4}, without="optional")
+        execute(file, out, {"number": 4}, without="not-in-studies")
     executed = nbformat.read(out, 4)
     assert [cell.id for cell in executed.cells if cell.id in parts] == ["first", "number", "last"]
     assert read_metric(executed).items() >= {"label": "found", "value": 9, "unit": "dB"}.items()

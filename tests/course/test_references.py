@@ -127,3 +127,21 @@ def test_pixel_shuffle_after_icnr_is_nearest_neighbor(factor):
     shuffled = F.pixel_shuffle(F.conv2d(image, find("checkerboard.icnr").reference(weight, factor)), factor)
     kept = F.interpolate(F.conv2d(image, weight[:: factor**2]), scale_factor=factor, mode="nearest")
     assert torch.allclose(shuffled, kept, atol=1e-6)
+
+
+def test_attention_matches_torch():
+    q, k, v = (sample(3, 2, 9, 4, low=-2, high=2, seed=seed) for seed in range(3))
+    bias = sample(2, 9, 9, seed=3)
+    ours = find("attention.attend").reference(q, k, v, bias)
+    assert torch.allclose(ours, F.scaled_dot_product_attention(q, k, v, attn_mask=bias), atol=1e-6)
+
+
+def test_shifted_windows_match_windows_of_a_crop():
+    to_windows, x = find("attention.to_windows").reference, sample(2, 16, 24, 3)
+
+    def attention(x, places=None):
+        means = to_windows(x, 8).mean(1).reshape(len(x), x.shape[1] // 8, x.shape[2] // 8, -1)
+        return means.repeat_interleave(8, 1).repeat_interleave(8, 2)
+
+    whole = find("attention.shifted").reference(x, attention, 4)
+    assert torch.allclose(whole[:, 4:12, 4:20], attention(x[:, 4:12, 4:20]), atol=1e-6)

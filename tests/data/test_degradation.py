@@ -9,7 +9,7 @@ import torch
 from scipy import ndimage
 
 from srlab.data import datasets
-from srlab.data.degradation import Degradation, blur, blur_until, gaussian_noise, jpeg
+from srlab.data.degradation import Degradation, blur, blur_until, convolve, gaussian_noise, jpeg
 from srlab.data.images import mod_crop, quantize, to_uint8
 from srlab.data.resampling import DOWNSAMPLERS, KERNELS, downsample, resize, upsample
 from srlab.errors import SrlabError
@@ -147,6 +147,17 @@ def test_blur_matches_scipy(photo, sigmas):
         expected = ndimage.gaussian_filter(image, (0, sigma, sigma), mode="reflect", radius=radius) if sigma else image
         assert np.abs(result.numpy() - expected).max() < 1e-4
     assert torch.allclose(blur(batch, torch.tensor(sigmas), largest=20.0), blurred, atol=1e-6)
+
+
+def test_convolve_uses_each_kernel_on_its_image(photo):
+    batch, kernels = photo[..., :20, :26].repeat(2, 1, 1, 1), torch.rand(2, 5, 5, generator=seeded())
+    for result, image, kernel in zip(convolve(batch, kernels), batch.double(), kernels.double(), strict=True):
+        for channel, expected in zip(result, image, strict=True):
+            assert np.abs(channel.numpy() - ndimage.correlate(expected.numpy(), kernel.numpy())).max() < 1e-5
+    assert torch.equal(convolve(batch, kernels[0]), convolve(batch, kernels[:1].repeat(2, 1, 1)))
+    for wrong in (torch.ones(4, 4), torch.ones(3, 5)):
+        with pytest.raises(SrlabError, match="square with an odd side"):
+            convolve(batch, wrong)
 
 
 def test_blur_until(photo):

@@ -200,3 +200,26 @@ def test_describe():
     described = [str(PatchSampler(**usual | change).describe()) for change in ({}, *changes)]
     assert len(set(described)) == len(described)
     assert described[0] == str(PatchSampler(**usual).describe())
+
+
+# --- Your own degradation ------------------------------------------------------------------------------------
+
+
+def test_any_function_can_degrade():
+    def darker(hr, scale, generator):
+        strength = torch.rand(len(hr), 1, 1, 1, generator=generator)
+        return downsample(hr, scale) * strength
+
+    one, same = (PatchSampler(random_set(), patch=16, batch=2, degradation=darker) for _ in range(2))
+    (lr, hr), (again, _) = next(one), next(same)
+    assert torch.equal(lr, again)
+    ratios = (lr / downsample(hr, 4)).amax(dim=(1, 2, 3))
+    assert ratios[0] != ratios[1]
+    assert ratios.max() < 1
+    assert one.describe()["degradation"] == {"function": "darker"}
+
+
+def test_wrong_size_of_own_lr_is_reported():
+    sampler = PatchSampler(random_set(), patch=16, batch=2, degradation=lambda hr, scale, generator: hr)
+    with pytest.raises(SrlabError, match=r"\(16, 16\) pixels instead of \(4, 4\)"):
+        next(sampler)

@@ -190,6 +190,7 @@ LABELS = [  # lab, run, parameters, label
     ("04_esrgan", "default", {"discriminator": {}}, "ESRGAN"),
     ("04_esrgan", "default-psnr", {}, "RRDB"),
     ("04_esrgan", "long", {}, "RRDB (long)"),
+    ("06_flow", "default", {}, "flow"),
     ("my_lab", "x", {}, "my_lab (x)"),
 ]
 

@@ -30,7 +30,7 @@ def split(tmp_path):
 @pytest.mark.nightly
 def test_blind_recipe_validates_on_given_pairs(tmp_path, split):
     lab, out = ROOT / "notebooks" / "01_srresnet.ipynb", tmp_path / "out.ipynb"
-    execute(lab, out, SMALL | split | {"network": "RRDBNet", "num_blocks": 2}, "optional")
+    execute(lab, out, SMALL | split | {"network": "RRDBNet", "num_blocks": 2}, "not-in-studies")
     run = srlab.Run("01_srresnet", "blind")
     recipe = run.manifest()["parameters"]
     degradation = srlab.Degradation(blur=BLIND["blur"], noise=BLIND["image_noise"], jpeg=[*map(float, BLIND["jpeg"])])

@@ -27,7 +27,7 @@ AGAIN = 'assert course.setup("{}", globals()).run == lab.run == "smoke"'
 @pytest.mark.parametrize(
     "labs",
     [LABS[1:4], [LABS[0], *LABS[4:]], *[pytest.param(labs, marks=pytest.mark.nightly) for labs in (LABS, EXTRAS)]],
-    ids=["01 to 03", "00, 04 and 05", "00 to 05", "extras"],
+    ids=["01 to 03", "00 and 04 to 06", "00 to 06", "extras"],
 )
 def test_labs_reproduce_saved_outputs(call, tmp_path, home, labs):
     """Write parameters with papermill, and run the copies with nbval. The exercises are not solved."""
@@ -73,7 +73,9 @@ SMALL |= {"growth": 8, "batch": 4, "patch": 32, "validate_every": 20}
     ids=["02 plain input", "03 other game", "03 without D", "04 without D", "04 esrdgan", "04 blind", "05 alone"],
 )
 def test_lab_runs_with_suggested_changes(tmp_path, lab, changes):
-    execute(ROOT / "notebooks" / f"{lab}.ipynb", tmp_path / "out.ipynb", {"recipe": "smoke"} | changes, "optional")
+    execute(
+        ROOT / "notebooks" / f"{lab}.ipynb", tmp_path / "out.ipynb", {"recipe": "smoke"} | changes, "not-in-studies"
+    )
     if "run" in changes:
         recipe = srlab.Run(lab, changes["run"]).manifest()["parameters"]
         assert recipe["discriminator"]["network"] == "VGGDiscriminator"
@@ -97,7 +99,7 @@ def test_make_labs_in_path_with_spaces(call, tmp_path):
     for lab in LABS[:2]:
         notebook = read_notebook(lab)
         fill_in(notebook)  # so that no exercise falls back to its reference
-        notebook.cells = [cell for cell in notebook.cells if "optional" not in cell.metadata.get("tags", [])]
+        notebook.cells = [cell for cell in notebook.cells if "not-in-studies" not in cell.metadata.get("tags", [])]
         nbformat.write(notebook, course / "notebooks" / lab.name)
     (course / ".venv").symlink_to(ROOT / ".venv")
     environment = {"SRLAB_HOME": str(course / "runs"), "SRLAB_STRICT": "1"}

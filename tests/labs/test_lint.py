@@ -106,11 +106,11 @@ def test_claims(lab, cells):
 
 
 def test_guesses_are_revealed(cells):
-    left_out = {}  # guesses so far, and whether a run without optional cells lacks them
+    left_out = {}  # guesses so far, and whether a study lacks them
     for cell in reversed(code(cells)):
         for name in re.findall(r"^(\w+) = course\.guess\(", cell.source, re.M):
-            assert left_out.pop(name) or "optional" not in tags(cell), cell.source
-        left_out |= dict.fromkeys(re.findall(r"(\w+)\.reveal\(", cell.source), "optional" in tags(cell))
+            assert left_out.pop(name) or "not-in-studies" not in tags(cell), cell.source
+        left_out |= dict.fromkeys(re.findall(r"(\w+)\.reveal\(", cell.source), "not-in-studies" in tags(cell))
     assert left_out == {}
 
 

@@ -7,7 +7,7 @@ from torch import nn
 
 from srlab import models
 from srlab.errors import SrlabError
-from srlab.models import CodedSRResNet, MSRResNet, ResidualBlock, RRDBNet, SRResNet, pick_size
+from srlab.models import CodedSRResNet, FlowNet, MSRResNet, ResidualBlock, RRDBNet, SRResNet, pick_size
 from srlab.models.weights import load_generator
 from srlab.tiling import upscale
 from srlab.training.runs import Run
@@ -28,6 +28,7 @@ def _seed():
         ("RRDBNet", {"num_blocks": 12, "num_features": 128, "fusion": 3}, 18_522_499),
         # SRResNet without the biases of its convolutions and without the second batch norm of each block
         ("CodedSRResNet", {}, 1_549_462 - (64 + 32 * 64 + 64 + 2 * 256 + 3) - 16 * 128),
+        ("FlowNet", {}, 5_111_472),
         ("VGGDiscriminator", {}, 14_499_401),
         ("SRGANDiscriminator", {}, 23_565_505),
         ("PatchDiscriminator", {}, 203_873),
@@ -174,6 +175,8 @@ def reach(network):
     for module in network.double().eval().modules():
         if isinstance(module, nn.Conv2d):
             nn.init.kaiming_normal_(module.weight)
+    if isinstance(network, FlowNet):
+        network.steps = 2  # its radius grows with each step
     middle = network.radius + 4
     lr = torch.rand(1, 3, 2 * middle + 1, 2 * middle + 1, dtype=torch.float64, requires_grad=True)
     scale = network.config["scale"]
@@ -212,7 +215,7 @@ def test_each_network_has_three_sizes_up_to_paper(name):
     changed = pick_size("laptop", name, num_blocks=9, features=0)
     assert changed == pick_size("laptop", name) | {"num_blocks": 9}
     changed["num_features"] = 1
-    assert pick_size("laptop", name)["num_features"] == 32  # the table must not change
+    assert pick_size("laptop", name)["num_features"] > 1  # the table must not change
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,120 @@
+"""What lab 06 claims about its results; srlab/course/claims.py explains how these blocks run."""
+
+# %% after f0601a01
+if lab.recipe == "laptop":
+    lab.expect("the loss on the ring stays near 1", ring_loss, above=0.8, below=1.1)
+
+# %% after f0601a02
+if lab.recipe == "laptop":
+    lab.expect(
+        "where lines cross, the network outputs the mean of their velocities",
+        (there - mean_of_lines).norm().item(),
+        below=0.6,
+    )
+
+# %% after f0601a03
+if lab.recipe == "laptop":
+    lab.expect("most points arrive on the ring", on_the_ring(path[-1]), above=80)
+    taken = torch.histc(torch.atan2(*path[-1].T), 12, -math.pi, math.pi) > 5
+    lab.expect("the points arrive all around the ring", int(taken.sum()), above=11)
+    first_way = (path[4].norm(dim=1) - path[0].norm(dim=1)).mean().item()
+    lab.expect("at first the points move toward the middle", first_way, below=0)
+
+# %% after f0602a01
+if lab.recipe == "laptop":
+    lab.expect("one step ends near the middle", radii[1], below=0.5)
+    lab.expect("five steps put most points on the ring", share[5], above=70)
+
+# %% after f0602a02
+if lab.recipe == "laptop":
+    lab.expect(
+        "the borrowed loss has nearly the same value",
+        borrowed[0] - ring_loss,
+        above=-0.1,
+        below=0.1,
+    )
+    lab.expect("with the borrowed loss few points arrive", borrowed[1], below=50)
+
+# %% after f0602a03
+if lab.recipe == "laptop":
+    lab.expect("without the bug most points arrive", fixed[1], above=80)
+
+# %% after f0603a01
+if lab.recipe == "laptop":
+    lab.expect("the loss on gravel ends near 0.6", late_loss, above=0.5, below=0.75)
+
+# %% after f0604a02
+if lab.recipe == "laptop":
+    name = f"mean of {lab.samples}"
+    behind = table.PSNR["lab 01, MSE"] - table.PSNR[name]
+    lab.expect("the mean of 16 samples is close to lab 01's network in PSNR", behind, below=0.5)
+    lab.expect("the mean of 16 samples is as smooth as lab 01's image", sharp, above=50, below=75)
+    lab.expect(
+        "a sample is about as sharp as HR", table.sharpness["one sample"], above=80, below=130
+    )
+    lab.expect(
+        "a sample has a lower PSNR than bicubic",
+        one.PSNR - measure(bicubic(small))["PSNR"],
+        below=0,
+    )
+    lab.expect("a sample is closer to LR than 2 gray levels", one["off LR"], below=1.5)
+    lab.expect(
+        "a sample agrees with LR better than SRGAN does",
+        table["off LR"]["lab 03, SRGAN"] / one["off LR"],
+        above=1.3,
+        ratio=True,
+    )
+    energy = table["energy error"]
+    lab.expect(
+        "a sample has about the energy error of SRGAN",
+        energy["one sample"] / energy["lab 03, SRGAN"],
+        above=0.85,
+        below=1.15,
+        ratio=True,
+    )
+    lab.expect(
+        "a sample has hardly more energy error against HR than against another sample",
+        energy["one sample"] / between,
+        below=1.35,
+        ratio=True,
+    )
+
+# %% after f0604a03
+if lab.recipe == "laptop":
+    lab.expect("one sample is two to three decibels below the mean of 16", paid, above=2, below=3)
+    lab.expect("in theory it is 2.75 dB", in_theory, above=2.74, below=2.76)
+
+# %% after f0605a01
+if lab.recipe == "laptop":
+    lab.expect(
+        "the mean is more wrong where the samples differ more",
+        quarters[3] / quarters[0],
+        above=1.2,
+        ratio=True,
+    )
+    lab.expect(
+        "the samples differ about as much as the mean errs",
+        typical / wrong,
+        above=0.7,
+        below=1.4,
+        ratio=True,
+    )
+
+# %% after f0605a02
+if lab.recipe == "laptop":
+    single_step = measure(few["1 step"])
+    lab.expect(
+        "one step is as smooth as lab 01's image", single_step["sharpness"], above=45, below=75
+    )
+    lab.expect(
+        "one step has nearly the PSNR of lab 01's network",
+        table.PSNR["lab 01, MSE"] - single_step["PSNR"],
+        below=0.7,
+    )
+    last = measure(few[f"{2 * lab.steps} steps"])
+    lab.expect(
+        "Euler's samples have a larger energy error than Heun's",
+        last["energy error"] / table["energy error"]["one sample"],
+        above=1.02,
+        ratio=True,
+    )

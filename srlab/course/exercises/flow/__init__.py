@@ -1,0 +1,1 @@
+"""Exercises of lab 06: a flow from noise to images."""
