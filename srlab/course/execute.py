@@ -26,8 +26,7 @@ def execute(notebook: Path, output: Path, parameters: dict[str, Any], without: s
     """Execute one notebook with papermill, and return what the lab passed last to `course.report_metric`.
 
     The metric has ``label``, ``value``, ``unit`` and ``peak_memory_mib``. The executed copy is written even if a cell
-    fails, but not if the kernel dies. Cells with the tag `without` are left out; studies
-    use ``not-in-studies``.
+    fails, but not if the kernel dies. Cells with the tag `without` are left out; studies use ``not-in-studies``.
     """
     for name in parameters:  # papermill quotes values, but inserts names as code
         if not str(name).isidentifier() or iskeyword(str(name)):

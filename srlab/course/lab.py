@@ -150,8 +150,8 @@ def generator_of(values: dict[str, Any]) -> dict[str, Any]:
     if "growth" in values:
         changes |= {"num_features": values["num_features"], "growth": values["growth"]}
     shape = models.pick_size(values["size"], network, **changes)
-    shape |= {key: values[key] for key in ("fusion", "residual_scale") if key in values}
+    shape |= {key: values[key] for key in ("fusion", "residual_scale", "scale") if key in values}
     with torch.device("meta"):  # only shapes, no memory
-        generator = models.GENERATORS[network](**shape, scale=values.get("scale", 4))
+        generator = models.GENERATORS[network](**shape)
     models.check_limit(generator, values.get("parameter_limit", 0))
     return {"network": network} | generator.config

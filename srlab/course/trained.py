@@ -56,10 +56,10 @@ def load_trained(
             manifest = runs.Run(lab, name).manifest() or {}
             if manifest.get("status") == "finished":
                 learned, plain = manifest["parameters"].get("subject") or "", _without_code(name, manifest)
-                if learned == subject and name == newest_run(lab, plain):
+                if learned == subject and name == (newest := newest_run(lab, plain)):
                     found |= _load(lab, name, scale, plain)
                 elif learned == subject:
-                    newer = f"{printable(lab)}/{newest_run(lab, plain)}"
+                    newer = f"{printable(lab)}/{newest}"
                     print(f"Skipping {printable(lab)}/{name}: {newer} was trained later, with other code.")
                 elif not subject:
                     only = printable(learned)

@@ -27,6 +27,8 @@ from srlab.models.srresnet import SRResNet as SRResNet
 GENERATORS: dict[str, type[nn.Module]] = {
     network.__name__: network for network in (SRResNet, MSRResNet, RRDBNet, CodedSRResNet, FlowNet)
 }
+# Generators that labs 01 to 03 train on pairs. FlowNet would draw noise and train through its sampler.
+TRAINED_ON_PAIRS = [name for name in GENERATORS if name != "FlowNet"]
 # Discriminators by their name in recipes; `build_discriminator` builds them.
 DISCRIMINATORS: dict[str, type[nn.Module]] = {
     "patch": PatchDiscriminator,

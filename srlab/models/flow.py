@@ -78,8 +78,8 @@ class FlowNet(nn.Module):
         factors(scale)  # rejects other scales
         if not 0 < detail_std < math.inf:
             raise SrlabError(f"detail_std must be a positive number, but is {detail_std}.")
-        self.config = {"num_blocks": num_blocks, "num_features": num_features, "scale": scale}
-        self.config["detail_std"] = detail_std
+        shape = {"num_blocks": num_blocks, "num_features": num_features, "scale": scale}
+        self.config = shape | {"detail_std": detail_std}
         self.steps, self.seed, self.samples = 10, 0, 1
         channels = 3 * scale**2
         self.embed = nn.Sequential(

@@ -77,10 +77,6 @@ def _sizes(block: nn.Module) -> dict[str, tuple[int, ...]]:
 _block = partial(variant, FlowBlock)
 
 
-def _split(block: Any, time: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    return block.time(time)[:, :, None, None].chunk(2, dim=1)
-
-
 def _forward(
     change: Answer = lambda block, x, scale, shift: block.norm(x) * (1 + scale) + shift,
     first: Answer = F.silu,
@@ -91,7 +87,7 @@ def _forward(
     """Return a forward method with some parts replaced."""
 
     def forward(block: Any, x: torch.Tensor, time: torch.Tensor) -> torch.Tensor:
-        scale, shift = _split(block, time)
+        scale, shift = block.time(time)[:, :, None, None].chunk(2, dim=1)
         inner = after(block, block.conv1(first(change(block, x, scale, shift))), scale, shift)
         return end(x, block.conv2(second(inner)))
 
@@ -169,7 +165,7 @@ EXERCISE = Exercise(
         "The activation before the first convolution is missing.": _block(_forward(first=torch.clone)),
         "The activation between the convolutions is missing.": _block(_forward(second=torch.clone)),
         "There is no activation at all.": _block(_forward(first=torch.clone, second=torch.clone)),
-        "You used ReLU. The drawing has SiLU.": [
+        "You used ReLU. The formula has SiLU.": [
             _block(_forward(first=F.relu, second=F.relu)),
             _block(_forward(first=F.relu)),
             _block(_forward(second=F.relu)),
