@@ -1,16 +1,14 @@
-"""Code of labs 02 to 04 and 06 that students can skip: patches, pretraining, other losses, recorded settings."""
+"""Code of labs 02 to 04 that students can skip: patches, pretraining, other losses, recorded settings."""
 
 import copy
-import hashlib
-import inspect
 from collections.abc import Callable
-from types import CodeType
 from typing import Any
 
 import torch
 from torch import nn
 
 from srlab import losses
+from srlab.course import student_code
 from srlab.course.lab import Lab
 from srlab.data.sampler import PatchSampler
 from srlab.devices import from_torchrun
@@ -18,7 +16,6 @@ from srlab.errors import SrlabError
 from srlab.models import build_discriminator
 from srlab.models.discriminators import noisy
 from srlab.training.gan import DLoss, GLoss, Look, gan_step
-from srlab.training.runs import Run
 from srlab.training.schedules import Schedule
 from srlab.training.trainer import Losses, Trainer
 
@@ -151,33 +148,7 @@ def is_trained_in_the_lab(lab: Lab) -> bool:
 
 def code_of(lab: Lab, *answers: Any) -> str:
     """Return whose code trains: "srlab", "reference", or a short hash of the student's answers among these."""
-    return hash_of(*answers) if is_trained_in_the_lab(lab) else "srlab"
-
-
-def hash_of(*answers: Any) -> str:
-    """Return a short hash of the student's answers among these, or "reference" if there are none."""
-    own = [answer for answer in answers if not hasattr(answer, "verdict")]  # only a fallback has a verdict
-    if not own:
-        return "reference"
-    functions = [part for answer in own for part in (vars(answer).values() if isinstance(answer, type) else [answer])]
-    text = "".join(_text_of(function.__code__) for function in functions if inspect.isfunction(function))
-    return hashlib.sha256(text.encode()).hexdigest()[:6]
-
-
-def _text_of(code: CodeType) -> str:
-    """Return what a function does as text; the source of a class in a notebook is not available in Python 3.12."""
-    constants = [_text_of(one) if isinstance(one, CodeType) else repr(one) for one in code.co_consts]
-    return f"{code.co_code.hex()}{code.co_names}{constants}"
-
-
-def run_of(lab: Lab, code: str) -> str:
-    """Return the name of the run for this code: the lab's, or another one if that run was trained with other code."""
-    manifest = Run(lab.name, lab.run).manifest()
-    if manifest is None or manifest["parameters"].get("code") == code:
-        return lab.run
-    print(f"The run {lab.run} was trained with other code, so yours trains as {lab.run}-{code}.")
-    print("Later labs show the one that was trained last.")
-    return f"{lab.run}-{code}"
+    return student_code.hash_of(*answers) if is_trained_in_the_lab(lab) else "srlab"
 
 
 def make_trainer(

@@ -76,7 +76,7 @@ def newest_run(lab: str, name: str = "default") -> str | None:
     """Return which finished run was started last: `name`, or one that the lab trained with other code; None if none is.
 
     With changed code, labs 02, 03 and 06 train another run, such as "default-4f0c21"
-    (`srlab.course.gan_plumbing.run_of`).
+    (`srlab.course.student_code.run_of`).
     """
     started = {}
     for file in paths.home().glob(f"{glob.escape(lab)}/*/{paths.generator_file()}"):

@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 
 from srlab import Run, losses, models
-from srlab.course import gan_plumbing
+from srlab.course import gan_plumbing, student_code
 from srlab.course.checks import check
 from srlab.course.exercise import TODO, find
 
@@ -83,7 +83,7 @@ def test_changed_code_gets_another_run(home, monkeypatch, capsys):
         own[name] = gan_plumbing.code_of(course(), own["D"])
     assert own["narrow"] != own["wide"] == own["same"]
     assert gan_plumbing.code_of(course(gan="hinge"), look) == "srlab"
-    assert gan_plumbing.run_of(course(), codes[1]) == "default"
+    assert student_code.run_of(course(), codes[1]) == "default"
     monkeypatch.setattr(Run, "manifest", lambda run: {"parameters": {"code": codes[1]}})
-    found = [gan_plumbing.run_of(course(), code) for code in codes]
+    found = [student_code.run_of(course(), code) for code in codes]
     assert found == ["default-reference", "default", f"default-{codes[2]}"]
