@@ -281,8 +281,8 @@ EXERCISE = Exercise(
     ],
     fallback_messages={
         "the shape": "The logits have shape {given}. Each image needs one channel, with one logit per 4 x 4 pixels.",
-        "the neighborhood": "A logit of your D depends on {given} pixels (height, width), and should on 28 x 28. A "
-        "convolution adds its kernel minus 1, times the strides before it.",
+        "the neighborhood": "A logit of your D depends on {given} pixels (height, width), and should on 28 x 28. Are "
+        "the kernels 3, 4, 3, 4 and 3 wide, in this order, and the strides 1, 2, 1, 2 and 1?",
         "its size": "Your D is too {given}. Begin with num_features channels, and double them at each stride of 2.",
         "spectral norm": "Spectral norm is on {given}. It should be on all.",
     },
