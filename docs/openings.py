@@ -1,6 +1,7 @@
 """Draw the images at the top of the labs and of the README: ``python docs/openings.py [NAME ...]``.
 
-Labs 00 and 05 need Real-ESRGAN, and labs 01, 02 and 06 their runs (``make labs``). The others only use bundled images.
+Labs 00 and 05 need Real-ESRGAN, labs 01 and 02 their runs (``make labs``), and lab 06 a longer one (see `flow`). The
+others only use bundled images.
 """
 
 import sys
@@ -104,8 +105,11 @@ def evaluation() -> list[Row]:
 
 
 def flow() -> list[Row]:
-    """Return crops of gravel: two samples of lab 06's flow, the mean of sixteen, and HR."""
-    network, lr = srlab.load_generator("06_flow", "default"), srlab.downsample(gravel(), 4)
+    """Return crops of gravel: two samples of lab 06's flow after 12,000 steps, the mean of sixteen, and HR.
+
+    ``papermill notebooks/06_flow.ipynb out.ipynb -p recipe laptop -p iters 12000 -p run long`` trains it.
+    """
+    network, lr = srlab.load_generator("06_flow", "long"), srlab.downsample(gravel(), 4)
     samples = []
     for network.seed in range(16):
         samples.append(srlab.upscale(network, lr, precision="auto"))
