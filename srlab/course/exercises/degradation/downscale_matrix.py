@@ -25,7 +25,7 @@ def downscale_matrix(size: int, scale: int, kernel: Callable[[torch.Tensor], tor
     torch.Tensor
         ``(size // scale, size)``; each row adds up to 1.
     """
-    centers = (torch.arange(size // scale) + 0.5) * scale - 0.5
+    centers = scale * torch.arange(size // scale) + (scale - 1) / 2
     weights = kernel((torch.arange(size) - centers[:, None]) / scale)
     return weights / weights.sum(dim=1, keepdim=True)
 
@@ -94,8 +94,9 @@ EXERCISE = Exercise(
     },
     also_accepted=[_by_a_loop],
     hints=(
-        "For each new pixel: find its center on the old row, get the kernel's weight for the distance of each old "
-        "pixel, and divide by the sum.",
-        "The center of new pixel i is (i + 0.5) * scale - 0.5. The distance of old pixel j is (j - center) / scale.",
+        "First subtract each center from each old position: torch.arange(size) - centers[:, None] has one row per new "
+        "pixel. Then count these distances in new pixels.",
+        "The distance of old pixel j is (j - center) / scale. Pass all distances to the kernel, and divide each row of "
+        "weights by its own sum.",
     ),
 )
