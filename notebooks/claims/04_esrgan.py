@@ -24,6 +24,10 @@ lab.expect(
     round(ragan_discriminator_loss(photos, fakes).item(), 3) == 0.497,
 )
 lab.expect(
+    "the generator's relativistic loss of the four logits is 3.497",
+    round(ragan_generator_loss(fakes, photos, lambda image: image).item(), 3) == 3.497,
+)
+lab.expect(
     "your loss pulls harder at SR as the photos' logits rise",
     [round(total / 2, 2) for total in sums] == [0.79, 0.96, 0.99],
 )
