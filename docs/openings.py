@@ -1,6 +1,6 @@
 """Draw the images at the top of the labs and of the README: ``python docs/openings.py [NAME ...]``.
 
-Labs 00 and 05 need Real-ESRGAN, labs 01 and 02 their runs (``make labs``), and lab 06 a longer one (see `flow`). The
+Labs 00 and 05 need Real-ESRGAN, labs 01 and 02 their runs (``make labs``), and lab 06 longer ones (see `flow`). The
 others only use bundled images.
 """
 
@@ -105,17 +105,22 @@ def evaluation() -> list[Row]:
 
 
 def flow() -> list[Row]:
-    """Return crops of gravel: two samples of lab 06's flow after 12,000 steps, the mean of sixteen, and HR.
+    """Return crops of a cat and gravel: two samples of lab 06's flow after 12,000 steps, the mean of sixteen, and HR.
 
-    ``papermill notebooks/06_flow.ipynb out.ipynb -p recipe laptop -p iters 12000 -p run long`` trains it.
+    ``papermill notebooks/06_flow.ipynb out.ipynb -p recipe laptop -p iters 12000 -p run long`` trains the second, and
+    the same with ``-p subject chelsea -p run cat`` the first.
     """
-    network, lr = srlab.load_generator("06_flow", "long"), srlab.downsample(gravel(), 4)
-    samples = []
-    for network.seed in range(16):
-        samples.append(srlab.upscale(network, lr, precision="auto"))
-    images = {"one sample": samples[0], "another": samples[1]}
-    images |= {"of sixteen": torch.stack(samples).mean(0), "HR": gravel()}
-    return [{label: cut(image, (248, 40, 96, 140)) for label, image in images.items()}]
+    places = {"cat": ("chelsea", (60, 0, 96, 140)), "long": ("gravel", (248, 40, 96, 140))}
+    rows = []
+    for run, (subject, box) in places.items():
+        network, hr = srlab.load_generator("06_flow", run), srlab.split_photo(subject)[1][subject]
+        lr, samples = srlab.downsample(srlab.mod_crop(hr, 4), 4), []
+        for network.seed in range(16):
+            samples.append(srlab.upscale(network, lr, precision="auto"))
+        images = {"one sample": samples[0], "another": samples[1]}
+        images |= {"of sixteen": torch.stack(samples).mean(0), "HR": hr}
+        rows.append({label: cut(image, box) for label, image in images.items()})
+    return rows
 
 
 def front() -> list[Row]:
