@@ -14,15 +14,21 @@ def hash_of(*answers: Any) -> str:
     own = [answer for answer in answers if not hasattr(answer, "verdict")]  # only a fallback has a verdict
     if not own:
         return "reference"
-    functions = [part for answer in own for part in (vars(answer).values() if isinstance(answer, type) else [answer])]
-    text = "".join(_text_of(function.__code__) for function in functions if inspect.isfunction(function))
+    parts = [part for answer in own for part in (vars(answer).values() if isinstance(answer, type) else [answer])]
+    functions = [part for part in parts if inspect.isfunction(part)]
+    text = "".join(f"{_text_of(f.__code__)}{f.__defaults__}{f.__kwdefaults__}" for f in functions)
     return hashlib.sha256(text.encode()).hexdigest()[:6]
 
 
 def _text_of(code: CodeType) -> str:
     """Return what a function does as text; the source of a class in a notebook is not available in Python 3.12."""
-    constants = [_text_of(one) if isinstance(one, CodeType) else repr(one) for one in code.co_consts]
-    return f"{code.co_code.hex()}{code.co_names}{constants}"
+    return f"{code.co_code.hex()}{code.co_names}{[_constant(one) for one in code.co_consts]}"
+
+
+def _constant(one: Any) -> str:
+    if isinstance(one, frozenset):  # in another order in each process
+        return str(sorted(map(repr, one)))
+    return _text_of(one) if isinstance(one, CodeType) else repr(one)
 
 
 def run_of(lab: Lab, code: str) -> str:
