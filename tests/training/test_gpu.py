@@ -11,10 +11,12 @@ import torch.nn.functional as F
 import srlab
 from srlab import losses
 from srlab.course import gan_plumbing
+from srlab.course.exercises.flow.flow_loss import flow_loss
 from srlab.data.degradation import Degradation
 from srlab.devices import convolutions
-from srlab.models import MSRResNet, PatchDiscriminator
+from srlab.models import FlowNet, MSRResNet, PatchDiscriminator
 from srlab.models.features import FeatureExtractor
+from srlab.models.flow import bicubic
 
 from .little_run import LittleRun, images, refusal, tensors_in
 
@@ -63,9 +65,30 @@ class GanOnGpu(LittleRun):
         return srlab.gan_step(self.trainer, lr, hr, *self.goals, noise=0.1, relativistic=True)
 
 
+class FlowOnGpu(LittleRun):
+    """Set up lab 06's training."""
+
+    def __init__(self, sampler=None, **settings):
+        settings |= {"network": lambda: FlowNet(1, 8), "optimizer": partial(torch.optim.Adam, fused=True)}
+        super().__init__(sampler={"device": "cuda"} | (sampler or {}), device="cuda", **settings)
+        self.step = self.flow_step
+
+    validate = GanOnGpu.validate
+
+    def flow_step(self, lr, hr):
+        self.before_step(self.trainer.step + 1)
+        generator, optimizer = self.things["generator"], self.things["optimizer"]
+        loss = flow_loss(lambda x, t: generator(lr, x, t), (hr - bicubic(lr, 4)) / 0.1)
+        optimizer.zero_grad()
+        self.trainer.backward(loss)
+        optimizer.step()
+        return {"loss": loss}
+
+
 @pytest.mark.parametrize("precision", ["bf16", "fp16", "no"])
-def test_gpu_step_does_not_synchronize(precision):
-    little = GanOnGpu(precision=precision, sampler={"batch": 4})
+@pytest.mark.parametrize("lab", [GanOnGpu, FlowOnGpu])
+def test_gpu_step_does_not_synchronize(lab, precision):
+    little = lab(precision=precision, sampler={"batch": 4})
     trainer, stack = little.trainer, contextlib.ExitStack()
     begin, end = trainer._set_learning_rates, trainer._update_average
 
