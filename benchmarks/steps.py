@@ -163,7 +163,7 @@ def labs_step(task: Task, trainer: srlab.Trainer) -> Step:
     """Return the same step as in the labs, with the networks that the trainer prepared."""
     generator, g_optimizer = trainer.prepared["generator"], trainer.prepared["g_optimizer"]
     features = trainer.prepared.get("features")
-    criterion, relativistic = losses.PIXEL_LOSSES[task.criterion], "rgan" in task.gan
+    criterion, relativistic = losses.PIXEL_LOSSES[task.criterion], task.gan == "ragan"
 
     def pixel_step(lr: torch.Tensor, hr: torch.Tensor) -> dict[str, torch.Tensor]:
         loss = criterion(generator(lr), hr)
@@ -185,7 +185,7 @@ def labs_step(task: Task, trainer: srlab.Trainer) -> Step:
 
 def loss_of_g(task: Task, sr: torch.Tensor, hr: torch.Tensor, content: torch.Tensor, look: Look) -> torch.Tensor:
     """Return the weighted sum of pixel, content and adversarial loss; ``look`` returns the logits of D."""
-    real = look(hr).detach() if "rgan" in task.gan else None
+    real = look(hr).detach() if task.gan == "ragan" else None
     adversary = losses.generator_loss(look(sr), real=real, kind=task.gan)
     parts = losses.PIXEL_LOSSES[task.criterion](sr, hr), content, adversary
     return losses.hybrid(*zip(task.weights, parts, strict=True))

@@ -10,8 +10,6 @@ import torch
 
 from tests.conftest import ROOT
 
-pytestmark = pytest.mark.nightly
-
 sys.path.insert(0, str(ROOT / "benchmarks"))  # these are scripts, not a package
 steps, ways = map(importlib.import_module, ("steps", "ways"))
 CPU = torch.device("cpu")
