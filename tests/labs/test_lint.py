@@ -54,6 +54,12 @@ def test_title_parameters_and_setup(lab, cells):
     assert f'course.setup("{lab.stem}", globals())' in second.source
 
 
+def test_file_is_written_like_in_jupyter(lab):
+    """So saving it, or running `make clean-notebooks`, changes only what somebody edited."""
+    text = lab.read_text(encoding="utf-8")
+    assert text == nbformat.writes(nbformat.reads(text, 4)) + "\n", "run `make clean-notebooks`"
+
+
 def test_all_recipe_settings_are_used(lab, cells):
     by_setup = {"recipe", "iters", "run", "images", "validation", "device", "precision", "compiled", "overrides"}
     by_setup |= {"photos", "center_crop", "start", "parameter_limit", "downsampler", "blur", "image_noise", "jpeg"}
