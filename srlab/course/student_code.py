@@ -16,7 +16,7 @@ def hash_of(*answers: Any) -> str:
         return "reference"
     parts = [part for answer in own for part in (vars(answer).values() if isinstance(answer, type) else [answer])]
     functions = [part for part in parts if inspect.isfunction(part)]
-    text = "".join(f"{_text_of(f.__code__)}{f.__defaults__}{f.__kwdefaults__}" for f in functions)
+    text = "".join(_text_of(f.__code__) + str([_constant(one) for one in _defaults(f)]) for f in functions)
     return hashlib.sha256(text.encode()).hexdigest()[:6]
 
 
@@ -25,10 +25,21 @@ def _text_of(code: CodeType) -> str:
     return f"{code.co_code.hex()}{code.co_names}{[_constant(one) for one in code.co_consts]}"
 
 
+def _defaults(function: Any) -> list[Any]:
+    return [*(function.__defaults__ or ()), *(function.__kwdefaults__ or {}).items()]
+
+
 def _constant(one: Any) -> str:
-    if isinstance(one, frozenset):  # in another order in each process
-        return str(sorted(map(repr, one)))
-    return _text_of(one) if isinstance(one, CodeType) else repr(one)
+    """Return a value as text that is the same in each kernel."""
+    if isinstance(one, CodeType):
+        return _text_of(one)
+    if isinstance(one, frozenset | set):  # in another order in each process
+        return str(sorted(map(_constant, one)))
+    if isinstance(one, tuple):
+        return str([*map(_constant, one)])
+    if inspect.isfunction(one):
+        return _text_of(one.__code__)
+    return type(one).__qualname__ if " at 0x" in repr(one) else repr(one)
 
 
 def run_of(lab: Lab, code: str) -> str:
