@@ -112,7 +112,9 @@ if lab.recipe == "laptop":
     honest = sum(without_bug[-10:]) / sum(with_bug[-10:])
     lab.expect("the fixed loss stays far above that with the bug", honest, above=5, ratio=True)
     better = dots_without["after"][1] / dots_without["before"][1]
-    lab.expect("without the bug the generator gets better", better, below=1, ratio=True, usually=True)
+    lab.expect(
+        "without the bug the generator gets better", better, below=1, ratio=True, usually=True
+    )
 
 # %% after 62aff2fa
 if lab.relative and lab.content == "mse":
