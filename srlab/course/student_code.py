@@ -15,30 +15,23 @@ def hash_of(*answers: Any) -> str:
     if not own:
         return "reference"
     parts = [part for answer in own for part in (vars(answer).values() if isinstance(answer, type) else [answer])]
-    functions = [part for part in parts if inspect.isfunction(part)]
-    text = "".join(_text_of(f.__code__) + str([_constant(one) for one in _defaults(f)]) for f in functions)
+    text = "".join(_text_of(part) for part in parts if inspect.isfunction(part))
     return hashlib.sha256(text.encode()).hexdigest()[:6]
 
 
-def _text_of(code: CodeType) -> str:
-    """Return what a function does as text; the source of a class in a notebook is not available in Python 3.12."""
-    return f"{code.co_code.hex()}{code.co_names}{[_constant(one) for one in code.co_consts]}"
+def _text_of(one: Any) -> str:
+    """Return a function, or a value in it, as text that is the same in each kernel.
 
-
-def _defaults(function: Any) -> list[Any]:
-    return [*(function.__defaults__ or ()), *(function.__kwdefaults__ or {}).items()]
-
-
-def _constant(one: Any) -> str:
-    """Return a value as text that is the same in each kernel."""
-    if isinstance(one, CodeType):
-        return _text_of(one)
-    if isinstance(one, frozenset | set):  # in another order in each process
-        return str(sorted(map(_constant, one)))
-    if isinstance(one, tuple):
-        return str([*map(_constant, one)])
+    Functions are read from their bytecode, because the source of a class in a notebook is not available in Python 3.12.
+    """
     if inspect.isfunction(one):
-        return _text_of(one.__code__)
+        return _text_of((one.__code__, one.__defaults__, *(one.__kwdefaults__ or {}).items()))
+    if isinstance(one, CodeType):
+        return f"{one.co_code.hex()}{one.co_names}{_text_of(one.co_consts)}"
+    if isinstance(one, tuple):
+        return str([*map(_text_of, one)])
+    if isinstance(one, frozenset | set):  # in another order in each process
+        return str(sorted(map(_text_of, one)))
     return type(one).__qualname__ if " at 0x" in repr(one) else repr(one)
 
 
