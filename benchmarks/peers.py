@@ -122,7 +122,7 @@ def basicsr_options(task: Task, folder: Path, device: torch.device) -> tuple[dic
         train["gan_opt"] = {"type": "GANLoss", "gan_type": "vanilla", "loss_weight": adversarial}
         if task.criterion == "mse":
             notes.append("BasicSR compares features with L1 where the task uses MSE, which costs the same")
-    kind = "SRModel" if not task.layers else "ESRGANModel" if task.gan == "ragan" else "SRGANModel"
+    kind = "SRModel" if not task.layers else "ESRGANModel" if task.relativistic else "SRGANModel"
     data = {"name": "photos", "type": "PairedImageDataset", "phase": "train", "scale": SCALE, "gt_size": task.patch}
     data |= {"dataroot_gt": str(folder / "HR"), "dataroot_lq": str(folder / "LR"), "io_backend": {"type": "disk"}}
     data |= {"use_hflip": True, "use_rot": True, "num_worker_per_gpu": WORKERS, "batch_size_per_gpu": task.batch}

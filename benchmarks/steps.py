@@ -70,6 +70,11 @@ class Task:
     weights: tuple[float, float, float] = (1.0, 0.0, 0.0)
     rate: float = RATE
 
+    @property
+    def relativistic(self) -> bool:
+        """Return whether the loss of G needs the logits of HR."""
+        return self.gan in ("rgan", "ragan")
+
 
 PAPER, RRDB = models.pick_size("paper"), models.pick_size("paper", "RRDBNet")
 SRRESNET = Task("SRResNet", PAPER, batch=16, patch=96, criterion="mse")
@@ -163,7 +168,7 @@ def labs_step(task: Task, trainer: srlab.Trainer) -> Step:
     """Return the same step as in the labs, with the networks that the trainer prepared."""
     generator, g_optimizer = trainer.prepared["generator"], trainer.prepared["g_optimizer"]
     features = trainer.prepared.get("features")
-    criterion, relativistic = losses.PIXEL_LOSSES[task.criterion], task.gan == "ragan"
+    criterion = losses.PIXEL_LOSSES[task.criterion]
 
     def pixel_step(lr: torch.Tensor, hr: torch.Tensor) -> dict[str, torch.Tensor]:
         loss = criterion(generator(lr), hr)
@@ -177,7 +182,7 @@ def labs_step(task: Task, trainer: srlab.Trainer) -> Step:
 
     def gan_step(lr: torch.Tensor, hr: torch.Tensor) -> dict[str, torch.Tensor]:
         d_loss = partial(losses.discriminator_loss, kind=task.gan)
-        log = srlab.gan_step(trainer, lr, hr, d_loss, g_loss, relativistic=relativistic)
+        log = srlab.gan_step(trainer, lr, hr, d_loss, g_loss, relativistic=task.relativistic)
         return {"loss": log.pop("g_loss")} | log
 
     return gan_step if task.layers else pixel_step
@@ -185,7 +190,7 @@ def labs_step(task: Task, trainer: srlab.Trainer) -> Step:
 
 def loss_of_g(task: Task, sr: torch.Tensor, hr: torch.Tensor, content: torch.Tensor, look: Look) -> torch.Tensor:
     """Return the weighted sum of pixel, content and adversarial loss; ``look`` returns the logits of D."""
-    real = look(hr).detach() if task.gan == "ragan" else None
+    real = look(hr).detach() if task.relativistic else None
     adversary = losses.generator_loss(look(sr), real=real, kind=task.gan)
     parts = losses.PIXEL_LOSSES[task.criterion](sr, hr), content, adversary
     return losses.hybrid(*zip(task.weights, parts, strict=True))
