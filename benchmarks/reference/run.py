@@ -3,7 +3,7 @@
     python -m benchmarks.reference.run --images path/to/BSDS400 --sets path/to/Set5 path/to/Set14 --seeds 0 1 2
     python -m benchmarks.reference.run srresnet --images path/to/BSDS400 --sets path/to/Set5 path/to/Set14
 
-Each row is one papermill command, which is printed and recorded. Cells tagged ``optional`` are left out, because they
+Each row is one papermill command, which is printed and recorded. Cells tagged ``not-in-studies`` are left out, because they
 do not affect training. A row that has a record is skipped, and an interrupted row resumes.
 """
 
@@ -97,7 +97,7 @@ def given_to(row: Row, seed: int, options: argparse.Namespace) -> dict[str, Any]
 
 
 def learn(row: Row, given: dict[str, Any]) -> None:
-    """Run the lab of a row without its ``optional`` cells."""
+    """Run the lab of a row without its ``not-in-studies`` cells."""
     if row.start:
         start = Run(*given["start"].split("/"))
         if (start.manifest() or {}).get("status") != "finished":
@@ -107,7 +107,7 @@ def learn(row: Row, given: dict[str, Any]) -> None:
             )
     done = home() / "notebooks" / f"{given['run']}.ipynb"
     done.parent.mkdir(parents=True, exist_ok=True)
-    execute(LABS / f"{row.lab}.ipynb", failed(done), row.preset | given, without="optional")
+    execute(LABS / f"{row.lab}.ipynb", failed(done), row.preset | given, without="not-in-studies")
     failed(done).replace(done)
 
 
