@@ -20,6 +20,7 @@ from srlab.paths import from_home
 
 SUFFIXES = (".onnx", ".pth", ".safetensors")
 OPSET = 18  # version of the ONNX operators
+USUAL = {"growth": 32, "fusion": 3, "residual_scale": 0.2, "enlarge": False}  # what other programs expect of RRDBNet
 TOLERANCE, HALF_TOLERANCE = 1e-4, 2e-2  # largest difference from PyTorch, in units of [0, 1]
 
 
@@ -30,7 +31,7 @@ def export(generator: nn.Module | str | Path, path: str | Path, *, half: bool = 
       output is not clamped. The metadata contain the scale, the order of colors, the range of values, the license and
       the source.
     - ``.pth`` and ``.safetensors``: weights with the names of their authors, which spandrel (RRDBNet) or BasicSR
-      (MSRResNet, RRDBNet) recognize.
+      (MSRResNet, RRDBNet x4) recognize.
 
     The file is read again and compared with the generator on an image of odd size before it appears under its name.
 
@@ -110,8 +111,9 @@ def _weights(generator: nn.Module, lr: torch.Tensor, half: bool, suffix: str) ->
     if isinstance(generator, SpandrelNetwork):
         raise SrlabError(f"The weights of {name} are in a file that other programs load already. Use that file.")
     config = getattr(generator, "config", {})
-    if not isinstance(generator, MSRResNet | RRDBNet) or config.get("enlarge") or config.get("scale") == 8:
-        what = "RRDBNet with enlarge" if config.get("enlarge") else f"{name} x{config.get('scale')}"
+    changed = [key for key, usual in USUAL.items() if config.get(key, usual) != usual]
+    if not isinstance(generator, MSRResNet | RRDBNet) or config.get("scale") == 8 or changed:
+        what = f"{name} with {changed[0]}={config[changed[0]]}" if changed else f"{name} x{config.get('scale', '?')}"
         raise SrlabError(f"No other program loads weights of {what}. Export it as .onnx.")
     renamed = isinstance(generator, MSRResNet)
     weights = {basicsr_name(key) if renamed else key: value for key, value in generator.state_dict().items()}

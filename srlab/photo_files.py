@@ -56,8 +56,8 @@ def upscale_file(
     The source is read as in `srlab.read_image`, except for transparency: gray stays gray; palettes and CMYK become RGB.
     The alpha channel is upscaled with bicubic interpolation. Transparent pixels get the color of their surroundings, so
     that hidden colors cause no halo. The EXIF orientation is applied. The color profile and EXIF entries are kept if
-    they fit the result and its format can store them; a message on stderr lists the rest. Only the first image of an
-    animation or of a file with several pages is used.
+    they fit the result and its format can store them; a message on stderr lists the rest. The tags of a TIFF are not
+    kept. Only the first image of an animation or of a file with several pages is used.
 
     The result needs up to eight bytes of memory per pixel, in addition to a tile of the network. The target appears
     only when it is complete and on disk. `srlab.upscale` explains `tile`, `overlap` and `precision`.

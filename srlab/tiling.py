@@ -145,7 +145,7 @@ def apply(
     if not isinstance(upscaler, nn.Module):
         with torch.no_grad():
             return upscaler(lr, **place)
-    lr = lr.to(next(upscaler.parameters(), lr).device)
+    lr = lr.to(next(upscaler.parameters(), lr))
     if lr.device.type == "cpu":
         # In channels_last oneDNN does not copy activations into its own layout. Clone, because one image of a batch
         # can count as channels_last with strides that the convolutions do not accept as such.

@@ -199,6 +199,12 @@ def test_single_image_is_upscaled_as_batch_of_one(photo):
     assert torch.equal(upscale(lambda lr: upsample(lr, 2), photo[0]), upscale(lambda lr: upsample(lr, 2), photo)[0])
 
 
+def test_result_has_type_of_input(photo, network):
+    double = upscale(network, photo.double())
+    assert double.dtype == torch.float64
+    assert torch.equal(double.float(), upscale(network, photo))
+
+
 @pytest.mark.parametrize("shape", [(8, 8), (0, 3, 8, 8), (1, 2, 8, 8)])
 def test_non_image_tensor_is_rejected(shape):
     with pytest.raises(SrlabError, match=r"needs RGB or gray images .*shape"):

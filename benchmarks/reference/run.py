@@ -3,8 +3,8 @@
     python -m benchmarks.reference.run --images path/to/BSDS400 --sets path/to/Set5 path/to/Set14 --seeds 0 1 2
     python -m benchmarks.reference.run srresnet --images path/to/BSDS400 --sets path/to/Set5 path/to/Set14
 
-Each row is one papermill command, which is printed and recorded. Cells tagged ``not-in-studies`` are left out, because they
-do not affect training. A row that has a record is skipped, and an interrupted row resumes.
+Each row is one papermill command, which is printed and recorded. Cells tagged ``not-in-studies`` are left out, because
+they do not affect training. A row that has a record is skipped, and an interrupted row resumes.
 """
 
 import argparse

@@ -7,6 +7,7 @@ would also have to fit into memory. The files are ``runs/cache/<folder>-<hash of
 
 import hashlib
 import json
+import os
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -21,6 +22,7 @@ from srlab import files
 from srlab.data.images import read_pixels, to_uint8
 from srlab.errors import SrlabError
 from srlab.paths import home
+from srlab.text import printable
 
 AHEAD = 16  # photos in memory or being decoded
 
@@ -66,14 +68,14 @@ def cached(folder: Path, photos: Mapping[str, Path], part: str = "") -> Decoded:
     The pixels stay readable as long as the tensor exists, even if the cache is deleted.
     """
     folder = folder.resolve()
-    owner = f"{folder.name[:40]}-{hashlib.sha256((str(folder) + part).encode()).hexdigest()[:12]}"
+    owner = f"{folder.name[:40]}-{hashlib.sha256(os.fsencode(folder) + part.encode()).hexdigest()[:12]}"
     index = home() / "cache" / f"{owner}-{_state(photos)}.json"
     if (decoded := _open(index)) is not None:
         return decoded
     with files.one_writer(index.with_name(owner)):
         if (decoded := _open(index)) is not None:  # another process made it while this one waited
             return decoded
-        print(f"Decoding {len(photos)} photos in {folder} once. The pixels are cached in {index.parent}.")
+        print(f"Decoding {len(photos)} photos in {printable(folder)} once. The pixels are cached in {index.parent}.")
         _build(index, photos)
         for old in index.parent.iterdir():  # also the partial file of a killed process
             if owner in old.name and old.suffix != ".lock" and old.stem != index.stem:

@@ -374,6 +374,9 @@ def _walk(path: Path, below: bool) -> Iterator[str]:
             continue
         seen.add(real)
         folders[:] = sorted(name for name in folders if below and not SYSTEM_FOLDER.fullmatch(name))
+        for name in filter(breaks_line, folders.copy()):
+            print(f"Left out: the folder {name!a} in {printable(place)}, because its name is not printable. Rename it.")
+            folders.remove(name)
         inner = Path(place).relative_to(path).as_posix()
         if others := [name for name in names if name[0] != "." and name.lower().endswith(OTHER_FORMATS)]:
             print(

@@ -17,7 +17,7 @@ from tqdm.auto import tqdm
 from srlab.data import catalog
 from srlab.data.catalog import Archive, DataSet, Folder
 from srlab.errors import SrlabError
-from srlab.files import one_writer, publish, write_atomic, writing
+from srlab.files import one_writer, publish, sha256_of, write_atomic, writing
 from srlab.paths import data_home
 
 BLOCK = 1 << 16  # bytes read at a time
@@ -30,8 +30,8 @@ def fetch(name: str, home: Path | None = None) -> Path:
     """Download and unpack a dataset if it is missing, and return its folder to train or evaluate on.
 
     Other datasets in the same archive are also unpacked. An archive that you put into ``archives/`` in the data home
-    is used without a download, and kept; a downloaded archive is deleted. A second process waits for the first. After
-    an error, the same call resumes.
+    is used without a download, and kept, also if it is not the right one. A downloaded archive is deleted. A second
+    process waits for the first. After an error, the same call resumes.
     """
     home, data_set = home or data_home(), catalog.data_set(name)
     if _missing(data_set, home):
@@ -52,8 +52,13 @@ def _missing(data_set: DataSet, home: Path) -> list[Archive]:
 
 def _fetch_archive(archive: Archive, home: Path) -> None:
     """Download an archive and unpack its missing folders."""
-    path, staging = home / "archives" / archive.url.rpartition("/")[2], home / ".unpacking"
-    yours = path.exists()
+    yours, staging = home / "archives" / archive.url.rpartition("/")[2], home / ".unpacking"
+    if archive.sha256 and yours.exists() and sha256_of(yours) != archive.sha256:
+        raise SrlabError(
+            f"{yours} is not the archive at {archive.url} (its SHA-256 differs). Move it elsewhere and run the same "
+            "command again."
+        )
+    path = yours if yours.exists() else yours.with_name(f"downloaded-{yours.name}")
     pooch.get_logger().setLevel("WARNING")
     try:
         pooch.retrieve(archive.url, archive.sha256, path.name, path.parent, downloader=_resume)
@@ -63,7 +68,7 @@ def _fetch_archive(archive: Archive, home: Path) -> None:
             cause = cause.__context__
         raise SrlabError(
             f"Could not download {archive.url} ({getattr(cause, 'strerror', None) or cause}). Check the network and "
-            f"run the same command again to resume, or put the file at {path} yourself."
+            f"run the same command again to resume, or put the file at {yours} yourself."
         ) from error
     try:
         for folder in archive.folders:
@@ -74,7 +79,7 @@ def _fetch_archive(archive: Archive, home: Path) -> None:
         raise SrlabError(f"{path} is damaged ({error}). Delete it and run the same command again.") from error
     finally:
         shutil.rmtree(staging, ignore_errors=True)
-    if not yours:
+    if path != yours:
         path.unlink()
 
 

@@ -9,7 +9,7 @@ import os
 import struct
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -96,21 +96,31 @@ def open_upright(path: Path) -> Iterator[Image.Image]:
             if (count := getattr(image, "n_frames", 1)) > 1:
                 print(printable(f"{path.name} contains {count} images; the first one is used."), file=sys.stderr)
             image.load()
-            # ImageOps.exif_transpose would rewrite the other EXIF entries, and fail on a damaged one.
-            turn = TURNS.get(image.getexif().get(ExifTags.Base.Orientation))
+            turn = TURNS.get(_orientation(image))
             image = _as_written(image, file)
             yield image if turn is None else image.transpose(turn)
     except PermissionError as error:
         raise SrlabError(f"No permission to read {path}. Change its permissions.") from error
     except UnidentifiedImageError as error:
-        raise SrlabError(f"{path} is not a readable image. Use a PNG, JPEG, BMP, TIFF or WebP file.") from error
+        raise SrlabError(
+            f"{path} is not a readable image, or has an unusual pixel format. Use a PNG, JPEG, BMP, TIFF or WebP file "
+            "with 8 or 16 bits."
+        ) from error
     except Image.DecompressionBombError as error:
-        raise SrlabError(f"{path} declares far more pixels than a photo has ({error}). Crop it first.") from error
+        most = 2 * Image.MAX_IMAGE_PIXELS // 10**6
+        raise SrlabError(f"{path} declares more than {most} million pixels. Crop or downscale it first.") from error
     except (OSError, SyntaxError, ValueError, AssertionError, struct.error) as error:
         reason = " ".join(str(error).split())
         raise SrlabError(f"The image {path} is damaged or truncated ({reason}). Replace the file.") from error
     except MemoryError as error:  # so that one huge photo does not end a batch
         raise SrlabError(f"The image {path} does not fit into memory. Downscale or crop it.") from error
+
+
+def _orientation(image: Image.Image) -> int | None:
+    """Return the EXIF orientation. ImageOps.exif_transpose would rewrite the other entries."""
+    with suppress(Exception):  # damaged EXIF data do not make the pixels unreadable
+        return image.getexif().get(ExifTags.Base.Orientation)
+    return None
 
 
 def _check_tiff(path: Path, tags: Mapping[int, Any]) -> None:
@@ -126,7 +136,7 @@ def _check_tiff(path: Path, tags: Mapping[int, Any]) -> None:
 
 
 def _as_written(image: Image.Image, file: BinaryIO) -> Image.Image:
-    """Correct two mistakes that Pillow 13.0 makes with gray files.
+    """Correct two mistakes that Pillow 13.0 makes.
 
     It ignores that a 16-bit TIFF may count from white, and that a PNG's transparent value has as many bits as its
     pixels.
@@ -134,14 +144,20 @@ def _as_written(image: Image.Image, file: BinaryIO) -> Image.Image:
     if image.mode.startswith("I;16") and image.format == "TIFF" and image.tag_v2.get(PHOTOMETRIC) == 0:
         return Image.fromarray(65535 - np.asarray(image))
     value = image.info.get("transparency")
-    if image.format != "PNG" or image.mode not in ("L", "I;16") or not isinstance(value, int):
+    if image.format != "PNG" or not isinstance(value, int | tuple):
         return image
     file.seek(24)
     bits = file.read(1)[0]  # in the first chunk, IHDR
+    if image.mode == "RGB" and bits == 16:  # Pillow keeps the high byte of each color
+        image.info["transparency"] = tuple(level >> 8 for level in value)
+    if image.mode not in ("L", "I;16"):
+        return image
     pixels = np.asarray(image)  # Pillow has scaled fewer bits to 8, but not the transparent value
     levels = np.rint(pixels / 257) if bits == 16 else pixels
     alpha = np.where(pixels == (value if bits == 16 else value * 255 // (2**bits - 1)), 0, 255)
-    return Image.fromarray(np.dstack([levels, alpha]).astype(np.uint8))
+    corrected = Image.fromarray(np.dstack([levels, alpha]).astype(np.uint8))
+    corrected.info = {key: entry for key, entry in image.info.items() if key != "transparency"}
+    return corrected
 
 
 def pixels_of(path: Path, image: Image.Image) -> np.ndarray:

@@ -55,13 +55,13 @@ def _patch_features() -> FeatureExtractor:
 def _described(image: torch.Tensor, features: FeatureExtractor) -> torch.Tensor:
     """Return the mean features of the patches of each image, ``(N, patches, features)``, float64."""
     image = prepared(image, image, FACE)[0].expand(-1, 3, -1, -1)
+    height, width = image.shape[-2:]
+    rows, columns = ((length - PATCH) // (PATCH // 2) + 1 for length in (height, width))
+    if min(rows, columns) < 1 or rows * columns < FEWEST:
+        raise TooSmall(f"An image of {width}x{height} pixels has fewer than the {FEWEST} patches that are needed.")
     with torch.no_grad(), convolutions():
         (maps,) = features(image.to(features.mean.device)).values()
-    window = PATCH // (image.shape[-1] // maps.shape[-1])
-    rows, columns = ((length - window) // (window // 2) + 1 for length in maps.shape[-2:])
-    if min(rows, columns) < 1 or rows * columns < FEWEST:
-        height, width = image.shape[-2:]
-        raise TooSmall(f"An image of {width}x{height} pixels has fewer than the {FEWEST} patches that are needed.")
+    window = PATCH // (width // maps.shape[-1])
     return F.avg_pool2d(maps, window, window // 2).flatten(2).mT.double()
 
 

@@ -18,6 +18,7 @@ from srlab.evaluation import perceptual
 from srlab.evaluation.metrics import PAPER, Protocol, TooSmall
 from srlab.evaluation.patch_distance import patch_distance
 from srlab.files import refuse_existing, write_atomic
+from srlab.paths import from_home
 from srlab.tiling import Upscaler, upscale
 
 Measure = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]  # (sr, hr) -> (N,)
@@ -102,7 +103,7 @@ def evaluate_all(
                 try:
                     hr = mod_crop(image, scale)
                     given = images.lr_of(name) if degradation is None else None
-                    sr = upscale(model, degrade(hr, scale, random) if given is None else given)
+                    sr = upscale(model, degrade(hr, scale, random) if given is None else given, scale)
                     scores = score_pair(sr, hr, name in images.gray, chosen, protocol)
                 except SrlabError as error:
                     raise SrlabError(f"Image '{name}' of {images.name}: {error}") from error
@@ -122,7 +123,10 @@ def measures(
     chosen: dict[str, Measure] = {}
     for metric in [metrics] if isinstance(metrics, str) else metrics:
         if callable(metric):
-            chosen[metric.__name__] = metric
+            name = getattr(metric, "__name__", type(metric).__name__)  # a network has no __name__
+            if chosen.get(name, metric) is not metric:
+                raise SrlabError(f"Two metrics are named '{name}'. Give your function another __name__.")
+            chosen[name] = metric
         elif metric in known:
             chosen[metric] = known[metric]
         elif metric != "lpips":
@@ -163,7 +167,7 @@ def summarize(table: pd.DataFrame) -> pd.DataFrame:
 
 def save_table(table: pd.DataFrame, path: str | Path, force: bool = False) -> Path:
     """Write a table as CSV, atomically, and return the path; `force` overwrites an existing file."""
-    path = Path(path)
+    path = from_home(path)
     refuse_existing(path, force)
     write_atomic(path, table.to_csv(index=False).encode())
     return path

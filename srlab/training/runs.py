@@ -115,6 +115,8 @@ class Run:
             except SrlabError as error:
                 print(f"{error} Falling back to the previous checkpoint.")
                 continue
+            except PermissionError as error:
+                raise SrlabError(f"No permission to read {file}. Change its permissions.") from error
             return state | {"manifest": self._ours(state["manifest"])}
         if self._checkpoints():
             raise SrlabError(
@@ -335,7 +337,7 @@ def _read_checkpoint(file: Path) -> dict[str, Any]:
         if not (state["manifest"].keys() >= IN_EACH_MANIFEST and "step" in state):
             raise ValueError("entries are missing")
     except Exception as error:  # a damaged file can raise almost anything
-        if out_of_memory(error):
+        if out_of_memory(error) or isinstance(error, PermissionError):
             raise
         raise SrlabError(f"{file} is damaged or is not a checkpoint.") from error
     return state
@@ -369,4 +371,4 @@ def read_runs(labs: str = "*") -> Iterator[tuple[Run, dict[str, Any]]]:
 
 def _is_run(folder: Path) -> bool:
     """Return whether a folder has a manifest, or a checkpoint, which contains one."""
-    return (folder / "run.json").is_file() or any((folder / "checkpoints").glob("*.pt"))
+    return (folder / "run.json").is_file() or bool(Run("", "any", folder)._checkpoints())

@@ -2,6 +2,7 @@
 
 import os
 import re
+import sys
 import unicodedata
 
 import numpy as np
@@ -194,6 +195,17 @@ def test_locked_folder(tmp_path, capsys):
     (tmp_path / "set").chmod(0)
     with pytest.raises(SrlabError, match=r"set .*\(Permission denied\)"):
         load_images(tmp_path / "set")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the file system needs names in Unicode")
+def test_folder_name_that_is_not_text_is_left_out(tmp_path, capsys):
+    odd = tmp_path / "set" / os.fsdecode(b"caf\xe9")
+    for folder in (odd, tmp_path / "set"):
+        save(folder / "a.png")
+    photos = load_images(tmp_path / "set")
+    assert photos.names == ["a"]
+    assert f"Left out: the folder 'caf\\udce9' in {tmp_path}/set" in capsys.readouterr().out
+    assert load_images(odd).fingerprint()
 
 
 def test_composed_and_decomposed_names_are_pairs(tmp_path):

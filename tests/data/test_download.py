@@ -10,6 +10,7 @@ import threading
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from unittest.mock import Mock
 
 import pytest
 from PIL import Image
@@ -170,6 +171,20 @@ def test_wrong_hash(site, tmp_path, monkeypatch):
     know(monkeypatch, site, "0" * 64)
     assert "does not match" in error_of(tmp_path)
     assert files_in(tmp_path) == {}
+    (tmp_path / "archives" / site.name).write_bytes(b"mine")
+    assert "its SHA-256 differs). Move it elsewhere" in error_of(tmp_path)
+    assert files_in(tmp_path) == {f"archives/{site.name}": b"mine"}
+
+
+def test_download_that_was_not_unpacked_is_used_and_deleted(site, tmp_path, monkeypatch):
+    know(monkeypatch, site, hashlib.sha256(site.files[site.name]).hexdigest())
+    with monkeypatch.context() as interrupted:
+        interrupted.setattr(download, "_unpack", Mock(side_effect=KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            download.fetch("tiny", tmp_path)
+    download.fetch("tiny", tmp_path)
+    assert files_in(tmp_path) == IMAGES
+    assert len(site.requests) == 1
 
 
 def test_concurrent_downloads_happen_once(site, tmp_path):
@@ -194,17 +209,17 @@ def test_only_needed_members_are_unpacked(site, tmp_path):
 @pytest.mark.parametrize("content", ["page", "cut", "few"])
 @pytest.mark.parametrize("yours", [True, False])
 def test_invalid_archive_leaves_no_image(site, tmp_path, content, yours):
-    archive, good = tmp_path / "archives" / site.name, site.files[site.name]
+    archive, good = tmp_path / "archives" / f"{'' if yours else 'downloaded-'}{site.name}", site.files[site.name]
     few = packed(site.name[-3:], {"Tiny/HR/a.png": IMAGES["Tiny/HR/a.png"]})
     site.files[site.name] = bad = {"page": b"<html>" * 500, "cut": good[:300], "few": few}[content]
     if yours:
         archive.parent.mkdir()
         archive.write_bytes(bad)
     assert re.match(rf"{archive} (is damaged|has 1 images for Tiny/HR instead of 2)", error_of(tmp_path))
-    assert files_in(tmp_path) == {f"archives/{site.name}": bad}
-    archive.write_bytes(good)  # from now on a user's folder, so it is used offline and kept
+    assert files_in(tmp_path) == {f"archives/{archive.name}": bad}
+    archive.write_bytes(good)  # used without a download
     download.fetch("tiny", tmp_path)
-    assert files_in(tmp_path) == IMAGES | {f"archives/{site.name}": good}
+    assert files_in(tmp_path) == IMAGES | ({f"archives/{archive.name}": good} if yours else {})
     assert len(site.requests) == (0 if yours else 1)
 
 

@@ -10,6 +10,7 @@ from srlab.data.datasets import bundled_photos
 from srlab.data.images import mod_crop
 from srlab.data.resampling import downsample, upsample
 from srlab.data.subjects import split_photo
+from srlab.evaluation.metrics import TooSmall
 from srlab.evaluation.patch_distance import patch_distance
 from srlab.evaluation.perceptual import with_noise
 from srlab.models.features import FeatureExtractor
@@ -70,6 +71,12 @@ def test_patch_distance_matches_formula():
     inside_a, inside_b, across = (torch.tensor(alike[k : k + 100]).mean() for k in (0, 100, 200))
     wanted = (inside_a + inside_b - 2 * across).item()
     assert patch_distance(images[0], images[1], features).item() == pytest.approx(wanted, rel=1e-3)
+
+
+@pytest.mark.parametrize("size", [(1, 300), (40, 40)])
+def test_too_few_patches(size):
+    with pytest.raises(TooSmall, match=f"An image of {size[1]}x{size[0]} pixels has fewer than the 100 patches"):
+        patch_distance(torch.rand(1, 3, *size), torch.rand(1, 3, *size))
 
 
 def test_gray_image_is_treated_as_color(gravel):

@@ -1,6 +1,7 @@
 """Test srlab.evaluate and its tables: scores of an upscaler on image sets, and that it is not changed."""
 
 import math
+from functools import partial
 
 import pytest
 import torch
@@ -95,6 +96,7 @@ def test_columns_are_requested_metrics_in_order(images):
     # Perceptual metrics and user-defined functions use the whole image in color, whatever the protocol.
     again = evaluate(bicubic, images, protocol=FACE, metrics=("energy_error", perceptual.color_shift))
     assert again.equals(table[["image", "energy_error", "color_shift"]])
+    assert list(evaluate(bicubic, images, metrics=[partial(perceptual.color_shift)]).columns) == ["image", "partial"]
     hr = mod_crop(images["a"], 4)
     wanted = perceptual.color_shift(bicubic(downsample(hr, 4)), hr)
     assert table["color_shift"][0] == pytest.approx(wanted.item(), abs=1e-9)
@@ -136,9 +138,15 @@ def test_lpips_without_weights_is_skipped_with_message(images, capsys, backbone_
     ("model", "height", "options", "said"),
     [
         (bicubic, 8, {}, "Image '0' of bad: .*nothing left"),
-        (lambda lr: upsample(lr, 2), 40, {}, "SR has shape .* and HR"),
+        (lambda lr: upsample(lr, 2), 40, {}, "into 20x20, which is not 4 times larger"),
         (bicubic, 40, {"metrics": ("psnr", "vmaf")}, "'vmaf'.*patch_distance"),
         (bicubic, 40, {"metrics": ()}, "Use one of"),
+        (
+            bicubic,
+            40,
+            {"metrics": (lambda sr, hr: sr[0], lambda sr, hr: hr[0])},
+            "Two metrics are named '<lambda>'",
+        ),
     ],
 )
 def test_unscorable_image_and_unknown_metric_are_reported(model, height, options, said):

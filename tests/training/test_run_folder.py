@@ -1,6 +1,7 @@
 """Test run folders with lost, damaged, moved or foreign files: resume, or one error and no changes."""
 
 import math
+import os
 import re
 import shutil
 import threading
@@ -184,6 +185,20 @@ def test_find_run_by_folder(home, monkeypatch):
         found = find_run(path)
         assert (found.lab, found.name, found.manifest()["step"]) == (LAB, "long", 7)
     refusal(rf"No run found in .*{LAB}\. Pass a run folder", find_run, home / LAB)
+
+
+def test_folder_with_other_weights_is_not_a_run(home):
+    (home / LAB / "default" / "checkpoints").mkdir(parents=True)
+    (home / LAB / "default" / "checkpoints" / "best.pt").touch()
+    refusal("No run found", find_run, home / LAB / "default")
+    assert list(read_runs()) == []
+
+
+@pytest.mark.skipif(os.name == "nt" or os.geteuid() == 0, reason="root can read everything")
+def test_unreadable_checkpoint_is_not_damaged(run, capsys):
+    (run.path / LAST).chmod(0)
+    refusal(f"No permission to read .*{LAST}", run.load_checkpoint)
+    assert capsys.readouterr().out == ""
 
 
 def test_copied_folder_does_not_break_read_runs(home, capsys):

@@ -2,6 +2,7 @@
 
 import base64
 import io
+import os
 import re
 
 import numpy as np
@@ -93,9 +94,11 @@ def test_markup_in_names_is_escaped():
     assert html.lower().count("</script>") == 1
 
 
-def test_saved_page_is_complete_and_not_overwritten(tmp_path):
+def test_saved_page_is_complete_and_not_overwritten(tmp_path, monkeypatch):
     comparison = srlab.compare({"SR": noise(), "HR": noise(seed=1)})
-    path = comparison.save(tmp_path / "new" / "page.html")
+    monkeypatch.setenv("USERPROFILE" if os.name == "nt" else "HOME", str(tmp_path))
+    path = comparison.save("~/new/page.html")
+    assert path == tmp_path / "new" / "page.html"
     page = path.read_text(encoding="utf-8")
     assert page.startswith("<!doctype html>")
     assert comparison._repr_html_() in page
