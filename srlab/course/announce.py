@@ -58,7 +58,7 @@ def announce(lab: Lab, recipe: Recipe, dry: bool) -> None:
         print(in_columns(recipe.rows()))
     elif running_shell() is not None:
         display({"text/html": recipe.table(), "text/plain": ""}, raw=True)
-    warnings = _warnings(lab)
+    warnings = _warnings(lab, recipe)
     if warnings and recipe.strict:
         raise SrlabError(f"Recipe {recipe.name} is strict and does not run with warnings. {' '.join(warnings)}")
     for warning in warnings:
@@ -72,18 +72,20 @@ def _progress_of(lab: Lab) -> str:
         return ""
     done = f"{manifest['step']:,} of {lab.iters:,} steps"
     if manifest["step"] >= lab.iters:
-        return f", already trained for {done}; it is not trained again"
+        unless = " unless your code has changed" if "code" in manifest["parameters"] else ""
+        return f", already trained for {done}; it is not trained again{unless}"
     return f", resuming after {done}"
 
 
-def _warnings(lab: Lab) -> list[str]:
+def _warnings(lab: Lab, recipe: Recipe) -> list[str]:
     """Return warnings about what limits the result, with parameters that improve it."""
     values, warnings, pixels = lab.parameters, [], megapixels(lab.train_set)
     iters = values.get("iters", 0)
     long = iters > LONG
     steps = iters + values.get("pretrain_iters", 0)
     seen = steps * values.get("batch", 0) * values.get("patch", 0) ** 2 / 1e6 / pixels
-    few = seen > SEEN_OFTEN and (long or not values.get("subject"))  # memorizing a subject is the aim
+    aim = values.get("subject") and not (long and recipe.sources["iters"] == "you")  # to memorize a subject
+    few = seen > SEEN_OFTEN and not aim
     if few or (long and values.get("size") == "paper" and pixels < FEW):
         warnings.append(
             f"{_count(lab.train_set)} ({pixels:.1f} megapixels) may not be enough: training sees each pixel "

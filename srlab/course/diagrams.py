@@ -13,7 +13,7 @@ STYLE = "display: block; width: 100%; min-width: 600px; max-width: 900px; height
 
 
 def diagram(name: str) -> None:
-    """Show a diagram from ``srlab/course/diagrams``, such as ``"srresnet"``, with its description as alt text."""
+    """Show a diagram from ``srlab/course/diagrams``, such as ``"gan_step"``, with its description as alt text."""
     svg = FOLDER.joinpath(f"{name}.svg").read_text(encoding="utf-8")
     alt = unescape(re.search("<desc.*?>(.*?)</desc>", svg)[1])
     # Not as SVG, which an untrusted notebook does not show and to which the page's styles would apply.

@@ -46,11 +46,12 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
 
 def progress(options: argparse.Namespace) -> int:
     """Print a table for each notebook. Return 2 if one of them has no readable exercises."""
-    labs = options.notebooks or [lab for lab in find_notebooks() if "course.check(" in lab.read_text(encoding="utf-8")]
     unread = 0
-    for path in map(Path, labs):
+    for path in map(Path, options.notebooks or find_notebooks()):
         try:
             notebook = read_notebook(path)
+            if not options.notebooks and not any(checks_in(cell.source) for cell in notebook.cells):
+                continue
             if not (results := read_results(notebook)):
                 raise SrlabError(f"{path} has no exercises of this version of the course. Check the file.")
         except SrlabError as error:
@@ -117,7 +118,8 @@ def grade(options: argparse.Namespace) -> int:
     if options.csv:
         refuse_existing(Path(options.csv), options.force)
     known = read_class(Path(options.names)) if options.names else {}
-    submissions = read_submissions(Path(options.folder), known)
+    table = Path(options.csv).resolve() if options.csv else None
+    submissions = read_submissions(Path(options.folder), known, table)
     for one in submissions:
         reached = ", ".join("{} {} of {} points".format(lab, *found) for lab, found in one.points.items())
         print(printable(f"{one.path}: {one.note or f'{one.student}: {reached}'}"))
@@ -148,10 +150,11 @@ def read_class(file: Path) -> dict[str, str]:
     known: dict[str, str] = {}
     for line in lines:
         row = [name for part in re.split("[;\t]", line) if _key(name := part.strip(' "'))]
+        if not known and row and _key(row[0]) == "name":  # a heading
+            continue
         for name in row:
             if known.setdefault(_key(name), row[0]) != row[0]:
                 raise SrlabError(f"{file} lists {name} for two students. Give each student a unique name.")
-    known.pop("name", None)  # a heading
     if not known:
         raise SrlabError(f"{file} contains no names. Write one name per line.")
     return known
@@ -173,12 +176,13 @@ def _key(name: str) -> str:
     return " ".join(sorted(re.findall(r"[^\W_]+", unicodedata.normalize("NFC", name).casefold())))
 
 
-def read_submissions(folder: Path, known: dict[str, str]) -> list[Submission]:
-    """Read all files in a folder and its subfolders, except hidden ones.
+def read_submissions(folder: Path, known: dict[str, str], table: Path | None = None) -> list[Submission]:
+    """Read all files in a folder and its subfolders, except hidden ones and the table of an earlier call.
 
     If a student submitted several files for a lab, none of them is counted.
     """
-    files = [path.relative_to(folder) for path in sorted(folder.rglob("*")) if path.is_file()]
+    files = [path for path in sorted(folder.rglob("*")) if path.is_file() and path.resolve() != table]
+    files = [path.relative_to(folder) for path in files]
     files = [path for path in files if not any(part.startswith(".") or part == "__MACOSX" for part in path.parts)]
     if not files:
         raise SrlabError(f"No files found in {folder}. Check the path.")

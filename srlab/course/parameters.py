@@ -50,7 +50,8 @@ def read_parameters(
     typed = [name for name in entries if name in plain]
     if earlier is None:
         for name in plain:
-            exempt = name.startswith("_") or name.isupper() or name in ("In", "Out")  # from IPython, or a constant
+            constant = name.isupper() and name.lower() not in (*defaults, *entries)
+            exempt = name.startswith("_") or constant or name in ("In", "Out")  # from IPython, or a constant
             if not exempt and name not in (*defaults, *entries):
                 advice = f". Correct it, and run `del {name}` or restart the kernel, which still has the old name"
                 _reject_unknown(name, [*defaults, *entries], advice)

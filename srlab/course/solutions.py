@@ -3,7 +3,6 @@
 import argparse
 import ast
 import inspect
-import itertools
 
 import nbformat
 from nbformat import NotebookNode
@@ -29,11 +28,11 @@ def run(options: argparse.Namespace) -> int:
     out = paths.home() / "solutions" / lab.name  # not in git, and not in a folder that students open
     refuse_existing(out)
     notebook = read_notebook(lab)
-    count = fill_in(notebook)
+    count, all_checks = fill_in(notebook), sum(len(checks_in(cell.source)) for cell in notebook.cells)
     if not count:
         raise SrlabError(f"{lab.stem} has no untouched exercise. Download the lab again from the repository.")
     write_atomic(out, (nbformat.writes(notebook) + "\n").encode())
-    print(f"{paths.seen_from_here(out)}: {lab.stem} with {count} exercises solved")
+    print(f"{paths.seen_from_here(out)}: {lab.stem} with {count} of {all_checks} exercises solved")
     return 0
 
 
@@ -49,18 +48,22 @@ def fill_in(notebook: NotebookNode) -> int:
 
 def open_exercises(notebook: NotebookNode) -> list[tuple[NotebookNode, NotebookNode, str]]:
     """Return stub cell, check cell and solution source of each exercise that is still a stub."""
-    return [
-        (stub, check, solve(stub.source, find(names[0]).reference))
-        for stub, check in itertools.pairwise(notebook.cells)
-        if check.cell_type == "code" and (names := checks_in(check.source)) and "return course.TODO" in stub.source
-    ]
+    found, stub = [], None
+    for cell in notebook.cells:
+        if "return course.TODO" in cell.source:
+            stub = cell
+        elif cell.cell_type == "code" and (names := checks_in(cell.source)):
+            if stub:
+                found.append((stub, cell, solve(stub.source, find(names[0]).reference)))
+            stub = None
+    return found
 
 
 def solve(stub: str, answer: Answer) -> str:
     """Replace the body of a stub with an answer, and return the source with the imports it needs.
 
-    The stub is a function or a class that begins with a docstring, which is kept. The answer has the same arguments, is
-    at the top level of its module, and begins with a docstring, which is dropped.
+    The stub is a function or a class; its docstring is kept. The answer has the same arguments, is at the top level of
+    its module, and begins with a docstring, which is dropped.
     """
     source = inspect.getsource(inspect.getmodule(answer))
     module = ast.parse(source)
@@ -71,7 +74,8 @@ def solve(stub: str, answer: Answer) -> str:
             f"The cell of {answer.__name__} was changed. Download the lab again from the repository."
         ) from error
     (solved,) = (node for node in module.body if getattr(node, "name", None) == answer.__name__)
-    above = stub.splitlines()[: head.body[0].end_lineno]
+    kept = head.body[0].end_lineno if ast.get_docstring(head) is not None else head.body[0].lineno - 1
+    above = stub.splitlines()[:kept]
     below = source.splitlines()[solved.body[0].end_lineno : solved.end_lineno]
     used = {node.id for part in solved.body for node in ast.walk(part) if isinstance(node, ast.Name)}
     imports = _imports(module, used)

@@ -1,12 +1,14 @@
 """Test the capstone's checks: the reference solution keeps each promise, and known mistakes break the right ones."""
 
 import re
+from functools import partial
 
 import pytest
 import torch
+import torch.nn.functional as F
 
 import srlab
-from srlab import course
+from srlab import course, losses
 from srlab.course import capstone
 from srlab.data.resampling import upsample
 
@@ -40,6 +42,16 @@ def lines(folder, capsys):
 def test_reference_keeps_all_promises(name, solve, lines):
     solution = solve(SMALL, AGAIN)
     printed = lines(name, *[solution[answer] for answer in PART[name]])
+    assert {word for word, _ in printed} == {"kept"}, printed
+
+
+@pytest.mark.parametrize("kind", ["vanilla", "lsgan", "hinge"])
+def test_losses_of_the_course_keep_all_promises(kind, solve, lines):
+    def g_loss(sr, hr, discriminator):
+        return F.l1_loss(sr, hr) + 5e-3 * losses.generator_loss(discriminator(sr), kind=kind)
+
+    d_loss = partial(losses.discriminator_loss, kind=kind)
+    printed = lines("check_adversary", solve(SMALL)["Discriminator"], d_loss, g_loss)
     assert {word for word, _ in printed} == {"kept"}, printed
 
 
@@ -150,6 +162,15 @@ MISTAKES = {
         ("check_validation", "The score is", "mean of decibels"),
     ),
     # training
+    "resume forgets the optimizer of a network with batch norm": (
+        (
+            "        nn.init.zeros_(self.last.weight)",
+            "        self.norm = nn.BatchNorm2d(features)\n        nn.init.zeros_(self.last.weight)",
+        ),
+        ("x = x + self.blocks(x)", "x = x + self.norm(self.blocks(x))"),
+        ('        optimizer.load_state_dict(saved["optimizer"])\n', ""),
+        ("check_training", "A resumed run ends", "the optimizer's memory"),
+    ),
     "resume forgets the optimizer": (
         ('        optimizer.load_state_dict(saved["optimizer"])\n', ""),
         ("check_training", "A resumed run ends", "the optimizer's memory"),

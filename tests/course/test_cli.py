@@ -49,6 +49,8 @@ def test_failed_labs_and_missing_recipes_are_reported(capsys, monkeypatch):
     assert main(["execute", "01_srresnet.ipynb", "02", "--recipe", "blind"]) == 0
     assert "02_content_loss has no recipe blind" in capsys.readouterr().out
     assert calls[-1] == ("01_srresnet", {"recipe": "blind"})
+    assert main(["execute", "01", "--seed", "0"]) == 0
+    assert calls[-1] == ("01_srresnet", {"seed": 0}), "the seed in the notebook may be another one"
     assert main(["execute", "01", "--seed", "3"]) == 0
     assert calls[-1] == ("01_srresnet", {"seed": 3, "run": "default"}), "other labs find it under its usual name"
 

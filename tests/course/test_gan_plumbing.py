@@ -77,7 +77,7 @@ def test_changed_code_gets_another_hash(home):
     codes = [gan_plumbing.code_of(course(), *answers) for answers in ((reference,), (reference, lab), (look, lab))]
     assert codes[0] == "reference"
     assert len(set(codes)) == 3
-    own = {}
+    own = {"__name__": "__main__"}
     for name, width in (("narrow", 8), ("wide", 16), ("same", 16)):  # classes without a source, as in a notebook
         exec(f"class D:\n    def forward(self):\n        return {width}", own)
         own[name] = gan_plumbing.code_of(course(), own["D"])

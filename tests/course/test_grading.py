@@ -5,6 +5,7 @@ import copy
 import csv
 import functools
 import json
+import shutil
 import unicodedata
 from pathlib import Path
 
@@ -71,11 +72,18 @@ def test_last_executed_check_counts(cells, results):
     assert bool(found) == bool(results)
 
 
-def test_progress_reads_labs(capsys, monkeypatch):
+def test_progress_reads_labs(capsys, monkeypatch, tmp_path):
     monkeypatch.chdir(ROOT)
     assert main(["progress"]) == 0
     rows = [line.split(maxsplit=2) for line in capsys.readouterr().out.splitlines()]
     assert {row[0]: row[2] for row in rows if row and row[0] in names()} == dict.fromkeys(names(), "not run")
+    folder = shutil.copytree(ROOT / "notebooks", tmp_path / "notebooks", ignore=shutil.ignore_patterns("*.png"))
+    (folder / "00_degradation.ipynb").write_text("{}", encoding="utf-16")
+    monkeypatch.chdir(tmp_path)
+    assert main(["progress"]) == 2
+    said = capsys.readouterr()
+    assert "srgan.train_step" in said.out
+    assert "00_degradation" not in said.out
     monkeypatch.chdir("/")
     assert main(["progress"]) == 2
     assert "Change to the course folder" in capsys.readouterr().err
@@ -185,6 +193,9 @@ def test_grades_have_row_per_student_and_line_per_file(school, capsys):
     assert main(command) == 2
     assert "already exists" in capsys.readouterr().err
     assert Path("grades.csv").read_bytes() == before
+    Path("grades.csv").rename("all/grades.csv")
+    assert main(["grade", "all", "--class", "names.csv", "--csv", "all/grades.csv", "--force"]) == 2
+    assert Path("all/grades.csv").read_bytes() == before, "the table is not a submission"
 
 
 KNOWN = {"anna li": "Li, Anna", "anna li wu": "Anna Li Wu", "wuanna": "Anna Li Wu", "zoë": "Zoë"}
@@ -207,7 +218,7 @@ def test_student_is_found_from_file_name(path, student):
 
 def test_class_list(tmp_path):
     file = tmp_path / "names.csv"
-    file.write_bytes('\ufeffName\r\n"Li, Anna"; -\r\n\r\n---\r\nAnna Li Wu;wuanna\r\nZoë\r\n'.encode())
+    file.write_bytes('\ufeffName;Alias\r\n"Li, Anna"; -\r\n\r\n---\r\nAnna Li Wu;wuanna\r\nZoë\r\n'.encode())
     assert read_class(file) == KNOWN
     contents = {
         "contains no names": b"",

@@ -16,7 +16,7 @@ from IPython.utils.capture import capture_output
 from traitlets.config import Config
 
 import srlab
-from srlab import course
+from srlab import Run, course
 from srlab.course.recipes import read_book
 from srlab.data import datasets, subjects
 from srlab.errors import SrlabError
@@ -161,6 +161,8 @@ def test_degradation_from_recipe():
 def test_first_setup_requires_all_parameters():
     scope = namespace("01_srresnet", nn=torch.nn, _mine=3, MEAN=(0.5, 0.5))
     assert course.setup("01_srresnet", scope).run == "default"
+    with pytest.raises(SrlabError, match="SEED"):
+        course.setup("01_srresnet", scope | {"SEED": 3})
     del scope["scale"]
     with pytest.raises(SrlabError, match="Parameter scale is not defined"):
         course.setup("01_srresnet", scope)
@@ -254,6 +256,16 @@ def test_setup_announces_effect_on_existing_run(capsys, step, words):
     told = re.search("run:     04_esrgan/default(.*)", capsys.readouterr().out)[1]
     assert words in told
     assert bool(told) == bool(words)
+    assert "unless" not in told
+
+
+def test_setup_announces_that_changed_code_is_trained(capsys, monkeypatch):
+    leave_run("04_esrgan", "default", 800)
+    manifest = Run("04_esrgan", "default").manifest()
+    manifest["parameters"]["code"] = "reference"
+    monkeypatch.setattr(Run, "manifest", lambda run: manifest)
+    setup("04_esrgan")
+    assert "not trained again unless your code has changed\n" in capsys.readouterr().out
 
 
 def test_show_source_omits_docstring_lists(cells):
@@ -275,6 +287,7 @@ def test_show_source_omits_docstring_lists(cells):
 def test_long_training_on_few_photos_warns(capsys):
     lab = setup("03_srgan")
     assert (lab.train_set.name, lab.unseen.name) == ("left half of gravel", "right half of gravel")
+    setup("06_flow")
     assert "WARNING" not in capsys.readouterr().out, "a subject may be memorized"
     setup("03_srgan", iters=100_000)
     assert "WARNING: 1 photo " in capsys.readouterr().out

@@ -19,13 +19,16 @@ NOTEBOOKS = ROOT / "notebooks"
 def test_solved_lab_differs_only_in_stubs(capsys, home, monkeypatch):
     monkeypatch.chdir(NOTEBOOKS)
     assert main(["solutions", "03"]) == 0
-    name = capsys.readouterr().out.partition(": ")[0]
+    said = capsys.readouterr().out
+    name = said.partition(": ")[0]
     assert Path(name).resolve() == home / "solutions" / "03_srgan.ipynb"
     before, after = nbformat.read(NOTEBOOKS / "03_srgan.ipynb", 4), nbformat.read(name, 4)
     nbformat.validate(after)
     changed = [pair for pair in zip(before.cells, after.cells, strict=True) if pair[0] != pair[1]]
     assert ["course.TODO" in cell.source for pair in changed for cell in pair] == [True, False] * len(changed)
-    assert len(changed) == sum(name.startswith("srgan.") for name in names())
+    count = sum(name.startswith("srgan.") for name in names())
+    assert len(changed) == count
+    assert f"{count} of {count} exercises" in said
     assert main(["solutions", "03"]) == 2
     assert "already exists" in capsys.readouterr().err
 
@@ -36,6 +39,14 @@ def test_student_answer_is_kept():
     stubs[0]["source"] = "def discriminator_loss(real, fake):\n    return real.mean()"
     assert fill_in(notebook) == len(stubs) - 1
     assert stubs[0]["source"].endswith("real.mean()")
+
+
+def test_cells_between_stub_and_check_do_not_matter():
+    notebook = read_notebook(NOTEBOOKS / "03_srgan.ipynb")
+    stubs = [place for place, cell in enumerate(notebook.cells) if "return course.TODO" in cell.source]
+    notebook.cells.insert(stubs[0] + 1, nbformat.v4.new_code_cell("real = 1  # mine"))
+    assert fill_in(notebook) == len(stubs)
+    assert "TODO" not in "".join(cell.source for cell in notebook.cells)
 
 
 def test_lab_without_stubs_is_rejected(capsys, tmp_path, monkeypatch):
@@ -65,5 +76,7 @@ def test_solution_keeps_comments_and_needed_imports():
     score = solve(stub, find("srresnet.validate").reference)
     head = "import torch\nfrom srlab.evaluation.metrics import psnr\n\n\ndef f(generator, pairs):"
     assert score.startswith(head)
+    without = solve("def f(generator, pairs):\n    return course.TODO", find("srresnet.validate").reference)
+    assert without == score.replace('    """Score."""\n', "")
     tiled = solve('def f(upscaler, lr, scale, tile, overlap):\n    """SR."""', find("shipping.upscale_tiled").reference)
     assert "            # Within" in tiled

@@ -16,7 +16,7 @@ LAB = SimpleNamespace(name="03_srgan", run="default")
 
 def hashed(source):
     """Return the hash of a function without a source file, as in a notebook."""
-    own = {}
+    own = {"__name__": "__main__"}
     exec(source, own)
     return student_code.hash_of(own["step"])
 
@@ -24,6 +24,51 @@ def hashed(source):
 @pytest.mark.parametrize(("old", "new"), [("'sr'", "'gt'"), ("x * width", "width * x"), ("=8", "=9"), ("=0.2", "=0.1")])
 def test_each_change_of_the_code_changes_its_hash(old, new):
     assert hashed(DEFINED) != hashed(DEFINED.replace(old, new))
+
+
+CLASS = """
+from functools import partial
+import torch
+from torch import nn
+FACTOR = 3
+conv = partial(nn.Conv2d, kernel_size=3)
+def helper(x):
+    return x * 2
+class Base(nn.Module):
+    def one(self):
+        return 1
+class step(Base):
+    slope = 0.1
+    def __init__(self):
+        super().__init__()
+        self.first = conv(3, 3)
+    @staticmethod
+    def two():
+        return 22
+    @property
+    def four(self):
+        return 44
+    @torch.no_grad()
+    def forward(self, x):
+        return [helper(row) + FACTOR for row in x]
+"""
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("x * 2", "x * 3"),
+        ("FACTOR = 3", "FACTOR = 4"),
+        ("size=3", "size=5"),
+        ("return 1", "return 11"),
+        ("0.1", "0.9"),
+        ("22", "33"),
+        ("44", "55"),
+        ("    @torch.no_grad()\n", ""),
+    ],
+)
+def test_hash_follows_what_an_answer_uses(old, new):
+    assert hashed(CLASS) == hashed("unused = 5\n" + CLASS) != hashed(CLASS.replace(old, new))
 
 
 def test_hash_does_not_depend_on_addresses():

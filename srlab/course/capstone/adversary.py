@@ -41,8 +41,8 @@ def check_adversary(discriminator_class: type[nn.Module], d_loss: Answer, g_loss
         f"{'with' if teaches else 'without'} a gradient for the image.",
         "Return one logit per image or per region; the first dimension is the image. Is something detached inside D?",
     )
-    right, even, wrong = (
-        filled(d_loss(torch.full((4, 1), c), torch.full((4, 1), -c))).item() for c in (2.0, 0.0, -2.0)
+    right, even, wrong = (  # logits between the 0 and 1 of LSGAN
+        filled(d_loss(torch.full((4, 1), c), torch.full((4, 1), -c))).item() for c in (0.5, 0.0, -0.5)
     )
     yield (
         right < even < wrong,
@@ -61,7 +61,7 @@ def check_adversary(discriminator_class: type[nn.Module], d_loss: Answer, g_loss
     )
     hr = sample(2, 3, 32, 32, low=0.2, high=0.8)
     sr = hr.clone().requires_grad_()  # equal to HR, so that only D has something to teach
-    fooled = gradient(filled(g_loss(sr, hr, Brightness(50.0))), [sr]).mean().item() < 0
+    fooled = gradient(filled(g_loss(sr, hr, Brightness(1.0))), [sr]).mean().item() < 0
     yield (
         fooled,
         f"g_loss {'falls' if fooled else 'does not fall'} when D takes SR more for a photo.",

@@ -64,7 +64,7 @@ def check_training(train: Answer) -> Iterator[Promise]:
         f"{len(rest)} steps.",
         f"With stop={PAUSE}, save and return after {PAUSE} steps. The next call takes the other {ITERS - PAUSE}.",
     )
-    ends = [nn.utils.parameters_to_vector(network.state_dict().values()) for network in (paused, straight, resumed)]
+    ends = [nn.utils.parameters_to_vector(network.parameters()) for network in (paused, straight, resumed)]
     apart = ((ends[2] - ends[1]).norm() / (ends[1] - ends[0]).norm()).item()
     begins = _near(rest[:1], losses[PAUSE : PAUSE + 1])
     yield (

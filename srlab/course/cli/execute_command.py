@@ -19,7 +19,11 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
     parser = commands.add_parser("execute", help="run labs headlessly and print a summary")
     parser.add_argument("labs", nargs="*", metavar="LAB", help="lab names or prefixes, e.g. 01 (default: all)")
     parser.add_argument("--recipe", default="auto", help="recipe to use, e.g. smoke (default: chosen automatically)")
-    parser.add_argument("--seed", type=int, default=0, help="random seed (default: 0)")
+    parser.add_argument(
+        "--seed",
+        type=int,
+        help="random seed (default: 0); set SRLAB_HOME to a new folder",
+    )
     parser.set_defaults(
         command=lambda options: min(1, run_labs(options.recipe, options.labs, options.seed)),
         when_stopped="Finished training steps are saved; the same command resumes from there.",
@@ -32,7 +36,7 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
     parser.set_defaults(command=plan)
 
 
-def run_labs(recipe: str = "auto", labs: list[str] | None = None, seed: int = 0) -> int:
+def run_labs(recipe: str = "auto", labs: list[str] | None = None, seed: int | None = None) -> int:
     """Execute labs in order, then the extras; print time, memory and main metric of each; return how many failed.
 
     The executed notebooks are in ``runs/notebooks/``. Labs without this recipe are skipped with a message. With another
@@ -55,10 +59,10 @@ def run_labs(recipe: str = "auto", labs: list[str] | None = None, seed: int = 0)
         print(f"running {lab.stem} ...", flush=True)
         output, started = folder / lab.name, time.perf_counter()
         parameters = {"recipe": recipe} if recipe != "auto" else {}
-        if seed:
+        if seed is not None:
             parameters["seed"] = seed
-            if "iters" in books[lab].parameters:
-                parameters["run"] = "default" if recipe == "auto" else recipe
+        if seed and "iters" in books[lab].parameters:
+            parameters["run"] = "default" if recipe == "auto" else recipe
         try:
             figures = execute(lab, output, parameters)
         except SrlabError as error:

@@ -68,14 +68,16 @@ def _observe(answer: Answer, network: nn.Module, iters: int, rate: float) -> dic
             yield sample(2, 3, 4, 5, seed=10 + number), sample(2, 3, 16, 20, low=0.2, high=0.9, seed=50 + number)
         raise IncorrectAnswer("The batches never end, so a loop over all of them doesn't either. Count the steps.")
 
-    before = _weights(network)
+    before, learns = _weights(network), [parameter.requires_grad for parameter in network.parameters()]
     tuned = filled(answer(network, endless(), iters, rate))
     if not isinstance(tuned, nn.Module):
         raise IncorrectAnswer(f"Return the trained copy, a network. The result is of type {type(tuned).__name__}.")
     unchanged = all(map(torch.equal, before, _weights(network)))
+    as_before = not network.training and learns == [parameter.requires_grad for parameter in network.parameters()]
     return {
         "the network that you were given is unchanged": unchanged,
         "the result is another network": tuned is not network,
+        "the network has its mode and its gradients": tuned is network or as_before,
         "a new batch in each step": len(drawn) in (iters, iters + 1),  # zip(batches, range(iters)) draws one more
         "the mode of the result": "training" if tuned.training else "eval",
         "the trained weights": _weights(tuned),
@@ -150,6 +152,11 @@ EXERCISE = Exercise(
         "The copy of a network without gradients has none either, so backward fails. Switch them on for the copy.": (
             _fine_tune(unfreeze=False)
         ),
+        "The network that you were given is in another mode than before, or its weights now have gradients. Call "
+        "train() and requires_grad_() on the copy.": [
+            _fine_tune(copied=lambda network: copy.deepcopy(network.requires_grad_())),
+            _fine_tune(copied=lambda network: copy.deepcopy(network.train())),
+        ],
         "You add each step's gradients to those of the steps before. When do you clear them?": _fine_tune(zero=False),
         "You train in eval mode, in which batch norm doesn't learn. The network came in eval mode: what does training "
         "need?": _fine_tune(mode=False),

@@ -55,6 +55,8 @@ def _observe(answer: Answer, iters: int, every: int) -> dict[str, Any]:
         raise IncorrectAnswer("The batches never end, so a loop over all of them doesn't either. Count the steps.")
 
     def step(lr: torch.Tensor, hr: torch.Tensor) -> float:
+        if (lr.shape[-1], hr.shape[-1]) != (2, 8):
+            raise IncorrectAnswer("The step gets two images of the wrong sizes. Call step(lr, hr).")
         used.append(int(lr.flatten()[0]))
         return 1 / len(used)
 
@@ -65,7 +67,7 @@ def _observe(answer: Answer, iters: int, every: int) -> dict[str, Any]:
         "the number of steps": len(used),
         "the number of different batches": len(set(used)),
         "the scores": [tuple(pair) if isinstance(pair, list | tuple) else pair for pair in scores],
-        "unused batches": len(drawn) > len(used),
+        "unused batches": len(drawn) > len(used) + 1,  # zip(batches, range(iters)) draws one more
     }
 
 
@@ -95,6 +97,19 @@ def _loop(
 def _over_all(step: Any, batches: Any, iters: int, validate: Any, every: int) -> list[tuple[int, float]]:
     scores = []
     for number, (lr, hr) in enumerate(batches, 1):
+        step(lr, hr)
+        if number % every == 0:
+            scores.append((number, validate()))
+    return scores
+
+
+def _swapped(step: Any, batches: Any, *rest: Any) -> list[tuple[int, float]]:
+    return fit(lambda lr, hr: step(hr, lr), batches, *rest)
+
+
+def _by_zip_with_one_more(step: Any, batches: Any, iters: int, validate: Any, every: int) -> list[tuple[int, float]]:
+    scores = []
+    for (lr, hr), number in zip(batches, range(1, iters + 1)):  # noqa: B905 - one of them is endless
         step(lr, hr)
         if number % every == 0:
             scores.append((number, validate()))
@@ -136,9 +151,10 @@ EXERCISE = Exercise(
             when=lambda number, every: number % every != 0
         ),
         "The batches never end, so a loop over all of them doesn't either. Count the steps.": _over_all,
+        "The step gets two images of the wrong sizes. Call step(lr, hr).": _swapped,
         "You return only the scores. Each score needs the number of steps done next to it.": _scores_alone,
     },
-    also_accepted=[_by_zip, _loop(numbers=lambda iters: range(1, iters + 1))],
+    also_accepted=[_by_zip, _by_zip_with_one_more],
     fallback_messages={
         "the number of steps": "Your loop makes {given} steps. It should make `iters`.",
         "the scores": "The steps are correct, but you score after different steps than you should.",

@@ -49,7 +49,11 @@ def _scene(training: bool) -> tuple[Any, ...]:
 def _observe(answer: Answer, generator: Any, pairs: Any) -> dict[str, Any]:
     before, training = generator[1].running_mean.clone(), generator.training
     runs = watch_modes(generator)
-    score = filled(answer(generator, pairs))
+    try:
+        score = filled(answer(generator, pairs))
+        learns = torch.is_grad_enabled() and all(parameter.requires_grad for parameter in generator.parameters())
+    finally:
+        torch.set_grad_enabled(True)
     if not runs:
         raise IncorrectAnswer("You never ran the generator. Use it to upscale the LR of each pair.")
     return {
@@ -57,6 +61,7 @@ def _observe(answer: Answer, generator: Any, pairs: Any) -> dict[str, Any]:
         "batch norm's running statistics are unchanged": torch.equal(generator[1].running_mean, before),
         "no graph is built": any(graph for _, graph in runs),
         "the mode afterwards": generator.training == training,
+        "the network can still learn": learns,
         "the score": take(score, 0.0),
     }
 
@@ -65,6 +70,7 @@ def _validate(
     use: bool = True,
     graph: bool = False,
     after: str = "as before",
+    forever: Answer = lambda generator: None,
     score: Answer = lambda sr, hr: psnr(sr, hr).item(),
     of_all: Answer = lambda scores: sum(scores) / len(scores),
 ) -> Answer:
@@ -74,6 +80,7 @@ def _validate(
         was = generator.training
         if use:
             generator.eval()
+        forever(generator)
         with torch.set_grad_enabled(graph):
             scores = [score(generator(lr), hr) for lr, hr in pairs]
         if after != "left":
@@ -111,6 +118,11 @@ EXERCISE = Exercise(
         ),
         "PyTorch builds a graph for a backward pass that never comes. That costs memory, and a lot for whole photos. "
         "How do you switch it off?": [_validate(graph=True), _validate(graph=True, after="training")],
+        "Afterwards nothing can learn, because you switched gradients off and not on again. Score inside of `with "
+        "torch.no_grad():`.": [
+            _validate(forever=lambda generator: torch.set_grad_enabled(False)),
+            _validate(forever=lambda generator: generator.requires_grad_(False)),
+        ],
         "You summed the scores. Their mean doesn't depend on the number of photos.": _validate(of_all=sum),
         "You return the score of one photo only, or the best of all. Return the mean over all photos.": [
             _validate(of_all=lambda scores: scores[-1]),
