@@ -57,7 +57,8 @@ def refuse_existing(path: Path, force: bool | None = None) -> None:
 
     An empty folder counts as absent. If `force` is None, the message does not suggest it.
     """
-    if path.exists() and not force and not (path.is_dir() and not any(path.iterdir())):
+    there = os.path.exists(path)  # noqa: PTH110 - Path.exists fails in a folder without permission
+    if there and not force and not (path.is_dir() and not any(path.iterdir())):
         way = "remove it" if force is None else "add --force (force=True) to overwrite it"
         raise SrlabError(f"{path} already exists. Choose another name, or {way}.")
 

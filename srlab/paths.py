@@ -81,10 +81,11 @@ def locate(typed: str | os.PathLike, known: Iterable[str] = ()) -> Path:
     """
     path = from_home(typed)
     for place in (path, home() / path):
-        if place.exists():
+        if os.path.exists(place):  # noqa: PTH110 - Path.exists fails in a folder without permission
             return place
     runs = [run.relative_to(home()).as_posix() for run in home().glob("*/*") if run.is_dir()]
-    beside = [file.name for file in path.parent.iterdir()] if path.parent.is_dir() else []
+    readable = path.parent.is_dir() and os.access(path.parent, os.R_OK)
+    beside = [file.name for file in path.parent.iterdir()] if readable else []
     near = get_close_matches(str(path), [*runs, *known])
     near += [str(path.with_name(name)) for name in get_close_matches(path.name, beside)]
     advice = (

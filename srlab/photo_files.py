@@ -11,7 +11,7 @@ import torch
 from PIL import ExifTags, Image, ImageFilter
 
 from srlab.data.datasets import image_files
-from srlab.data.images import GRAY, check_scale, encoded, open_upright, pixels_of
+from srlab.data.images import GRAY, LARGEST_SIDE, check_scale, encoded, open_upright, pixels_of
 from srlab.errors import SrlabError
 from srlab.files import open_atomic, refuse_existing
 from srlab.paths import from_home
@@ -23,7 +23,6 @@ WEBP = {"lossless": True, "exact": True}  # exact keeps the colors of transparen
 # Options for writing each format.
 OPTIONS = {".png": {}, ".tif": TIFF, ".tiff": TIFF, ".jpg": JPEG, ".jpeg": JPEG, ".webp": WEBP}
 BYTES = 8  # bytes of memory per pixel of the result, for Pillow's pixels and the encoded file
-LARGEST_SIDE = {".jpg": 65500, ".jpeg": 65500, ".webp": 16383}  # pixels
 # EXIF entries that are true only of the LR photo: its size, and the location of its subject.
 OF_SIZE = {0x0100, 0x0101, 0xA002, 0xA003, 0x9214, 0xA214}
 Entry = tuple[int, int, object]  # group (0: main), tag, value

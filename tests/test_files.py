@@ -13,11 +13,23 @@ from safetensors.torch import save_file
 from srlab import files
 from srlab.errors import SrlabError
 from srlab.files import read_safetensors, write_atomic, write_safetensors
+from srlab.paths import locate
 from srlab.training.runs import Run
 
 
 def full_disk(*args, **settings):
     raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+@pytest.mark.skipif(os.name == "nt" or os.geteuid() == 0, reason="root can read everything")
+def test_folder_without_permission_is_reported(tmp_path):
+    (tmp_path / "locked").mkdir()
+    (tmp_path / "locked").chmod(0)
+    files.refuse_existing(tmp_path / "locked" / "a.png")
+    with pytest.raises(SrlabError, match=r"Could not write .*a\.png \(Permission denied\)"):
+        write_atomic(tmp_path / "locked" / "a.png", b"")
+    with pytest.raises(SrlabError, match="not found"):
+        locate(tmp_path / "locked" / "run")
 
 
 @pytest.mark.parametrize("fails", ["os.fsync", "pathlib.Path.replace", "pathlib.Path.open"])

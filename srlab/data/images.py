@@ -24,6 +24,7 @@ from srlab.paths import expanded, from_home
 from srlab.text import printable
 
 EXTENSIONS = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp")
+LARGEST_SIDE = {".jpg": 65500, ".jpeg": 65500, ".webp": 16383}  # pixels that a format can store
 FORMATS = ("PNG", "JPEG", "BMP", "TIFF", "WEBP")  # only these are decoded: for an EPS file Pillow would run Ghostscript
 # Camera raw and phone formats, which another program must convert; some begin with a preview that is a valid TIFF.
 OTHER_FORMATS = (".nef", ".cr2", ".cr3", ".arw", ".dng", ".raf", ".orf", ".rw2", ".pef", ".heic", ".heif", ".avif")
@@ -189,7 +190,7 @@ def write_image(image: torch.Tensor, path: str | os.PathLike) -> Path:
     path = from_home(path)
     if image.ndim == 4 and len(image) == 1:
         image = image[0]
-    if image.ndim != 3 or len(image) != 3:
+    if image.ndim != 3 or len(image) != 3 or not image.numel():
         raise SrlabError(f"write_image needs one RGB image (3, H, W), but got a tensor of shape {tuple(image.shape)}.")
     image = to_float(image)
     if not image.isfinite().all():
@@ -200,6 +201,8 @@ def write_image(image: torch.Tensor, path: str | os.PathLike) -> Path:
         )
     if path.suffix.lower() not in EXTENSIONS:
         raise SrlabError(f"{path.name} does not have an image extension. Use one of {', '.join(EXTENSIONS)}.")
+    if (side := max(image.shape)) > LARGEST_SIDE.get(path.suffix.lower(), side):
+        raise SrlabError(f"{path.name} cannot store {side} pixels per side. Write a PNG or TIFF instead.")
     write_atomic(path, encoded(Image.fromarray(to_uint8(image).permute(1, 2, 0).cpu().numpy()), path))
     return path
 

@@ -54,8 +54,9 @@ def test_written_image_is_read_exactly(tmp_path, suffix):
 @pytest.mark.parametrize(
     ("image", "name", "said"),
     [
-        *[(torch.zeros(shape), "a.png", "one RGB image") for shape in ((1, 4, 4), (2, 3, 4, 4), (4, 4, 3))],
+        *[(torch.zeros(shape), "a.png", "one RGB image") for shape in ((1, 4, 4), (2, 3, 4, 4), (4, 4, 3), (3, 0, 4))],
         *[(torch.zeros(3, 4, 4), name, "image extension") for name in ("a", "a.npy")],
+        (torch.zeros(3, 1, 16384), "a.webp", "cannot store 16384 pixels per side"),
         (torch.full((3, 4, 4), math.nan), "a.png", "contains NaN or infinity"),
         (torch.full((3, 4, 4), 255.0), "a.png", "Divide it by 255"),
         (torch.full((3, 4, 4), 255), "a.png", "torch.int64"),
