@@ -20,7 +20,7 @@ from srlab.paths import from_home
 
 SUFFIXES = (".onnx", ".pth", ".safetensors")
 OPSET = 18  # version of the ONNX operators
-USUAL = {"growth": 32, "fusion": 3, "residual_scale": 0.2, "enlarge": False}  # what other programs expect of RRDBNet
+USUAL = {"growth": 32, "fusion": 3, "residual_scale": 0.2, "enlarge": False}  # of RRDBNet
 TOLERANCE, HALF_TOLERANCE = 1e-4, 2e-2  # largest difference from PyTorch, in units of [0, 1]
 
 
@@ -112,9 +112,13 @@ def _weights(generator: nn.Module, lr: torch.Tensor, half: bool, suffix: str) ->
         raise SrlabError(f"The weights of {name} are in a file that other programs load already. Use that file.")
     config = getattr(generator, "config", {})
     changed = [key for key, usual in USUAL.items() if config.get(key, usual) != usual]
-    if not isinstance(generator, MSRResNet | RRDBNet) or config.get("scale") == 8 or changed:
-        what = f"{name} with {changed[0]}={config[changed[0]]}" if changed else f"{name} x{config.get('scale', '?')}"
-        raise SrlabError(f"No other program loads weights of {what}. Export it as .onnx.")
+    if changed:
+        raise SrlabError(
+            f"Programs that find the architecture from the weights cannot load {name} with "
+            f"{changed[0]}={config[changed[0]]}. Export it as .onnx."
+        )
+    if not isinstance(generator, MSRResNet | RRDBNet) or config.get("scale") == 8:
+        raise SrlabError(f"No other program loads weights of {name} x{config.get('scale', '?')}. Export it as .onnx.")
     renamed = isinstance(generator, MSRResNet)
     weights = {basicsr_name(key) if renamed else key: value for key, value in generator.state_dict().items()}
     weights = {key: (value.half() if half else value).contiguous() for key, value in weights.items()}

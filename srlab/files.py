@@ -14,6 +14,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 
 from srlab.errors import SrlabError
+from srlab.paths import exists
 
 ADVICE = "Free some space or choose another folder"
 LONGEST_NAME = 255  # bytes in a file name
@@ -57,8 +58,7 @@ def refuse_existing(path: Path, force: bool | None = None) -> None:
 
     An empty folder counts as absent. If `force` is None, the message does not suggest it.
     """
-    there = os.path.exists(path)  # noqa: PTH110 - Path.exists fails in a folder without permission
-    if there and not force and not (path.is_dir() and not any(path.iterdir())):
+    if exists(path) and not force and not (path.is_dir() and os.access(path, os.R_OK) and not any(path.iterdir())):
         way = "remove it" if force is None else "add --force (force=True) to overwrite it"
         raise SrlabError(f"{path} already exists. Choose another name, or {way}.")
 

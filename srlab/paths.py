@@ -22,8 +22,7 @@ def expanded(path: str | os.PathLike) -> Path:
     path = from_home(path)
     top = course()
     places = [path, *([top / path, top / "notebooks" / path] if top else [])]
-    there = (place for place in places if os.path.exists(place))  # noqa: PTH110 - Path.exists fails at odd names
-    return next(there, path)
+    return next(filter(exists, places), path)
 
 
 def from_home(path: str | os.PathLike) -> Path:
@@ -32,6 +31,11 @@ def from_home(path: str | os.PathLike) -> Path:
         return Path(path).expanduser()
     except RuntimeError:
         return Path(path)
+
+
+def exists(path: Path) -> bool:
+    """Return whether a path exists; False also for an invalid name, and in a folder without permission."""
+    return os.path.exists(path)  # noqa: PTH110 - Path.exists raises an error for these
 
 
 def switched_on(variable: str) -> bool:
@@ -81,10 +85,10 @@ def locate(typed: str | os.PathLike, known: Iterable[str] = ()) -> Path:
     """
     path = from_home(typed)
     for place in (path, home() / path):
-        if os.path.exists(place):  # noqa: PTH110 - Path.exists fails in a folder without permission
+        if exists(place):
             return place
     runs = [run.relative_to(home()).as_posix() for run in home().glob("*/*") if run.is_dir()]
-    readable = path.parent.is_dir() and os.access(path.parent, os.R_OK)
+    readable = exists(path.parent) and path.parent.is_dir() and os.access(path.parent, os.R_OK)
     beside = [file.name for file in path.parent.iterdir()] if readable else []
     near = get_close_matches(str(path), [*runs, *known])
     near += [str(path.with_name(name)) for name in get_close_matches(path.name, beside)]

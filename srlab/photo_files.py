@@ -14,7 +14,7 @@ from srlab.data.datasets import image_files
 from srlab.data.images import GRAY, LARGEST_SIDE, check_scale, encoded, open_upright, pixels_of
 from srlab.errors import SrlabError
 from srlab.files import open_atomic, refuse_existing
-from srlab.paths import from_home
+from srlab.paths import exists, from_home
 from srlab.text import printable
 from srlab.tiling import Upscaler, upscale
 
@@ -79,7 +79,7 @@ def upscale_file(
     suffix = target.suffix.lower()
     if suffix not in OPTIONS:
         raise SrlabError(f"{target.name} does not have a valid extension. Use {', '.join(OPTIONS)}.")
-    if source.exists() and target.resolve().exists() and target.resolve().samefile(source):
+    if exists(source) and exists(target.resolve()) and target.resolve().samefile(source):
         raise SrlabError(f"The result would overwrite {source}. Choose another name for the result.")
     refuse_existing(target, force)
     with open_upright(source) as image:
@@ -125,7 +125,7 @@ def upscale_folder(
     """
     source, target = from_home(source), from_home(target)
     summary, images = Summary(), image_files(source)
-    if target.is_file() or (target.resolve().exists() and target.resolve().samefile(source)):
+    if target.is_file() or (exists(target.resolve()) and target.resolve().samefile(source)):
         raise SrlabError(f"The results cannot be written to {target}. Choose a folder other than that of the images.")
     for number, (name, path) in enumerate(images.items(), 1):
         result = target / f"{name}.png"

@@ -97,9 +97,9 @@ def test_msrresnet_has_names_of_basicsr(scale, tmp_path):
     ("net", "name", "words"),
     [
         ("msrresnet", "net.pt2", r"format of net\.pt2 is unknown"),
-        ("rrdb", "net.pth", r"No other program loads weights of RRDBNet with growth=16\. Export it as \.onnx"),
+        ("rrdb", "net.pth", r"cannot load RRDBNet with growth=16\. Export it as \.onnx"),
         (SRResNet(1, 4, 4), "net.safetensors", "No other program loads weights of SRResNet x4"),
-        (RRDBNet(1, 8, fusion=1), "net.pth", r"weights of RRDBNet with fusion=1\. Export it as \.onnx"),
+        (RRDBNet(1, 8, fusion=1), "net.pth", r"cannot load RRDBNet with fusion=1\. Export it as \.onnx"),
         (MSRResNet(1, 4, 4), "there.pth", r"there\.pth already exists"),
     ],
 )

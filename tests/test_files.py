@@ -28,8 +28,11 @@ def test_folder_without_permission_is_reported(tmp_path):
     files.refuse_existing(tmp_path / "locked" / "a.png")
     with pytest.raises(SrlabError, match=r"Could not write .*a\.png \(Permission denied\)"):
         write_atomic(tmp_path / "locked" / "a.png", b"")
-    with pytest.raises(SrlabError, match="not found"):
-        locate(tmp_path / "locked" / "run")
+    for place in ("run", "sub/run"):
+        with pytest.raises(SrlabError, match="not found"):
+            locate(tmp_path / "locked" / place)
+    with pytest.raises(SrlabError, match="already exists"):
+        files.refuse_existing(tmp_path / "locked")
 
 
 @pytest.mark.parametrize("fails", ["os.fsync", "pathlib.Path.replace", "pathlib.Path.open"])

@@ -3,6 +3,7 @@
 import argparse
 import ast
 import inspect
+import re
 
 import nbformat
 from nbformat import NotebookNode
@@ -50,10 +51,13 @@ def open_exercises(notebook: NotebookNode) -> list[tuple[NotebookNode, NotebookN
     """Return stub cell, check cell and solution source of each exercise that is still a stub."""
     found, stub = [], None
     for cell in notebook.cells:
+        if cell.cell_type != "code":
+            continue
         if "return course.TODO" in cell.source:
             stub = cell
-        elif cell.cell_type == "code" and (names := checks_in(cell.source)):
-            if stub:
+        elif names := checks_in(cell.source):
+            name = names[0].partition(".")[2]
+            if stub and re.search(rf"^(def|class) {name}\b", stub.source, re.MULTILINE):
                 found.append((stub, cell, solve(stub.source, find(names[0]).reference)))
             stub = None
     return found
@@ -69,7 +73,9 @@ def solve(stub: str, answer: Answer) -> str:
     module = ast.parse(source)
     try:
         (head,) = ast.parse(stub).body
-    except (SyntaxError, ValueError) as error:
+        if head.body[0].lineno == head.lineno:
+            raise ValueError("the body is on the first line")
+    except (SyntaxError, ValueError, AttributeError) as error:
         raise SrlabError(
             f"The cell of {answer.__name__} was changed. Download the lab again from the repository."
         ) from error

@@ -3,27 +3,29 @@
 import dis
 import hashlib
 from collections.abc import Iterator
-from functools import partial
-from types import CodeType, FunctionType
+from functools import cached_property, partial
+from types import BuiltinFunctionType, CellType, CodeType, FunctionType
 from typing import Any
 
 from srlab.course.lab import Lab
 from srlab.training.runs import Run
 
-PLAIN = (bool, int, float, str, bytes, type(None))
+CODE = (FunctionType, BuiltinFunctionType, type, partial)
+PLAIN = (bool, int, float, complex, str, bytes, tuple, frozenset, type(None))
 
 
 def hash_of(*answers: Any) -> str:
     """Return a short hash of the student's answers among these, or "reference" if there are none.
 
-    It changes with everything that the student wrote for an answer: its code and default values, and the functions,
-    classes and constants of the notebook that it uses. Other objects, such as lists and networks, count by their type.
+    It changes with what the student wrote for an answer: its code and default values, and the functions, classes and
+    constants of the notebook that it uses. Variables with other values, such as lists and networks, do not count.
     """
     own = [answer for answer in answers if not hasattr(answer, "verdict")]  # only a fallback has a verdict
     if not own:
         return "reference"
     seen: set[int] = set()
-    return hashlib.sha256("".join(_text_of(answer, answer.__module__, seen) for answer in own).encode()).hexdigest()[:6]
+    text = "".join(_text_of(answer, getattr(answer, "func", answer).__module__, seen) for answer in own)
+    return hashlib.sha256(text.encode()).hexdigest()[:6]
 
 
 def _text_of(one: Any, module: str, seen: set[int]) -> str:
@@ -31,35 +33,36 @@ def _text_of(one: Any, module: str, seen: set[int]) -> str:
 
     Functions are read from their bytecode, because the source of a class in a notebook is not available in Python 3.12.
     """
-    if isinstance(one, PLAIN):
-        return repr(one)
-    if isinstance(one, staticmethod | classmethod):
-        one = one.__func__
-    if isinstance(one, FunctionType | type):
+    if not isinstance(one, FunctionType):
+        one = getattr(one, "__wrapped__", one)  # of lru_cache, and of a static method
+    if isinstance(one, FunctionType | BuiltinFunctionType | type):
         if one.__module__ != module or id(one) in seen:
             return one.__qualname__
         seen.add(id(one))
     if isinstance(one, frozenset | set):  # in another order in each process
-        parts = sorted(_text_of(part, module, seen) for part in one)
-    else:
-        parts = [_text_of(part, module, seen) for part in _parts(one)]
-    return f"{type(one).__qualname__}{parts}"
+        return str(sorted(_text_of(part, module, seen) for part in one))
+    if parts := [_text_of(part, module, seen) for part in _parts(one)]:
+        return f"{type(one).__qualname__}{parts}"
+    return type(one).__qualname__ if " at 0x" in repr(one) else repr(one)
 
 
 def _parts(one: Any) -> Iterator[Any]:
-    """Yield what an object consists of, or nothing for an object of an unknown type."""
+    """Yield what an object consists of, or nothing for a plain value."""
     if isinstance(one, tuple):
         yield from one
     elif isinstance(one, partial):
         yield from (one.func, one.args, *one.keywords.items())
     elif isinstance(one, property):
         yield one.fget
+    elif isinstance(one, cached_property):
+        yield one.func
     elif isinstance(one, CodeType):
         yield from (one.co_code, one.co_names, one.co_consts)
     elif isinstance(one, FunctionType):
         yield from (one.__code__, one.__defaults__, *(one.__kwdefaults__ or {}).items())
-        yield from (cell.cell_contents for cell in one.__closure__ or ())
-        yield from (one.__globals__[name] for name in sorted(_globals_in(one.__code__)) if name in one.__globals__)
+        outside = [cell.cell_contents for cell in one.__closure__ or () if cell != CellType()]  # some are empty
+        outside += [one.__globals__.get(name) for name in sorted(_globals_in(one.__code__))]
+        yield from (value for value in outside if isinstance(value, CODE + PLAIN) or hasattr(value, "__wrapped__"))
     elif isinstance(one, type):
         yield from one.__bases__
         for name, value in vars(one).items():

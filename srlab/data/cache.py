@@ -68,7 +68,8 @@ def cached(folder: Path, photos: Mapping[str, Path], part: str = "") -> Decoded:
     The pixels stay readable as long as the tensor exists, even if the cache is deleted.
     """
     folder = folder.resolve()
-    owner = f"{folder.name[:40]}-{hashlib.sha256(os.fsencode(folder) + part.encode()).hexdigest()[:12]}"
+    name = printable(folder.name)[:40].replace("?", "_")
+    owner = f"{name}-{hashlib.sha256(os.fsencode(folder) + part.encode()).hexdigest()[:12]}"
     index = home() / "cache" / f"{owner}-{_state(photos)}.json"
     if (decoded := _open(index)) is not None:
         return decoded

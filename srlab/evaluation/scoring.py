@@ -123,16 +123,17 @@ def measures(
     chosen: dict[str, Measure] = {}
     for metric in [metrics] if isinstance(metrics, str) else metrics:
         if callable(metric):
-            name = getattr(metric, "__name__", type(metric).__name__)  # a network has no __name__
-            if chosen.get(name, metric) is not metric:
-                raise SrlabError(f"Two metrics are named '{name}'. Give your function another __name__.")
-            chosen[name] = metric
+            name, measure = getattr(metric, "__name__", type(metric).__name__), metric  # a network has no __name__
         elif metric in known:
-            chosen[metric] = known[metric]
+            name, measure = metric, known[metric]
         elif metric != "lpips":
             raise SrlabError(f"'{metric}' is not a metric. Use one of {', '.join(METRICS)}.")
         elif network := perceptual.load_lpips(weights):
-            chosen[metric] = partial(perceptual.lpips, network=network)
+            name, measure = metric, partial(perceptual.lpips, network=network)
+        else:
+            continue
+        if chosen.setdefault(name, measure) != measure:
+            raise SrlabError(f"Two metrics are named '{name}'. Give your function another __name__.")
     if not chosen:
         raise SrlabError(f"No metric is left to compute. Use one of {', '.join(METRICS)}.")
     return chosen

@@ -35,7 +35,7 @@ from torch import nn
 from srlab import files
 from srlab.devices import out_of_memory, peak_memory_mib
 from srlab.errors import SrlabError
-from srlab.paths import generator_file, home, locate, run_folder
+from srlab.paths import exists, generator_file, home, locate, run_folder
 from srlab.training.settings import as_read_back, differences, environment
 
 FORMAT = 2  # version of the run folder; folders of other versions are left untouched
@@ -365,10 +365,10 @@ def read_runs(labs: str = "*") -> Iterator[tuple[Run, dict[str, Any]]]:
         try:
             run = Run(folder.parent.name, folder.name)  # rejects names of copies, such as "default (copy)"
             yield run, run.manifest()
-        except SrlabError as error:
+        except (SrlabError, OSError) as error:
             print(f"Skipped: {error}")
 
 
 def _is_run(folder: Path) -> bool:
     """Return whether a folder has a manifest, or a checkpoint, which contains one."""
-    return (folder / "run.json").is_file() or bool(Run("", "any", folder)._checkpoints())
+    return exists(folder / "run.json") or bool(Run("", "any", folder)._checkpoints())

@@ -11,6 +11,7 @@ from srlab.course.cli.main import main
 from srlab.course.exercise import find, names
 from srlab.course.notebooks import read_notebook
 from srlab.course.solutions import fill_in, open_exercises, solve
+from srlab.errors import SrlabError
 from tests.conftest import LABS, ROOT
 
 NOTEBOOKS = ROOT / "notebooks"
@@ -49,6 +50,15 @@ def test_cells_between_stub_and_check_do_not_matter():
     assert "TODO" not in "".join(cell.source for cell in notebook.cells)
 
 
+def test_stub_gets_only_its_own_answer():
+    notebook = read_notebook(NOTEBOOKS / "03_srgan.ipynb")
+    stubs = [place for place, cell in enumerate(notebook.cells) if "return course.TODO" in cell.source]
+    del notebook.cells[stubs[0] + 1]  # its check
+    notebook.cells.insert(0, nbformat.v4.new_markdown_cell("`return course.TODO` is a stub"))
+    assert fill_in(notebook) == len(stubs) - 1
+    assert "return course.TODO" in notebook.cells[stubs[0] + 1].source
+
+
 def test_lab_without_stubs_is_rejected(capsys, tmp_path, monkeypatch):
     (tmp_path / "notebooks" / "recipes").mkdir(parents=True)
     (tmp_path / "notebooks" / "recipes" / "03_srgan.yaml").touch()
@@ -76,6 +86,8 @@ def test_solution_keeps_comments_and_needed_imports():
     score = solve(stub, find("srresnet.validate").reference)
     head = "import torch\nfrom srlab.evaluation.metrics import psnr\n\n\ndef f(generator, pairs):"
     assert score.startswith(head)
+    with pytest.raises(SrlabError, match="was changed"):
+        solve("def f(generator, pairs): return course.TODO", find("srresnet.validate").reference)
     without = solve("def f(generator, pairs):\n    return course.TODO", find("srresnet.validate").reference)
     assert without == score.replace('    """Score."""\n', "")
     tiled = solve('def f(upscaler, lr, scale, tile, overlap):\n    """SR."""', find("shipping.upscale_tiled").reference)

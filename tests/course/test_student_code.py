@@ -27,13 +27,17 @@ def test_each_change_of_the_code_changes_its_hash(old, new):
 
 
 CLASS = """
-from functools import partial
+from functools import cached_property, lru_cache, partial
 import torch
 from torch import nn
+act = torch.relu
 FACTOR = 3
 conv = partial(nn.Conv2d, kernel_size=3)
 def helper(x):
     return x * 2
+@lru_cache
+def cached():
+    return 66
 class Base(nn.Module):
     def one(self):
         return 1
@@ -48,9 +52,12 @@ class step(Base):
     @property
     def four(self):
         return 44
+    @cached_property
+    def five(self):
+        return 55
     @torch.no_grad()
-    def forward(self, x):
-        return [helper(row) + FACTOR for row in x]
+    def forward(self, x, sizes=[7, 8], kind=torch.float32):
+        return [act(helper(row[:9])) + FACTOR + cached() for row in x]
 """
 
 
@@ -63,7 +70,13 @@ class step(Base):
         ("return 1", "return 11"),
         ("0.1", "0.9"),
         ("22", "33"),
-        ("44", "55"),
+        ("44", "45"),
+        ("55", "56"),
+        ("66", "67"),
+        ("7, 8", "7, 9"),
+        ("[:9]", "[:8]"),
+        ("float32", "float16"),
+        ("torch.relu", "torch.tanh"),
         ("    @torch.no_grad()\n", ""),
     ],
 )

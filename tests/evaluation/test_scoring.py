@@ -112,6 +112,17 @@ def test_image_smaller_than_window_gets_nan():
     assert table["psnr"].notna().all()
 
 
+@pytest.mark.parametrize("first", [0, 1])
+def test_own_metric_with_the_name_of_another_is_rejected(first, images):
+    def own(sr, hr):
+        return sr.mean()
+
+    own.__name__ = "psnr"
+    both = [own, "psnr"]
+    with pytest.raises(SrlabError, match="Two metrics are named 'psnr'"):
+        evaluate(bicubic, images, metrics=[both[first], both[1 - first]])
+
+
 def test_consistency_uses_lr_of_resampler(images):
     aliased = Protocol(resampler="bicubic-aliased")
     table = evaluate(bicubic, images, protocol=aliased, metrics="lr_consistency")

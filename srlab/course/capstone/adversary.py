@@ -41,7 +41,7 @@ def check_adversary(discriminator_class: type[nn.Module], d_loss: Answer, g_loss
         f"{'with' if teaches else 'without'} a gradient for the image.",
         "Return one logit per image or per region; the first dimension is the image. Is something detached inside D?",
     )
-    right, even, wrong = (  # logits between the 0 and 1 of LSGAN
+    right, even, wrong = (  # small logits, because LSGAN's loss rises again beyond 1
         filled(d_loss(torch.full((4, 1), c), torch.full((4, 1), -c))).item() for c in (0.5, 0.0, -0.5)
     )
     yield (

@@ -22,7 +22,7 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
     parser.add_argument(
         "--seed",
         type=int,
-        help="random seed (default: 0); set SRLAB_HOME to a new folder",
+        help="random seed; runs keep their names, so set SRLAB_HOME to a new folder",
     )
     parser.set_defaults(
         command=lambda options: min(1, run_labs(options.recipe, options.labs, options.seed)),

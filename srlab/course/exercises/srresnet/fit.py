@@ -57,6 +57,8 @@ def _observe(answer: Answer, iters: int, every: int) -> dict[str, Any]:
     def step(lr: torch.Tensor, hr: torch.Tensor) -> float:
         if (lr.shape[-1], hr.shape[-1]) != (2, 8):
             raise IncorrectAnswer("The step gets two images of the wrong sizes. Call step(lr, hr).")
+        if lr.flatten()[0] != hr.flatten()[0]:
+            raise IncorrectAnswer("The step gets LR and HR of different batches. Take both from the same one.")
         used.append(int(lr.flatten()[0]))
         return 1 / len(used)
 
@@ -67,6 +69,7 @@ def _observe(answer: Answer, iters: int, every: int) -> dict[str, Any]:
         "the number of steps": len(used),
         "the number of different batches": len(set(used)),
         "the scores": [tuple(pair) if isinstance(pair, list | tuple) else pair for pair in scores],
+        "skipped batches": bool(set(range(1, max(used, default=0))) - set(used)),
         "unused batches": len(drawn) > len(used) + 1,  # zip(batches, range(iters)) draws one more
     }
 
@@ -105,6 +108,21 @@ def _over_all(step: Any, batches: Any, iters: int, validate: Any, every: int) ->
 
 def _swapped(step: Any, batches: Any, *rest: Any) -> list[tuple[int, float]]:
     return fit(lambda lr, hr: step(hr, lr), batches, *rest)
+
+
+def _one_too_early(step: Any, batches: Any, *rest: Any) -> list[tuple[int, float]]:
+    next(batches)
+    return fit(step, batches, *rest)
+
+
+def _mixed(step: Any, batches: Any, *rest: Any) -> list[tuple[int, float]]:
+    late = [next(batches)]
+
+    def mixed(lr: torch.Tensor, hr: torch.Tensor) -> float:
+        late.append((lr, hr))
+        return step(late[-2][0], hr)
+
+    return fit(mixed, batches, *rest)
 
 
 def _by_zip_with_one_more(step: Any, batches: Any, iters: int, validate: Any, every: int) -> list[tuple[int, float]]:
@@ -152,6 +170,8 @@ EXERCISE = Exercise(
         ),
         "The batches never end, so a loop over all of them doesn't either. Count the steps.": _over_all,
         "The step gets two images of the wrong sizes. Call step(lr, hr).": _swapped,
+        "The step gets LR and HR of different batches. Take both from the same one.": _mixed,
+        "You draw a batch that the step never gets. Draw each batch inside the loop.": _one_too_early,
         "You return only the scores. Each score needs the number of steps done next to it.": _scores_alone,
     },
     also_accepted=[_by_zip, _by_zip_with_one_more],
