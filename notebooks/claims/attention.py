@@ -50,8 +50,8 @@ if lab.recipe == "laptop":
     lab.expect(
         "on the bricks, half the rate is level with attention",
         change.brick - lead.brick,
-        above=-1,
-        below=1,
+        above=-1.2,
+        below=1.2,
     )
 
 # %% after a77e0503
