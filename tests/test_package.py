@@ -9,7 +9,7 @@ import srlab
 from tests.conftest import ROOT
 
 # In order: each only imports those before it. Nothing outside of course/ imports course/.
-ROOMS = "text errors shell files paths devices data models losses training tiling photo_files exporting evaluation view"
+ROOMS = "text errors shell paths files devices data models losses training tiling photo_files exporting evaluation view"
 ROOMS += " course"
 
 
