@@ -73,7 +73,7 @@ class Task:
     @property
     def relativistic(self) -> bool:
         """Return whether the loss of G needs the logits of HR."""
-        return self.gan in ("rgan", "ragan")
+        return self.gan in losses.RELATIVISTIC
 
 
 PAPER, RRDB = models.pick_size("paper"), models.pick_size("paper", "RRDBNet")

@@ -22,7 +22,8 @@ def charbonnier(sr: torch.Tensor, hr: torch.Tensor) -> torch.Tensor:
 Labels = float | torch.Tensor
 # Distances between two images or feature maps, by their names in recipes: (sr, hr) -> ().
 PIXEL_LOSSES = {"mse": F.mse_loss, "l1": F.l1_loss, "charbonnier": charbonnier}
-KINDS = ("vanilla", "lsgan", "hinge", "rgan", "ragan")
+RELATIVISTIC = ("rgan", "ragan")  # adversarial losses that compare HR with SR
+KINDS = ("vanilla", "lsgan", "hinge", *RELATIVISTIC)
 
 
 def content_loss(
@@ -191,5 +192,5 @@ def _cross_entropy(logits: torch.Tensor, label: Labels) -> torch.Tensor:
 def _check(kind: str, real: torch.Tensor | None) -> None:
     if kind not in KINDS:
         raise SrlabError(f"'{kind}' is not an adversarial loss. Use one of {', '.join(KINDS)}.")
-    if kind in ("rgan", "ragan") and real is None:
+    if kind in RELATIVISTIC and real is None:
         raise SrlabError(f"The {kind} loss compares SR with HR. Pass the logits of HR as real.")

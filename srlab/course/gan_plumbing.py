@@ -112,7 +112,7 @@ def losses_of(
             parts.append((weights["content"], content(sr, hr)))
         if weights["adversary"]:
             fake = look(sr)
-            real = look(hr) if game in ("rgan", "ragan") else None
+            real = look(hr) if game in losses.RELATIVISTIC else None
             parts.append((weights["adversary"], losses.generator_loss(fake, real=real, kind=game)))
         return losses.hybrid(*parts)
 
@@ -193,7 +193,7 @@ def train_other(
         features=features,
     )
     d_loss, g_loss = losses_of(lab, lab.gan, weights, content)
-    relativistic = lab.gan in ("rgan", "ragan")
+    relativistic = lab.gan in losses.RELATIVISTIC
 
     def step(lr: torch.Tensor, hr: torch.Tensor) -> Losses:
         noise = lab.instance_noise * max(0.0, 1 - trainer.step / iters)

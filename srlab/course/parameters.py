@@ -36,7 +36,7 @@ def read_parameters(
     """Return a lab's parameters (without ``overrides``) and its overrides, read from a notebook's variables.
 
     `earlier` is None for the first setup in a kernel: every plain value with a lower-case name must then be a parameter
-    or a recipe setting, and so must every name that is one in lower case. For a later setup, `earlier` contains the
+    or a recipe setting, and ``SEED`` is taken for a misspelled ``seed``. For a later setup, `earlier` contains the
     overrides that the first one read from variables; other variables are ignored. Overrides are in the order of the
     recipe file, so that their order does not change the name of the run.
     """

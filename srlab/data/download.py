@@ -30,8 +30,8 @@ def fetch(name: str, home: Path | None = None) -> Path:
     """Download and unpack a dataset if it is missing, and return its folder to train or evaluate on.
 
     Other datasets in the same archive are also unpacked. An archive that you put into ``archives/`` in the data home
-    is used without a download, and kept, even if it is not the right one. A downloaded archive is deleted. A second
-    process waits for the first. After an error, the same call resumes.
+    is used without a download, and never changed or deleted. A downloaded archive is deleted. A second process waits
+    for the first. After an error, the same call resumes.
     """
     home, data_set = home or data_home(), catalog.data_set(name)
     if _missing(data_set, home):

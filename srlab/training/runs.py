@@ -125,7 +125,7 @@ class Run:
         return None
 
     def _checkpoints(self) -> list[Path]:
-        return sorted(file for file in (self.path / "checkpoints").glob("*.pt") if file.stem.isdecimal())
+        return _checkpoints_in(self.path)
 
     def is_trained(self) -> bool:
         """Return whether another training run can start from this one: it has begun and has not failed."""
@@ -327,6 +327,11 @@ class Run:
             files.write_safetensors(self.path / generator_file(best), generator.state_dict(), notes, ADVICE)
 
 
+def _checkpoints_in(folder: Path) -> list[Path]:
+    """Return the checkpoints in a run folder, oldest first."""
+    return sorted(file for file in (folder / "checkpoints").glob("*.pt") if file.stem.isdecimal())
+
+
 def _read_checkpoint(file: Path) -> dict[str, Any]:
     """Load a checkpoint and check that it is complete, without executing anything in it."""
     try:
@@ -371,4 +376,4 @@ def read_runs(labs: str = "*") -> Iterator[tuple[Run, dict[str, Any]]]:
 
 def _is_run(folder: Path) -> bool:
     """Return whether a folder has a manifest, or a checkpoint, which contains one."""
-    return exists(folder / "run.json") or bool(Run("", "any", folder)._checkpoints())
+    return exists(folder / "run.json") or bool(_checkpoints_in(folder))

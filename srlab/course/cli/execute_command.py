@@ -19,11 +19,7 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
     parser = commands.add_parser("execute", help="run labs headlessly and print a summary")
     parser.add_argument("labs", nargs="*", metavar="LAB", help="lab names or prefixes, e.g. 01 (default: all)")
     parser.add_argument("--recipe", default="auto", help="recipe to use, e.g. smoke (default: chosen automatically)")
-    parser.add_argument(
-        "--seed",
-        type=int,
-        help="random seed; runs keep their names, so set SRLAB_HOME to a new folder",
-    )
+    parser.add_argument("--seed", type=int, help="random seed; runs keep their names, so set another SRLAB_HOME")
     parser.set_defaults(
         command=lambda options: min(1, run_labs(options.recipe, options.labs, options.seed)),
         when_stopped="Finished training steps are saved; the same command resumes from there.",

@@ -69,7 +69,7 @@ def _observe(answer: Answer, iters: int, every: int) -> dict[str, Any]:
         "the number of steps": len(used),
         "the number of different batches": len(set(used)),
         "the scores": [tuple(pair) if isinstance(pair, list | tuple) else pair for pair in scores],
-        "skipped batches": bool(set(range(1, max(used, default=0))) - set(used)),
+        "skipped batches": max(used, default=0) > len(set(used)),
         "unused batches": len(drawn) > len(used) + 1,  # zip(batches, range(iters)) draws one more
     }
 
