@@ -5,7 +5,7 @@ is an HR image and y = G(lr) an SR image; each loss is the mean over all logits.
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 import torch.nn.functional as F
@@ -49,12 +49,11 @@ def content_loss(
         Divide each layer's distance by the distance of HR's maps from zero. Then 1 means that none of HR's features is
         present, whatever the network, layer and weights, so losses over different features are comparable.
     max_shift
-        First crop a random number of rows and columns, 0 to `max_shift`, from both images. Features are on a grid of
-        blocks of pixels; this shifts the grid, so that no pattern can hide in it.
+        First crop `max_shift` rows and columns from both images, a random number of them at the top and at the left.
+        Features are on a grid of blocks of pixels; this shifts the grid, so that no pattern can hide in it.
     """
     if max_shift:
-        down, right = torch.randint(max_shift + 1, (2,)).tolist()
-        sr, hr = sr[..., down:, right:], hr[..., down:, right:]
+        sr, hr = _shifted((sr, hr), max_shift)
     with torch.no_grad():
         wanted = features(hr)
     found = features(sr)
@@ -65,6 +64,17 @@ def content_loss(
             distance = distance / criterion(wanted[layer], torch.zeros_like(wanted[layer])).clamp(min=1e-12)
         total = total + distance
     return total
+
+
+def _shifted(images: Sequence[torch.Tensor], max_shift: int) -> list[torch.Tensor]:
+    """Crop all images at the same random place, to sides that are shorter by `max_shift`.
+
+    The place is drawn on the device, because a GPU that repeats a recorded step would repeat a number of Python's.
+    """
+    height, width = (side - max_shift for side in images[0].shape[-2:])
+    down, right = torch.randint(max_shift + 1, (2, 1), device=images[0].device)
+    rows, columns = (torch.arange(side, device=images[0].device) for side in (height, width))
+    return [image.index_select(-2, down + rows).index_select(-1, right + columns) for image in images]
 
 
 def hybrid(*parts: tuple[float, torch.Tensor]) -> torch.Tensor:

@@ -14,6 +14,8 @@ from torch.nn.utils.parametrizations import spectral_norm
 
 from srlab.errors import SrlabError
 
+Noise = float | torch.Tensor  # a standard deviation; a tensor has the shape ()
+
 
 class VGGDiscriminator(nn.Module):
     """The VGG-style discriminator of ESRGAN as in BasicSR; 14,499,401 parameters with the defaults.
@@ -40,7 +42,7 @@ class VGGDiscriminator(nn.Module):
         self.hidden = nn.Linear(widths[-1] * (size // 32) ** 2, 100)
         self.logit = nn.Linear(100, 1)
 
-    def forward(self, image: torch.Tensor, noise: float = 0.0) -> torch.Tensor:
+    def forward(self, image: torch.Tensor, noise: Noise = 0.0) -> torch.Tensor:
         """Map ``(N, 3, size, size)`` in [0, 1], plus noise of that standard deviation, to logits ``(N, 1)``."""
         features = self.convolutions(noisy(image, noise))  # (N, 512, size / 32, size / 32)
         return self.logit(F.leaky_relu(self.hidden(features.flatten(1)), 0.2))
@@ -72,7 +74,7 @@ class SRGANDiscriminator(nn.Module):
         self.hidden = nn.Linear(inputs * (size // 16) ** 2, 1024)
         self.logit = nn.Linear(1024, 1)
 
-    def forward(self, image: torch.Tensor, noise: float = 0.0) -> torch.Tensor:
+    def forward(self, image: torch.Tensor, noise: Noise = 0.0) -> torch.Tensor:
         """Map ``(N, 3, size, size)`` in [0, 1], plus noise of that standard deviation, to logits ``(N, 1)``."""
         features = self.convolutions(noisy(image, noise))  # (N, 512, size / 16, size / 16)
         return self.logit(F.leaky_relu(self.hidden(features.flatten(1)), 0.2))
@@ -105,7 +107,7 @@ class PatchDiscriminator(nn.Module):
         )
         self.logit = spectral_norm(nn.Conv2d(wider, 1, 3, padding=1))
 
-    def forward(self, image: torch.Tensor, noise: float = 0.0) -> torch.Tensor:
+    def forward(self, image: torch.Tensor, noise: Noise = 0.0) -> torch.Tensor:
         """Map ``(N, 3, H, W)`` in [0, 1], plus noise of that standard deviation, to logits ``(N, 1, H / 4, W / 4)``."""
         # With contiguous memory both the noise and the mean take a fraction of the time on a CPU.
         return self.logit(self.convolutions(with_fine_structure(noisy(image.contiguous(), noise))))
@@ -142,9 +144,14 @@ def frozen(network: nn.Module) -> Iterator[nn.Module]:
             norm.track_running_stats = True
 
 
-def noisy(image: torch.Tensor, noise: float) -> torch.Tensor:
-    """Add Gaussian instance noise with this standard deviation, in units of [0, 1]; 0 draws no random number."""
-    return image + noise * torch.randn_like(image) if noise else image
+def noisy(image: torch.Tensor, noise: Noise) -> torch.Tensor:
+    """Add Gaussian instance noise with this standard deviation, in units of [0, 1].
+
+    The number 0 draws no random numbers. A tensor always does, because reading it would make the CPU wait for the GPU.
+    """
+    if not isinstance(noise, torch.Tensor) and not noise:
+        return image
+    return image + noise * torch.randn_like(image)
 
 
 def _check_shape(num_features: int, size: int, multiple: int) -> None:

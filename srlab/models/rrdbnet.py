@@ -119,7 +119,10 @@ class RRDBNet(nn.Module):
         features = shallow
         for block in self.body:
             again = self.checkpointing and torch.is_grad_enabled()
-            features = checkpoint(block, features, use_reentrant=False) if again else block(features)
+            if again:  # no layer is random, and a recorded step cannot read the state of the random numbers
+                features = checkpoint(block, features, use_reentrant=False, preserve_rng_state=False)
+            else:
+                features = block(features)
         features = shallow + self.conv_body(features)  # (N, 64, h, w)
         for step in range(len(factors(self.config["scale"]))):
             conv = self.get_submodule(f"conv_up{step + 1}")
