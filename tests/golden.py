@@ -138,6 +138,7 @@ def labs() -> Iterator[tuple[str, str]]:
             name, about = str(run.parent.relative_to(scratch)), json.loads(run.read_text())
             yield f"{name} parameters", digest(about["parameters"])
             rows = [json.loads(row) for row in (run.parent / "metrics.jsonl").read_text().splitlines()]
+            rows = [{key: value for key, value in row.items() if key != "ms_per_step"} for row in rows]
             yield f"{name} log", digest(rows)
             for weights in sorted(run.parent.glob("generator*.safetensors")):
                 raw = weights.read_bytes()

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import torch
 
-from srlab.models.discriminators import frozen
+from srlab.models.discriminators import Noise, frozen
 from srlab.training.trainer import Losses, Trainer
 
 Look = Callable[[torch.Tensor], torch.Tensor]  # an image (N, 3, H, W) becomes D's logits
@@ -18,7 +18,7 @@ def gan_step(
     hr: torch.Tensor,
     d_loss: DLoss,
     g_loss: GLoss,
-    noise: float = 0.0,
+    noise: Noise = 0.0,
     relativistic: bool = False,
     g_turn: bool = True,
 ) -> Losses:
@@ -35,7 +35,8 @@ def gan_step(
     g_loss
         ``g_loss(sr, hr, look)``, the whole loss of G; ``look(image)`` returns D's logits.
     noise
-        Standard deviation of the noise added to all inputs of D (Sønderby et al. 2017), in units of [0, 1].
+        Standard deviation of the noise added to all inputs of D (Sønderby et al. 2017), in units of [0, 1]. If it
+        changes from step to step, it must be a tensor, such as ``0.1 * (1 - trainer.progress)``.
     relativistic
         True if D compares HR with SR (relativistic GAN). Changes only the log.
     g_turn

@@ -1,7 +1,10 @@
-"""Progress bar for training runs."""
+"""Show the progress and the pace of a training run."""
 
 import io
 import textwrap
+import time
+from collections import deque
+from statistics import median
 from typing import Any
 
 from tqdm import tqdm
@@ -42,3 +45,25 @@ class Progress(tqdm):
             self._place = display(shown, raw=True, display_id=True)
         else:
             self._place.update(shown, raw=True)
+
+
+class Pace:
+    """The time per training step, without validating and saving.
+
+    It is measured from one row of the log to the next, because only then the CPU has waited for the GPU.
+    """
+
+    def __init__(self, step: int) -> None:
+        self._milliseconds: deque[float] = deque(maxlen=10)
+        self.resume(step)
+
+    def resume(self, step: int) -> None:
+        """Start the clock, after a pause or at the beginning."""
+        self._since = step, time.perf_counter()
+
+    def read(self, step: int) -> float:
+        """Return the median of the milliseconds per step in the last ten rows, including the one of this step."""
+        first, began = self._since
+        self._milliseconds.append(1000 * (time.perf_counter() - began) / (step - first))
+        self.resume(step)
+        return round(median(self._milliseconds), 3)

@@ -258,15 +258,16 @@ class Run:
                 self.best[name] = score
                 self.save_generator(generator, step, best=name, score=score)
 
-    def save(self, step: int, parts: dict[str, Any], generator: nn.Module, status: str) -> None:
+    def save(self, step: int, parts: dict[str, Any], generator: nn.Module, status: str, recorded: bool = False) -> None:
         """Write the checkpoint, the weights and the manifest, in this order.
 
         `parts` are the networks, optimizers and random states; `generator` has the averaged weights; `status` is
-        "running", "stopped" or "finished".
+        "running", "stopped" or "finished"; `recorded` is whether steps are replayed from a CUDA graph.
         """
         metrics = {name: value for row in self.history for name, value in row.items() if name != "step"}
         seconds = round(self._seconds_before + time.perf_counter() - self._began, 1)
         facts = {"metrics": metrics, "wall_time_s": seconds, "peak_memory_mib": peak_memory_mib()}
+        facts["recorded"] = recorded
         self._manifest |= facts | {"step": step, "status": status}
         self.save_checkpoint(parts | {"step": step, "manifest": self._manifest, "best": self.best})
         if step:  # before the first step there is nothing to use

@@ -4,14 +4,15 @@
 """
 
 import copy
+import math
 import time
-from collections.abc import Callable
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from numbers import Integral
 from typing import Any
 
 import torch
-from accelerate.utils import broadcast_object_list
+from accelerate.utils import broadcast_object_list, gather_object
 from torch import nn
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
@@ -21,15 +22,18 @@ from srlab.errors import SrlabError
 from srlab.files import all_finite
 from srlab.training.divergence import detect_divergence
 from srlab.training.interrupts import Interrupts
-from srlab.training.progress import Progress
+from srlab.training.progress import Pace, Progress
+from srlab.training.recording import AS_WRITTEN, WITH_PROCESSES, NotRecordable, RecordedStep, Step
 from srlab.training.runs import LOG_EVERY, Run
 from srlab.training.schedules import Schedule, constant
 from srlab.training.settings import describe_optimizer, describe_schedule, hash_of_source
-from srlab.training.wrapping import bare, compile_networks, make_accelerator
+from srlab.training.wrapping import bare, compile_networks, make_accelerator, repeated_blocks
 
 Losses = dict[str, torch.Tensor]
 RESERVED = ("ema", "ema_warmup", "sampler", "scaler", "schedule", "seed")  # names in a checkpoint or a manifest
 SAVE_EVERY_S = 300  # seconds between checkpoints if no validation is due
+CAN_RECORD = "cuda"  # type of the devices that can record a step
+PAYS_FROM = 2000  # steps; compiling blocks takes 3 to 13 s and saves 0.4 to 11 ms per step (docs/gpu.md)
 
 
 class Trainer:
@@ -60,8 +64,17 @@ class Trainer:
         Other settings that determine the result, such as the name of the loss. A run is resumed only with the same
         recipe.
     compiled
-        ``""``, or a mode of `srlab.training.wrapping.compile_networks`. If torch.compile does not work, the trainer
-        prints why and continues without it. Compiled networks may round differently.
+        How a GPU gets its work. With ``""`` the step runs as written, and a fast GPU waits for Python most of the time.
+        With ``"graph"`` the step is recorded as a CUDA graph and replayed, with the same results
+        (`srlab.training.recording`). ``"auto"`` does the same if there is one process, and in runs of `PAYS_FROM` steps
+        or more it also compiles the repeated blocks of the networks, which may then round differently; on a CPU it does
+        nothing. Any other value is a mode of `srlab.training.wrapping.compile_networks`. Where something does not work,
+        the trainer prints why and continues without it.
+
+    Attributes
+    ----------
+    progress
+        Share of finished steps, a tensor ``()`` on the device. A recorded step can read it, but not the number `step`.
 
     Examples
     --------
@@ -90,7 +103,7 @@ class Trainer:
     ) -> None:
         self.device = pick_device(device)
         self.precision = pick_precision(precision, self.device)
-        self.accelerator = make_accelerator(self.device, self.precision)
+        self.accelerator = make_accelerator(self.device, self.precision, recorded=compiled == "graph")
         self.device = self.accelerator.device
         self.run = Run(lab, run)
         self.run.writes = self.accelerator.is_main_process
@@ -100,8 +113,23 @@ class Trainer:
         self.frozen: dict[str, nn.Module] = {}
         self.optimizers: dict[str, torch.optim.Optimizer] = {}
         self.prepared: dict[str, Any] = {}  # all of them, wrapped for use in a step
-        self.step = 0
+        self._step, self.turns = 0, 1
+        self.progress = torch.zeros((), dtype=torch.float64, device=self.device)
+        self._recordings: list[RecordedStep] = []  # during training, one for each turn
+        self._compiled = ""  # what was compiled: "blocks", or a mode
         self._rates: dict[str, list[float]] = {}  # learning rates of each optimizer's groups in the last step
+
+    @property
+    def step(self) -> int:
+        """Number of finished steps."""
+        if self.device.type == CAN_RECORD and torch.cuda.is_current_stream_capturing():
+            raise NotRecordable("it reads trainer.step, which would never change (use trainer.progress)")
+        return self._step
+
+    @property
+    def turn(self) -> int:
+        """Number of the current step, counted from 0, modulo the `turns` of `fit`."""
+        return self._step % self.turns
 
     @property
     def history(self) -> list[dict[str, float]]:
@@ -142,17 +170,17 @@ class Trainer:
                 "torch.nn.utils.parametrizations.weight_norm instead."
             ) from error
         # In evaluation mode, because accelerate would raise for a frozen network: it has no gradients to exchange.
-        self.prepared = {
-            name: self.accelerator.prepare_optimizer(thing)
-            if name in self.optimizers
-            else self.accelerator.prepare_model(thing, evaluation_mode=name in self.frozen)
-            for name, thing in objects.items()
-        }
-        if self.compiled:
-            networks = (*self.networks.values(), *self.frozen.values())
-            if reason := compile_networks(networks, self.compiled, self.device):
-                print(f"torch.compile does not work here ({reason}). Continuing without it.")
-                self.compiled = ""
+        # Recordings need a separate stream, and DistributedDataParallel must be created on it.
+        self._stream = torch.cuda.Stream(self.device) if self._records() else None
+        with torch.cuda.stream(self._stream):
+            self.prepared = {
+                name: self.accelerator.prepare_optimizer(thing)
+                if name in self.optimizers
+                else self.accelerator.prepare_model(thing, evaluation_mode=name in self.frozen)
+                for name, thing in objects.items()
+            }
+        if self._stream is not None:
+            torch.cuda.current_stream(self.device).wait_stream(self._stream)
         return tuple(self.prepared.values())
 
     def backward(self, loss: torch.Tensor) -> None:
@@ -185,6 +213,7 @@ class Trainer:
         validate_every: int = 1000,
         monitor: Callable[["Trainer"], None] | None = None,
         min_psnr: float = float("-inf"),
+        turns: int = 1,
     ) -> nn.Module:
         """Train until the run has `iters` steps in total, starting where an earlier call or a crash left it.
 
@@ -210,6 +239,9 @@ class Trainer:
         min_psnr
             Lowest acceptable ``psnr`` in dB, for example a few dB below bicubic. Training stops if the score falls
             below it and far below its best value, so that no later stage starts from a collapsed network.
+        turns
+            Number of steps after which `step` does the same again, such as 2 if it updates G in every second step. It
+            may depend on `turn`, and each turn is recorded separately.
 
         Returns
         -------
@@ -222,6 +254,7 @@ class Trainer:
             raise SrlabError(f"iters is the total number of training steps and must be at least 1, but is {iters}.")
         if validate_every < 1:
             raise SrlabError(f"validate_every must be at least 1 step, but is {validate_every}.")
+        self.turns = turns
         main = self.accelerator.is_main_process
         draw = monitor if monitor is not None and main else lambda trainer: None
         advice = (
@@ -233,6 +266,7 @@ class Trainer:
             convolutions(whole=self.precision == "no", fastest=True),
             explaining_lack_of_memory(f"batches of {sampler.batch} patches of {sampler.patch} pixels", advice),
         ):
+            self._compiled = self._compile(int(iters))
             self._begin(step, sampler, schedule, int(iters))
             if self.step >= iters:
                 print(f"The run '{self.run.name}' has already done {self.step} of {iters} steps. Nothing to train.")
@@ -246,17 +280,20 @@ class Trainer:
                 Interrupts() as interrupts,
                 self.run.tensorboard(self.step),
                 Progress(total=iters, initial=self.step, desc=self.run.name, mininterval=1, disable=not main) as bar,
+                self._recorded(step) as steps,
             ):
                 if self.step == 0:
                     self._validate(validate, min_psnr)
                     draw(self)
+                pace = Pace(self.step)
                 while self.step < iters:
                     self._set_learning_rates(schedule)
-                    if self.compiled:
+                    self.progress.fill_(self.step / iters)
+                    if self._compiled:
                         torch.compiler.cudagraph_mark_step_begin()  # CUDA graphs may reuse the last step's memory
                     lr, hr = (batch.contiguous(memory_format=torch.channels_last) for batch in next(sampler))
-                    losses = self._checked(step(lr, hr))
-                    self.step += 1
+                    losses = self._checked(steps[self.turn](lr, hr))
+                    self._step += 1
                     self._update_average()
 
                     due = self.step in early or self.step % validate_every == 0 or self.step == iters
@@ -264,7 +301,7 @@ class Trainer:
                     to_save = to_log and time.monotonic() - saved_at > SAVE_EVERY_S
                     stopping = self._stopping(interrupts)
                     if due or to_log or stopping:
-                        self._log(losses, bar)
+                        self._log(losses, bar, pace)
                     if due:
                         self._validate(validate, min_psnr)
                         draw(self)
@@ -276,14 +313,56 @@ class Trainer:
                             f"Stopped at step {self.step} of {iters}; everything is saved in {self.run.path}. "
                             "Run the same cell or command again to resume."
                         )
+                    if due or to_save:
+                        pace.resume(self.step)
             self.accelerator.wait_for_everyone()
         return self.ema
 
     def _set_learning_rates(self, schedule: Schedule) -> None:
         for name, optimizer in self.optimizers.items():
-            for group in optimizer.param_groups:
-                group["lr"] = group["initial_lr"] * schedule(self.step)
-            self._rates[name] = [group["lr"] for group in optimizer.param_groups]
+            self._rates[name] = [group["initial_lr"] * schedule(self.step) for group in optimizer.param_groups]
+            for group, rate in zip(optimizer.param_groups, self._rates[name], strict=True):
+                if isinstance(group["lr"], torch.Tensor):  # a recorded step reads this tensor
+                    group["lr"].fill_(rate)
+                else:
+                    group["lr"] = rate
+
+    def _records(self) -> bool:
+        """Return whether steps are recorded, if they can be."""
+        alone = self.accelerator.num_processes == 1
+        return self.device.type == CAN_RECORD and (self.compiled == "graph" or (self.compiled == "auto" and alone))
+
+    def _compile(self, iters: int) -> str:
+        """Compile the networks or their repeated blocks, as `compiled` demands. Return what was compiled."""
+        parts, mode = [*self.networks.values(), *self.frozen.values()], self.compiled
+        if mode == "auto" and self._records() and iters >= PAYS_FROM:
+            parts, mode = [block for network in parts for block in repeated_blocks(network)], "blocks"
+        if mode in ("", "auto", "graph") or not parts:
+            return ""
+        if reason := compile_networks(parts, "default" if mode == "blocks" else mode, self.device):
+            print(f"torch.compile does not work here ({reason}). Continuing without it.")
+        return "" if reason else mode
+
+    @contextmanager
+    def _recorded(self, step: Step) -> Iterator[list[Step]]:
+        """Yield the step of each turn, recorded if `compiled` and the device allow it."""
+        if self.compiled == "graph" and not self._records():
+            print(f"A CUDA graph needs a GPU. On the {self.device.type}, each step is trained as written.")
+        first = AS_WRITTEN if self.accelerator.num_processes == 1 else WITH_PROCESSES
+        parts = [*self.networks.values(), *self.frozen.values()], [*self.optimizers.values()], self._stream
+        turns = range(self.turns if self._records() else 0)
+        self._recordings = [RecordedStep(step, *parts, self.accelerator.scaler, self._common, first) for _ in turns]
+        try:
+            yield self._recordings or [step] * self.turns
+        finally:
+            for recorded in self._recordings:
+                recorded.release()
+            self._recordings = []
+
+    def _common(self, reason: str) -> str:
+        """Return the reason of the first process that has one, or ""."""
+        reasons = gather_object([reason]) if self.accelerator.num_processes > 1 else [reason]
+        return next(filter(None, reasons), "")
 
     def _checked(self, losses: Any) -> Losses:
         """Return a step's losses as ``()`` tensors on the device, and record the first step with a bad loss.
@@ -296,7 +375,7 @@ class Trainer:
         for name, value in losses.items():
             if value.numel() != 1:
                 raise SrlabError(f"The loss '{name}' of step has shape {tuple(value.shape)}. Return its mean().")
-        if reserved := {"step", "rate"} & losses.keys():
+        if reserved := {"step", "rate", "ms_per_step"} & losses.keys():
             raise SrlabError(f"'{min(reserved)}' is a reserved column of the log. Rename that loss of step.")
         losses = {name: value.reshape(()) for name, value in losses.items()}
         healthy = torch.stack([value.isfinite() for value in losses.values()]).all()
@@ -311,14 +390,17 @@ class Trainer:
             if buffers := list(self.ema.buffers()):
                 torch._foreach_copy_(buffers, list(generator.buffers()))  # one launch for all; no public name does that
 
-    def _log(self, losses: Losses, bar: Progress) -> None:
+    def _log(self, losses: Losses, bar: Progress, pace: Pace) -> None:
         if first_bad := int(self._everywhere(self._first_bad).max()):
             self.run.fail(f"a loss became NaN or infinite at step {first_bad}")
         values = self._everywhere(torch.stack([value.float() for value in losses.values()])).mean(0)
         row = dict(zip(losses, values.tolist(), strict=True))
-        bar.set_postfix({name: f"{value:.4f}" for name, value in row.items()}, refresh=False)
+        milliseconds = pace.read(self.step)
+        shown = {name: f"{value:.4f}" for name, value in row.items()} | {"ms/step": f"{milliseconds:.1f}"}
+        bar.set_postfix(shown, refresh=False)
         bar.update(self.step - bar.n)
-        self.run.log(self.step, **row, rate=float(next(iter(self.optimizers.values())).param_groups[0]["lr"]))
+        rate = next(iter(self._rates.values()))[0]
+        self.run.log(self.step, **row, rate=rate, ms_per_step=milliseconds)
         self._stop_if_ruined()
 
     def _validate(self, validate: Callable[[nn.Module], dict[str, float]] | None, min_psnr: float) -> None:
@@ -364,9 +446,9 @@ class Trainer:
         sampler.share(self.accelerator.process_index, self.accelerator.num_processes)
         for name, optimizer in self.optimizers.items():
             for group in optimizer.param_groups:
-                group.setdefault("initial_lr", group["lr"])
+                group.setdefault("initial_lr", float(group["lr"]))
             for group, rate in zip(optimizer.param_groups, self._rates.get(name, ()), strict=False):
-                if group["lr"] != rate:
+                if not math.isclose(group["lr"], rate, rel_tol=1e-6):  # a recorded step has rates in float32
                     raise SrlabError(
                         f"The learning rate was set to {group['lr']:g} between two calls of fit, which would overwrite "
                         "it. Create the optimizer with that rate, and choose another run name."
@@ -378,7 +460,7 @@ class Trainer:
         if state:
             self._refuse_other_layers(state)
             self._load_state_dict(state, sampler)
-        facts = {"device": str(self.device), "precision": self.precision, "compiled": self.compiled}
+        facts = {"device": str(self.device), "precision": self.precision, "compiled": self._compiled}
         facts |= {"processes": self.accelerator.num_processes, "code_of_step": hash_of_source(step)}
         self.run.begin(self.step, iters, facts)
         if not state:
@@ -421,14 +503,15 @@ class Trainer:
         torch.set_rng_state(state["random"]["cpu"])
         if self.device.type == "cuda" and "cuda" in state["random"]:
             torch.cuda.set_rng_state(state["random"]["cuda"], self.device)
-        self.step = state["step"]
+        self._step = state["step"]
 
     def _save(self, sampler: PatchSampler, status: str) -> None:
         state = self._state_dict(sampler)
         slots = [slot for slots in state["optimizers"].values() for slot in slots.values()]
         for tensors in (*state["networks"].values(), *slots):
             self._require_finite(tensors)
-        self.run.save(self.step, state, self.ema, status)
+        recorded = any(step.graph is not None for step in self._recordings)
+        self.run.save(self.step, state, self.ema, status, recorded)
 
     def _refuse_other_layers(self, state: dict[str, Any]) -> None:
         """Reject networks whose layers differ from the checkpoint, before `load_state_dict` partly overwrites them.

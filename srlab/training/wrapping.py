@@ -1,6 +1,7 @@
 """Wrap networks and optimizers for training with Hugging Face accelerate and `torch.compile`."""
 
 import os
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -18,14 +19,19 @@ OTHERS = ("ACCELERATE_", "FSDP_", "PMI_", "OMPI_", "MV2_")  # set by other progr
 PATIENCE = timedelta(hours=6)  # longest wait while the first process validates; torch's default is 10 minutes
 
 
-def make_accelerator(device: torch.device, precision: str) -> Accelerator:
-    """Return the accelerator for a device and precision, connected to the other processes if there are any."""
+def make_accelerator(device: torch.device, precision: str, recorded: bool = False) -> Accelerator:
+    """Return the accelerator for a device and precision, connected to the other processes if there are any.
+
+    If steps are `recorded`, NCCL must not handle errors by itself, according to PyTorch's notes on CUDA graphs.
+    """
     if is_initialized():
         # accelerate allows one device and precision per process, but a notebook may compare several. There is no public
         # function to reset them. The link to the other processes is kept unless the type of device changes.
         AcceleratorState._reset_state(reset_partial_state=AcceleratorState().device.type != device.type)
     # Running statistics of batch norm affect no gradient; sharing them would change D between its two passes per batch.
     handlers = [DistributedDataParallelKwargs(broadcast_buffers=False), InitProcessGroupKwargs(timeout=PATIENCE)]
+    if recorded:
+        os.environ.setdefault("TORCH_NCCL_ASYNC_ERROR_HANDLING", "0")
     with _without_variables_of_others():
         return Accelerator(mixed_precision=precision, cpu=device.type == "cpu", kwargs_handlers=handlers)
 
@@ -48,7 +54,8 @@ def bare(thing: Any) -> Any:
     if isinstance(thing, nn.Module):
         thing = extract_model_from_parallel(thing, keep_fp32_wrapper=False)
         # Neither library has a public way to undo this: Module.compile and accelerate keep their results here.
-        thing._compiled_call_impl = None
+        for module in thing.modules():
+            module._compiled_call_impl = None
         thing.__dict__.pop("_is_accelerate_prepared", None)
     return getattr(thing, "optimizer", thing) if isinstance(thing, torch.optim.Optimizer) else thing
 
@@ -63,6 +70,20 @@ def compile_networks(networks: Iterable[nn.Module], mode: str, device: torch.dev
         torch.compile(lambda values: values * 2 + 1, mode=mode)(torch.ones(8, device=device))
     except (RuntimeError, ImportError, OSError) as error:  # torch raises RuntimeError here
         return str(error).strip().partition("\n")[0] or type(error).__name__
+    torch._dynamo.config.suppress_errors = True  # code that cannot be compiled runs as written, with torch's warning
     for network in networks:
         network.compile(mode=mode)
     return ""
+
+
+def repeated_blocks(network: nn.Module) -> Iterator[nn.Module]:
+    """Yield the blocks of which a network has several in a row, such as an RRDBNet's; layers of torch do not count.
+
+    They share their code, so compiling 23 blocks takes as long as compiling one.
+    """
+    kinds = Counter(map(type, network.children())) if isinstance(network, (nn.Sequential, nn.ModuleList)) else {}
+    for child in network.children():
+        if kinds.get(type(child), 0) > 1 and not type(child).__module__.startswith("torch."):
+            yield child
+        else:
+            yield from repeated_blocks(child)

@@ -62,6 +62,7 @@ class LittleRun:
         self.rates, self.losses, self.noise = [], [], 0.01
         self.before_step = lambda number: None
         self.change = lambda number, losses: losses
+        self.note = lambda made: self.losses.append({name: loss.item() for name, loss in made.items()})
         self.prepare()
 
     def prepare(self, **others):
@@ -86,7 +87,7 @@ class LittleRun:
             optimizer.zero_grad()
             self.trainer.backward(made["loss"])
             optimizer.step()
-        self.losses.append({name: loss.item() for name, loss in made.items()})
+        self.note(made)
         return self.change(number, made)
 
     def validate(self, averaged):
@@ -115,6 +116,11 @@ def tensors_in(state):
     return {f"{i}/{key}": v for i, part in enumerate(parts) for key, v in part.items() if isinstance(v, torch.Tensor)}
 
 
+def timeless(row):
+    """Return a row of the log without the time that its steps took."""
+    return {name: value for name, value in row.items() if name != "ms_per_step"}
+
+
 class Crash(BaseException):
     """A simulated kill, which no error handler catches."""
 
@@ -127,11 +133,14 @@ def half_done(run="default"):
 def what_is_left(run="default"):
     """Return everything that determines the state and continuation of a run, as bytes."""
     run = Run(LAB, run)
-    left = {file.name: file.read_bytes() for file in run.path.iterdir() if file.suffix in (".safetensors", ".jsonl")}
+    left = {file.name: file.read_bytes() for file in run.path.iterdir() if file.suffix == ".safetensors"}
+    left["log"] = [timeless(row) for row in run.metrics()]
     state, manifest = run.load_checkpoint(), run.manifest()
     tensors = tensors_in(state) | {"random": state["random"]["cpu"]}
     left |= {name: value.numpy().tobytes() for name, value in tensors.items()}
-    left |= {name: manifest[name] for name in ("status", "step", "metrics", "parameters")}
+    left |= {name: manifest[name] for name in ("status", "step", "parameters")} | {
+        "metrics": timeless(manifest["metrics"])
+    }
     return left | {"best": state["best"], "parts": [*run.path.rglob(".*.part")]}
 
 

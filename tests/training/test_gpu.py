@@ -17,8 +17,9 @@ from srlab.devices import convolutions
 from srlab.models import FlowNet, MSRResNet, PatchDiscriminator
 from srlab.models.features import FeatureExtractor
 from srlab.models.flow import bicubic
+from srlab.training import trainer
 
-from .little_run import LittleRun, images, refusal, tensors_in
+from .little_run import LittleRun, images, refusal, tensors_in, timeless
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
 PHOTOS = images((60, 50), (41, 80))
@@ -45,7 +46,7 @@ class GanOnGpu(LittleRun):
     """Set up lab 04's GAN training with all losses that a recipe may use."""
 
     def __init__(self, sampler=None, **settings):
-        networks = {"network": lambda: MSRResNet(1, 4), "gan": lambda: PatchDiscriminator(4)}
+        networks = {"network": lambda: MSRResNet(2, 4), "gan": lambda: PatchDiscriminator(4)}
         settings |= networks | {"optimizer": partial(torch.optim.Adam, fused=True), "device": "cuda"}
         super().__init__(sampler={"device": "cuda"} | (sampler or {}), **settings)
         self.prepare(features=FeatureExtractor("vgg19 relu2_1", "random"))
@@ -61,7 +62,7 @@ class GanOnGpu(LittleRun):
         return losses.content_loss(self.things["features"], sr, hr, F.l1_loss, relative=True, max_shift=3)
 
     def gan_step(self, lr, hr):
-        self.before_step(self.trainer.step + 1)
+        self.before_step(self.trainer._step + 1)
         return srlab.gan_step(self.trainer, lr, hr, *self.goals, noise=0.1, relativistic=True)
 
 
@@ -69,14 +70,14 @@ class FlowOnGpu(LittleRun):
     """Set up lab 06's training."""
 
     def __init__(self, sampler=None, **settings):
-        settings |= {"network": lambda: FlowNet(1, 8), "optimizer": partial(torch.optim.Adam, fused=True)}
+        settings |= {"network": lambda: FlowNet(2, 8), "optimizer": partial(torch.optim.Adam, fused=True)}
         super().__init__(sampler={"device": "cuda"} | (sampler or {}), device="cuda", **settings)
         self.step = self.flow_step
 
     validate = GanOnGpu.validate
 
     def flow_step(self, lr, hr):
-        self.before_step(self.trainer.step + 1)
+        self.before_step(self.trainer._step + 1)
         generator, optimizer = self.things["generator"], self.things["optimizer"]
         loss = flow_loss(lambda x, t: generator(lr, x, t), (hr - bicubic(lr, 4)) / 0.1)
         optimizer.zero_grad()
@@ -127,6 +128,29 @@ def test_photos_are_on_gpu_if_they_fit_half_of_free_memory(monkeypatch, free, ke
     sampler = srlab.PatchSampler(PHOTOS, 4, 32, 16, device="cuda")
     assert sampler._pixels.device.type == place
     assert next(sampler)[1].device.type == "cuda"
+
+
+@pytest.mark.parametrize("precision", ["bf16", "fp16", "no"])
+@pytest.mark.parametrize("lab", [GanOnGpu, FlowOnGpu])
+def test_recorded_run_equals_run_as_written(lab, precision, monkeypatch):
+    monkeypatch.setattr(torch.backends.cudnn, "deterministic", True)
+    runs = [lab(run=f"run-{kind}", compiled=kind, precision=precision) for kind in ("", "graph")]
+    for little in runs:
+        little.fit(30, schedule=lambda step: 1.0 if step < 20 else 0.5, validate_every=15)
+    assert [little.run.manifest()["recorded"] for little in runs] == [False, True]
+    states = [tensors_in(little.trainer._state_dict(little.sampler)) for little in runs]
+    assert [name for name, value in states[0].items() if not torch.equal(value, states[1][name])] == []
+    rows = [[timeless(row) for row in little.run.metrics()] for little in runs]
+    assert rows[0] == rows[1]
+
+
+@pytest.mark.parametrize("lab", [GanOnGpu, FlowOnGpu])
+def test_blocks_are_compiled_and_recorded(lab, monkeypatch):
+    monkeypatch.setattr(trainer, "PAYS_FROM", 10)
+    little = lab(compiled="auto")
+    little.fit(12, validate_every=12)
+    manifest = little.run.manifest()
+    assert (manifest["compiled"], manifest["recorded"], manifest["status"]) == ("blocks", True, "finished")
 
 
 def test_gpu_run_resumes_nearly_identically():

@@ -17,15 +17,18 @@ from srlab.training.runs import Run
 from srlab.training.schedules import constant
 from tests.kills import Life
 
+from .fake_cuda import FakeCuda
 from .little_run import LAB, LittleRun
 
 STEPS = 20
 
 
-def train(run, iters=STEPS, gan=None, signal_at=0):
+def train(run, iters=STEPS, gan=None, signal_at=0, compiled="", change=lambda number, losses: losses):
     """Train without random numbers in all processes; only the second one gets a signal."""
-    network = partial(MSRResNet, 1, 8)
-    little = LittleRun(run, network, gan=gan, ema=0, sampler={"batch": 8, "degradation": Degradation()})
+    network, options = partial(MSRResNet, 1, 8), {"batch": 8, "degradation": Degradation()}
+    adam = partial(torch.optim.Adam, fused=True)
+    little = LittleRun(run, network, adam, 2**-10, gan=gan, ema=0, sampler=options, compiled=compiled)
+    little.change, little.note = change, lambda made: None
     little.noise = 0.0
     processes = little.trainer.accelerator
 
@@ -53,6 +56,10 @@ def work(say, rank, port):
         modules = trainer.networks.items()
         found = {f"{name}.{key}": value for name, module in modules for key, value in module.named_parameters()}
         torch.save(found, trainer.run.path / f"{rank}.pt")
+    with pytest.MonkeyPatch.context() as patch:
+        FakeCuda(patch)
+        own = {"weight": 0.5} if rank == "1" else {}
+        train("mixed", compiled="graph", change=lambda number, losses: losses | {"weight": losses["loss"]} | own)
     try:
         train("stopped", signal_at=3)
     except TrainingStopped as stop:
@@ -78,6 +85,10 @@ def test_two_processes_train_stop_and_resume_in_one(capsys):
         assert first.keys() == second.keys()
         assert all(torch.equal(first[name], second[name]) for name in first), "all weights must be bit-identical"
         assert any(name.startswith("discriminator") for name in first) == (run == "gan")
+
+    first, mixed = (load_generator(LAB, run).state_dict() for run in ("two", "mixed"))
+    assert all(torch.equal(first[name], mixed[name]) for name in first), "one cannot record, so none does"
+    assert Run(LAB, "mixed").manifest()["recorded"] is False
 
     assert all("Stopped at step 10 of 20" in life.said[0] for life in lives)
     assert Run(LAB, "stopped").load_checkpoint()["step"] == 10, "although only one got the signal"

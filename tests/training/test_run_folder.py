@@ -102,7 +102,7 @@ def test_run_without_log_keeps_weights_and_best_score(run):
     file.unlink()
     LittleRun().fit()
     left, expected = what_is_left(), undisturbed()
-    assert {name for name in left if left[name] != expected[name]} <= {"metrics.jsonl", "metrics"}
+    assert {name for name in left if left[name] != expected[name]} <= {"log", "metrics"}
 
 
 def test_unwritable_runs_folder_is_reported(home):

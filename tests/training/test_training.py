@@ -464,7 +464,7 @@ def test_run_works_without_compiler(monkeypatch, capsys):
     def without_compiler(function, mode):
         raise RuntimeError("Failed to find C++ compiler. Please specify\nmore of it")
 
-    assert LittleRun(compiled="fast").trainer.compiled == ""
+    LittleRun("typo", compiled="fast").fit(2)
     assert "does not work here (Unrecognized mode=fast" in capsys.readouterr().out
     monkeypatch.setattr(torch, "compile", without_compiler)
     little = LittleRun(compiled="default")

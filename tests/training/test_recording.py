@@ -1,0 +1,257 @@
+"""Test steps that are recorded as CUDA graphs: on a GPU, or on the CPU with a fake that records."""
+
+import random
+from functools import partial
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+import srlab
+from srlab import losses
+from srlab.models import MSRResNet, PatchDiscriminator, RRDBNet
+from srlab.training import trainer as training
+from srlab.training.recording import AS_WRITTEN
+from srlab.training.wrapping import repeated_blocks
+
+from .fake_cuda import FakeCuda
+from .little_run import Crash, LittleRun, g_loss, tensors_in, timeless
+
+RATE = 2**-10  # the same number in float32 and in float64
+DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def fused_adam(parameters, lr):
+    return torch.optim.Adam(parameters, RATE, fused=True)
+
+
+@pytest.fixture(autouse=True)
+def cuda(monkeypatch):
+    monkeypatch.setattr(torch.backends.cudnn, "deterministic", True)
+    if DEVICE == "cpu":
+        FakeCuda(monkeypatch)
+
+
+class Recorded(LittleRun):
+    """A little run with a rate that changes in the middle, noise that fades, and no batch norm."""
+
+    def __init__(self, run="recorded", compiled="graph", optimizer=fused_adam, gan=None, **settings):
+        settings = {"network": lambda: MSRResNet(2, 4), "rate": RATE, "device": DEVICE} | settings
+        settings["sampler"] = {"degradation": None, "device": DEVICE}
+        super().__init__(run, compiled=compiled, optimizer=optimizer, gan=gan, **settings)
+        self.calls, self.extra = 0, lambda lr: 0.0
+
+    def step(self, lr, hr):
+        self.calls += 1
+        noise = 0.1 * (1 - self.trainer.progress)
+        lr = lr + noise * torch.randn_like(lr) + self.extra(lr)
+        if self.discriminator:
+            turn = self.trainer.turn == self.trainer.turns - 1
+            return srlab.gan_step(self.trainer, lr, hr, losses.discriminator_loss, g_loss, 0.1, g_turn=turn)
+        loss, optimizer = F.mse_loss(self.things["generator"](lr), hr), self.things["optimizer"]
+        optimizer.zero_grad()
+        self.trainer.backward(loss)
+        optimizer.step()
+        return {"loss": loss}
+
+    def fit(self, iters=24, **settings):
+        settings = {
+            "schedule": lambda step: 1.0 if step < 12 else 0.5,
+            "validate": None,
+            "validate_every": 20,
+        } | settings
+        super().fit(iters, **settings)
+        return self
+
+
+def state_of(little):
+    return tensors_in(little.trainer._state_dict(little.sampler))
+
+
+def assert_same(first, second):
+    for name, value in state_of(first).items():
+        assert torch.equal(value, state_of(second)[name]), name
+    rows = [[timeless(row) for row in little.run.metrics()] for little in (first, second)]
+    assert rows[0] == rows[1]
+
+
+@pytest.mark.parametrize("gan", [None, lambda: PatchDiscriminator(4)])
+def test_recorded_run_equals_run_as_written(gan):
+    written, recorded = Recorded("written", "", gan=gan).fit(), Recorded(gan=gan).fit()
+    assert recorded.calls == AS_WRITTEN + 2, "as written, once to compare, and the recording"
+    assert_same(written, recorded)
+    assert [little.run.manifest()["recorded"] for little in (written, recorded)] == [False, True]
+
+
+def test_recorded_run_resumes_with_same_bits():
+    straight, stopped = Recorded("straight").fit(), Recorded()
+    average = stopped.trainer._update_average
+
+    def crash():
+        average()
+        if stopped.trainer.step == 13:  # the last checkpoint is of step 10
+            raise Crash
+
+    stopped.trainer._update_average = crash
+    with pytest.raises(Crash):
+        stopped.fit()
+    assert stopped.calls == AS_WRITTEN + 2
+    assert_same(straight, Recorded().fit())
+
+
+def test_second_fit_and_other_code_find_rates_that_are_numbers():
+    little = Recorded().fit(12)
+    assert type(little.raw_optimizer.param_groups[0]["lr"]) is float
+    little.fit(24)
+    assert (little.trainer.step, little.raw_optimizer.param_groups[0]["lr"]) == (24, RATE / 2)
+
+
+def test_each_turn_has_its_own_recording():
+    gan = partial(PatchDiscriminator, 4)
+    written, recorded = Recorded("written", "", gan=gan).fit(turns=2), Recorded(gan=gan).fit(turns=2)
+    assert recorded.calls == 2 * (AS_WRITTEN + 2)
+    assert_same(written, recorded)
+
+
+def count(little):
+    return lambda lr: 0.3 * little.calls
+
+
+def alternate(little):
+    return lambda lr: lr - 0.5 if little.calls % 2 else 0.5 - lr
+
+
+def read_step(little):
+    return lambda lr: 0.0 * little.trainer.step
+
+
+def draw(little):
+    return lambda lr: random.random() * 1e-3
+
+
+def wait(little):
+    return lambda lr: lr.mean().item() * 1e-3
+
+
+def lack_memory(little):
+    def extra(lr):
+        if torch.cuda.is_current_stream_capturing():
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB")
+        return 0.0
+
+    return extra
+
+
+@pytest.mark.parametrize(
+    ("extra", "reason"),
+    [
+        (count, "a replay returns a different loss than the step itself, which depends on a value in Python"),
+        (alternate, "a replay updates weights differently than the step itself, which depends on a value in Python"),
+        (read_step, "it reads trainer.step, which would never change (use trainer.progress)"),
+        (draw, "it draws random numbers on the CPU"),
+        (wait, "it waits for a number from the GPU, as .item() does"),
+        (lack_memory, "the recording stopped (CUDA out of memory. Tried to allocate 2 GiB)"),
+    ],
+)
+def test_step_that_cannot_be_recorded_trains_as_written(capsys, extra, reason):
+    runs = []
+    for name, compiled in (("written", ""), ("recorded", "graph")):
+        random.seed(0)
+        runs.append(little := Recorded(name, compiled))
+        little.extra = extra(little)
+        little.fit()
+    assert f"Each step is trained as written, not as a CUDA graph, because {reason}." in capsys.readouterr().out
+    if extra not in (count, alternate, draw):  # the recording was a call, too
+        assert_same(*runs)
+    assert runs[1].run.manifest()["recorded"] is False
+
+
+def plain_sgd(parameters, lr):
+    return torch.optim.SGD(parameters, lr)
+
+
+class NoState(torch.optim.Adam):
+    """An optimizer that keeps no state."""
+
+    def step(self, closure=None):
+        with torch.no_grad():
+            for parameter in self.param_groups[0]["params"]:
+                parameter -= self.param_groups[0]["lr"] * parameter.grad
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "reason"),
+    [
+        (plain_sgd, "SGD, which has no option capturable, would keep its first learning rate"),
+        (NoState, "NoState has no state so far"),
+    ],
+)
+def test_optimizer_that_cannot_be_recorded(capsys, optimizer, reason):
+    runs = [Recorded(run, compiled, optimizer).fit() for run, compiled in (("written", ""), ("recorded", "graph"))]
+    assert f"because {reason}." in capsys.readouterr().out
+    assert_same(*runs)
+
+
+def test_number_that_is_not_on_the_gpu(capsys):
+    little = Recorded()
+    step = little.step
+    little.step = lambda lr, hr: step(lr, hr) | {"weight": 0.5}
+    little.fit()
+    assert "because 'weight', which it returns, is not a tensor on the GPU." in capsys.readouterr().out
+    assert little.trainer.history[-1]["weight"] == 0.5
+
+
+def test_shift_of_content_loss_changes_in_replays():
+    features = srlab.FeatureExtractor("vgg6 relu1_1").to(DEVICE)
+    runs = []
+    for run, compiled in (("written", ""), ("recorded", "graph")):
+        runs.append(little := Recorded(run, compiled))
+        little.extra = lambda lr: losses.content_loss(features, lr, 1 - lr, max_shift=2)
+        little.fit()
+    assert_same(*runs)
+    assert runs[1].run.manifest()["recorded"]
+
+
+def test_gradients_that_add_up_are_not_replaced(capsys):
+    def without_zero_grad(little):
+        optimizer = little.things["optimizer"]
+        optimizer.zero_grad = lambda: None
+        return little
+
+    runs = [without_zero_grad(Recorded(run, compiled)) for run, compiled in (("written", ""), ("recorded", "graph"))]
+    for little in runs:
+        little.fit()
+    assert_same(*runs)
+
+
+def test_auto_compiles_blocks_only_in_long_runs_on_a_gpu(monkeypatch):
+    compiled = []
+    monkeypatch.setattr(training, "compile_networks", lambda networks, mode, device: compiled.extend(networks) or "")
+    monkeypatch.setattr(training, "PAYS_FROM", 10)
+    short, long = Recorded("short", "auto").fit(9), Recorded("long", "auto").fit(10)
+    assert compiled == list(long.network.blocks)
+    manifests = [little.run.manifest() for little in (short, long)]
+    assert [(about["compiled"], about["recorded"]) for about in manifests] == [("", True), ("blocks", True)]
+    monkeypatch.setattr(training, "CAN_RECORD", "another")
+    cpu = Recorded("cpu", "auto").fit(10).run.manifest()
+    assert (cpu["compiled"], cpu["recorded"]) == ("", False)
+
+
+def test_graph_without_a_gpu_trains_as_written(monkeypatch, capsys):
+    monkeypatch.setattr(training, "CAN_RECORD", "another")
+    little = Recorded().fit(4)
+    assert f"A CUDA graph needs a GPU. On the {DEVICE}, each step is trained as written." in capsys.readouterr().out
+    assert little.run.manifest()["recorded"] is False
+
+
+def test_blocks_that_repeat():
+    own = torch.nn.Sequential(torch.nn.Conv2d(3, 3, 1), torch.nn.Conv2d(3, 3, 1), Pair(), Pair(), torch.nn.ReLU())
+    assert list(repeated_blocks(own)) == [own[2], own[3]]
+    network = RRDBNet(2, 8, 4)
+    assert list(repeated_blocks(network)) == list(network.body)
+    assert list(repeated_blocks(PatchDiscriminator(4))) == []
+
+
+class Pair(torch.nn.Sequential):
+    def __init__(self):
+        super().__init__(torch.nn.ReLU(), torch.nn.ReLU())
