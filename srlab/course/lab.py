@@ -70,7 +70,7 @@ class Lab:
     @property
     def trainer_kwargs(self) -> dict[str, Any]:
         """Hardware arguments for `srlab.Trainer`: device, precision and compilation."""
-        return {"device": self.device, "precision": self.precision, "compiled": self.parameters.get("compiled", "")}
+        return {"device": self.device, "precision": self.precision, "compiled": self.parameters.get("compiled", "auto")}
 
     @property
     def start_requirements(self) -> initialization.StartRequirements:

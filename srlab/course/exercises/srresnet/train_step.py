@@ -14,7 +14,7 @@ from srlab.course.exercise import Answer, Exercise, IncorrectAnswer, filled, sam
 from srlab.course.exercises.networks import gradients_of
 
 
-def train_step(generator: nn.Module, optimizer: Optimizer, lr: torch.Tensor, hr: torch.Tensor) -> float:
+def train_step(generator: nn.Module, optimizer: Optimizer, lr: torch.Tensor, hr: torch.Tensor) -> torch.Tensor:
     """Take one training step on the MSE.
 
     Parameters
@@ -28,15 +28,15 @@ def train_step(generator: nn.Module, optimizer: Optimizer, lr: torch.Tensor, hr:
 
     Returns
     -------
-    float
-        Loss before the step.
+    torch.Tensor
+        Loss before the step, ``()``, without its graph. As a number it would have to be read from the GPU.
     """
     sr = generator(lr)
     loss = F.mse_loss(sr, hr)
     optimizer.zero_grad()
     loss.backward()
     optimizer.step()
-    return loss.item()
+    return loss.detach()
 
 
 def _scene() -> tuple[Any, ...]:
@@ -98,7 +98,7 @@ def _step(
     order: str,
     loss: Callable[..., torch.Tensor] = F.mse_loss,
     see: Callable[..., torch.Tensor] = lambda generator, lr, hr: generator(lr),
-    told: Callable[[torch.Tensor], Any] = torch.Tensor.item,
+    told: Callable[[torch.Tensor], Any] = torch.Tensor.detach,
 ) -> Answer:
     """Return a step with its parts in some order: f(orward and loss), z(ero_grad), b(ackward), s(tep)."""
 
@@ -117,31 +117,31 @@ def _step(
     return step
 
 
-def _by_hand(generator: Any, optimizer: Any, lr: Any, hr: Any) -> float:
+def _by_hand(generator: Any, optimizer: Any, lr: Any, hr: Any) -> torch.Tensor:
     loss = F.mse_loss(generator(lr), hr)
     generator.zero_grad()
     loss.backward()
     with torch.no_grad():
         for parameter in generator.parameters():
             parameter -= 0.5 * parameter.grad
-    return loss.item()
+    return loss.detach()
 
 
-def _own_optimizer(generator: Any, optimizer: Any, lr: Any, hr: Any) -> float:
+def _own_optimizer(generator: Any, optimizer: Any, lr: Any, hr: Any) -> torch.Tensor:
     return train_step(generator, SGD(generator.parameters(), lr=0.5), lr, hr)
 
 
-def _by_a_closure(generator: Any, optimizer: Any, lr: Any, hr: Any) -> float:
+def _by_a_closure(generator: Any, optimizer: Any, lr: Any, hr: Any) -> torch.Tensor:
     def closure() -> torch.Tensor:
         optimizer.zero_grad()
         loss = F.mse_loss(generator(lr), hr)
         loss.backward()
         return loss
 
-    return optimizer.step(closure).item()
+    return optimizer.step(closure).detach()
 
 
-def _for_use(generator: Any, *others: Any) -> float:
+def _for_use(generator: Any, *others: Any) -> torch.Tensor:
     return train_step(generator.eval(), *others)
 
 
@@ -180,8 +180,8 @@ EXERCISE = Exercise(
             _step("fzbs", loss=lambda sr, hr: F.mse_loss(sr.data, hr)),
             _step("fzbs", loss=lambda sr, hr: F.mse_loss(sr, hr).detach()),
         ],
-        "item() turns the loss into a plain number, which has no backward. Call backward first, and use item for what "
-        "you return.": _step("fzbs", loss=lambda sr, hr: F.mse_loss(sr, hr).item(), told=float),
+        "item() turns the loss into a plain number, which has no backward. Call backward first, and return a detached "
+        "loss.": _step("fzbs", loss=lambda sr, hr: F.mse_loss(sr, hr).item(), told=float),
         "You call backward twice, so the gradient is doubled.": [_step("fzbbs"), _step("zfbbs")],
         "Your optimizer takes its step twice. With the same gradient, that is twice the learning rate.": [
             _step("fzbss"),
@@ -228,7 +228,7 @@ EXERCISE = Exercise(
         _step("zfbs"),
         _step("fbsz"),
         _step("fzbs", told=lambda loss: loss),
-        _step("fzbs", told=torch.Tensor.detach),
+        _step("fzbs", told=torch.Tensor.item),
         _step("fzbs", loss=lambda sr, hr: ((sr - hr) ** 2).mean()),
         lambda generator, *others: train_step(generator.train(), *others),
         _by_a_closure,
@@ -250,6 +250,6 @@ EXERCISE = Exercise(
         "Five things happen in a step: you compute SR and the loss, clear the old gradients, run backward, and let the "
         "optimizer change the weights.",
         "In code: generator(lr), F.mse_loss, optimizer.zero_grad(), loss.backward() and optimizer.step(). Return "
-        "loss.item().",
+        "loss.detach().",
     ),
 )
