@@ -104,14 +104,16 @@ def test_runs_lists_newest_last(capsys, home):
     assert "No runs found in " in capsys.readouterr().out
     for number, (lab, name) in enumerate([("03_srgan", "long"), ("01_srresnet", "default")]):
         run = leave_run(lab, name, 250 * number)
-        run.write_manifest(run.manifest() | {"metrics": {"val_psnr": 28.634}, "schedule_total": 1000})
+        run.write_manifest(
+            run.manifest() | {"metrics": {"val_psnr": 28.634, "ms_per_step": 31.23}, "schedule_total": 1000}
+        )
         os.utime(run.path / "run.json", (time.mktime((2026, 5, number + 1, 9, 5, 0, 0, 0, -1)),) * 2)
         os.utime(run.path, (0, 0))
     assert main(["runs"]) == 0
     assert [line.split() for line in capsys.readouterr().out.splitlines()] == [
-        ["run", "status", "steps", "psnr", "ssim", "written"],
-        ["03_srgan/long", "finished", "0", "of", "1,000", "28.63", "2026-05-01", "09:05"],
-        ["01_srresnet/default", "finished", "250", "of", "1,000", "28.63", "2026-05-02", "09:05"],
+        ["run", "status", "steps", "psnr", "ssim", "ms/step", "written"],
+        ["03_srgan/long", "finished", "0", "of", "1,000", "28.63", "31.2", "2026-05-01", "09:05"],
+        ["01_srresnet/default", "finished", "250", "of", "1,000", "28.63", "31.2", "2026-05-02", "09:05"],
     ]
 
 

@@ -6,9 +6,11 @@ import time
 from typing import Any
 
 from srlab.course.execute import execute
+from srlab.course.lab import Lab
 from srlab.course.notebooks import find_lab, find_notebooks
 from srlab.course.recipes import read_book
 from srlab.course.setup import setup
+from srlab.course.timing import milliseconds_per_step, stages
 from srlab.errors import SrlabError
 from srlab.files import writing
 from srlab.paths import home, recipes, seen_from_here
@@ -24,7 +26,9 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
         command=lambda options: min(1, run_labs(options.recipe, options.labs, options.seed)),
         when_stopped="Finished training steps are saved; the same command resumes from there.",
     )
-    parser = commands.add_parser("plan", help="show what a lab would train, without training (dry run)")
+    parser = commands.add_parser(
+        "plan", help="show what a lab would train, and on a GPU how long it would take (dry run)"
+    )
     parser.add_argument("lab", metavar="LAB", help="lab name or prefix, e.g. 04")
     parser.add_argument(
         "-p", nargs=2, action="append", default=[], metavar=("NAME", "VALUE"), help="set a parameter, as in papermill"
@@ -73,11 +77,24 @@ def run_labs(recipe: str = "auto", labs: list[str] | None = None, seed: int | No
 
 
 def plan(options: argparse.Namespace) -> int:
-    """Run a lab's setup without downloads or training."""
-    lab = find_lab(options.lab).stem
+    """Run a lab's setup without downloads. On a GPU, also measure some steps and print how long the training takes."""
+    name = find_lab(options.lab).stem
     given = {name: _typed(value) for name, value in options.p}
-    setup(lab, read_book(recipes() / f"{lab}.yaml").parameters | given, dry=True)
+    lab = setup(name, read_book(recipes() / f"{name}.yaml").parameters | given, dry=True)
+    if lab.device.type == "cuda" and lab.parameters.get("iters"):
+        print_times(lab)
     return 0
+
+
+def print_times(lab: Lab) -> None:
+    """Print the estimated time of each stage of a lab's training."""
+    print("time:    without validation and checkpoints, from 60 steps of each stage on this machine", flush=True)
+    for stage, iters in stages(lab).items():
+        if iters:
+            milliseconds = milliseconds_per_step(lab, stage)
+            minutes = iters * milliseconds / 60_000
+            total = f"{minutes / 60:.1f} hours" if minutes >= 90 else f"{minutes:.1f} minutes"
+            print(f"         {stage}: {iters:,} steps of {milliseconds:.1f} ms, {total}", flush=True)
 
 
 def _typed(value: str) -> Any:

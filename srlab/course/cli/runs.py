@@ -27,7 +27,7 @@ def list_runs(options: argparse.Namespace) -> int:
         metrics = manifest.get("metrics", {})
         scores = [
             f"{metrics[name]:.{digits}f}" if name in metrics else ""
-            for name, digits in (("val_psnr", 2), ("val_ssim", 4))
+            for name, digits in (("val_psnr", 2), ("val_ssim", 4), ("ms_per_step", 1))
         ]
         steps = f"{manifest['step']:,} of {manifest.get('schedule_total', manifest['step']):,}"
         killed = manifest["status"] == "running" and not run.is_held()
@@ -35,7 +35,11 @@ def list_runs(options: argparse.Namespace) -> int:
         when = time.strftime("%Y-%m-%d %H:%M", time.localtime(written))
         rows.append((written, [f"{run.lab}/{run.name}", state, steps, *scores, when]))
     if rows:
-        print(in_columns([["run", "status", "steps", "psnr", "ssim", "written"], *(row for _, row in sorted(rows))]))
+        print(
+            in_columns(
+                [["run", "status", "steps", "psnr", "ssim", "ms/step", "written"], *(row for _, row in sorted(rows))]
+            )
+        )
     else:
         print(f"No runs found in {seen_from_here(home())}.")
     return 0
