@@ -1,69 +1,103 @@
-"""Time a training step on a GPU, plain and with `Trainer`; count its kernels, and measure the GPU's busy time.
+"""Time a training step on a GPU: as written, recorded as a CUDA graph, and recorded with compiled blocks.
 
-Both cut their batches on the GPU, so the table covers computing only; peers.py includes loading files.
+All are steps of `Trainer.fit` with its sampler, moving average and log. The last columns count the kernels that one
+step launches, and compare the fastest way with the rate at which the GPU multiplies large matrices.
 
     python benchmarks/gpu.py
-    python benchmarks/gpu.py --task esrgan --batch 64 --patch 128
+    python benchmarks/gpu.py --row esrgan-16x128 flow-64x96
 """
 
 import os
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
 
 import torch
-from steps import TASKS, resized
+from steps import FLOW, TASKS, Task, resized
 from torch.profiler import ProfilerActivity, profile
-from ways import conditions, markdown, now, parser_for, plain_loop, sampled, spread, timed, timed_fit, trainer_step
+from torch.utils.flop_counter import FlopCounterMode
+from ways import conditions, markdown, now, parser_for, sampled, spread, timed_fit, trainer_step
 
 import srlab
 
-SIZES = {"srresnet": (16, 96), "srgan": (16, 96), "rrdbnet": (16, 128), "esrgan": (16, 128)}  # as the papers train
-PROFILED = 5  # steps
+ROWS = ("srresnet-16x96", "srgan-16x96", "rrdbnet-32x128", "esrgan-16x128", "esrgan-32x128", "esrgan-64x128")
+ROWS += ("flow-64x96",)
+WAYS = {"as written": "", "recorded": "graph", "recorded, blocks compiled": "blocks"}
+SIDE = 8192  # of the matrices
 
 
-def kernels(train: Callable[[], object], device: torch.device) -> tuple[float, float]:
-    """Return the number of kernels per step, and the milliseconds that the GPU computes."""
-    for _ in range(PROFILED):
-        train()
-    now(device)
+def task_of(row: str) -> Task:
+    """Return the task of a row: its name, the batch and the patch."""
+    name, _, shape = row.partition("-")
+    return resized(FLOW if name == "flow" else TASKS[name], *map(int, shape.split("x")))
+
+
+def matrix_rate(device: torch.device, side: int = SIDE, times: int = 20) -> float:
+    """Return how many operations per second the GPU does in the product of two large matrices in bfloat16."""
+    factor = torch.randn(side, side, device=device, dtype=torch.bfloat16)
+    for _ in range(3):
+        factor @ factor
+    began = now(device)
+    for _ in range(times):
+        factor @ factor
+    return times * 2 * side**3 / (now(device) - began)
+
+
+def work_of(task: Task, device: torch.device) -> tuple[float, float]:
+    """Return the floating-point operations of a step, and the kernels that it launches as written."""
+    _, step = trainer_step(task, device, f"{task.network}-{task.batch}-work")
+    batches = sampled(task, device)
+    for _ in range(3):
+        step(*next(batches))
+    with FlopCounterMode(display=False) as counter:
+        step(*next(batches))
+    batch = next(batches)
     with profile(activities=[ProfilerActivity.CPU, ProfilerActivity.CUDA]) as seen:
-        for _ in range(PROFILED):
-            train()
+        step(*batch)
         now(device)
-    found = [event for event in seen.events() if event.device_type == torch.autograd.DeviceType.CUDA]
-    return len(found) / PROFILED, sum(event.device_time for event in found) / 1000 / PROFILED
+    kernels = sum(event.device_type == torch.autograd.DeviceType.CUDA for event in seen.events())
+    return counter.get_total_flops(), kernels
 
 
-def milliseconds(times: Iterator[float], repeats: int) -> str:
-    """Return median, smallest and largest milliseconds per step, after one warm-up turn."""
-    next(times)
-    return spread([1000 * next(times) for _ in range(repeats)], digits=1)
+def timings(task: Task, device: torch.device, repeats: int, steps: int) -> tuple[dict[str, str], float]:
+    """Return the columns of all ways, and the seconds of the fastest one."""
+    columns, fastest = {}, float("inf")
+    for way, compiled in WAYS.items():
+        if device.type == "cuda":
+            torch.cuda.empty_cache()
+            torch.cuda.reset_peak_memory_stats()
+        turns = timed_fit(task, steps, device, f"{task.network}-{task.batch}-{compiled or 'written'}", compiled)
+        seconds = [next(turns) for _ in range(repeats)]
+        turns.close()
+        columns[f"{way}, ms"] = spread([1000 * value for value in seconds], digits=1)
+        columns[f"{way}, GiB"] = f"{torch.cuda.max_memory_allocated() / 2**30:.1f}"
+        fastest = min(fastest, sorted(seconds)[len(seconds) // 2])
+    return columns, fastest
 
 
 def main() -> None:
     """Print the table."""
-    parser = parser_for(__doc__.split("\n")[0], repeats=3, steps=30)
-    parser.add_argument("--task", nargs="+", default=list(SIZES), choices=SIZES)
+    parser = parser_for(__doc__.split("\n")[0], repeats=3, steps=40)
+    parser.add_argument("--row", nargs="+", default=list(ROWS), help="task, batch and patch, such as esrgan-8x128")
     args = parser.parse_args()
     device = srlab.pick_device(args.device)
     if device.type != "cuda":
         sys.exit("This benchmark needs an NVIDIA GPU. Use peers.py on a CPU.")
+    rate = matrix_rate(device)
     rows = []
-    for name in args.task:
-        batch, patch = SIZES[name]
-        task = resized(TASKS[name], args.batch or batch, args.patch or patch, args.blocks, args.features)
-        row = {"step": f"{name}, {task.batch} of {task.patch} px"}
-        plain, _ = plain_loop(task, sampled(task, device), device)
-        row["plain, ms"] = milliseconds(timed(plain, args.steps, device, files=False), args.repeats)
+    for name in args.row:
+        task = task_of(name)
+        task = resized(task, num_blocks=args.blocks, num_features=args.features)
         with tempfile.TemporaryDirectory() as scratch:
             os.environ["SRLAB_HOME"] = scratch
-            row["Trainer, ms"] = milliseconds(timed_fit(task, args.steps, device, name), args.repeats)
-            _, step = trainer_step(task, device, f"{name}-kernels")
-            batches = sampled(task, device)
-            count, busy = kernels(lambda step=step, batches=batches: step(*next(batches)), device)
-        rows.append(row | {"kernels": f"{count:,.0f}", "GPU computes, ms": f"{busy:.1f}"})
-    print(f"{conditions(device)}; median (smallest to largest) of {args.repeats} turns, {args.steps} steps each\n")
+            columns, fastest = timings(task, device, args.repeats, args.steps)
+            flops, kernels = work_of(task, device)
+        share = f"{flops / fastest / rate:.0%}"
+        rows.append({"step": name} | columns | {"kernels": f"{kernels:,}", "share of the matrix rate": share})
+        print(rows[-1], file=sys.stderr, flush=True)
+    print(
+        f"{conditions(device)}; median (smallest to largest) of {args.repeats} turns, {args.steps} steps each; ", end=""
+    )
+    print(f"a product of matrices of {SIDE} runs at {rate / 1e12:.0f} TFLOP/s\n")
     print(markdown(rows))
 
 

@@ -23,6 +23,8 @@ from torch import nn
 
 import srlab
 from srlab import losses, models
+from srlab.course.exercises.flow.flow_loss import flow_loss
+from srlab.models.flow import bicubic
 
 Step = Callable[[torch.Tensor, torch.Tensor], dict[str, torch.Tensor]]
 Look = Callable[[torch.Tensor], torch.Tensor]
@@ -90,6 +92,7 @@ TASKS = {
     "esrgan": ESRGAN,
     "laptop": Task("MSRResNet", models.pick_size("laptop"), 8, 96, "mse"),  # what lab 01 trains on a CPU
 }
+FLOW = Task("FlowNet", models.pick_size("paper", "FlowNet"), 64, 96, "mse")  # lab 06 on a GPU
 
 
 def resized(task: Task, batch: int = 0, patch: int = 0, num_blocks: int = 0, num_features: int = 0) -> Task:
@@ -177,6 +180,13 @@ def labs_step(task: Task, trainer: srlab.Trainer) -> Step:
         g_optimizer.step()
         return {"loss": loss}
 
+    def flow_step(lr: torch.Tensor, hr: torch.Tensor) -> dict[str, torch.Tensor]:
+        loss = flow_loss(lambda x, t: generator(lr, x, t), hr - bicubic(lr, SCALE))
+        g_optimizer.zero_grad()
+        trainer.backward(loss)
+        g_optimizer.step()
+        return {"loss": loss}
+
     def g_loss(sr: torch.Tensor, hr: torch.Tensor, look: Look) -> torch.Tensor:
         return loss_of_g(task, sr, hr, losses.content_loss(features, sr, hr, criterion), look)
 
@@ -185,6 +195,8 @@ def labs_step(task: Task, trainer: srlab.Trainer) -> Step:
         log = srlab.gan_step(trainer, lr, hr, d_loss, g_loss, relativistic=task.relativistic)
         return {"loss": log.pop("g_loss")} | log
 
+    if task.network == "FlowNet":
+        return flow_step
     return gan_step if task.layers else pixel_step
 
 

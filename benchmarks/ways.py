@@ -5,7 +5,6 @@ Each implementation is an iterator of seconds per step, averaged over a few step
 
 import argparse
 import contextlib
-import itertools
 import statistics
 import sys
 import time
@@ -19,11 +18,13 @@ from steps import SCALE, Modules, Step, Task, build, labs_step, layer_by_layer, 
 from torch.utils.data import DataLoader, Dataset
 
 import srlab
+from srlab.training.wrapping import compile_networks, repeated_blocks
 
 Batches = Iterator[tuple[torch.Tensor, torch.Tensor]]
 
 WORKERS = 2  # of a DataLoader
 QUEUE = 2 * WORKERS  # batches that a DataLoader prefetches
+START = 6  # first steps of `Trainer.fit`, which aren't timed; the step may be recorded among them
 REST_S = 2.0  # seconds in which the workers fill the queue, so that they are idle while another one is timed
 
 
@@ -85,11 +86,13 @@ def plain_loop(
     return train, networks
 
 
-def trainer_step(task: Task, device: torch.device, run: str, precision: str = "auto") -> tuple[srlab.Trainer, Step]:
+def trainer_step(
+    task: Task, device: torch.device, run: str, precision: str = "auto", compiled: str = ""
+) -> tuple[srlab.Trainer, Step]:
     """Return a `Trainer`, and the step of the labs for its `fit`."""
     networks = build(task)
     objects = networks | optimizers_of(networks, task.rate, fused=True)
-    trainer = srlab.Trainer("benchmark", run, device=device.type, precision=precision)
+    trainer = srlab.Trainer("benchmark", run, device=device.type, precision=precision, compiled=compiled)
     trainer.prepare(**objects)
     return trainer, labs_step(task, trainer)
 
@@ -118,21 +121,43 @@ def timed(train: Callable[[], object], steps: int, device: torch.device, files: 
         yield seconds
 
 
-def timed_fit(task: Task, steps: int, device: torch.device, run: str) -> Iterator[float]:
-    """Yield seconds per step of `Trainer.fit`, without its start and its last checkpoint."""
-    trainer, step = trainer_step(task, device, run)
-    sampler = sampled(task, trainer.device)
-    for first in itertools.count(0, steps + 2):
+class WatchedSampler(srlab.PatchSampler):
+    """A sampler that calls `watch` before each batch, because a recorded step is not called any more."""
+
+    watch: Callable[[], None]
+
+    def __next__(self) -> tuple[torch.Tensor, torch.Tensor]:
+        self.watch()
+        return super().__next__()
+
+
+def timed_fit(task: Task, steps: int, device: torch.device, run: str, compiled: str = "") -> Iterator[float]:
+    """Yield seconds per step of `Trainer.fit`, without its start and its last checkpoint.
+
+    `compiled` is a value of the trainer's, or ``"blocks"``: a recorded step with compiled blocks.
+    """
+    trainer, step = trainer_step(task, device, run, compiled="graph" if compiled == "blocks" else compiled)
+    if compiled == "blocks":
+        blocks = [block for network in trainer.networks.values() for block in repeated_blocks(network)]
+        if reason := compile_networks(blocks, "default", trainer.device):
+            raise RuntimeError(reason)
+    photos = srlab.bundled_photos("train")
+    sampler = WatchedSampler(photos, SCALE, task.patch, task.batch, device=trainer.device)
+    first = START
+    while True:
         seen: list[float] = []
 
-        def watched(lr: torch.Tensor, hr: torch.Tensor, first: int = first, seen: list = seen) -> dict:
-            if trainer.step in (first + 1, first + 1 + steps):
+        def watch(first: int = first, seen: list = seen) -> None:
+            if trainer.step in (first, first + steps):
                 seen.append(now(trainer.device))
-            return step(lr, hr)
 
+        sampler.watch = watch
         with contextlib.redirect_stdout(sys.stderr):  # its messages are not part of a table
-            trainer.fit(watched, sampler, first + steps + 2, validate_every=10**9)
+            trainer.fit(step, sampler, first + steps + 1, validate_every=10**9)
+        if compiled in ("graph", "blocks") and not trainer.run.manifest()["recorded"]:
+            raise RuntimeError(f"The step of {run} was not recorded.")
         yield (seen[1] - seen[0]) / steps
+        first += steps + 1 + START
 
 
 def alternate(ways: dict[str, Iterator[float]], repeats: int) -> dict[str, list[float]]:
