@@ -7,6 +7,7 @@ step launches, and compare the fastest way with the rate at which the GPU multip
     python benchmarks/gpu.py --row esrgan-16x128 flow-64x96
 """
 
+import gc
 import os
 import sys
 import tempfile
@@ -32,8 +33,11 @@ def task_of(row: str) -> Task:
 
 
 def matrix_rate(device: torch.device, side: int = SIDE, times: int = 20) -> float:
-    """Return how many operations per second the GPU does in the product of two large matrices in bfloat16."""
-    factor = torch.randn(side, side, device=device, dtype=torch.bfloat16)
+    """Return how many operations per second the GPU does in a product of large matrices, in the trainer's precision."""
+    precision = {"bf16": torch.bfloat16, "fp16": torch.float16, "no": torch.float32}[
+        srlab.pick_precision("auto", device)
+    ]
+    factor = torch.randn(side, side, device=device, dtype=precision)
     for _ in range(3):
         factor @ factor
     began = now(device)
@@ -62,6 +66,7 @@ def timings(task: Task, device: torch.device, repeats: int, steps: int) -> tuple
     """Return the columns of all ways, and the seconds of the fastest one."""
     columns, fastest = {}, float("inf")
     for way, compiled in WAYS.items():
+        gc.collect()  # a prepared network refers to itself
         if device.type == "cuda":
             torch.cuda.empty_cache()
             torch.cuda.reset_peak_memory_stats()

@@ -95,21 +95,22 @@ def unused_gpu() -> str:
 
 
 @contextmanager
-def convolutions(whole: bool = True, fastest: bool = False) -> Iterator[None]:
+def convolutions(whole: bool = True, fastest: bool = False, deterministic: bool = False) -> Iterator[None]:
     """Set how a GPU computes convolutions in the block.
 
     `whole` uses all 24 bits of a float32; by default cuDNN rounds factors to 11 bits (TF32). False changes nothing, for
     networks that compute in 16 bits anyway. `fastest` tries all algorithms once for each new shape and keeps the
     fastest. This pays off in training, where all batches have one shape. The choice, and so the last bits of a result,
-    may differ between processes.
+    may differ between processes. `deterministic` allows only algorithms that always add in the same order.
     """
     cudnn = torch.backends.cudnn
-    before = cudnn.benchmark, cudnn.allow_tf32
+    before = cudnn.benchmark, cudnn.allow_tf32, cudnn.deterministic
     cudnn.benchmark, cudnn.allow_tf32 = before[0] or fastest, before[1] and not whole
+    cudnn.deterministic = before[2] or deterministic
     try:
         yield
     finally:
-        cudnn.benchmark, cudnn.allow_tf32 = before
+        cudnn.benchmark, cudnn.allow_tf32, cudnn.deterministic = before
 
 
 def peak_memory_mib() -> float:

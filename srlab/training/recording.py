@@ -4,23 +4,44 @@ import random
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from torch import nn
 
+from srlab.devices import convolutions
 from srlab.errors import SrlabError
 
 Step = Callable[[torch.Tensor, torch.Tensor], dict[str, Any]]
 AS_WRITTEN = 3  # steps before the recording, which create the optimizers' states and choose cuDNN's algorithms
 WITH_PROCESSES = 11  # the same with several processes, as PyTorch's notes on CUDA graphs require
-CLOSE = 0.1  # largest relative difference of a replay; the GPU may add in another order, which Adam amplifies
+CLOSE = 0.1  # largest relative difference of a replay; where operations are not deterministic, Adam amplifies rounding
 WAITS = "called a synchronizing CUDA operation"  # in torch's warning
+WARNING = (
+    "WARNING: A replay of the recorded step differs slightly from the step itself. If your step uses a number that "
+    "changes in Python, it is frozen now: use trainer.progress, or set compiled to ''."
+)
 
 
 class NotRecordable(SrlabError):
     """The reason why a step cannot be recorded."""
+
+
+class Recording(NamedTuple):
+    """A recorded step, with the tensors that it reads and returns."""
+
+    graph: torch.cuda.CUDAGraph
+    lr: torch.Tensor
+    hr: torch.Tensor
+    losses: dict[str, torch.Tensor]
+
+    def replay(self, lr: torch.Tensor, hr: torch.Tensor) -> dict[str, torch.Tensor]:
+        """Do the step with another batch."""
+        self.lr.copy_(lr)
+        self.hr.copy_(hr)
+        self.graph.replay()
+        return self.losses
 
 
 class RecordedStep:
@@ -32,11 +53,12 @@ class RecordedStep:
     the GPU, or uses an optimizer with a fixed learning rate or without a state, it runs as written to the end. The same
     happens if the recording needs too much memory. `reason` then has the reason, which is also printed.
 
-    The first replay is compared with the step as written, on the same batch and from the same state. So a number of
-    Python's that changes from call to call, such as a counter, is detected if it changes the losses or the update of
-    the weights by more than `CLOSE`. What cannot be detected: a number that changes later or by less, and everything
-    else that a step does in Python, such as printing or appending to a list. After the recording, which calls the step
-    once more than there are steps, it does not happen again.
+    The first replay is compared with the step as written, on the same batch and from the same state, with deterministic
+    convolutions. So a number of Python's that changes from call to call, such as a counter, shows in the losses or in
+    the weights. If they differ by more than `CLOSE`, the step runs as written; if they are not equal, a warning is
+    printed. What cannot be detected: a number that changes only later, and everything else that a step does in Python,
+    such as printing or appending to a list. After the recording, which calls the step more often than there are
+    batches, it does not happen again.
 
     Parameters
     ----------
@@ -46,13 +68,15 @@ class RecordedStep:
         All networks that the step uses and all optimizers, without wrappers.
     stream
         Stream for the recording, and for the steps before it.
+    turns
+        Number of different steps that take turns; each has its own recording.
     scaler
         The gradient scaler, in float16.
     common
         ``common(reason)``, which returns the reason of any process that has one, or "". If one process runs as written,
         all must.
     as_written
-        Number of steps before the recording.
+        Number of steps of each turn before its recording.
     """
 
     def __init__(
@@ -61,6 +85,7 @@ class RecordedStep:
         networks: Sequence[nn.Module],
         optimizers: Sequence[torch.optim.Optimizer],
         stream: torch.cuda.Stream,
+        turns: int = 1,
         scaler: torch.amp.GradScaler | None = None,
         common: Callable[[str], str] = str,
         as_written: int = AS_WRITTEN,
@@ -69,14 +94,17 @@ class RecordedStep:
         self.scaler, self.common, self.as_written = scaler, common, as_written
         self.parameters = [parameter for network in networks for parameter in network.parameters()]
         self.groups = [group for optimizer in optimizers for group in optimizer.param_groups]
-        self.calls, self.reason, self.graph = 0, "", None
+        self.reason, self.calls = "", [0] * turns
+        self.recordings: list[Recording | None] = [None] * turns
 
-    def __call__(self, lr: torch.Tensor, hr: torch.Tensor) -> dict[str, Any]:
+    def __call__(self, lr: torch.Tensor, hr: torch.Tensor, turn: int = 0) -> dict[str, Any]:
         """Do one step of training."""
-        self.calls += 1
-        if self.graph is not None:
-            return self._replay(lr, hr)
-        return self._record(lr, hr) if self.calls == self.as_written + 1 else self._as_written(lr, hr)
+        if recording := self.recordings[turn]:
+            return recording.replay(lr, hr)
+        self.calls[turn] += 1
+        if self.reason or self.calls[turn] <= self.as_written:
+            return self._as_written(lr, hr)
+        return self._record(lr, hr, turn)
 
     def _as_written(self, lr: torch.Tensor, hr: torch.Tensor) -> dict[str, Any]:
         main = torch.cuda.current_stream()
@@ -86,35 +114,33 @@ class RecordedStep:
         main.wait_stream(self.stream)
         return losses
 
-    def _replay(self, lr: torch.Tensor, hr: torch.Tensor) -> dict[str, Any]:
-        self.lr.copy_(lr)
-        self.hr.copy_(hr)
-        self.graph.replay()
-        return self.losses
-
-    def _record(self, lr: torch.Tensor, hr: torch.Tensor) -> dict[str, Any]:
-        """Do a step as written, record it, and repeat it as a replay to compare the two."""
-        reason, before = self._move_settings(lr.device), self._save()
-        with _noting_waits() as waits:
-            losses = dict(self._as_written(lr, hr))
-        after, gradients = self._save(), [parameter.grad for parameter in self.parameters]
-        reason = self.common(reason or "".join(waits[:1]) or self._capture(lr, hr))
-        if not reason:
-            self._load(before)
-            reason = self.common(self._difference(before, after, losses, self._replay(lr, hr)))
-        if not reason:
-            return self.losses
-        self._load(after)
+    def _record(self, lr: torch.Tensor, hr: torch.Tensor, turn: int) -> dict[str, Any]:
+        """Do a step as written, and record it. To compare the two, first record it with deterministic convolutions."""
+        reason, before, earlier = self._move_settings(lr.device), self._save(), self._gradients()
+        with convolutions(whole=False, deterministic=True):
+            with _noting_waits() as waits:
+                losses = dict(self._as_written(lr, hr))
+            after, gradients = self._save(), [parameter.grad for parameter in self.parameters]
+            if self.scaler is not None and not self._updates(before, after):
+                return losses  # float16 has overflowed, so there is nothing to compare; try the next step
+            reason = self.common(reason or "".join(waits[:1]) or self._adds_up(earlier) or self._capture(lr, hr, turn))
+            if not reason:
+                self._load(before)
+                reason = self.common(self._difference(before, after, losses, self.recordings[turn].replay(lr, hr)))
         for parameter, gradient in zip(self.parameters, gradients, strict=True):
             parameter.grad = gradient  # instead of the recording's, whose memory is given back
-        self.graph, self.losses, self.reason = None, {}, reason
-        self.release()
-        torch.cuda.empty_cache()
-        print(f"Each step is trained as written, not as a CUDA graph, because {reason}.")
+        self.recordings[turn] = None
+        reason = reason or self.common(self._capture(lr, hr, turn))  # with the fastest convolutions
+        if reason:
+            self._load(after)
+            self.reason = reason
+            self.release()
+            torch.cuda.empty_cache()
+            print(f"Each step is trained as written, not as a CUDA graph, because {reason}.")
         return losses
 
     def _move_settings(self, device: torch.device) -> str:
-        """Move learning rates and counts of steps to the GPU, where a replay reads them. Return "", or why not."""
+        """Move learning rates and states of optimizers to the GPU, where a replay reads them. Return "", or why not."""
         for optimizer in self.optimizers:
             name = type(optimizer).__name__
             if "capturable" not in optimizer.param_groups[0]:
@@ -124,21 +150,21 @@ class RecordedStep:
         for group in self.groups:
             group |= {"capturable": True, "lr": torch.as_tensor(group["lr"], dtype=torch.float32, device=device)}
         for slots in self._slots():
-            slots["step"] = slots["step"].to(device)
+            slots |= {name: value.to(device) for name, value in slots.items() if isinstance(value, torch.Tensor)}
         return ""
 
     def release(self) -> None:
-        """Give the optimizers numbers as learning rates again."""
+        """Drop all recordings, and give the optimizers numbers as learning rates again."""
+        self.recordings = [None] * len(self.recordings)
         for group in self.groups:
             group["lr"] = float(group["lr"])
 
-    def _capture(self, lr: torch.Tensor, hr: torch.Tensor) -> str:
+    def _capture(self, lr: torch.Tensor, hr: torch.Tensor, turn: int) -> str:
         """Record the step, which computes nothing. Return "", or the reason why it cannot be recorded."""
-        self.lr, self.hr = lr.clone(), hr.clone()
-        graph, chances = torch.cuda.CUDAGraph(), _cpu_randomness()
+        lr, hr, graph, chances = lr.clone(), hr.clone(), torch.cuda.CUDAGraph(), _cpu_randomness()
         try:
             with torch.cuda.graph(graph, stream=self.stream):
-                losses = self.step(self.lr, self.hr)
+                losses = self.step(lr, hr)
         except Exception as error:  # whatever CUDA or a student's code raises
             while error.__context__ is not None:  # the first error; those of CUDA follow from it
                 error = error.__context__
@@ -151,7 +177,7 @@ class RecordedStep:
         for name, value in losses.items():
             if not isinstance(value, torch.Tensor) or value.device != lr.device:
                 return f"'{name}', which it returns, is not a tensor on the GPU"
-        self.graph, self.losses = graph, {name: value.detach() for name, value in losses.items()}
+        self.recordings[turn] = Recording(graph, lr, hr, {name: value.detach() for name, value in losses.items()})
         return ""
 
     def _slots(self) -> list[dict[str, Any]]:
@@ -173,22 +199,40 @@ class RecordedStep:
         if self.scaler is not None:
             self.scaler.load_state_dict(state[2])
 
+    def _gradients(self) -> list[tuple[torch.Tensor | None, int]]:
+        grads = [parameter.grad for parameter in self.parameters]
+        return [(gradient, 0 if gradient is None else gradient._version) for gradient in grads]
+
+    def _adds_up(self, earlier: list[tuple[torch.Tensor | None, int]]) -> str:
+        """Return whether turns add up their gradients, whose memory another turn may give back."""
+        both = zip(earlier, self._gradients(), strict=True)
+        changed = any(before is now and version != count for (before, version), (now, count) in both)
+        return "its turns add up gradients" if changed and len(self.recordings) > 1 else ""
+
+    def _updates(self, before: Any, after: Any) -> list[tuple[torch.Tensor, torch.Tensor]]:
+        """Return the flat parameters of each network that a step has changed, before and after it."""
+        updates, place = [], 0
+        for network in self.networks:
+            part = slice(place, place := place + len(list(network.parameters())))
+            was, now = (torch.cat([copy.flatten() for _, copy in state[0][part]]) for state in (before, after))
+            updates += [] if torch.equal(was, now) else [(was, now)]
+        return updates
+
     def _difference(self, before: Any, after: Any, losses: dict[str, Any], replayed: dict[str, Any]) -> str:
         """Return how the first replay differs from the step as written, or "" if the two are close."""
-        for name, value in losses.items():
-            if _far(replayed[name], value, value):
-                return f"a replay returns a different {name} than the step itself, which depends on a value in Python"
-        count = len(self.parameters)
-        was, wanted, found = (
-            torch.cat([copy.flatten() for _, copy in state[0][:count]]) for state in (before, after, self._save())
-        )
-        if _far(found, wanted, wanted - was):
-            return "a replay updates weights differently than the step itself, which depends on a value in Python"
+        if losses.keys() != replayed.keys():
+            return "it does not return the same losses each time"
+        pairs = [(name, replayed[name].cpu(), losses[name].detach().cpu(), 1.0) for name in losses]
+        found, wanted = self._updates(before, self._save()), self._updates(before, after)
+        if len(found) != len(wanted):
+            return "a replay does not update the same networks as the step itself, which depends on a value in Python"
+        pairs += [("update", now - was, then - was, 0.0) for (was, now), (_, then) in zip(found, wanted, strict=True)]
+        for name, now, then, least in pairs:
+            if not (now - then).norm() <= CLOSE * max(then.norm(), 0.01 * least):  # also false for NaN
+                return f"a replay has a different {name} than the step itself, which depends on a value in Python"
+        if not all(torch.equal(now, then) for _, now, then, _ in pairs):
+            print(WARNING)
         return ""
-
-
-def _far(found: torch.Tensor, wanted: torch.Tensor, size: torch.Tensor) -> bool:
-    return bool((found - wanted).norm() > CLOSE * size.norm())
 
 
 @contextmanager
@@ -200,17 +244,17 @@ def _noting_waits() -> Iterator[list[str]]:
     """
     reasons: list[str] = []
     mode = torch.cuda.get_sync_debug_mode()
-    torch.cuda.set_sync_debug_mode("warn")
-    try:
-        with warnings.catch_warnings(record=True) as caught:
-            warnings.simplefilter("always")
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        torch.cuda.set_sync_debug_mode("warn")
+        try:
             yield reasons
-    finally:
-        torch.cuda.set_sync_debug_mode(mode)
+        finally:
+            torch.cuda.set_sync_debug_mode(mode)
     for warning in caught:
         if WAITS in str(warning.message):
             reasons.append("it waits for a number from the GPU, as .item() does")
-        elif "Synchronization debug mode" not in str(warning.message):
+        elif "Synchronization debug mode" not in str(warning.message):  # a note that not all waits are found
             warnings.warn_explicit(warning.message, warning.category, warning.filename, warning.lineno)
 
 

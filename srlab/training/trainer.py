@@ -115,7 +115,7 @@ class Trainer:
         self.prepared: dict[str, Any] = {}  # all of them, wrapped for use in a step
         self._step, self.turns = 0, 1
         self.progress = torch.zeros((), dtype=torch.float64, device=self.device)
-        self._recordings: list[RecordedStep] = []  # during training, one for each turn
+        self._recording: RecordedStep | None = None  # during training
         self._compiled = ""  # what was compiled: "blocks", or a mode
         self._rates: dict[str, list[float]] = {}  # learning rates of each optimizer's groups in the last step
 
@@ -172,6 +172,8 @@ class Trainer:
         # In evaluation mode, because accelerate would raise for a frozen network: it has no gradients to exchange.
         # Recordings need a separate stream, and DistributedDataParallel must be created on it.
         self._stream = torch.cuda.Stream(self.device) if self._records() else None
+        if self._stream is not None:
+            self._stream.wait_stream(torch.cuda.current_stream(self.device))
         with torch.cuda.stream(self._stream):
             self.prepared = {
                 name: self.accelerator.prepare_optimizer(thing)
@@ -280,7 +282,7 @@ class Trainer:
                 Interrupts() as interrupts,
                 self.run.tensorboard(self.step),
                 Progress(total=iters, initial=self.step, desc=self.run.name, mininterval=1, disable=not main) as bar,
-                self._recorded(step) as steps,
+                self._recorded(step) as advance,
             ):
                 if self.step == 0:
                     self._validate(validate, min_psnr)
@@ -292,7 +294,7 @@ class Trainer:
                     if self._compiled:
                         torch.compiler.cudagraph_mark_step_begin()  # CUDA graphs may reuse the last step's memory
                     lr, hr = (batch.contiguous(memory_format=torch.channels_last) for batch in next(sampler))
-                    losses = self._checked(steps[self.turn](lr, hr))
+                    losses = self._checked(advance(lr, hr, self.turn))
                     self._step += 1
                     self._update_average()
 
@@ -344,20 +346,21 @@ class Trainer:
         return "" if reason else mode
 
     @contextmanager
-    def _recorded(self, step: Step) -> Iterator[list[Step]]:
-        """Yield the step of each turn, recorded if `compiled` and the device allow it."""
-        if self.compiled == "graph" and not self._records():
-            print(f"A CUDA graph needs a GPU. On the {self.device.type}, each step is trained as written.")
-        first = AS_WRITTEN if self.accelerator.num_processes == 1 else WITH_PROCESSES
+    def _recorded(self, step: Step) -> Iterator[Callable[[torch.Tensor, torch.Tensor, int], Losses]]:
+        """Yield the step as a function of the batch and the turn, recorded if `compiled` and the device allow it."""
+        if not self._records():
+            if self.compiled == "graph":
+                print(f"A CUDA graph needs a GPU. On the {self.device.type}, each step is trained as written.")
+            yield lambda lr, hr, turn: step(lr, hr)
+            return
         parts = [*self.networks.values(), *self.frozen.values()], [*self.optimizers.values()], self._stream
-        turns = range(self.turns if self._records() else 0)
-        self._recordings = [RecordedStep(step, *parts, self.accelerator.scaler, self._common, first) for _ in turns]
+        first = AS_WRITTEN if self.accelerator.num_processes == 1 else WITH_PROCESSES
+        self._recording = RecordedStep(step, *parts, self.turns, self.accelerator.scaler, self._common, first)
         try:
-            yield self._recordings or [step] * self.turns
+            yield self._recording
         finally:
-            for recorded in self._recordings:
-                recorded.release()
-            self._recordings = []
+            self._recording.release()
+            self._recording = None
 
     def _common(self, reason: str) -> str:
         """Return the reason of the first process that has one, or ""."""
@@ -378,7 +381,7 @@ class Trainer:
         if reserved := {"step", "rate", "ms_per_step"} & losses.keys():
             raise SrlabError(f"'{min(reserved)}' is a reserved column of the log. Rename that loss of step.")
         losses = {name: value.reshape(()) for name, value in losses.items()}
-        healthy = torch.stack([value.isfinite() for value in losses.values()]).all()
+        healthy = torch.stack([value.float() for value in losses.values()]).isfinite().all()
         self._first_bad = torch.where(healthy | (self._first_bad > 0), self._first_bad, self.step + 1)
         return losses
 
@@ -510,7 +513,7 @@ class Trainer:
         slots = [slot for slots in state["optimizers"].values() for slot in slots.values()]
         for tensors in (*state["networks"].values(), *slots):
             self._require_finite(tensors)
-        recorded = any(step.graph is not None for step in self._recordings)
+        recorded = self._recording is not None and any(self._recording.recordings)
         self.run.save(self.step, state, self.ema, status, recorded)
 
     def _refuse_other_layers(self, state: dict[str, Any]) -> None:

@@ -39,8 +39,8 @@ BUGS = {
     "A recorded step repeats a number that should change": [
         Bug(
             "srlab/training/recording.py",
-            "reason = self.common(self._difference(before, after, losses, self._replay(lr, hr)))",
-            'reason = self.common("" if self._replay(lr, hr) else "")',
+            "reason = self.common(self._difference(before, after, losses, self.recordings[turn].replay(lr, hr)))",
+            'reason = self.common("" if self.recordings[turn].replay(lr, hr) else "")',
             "training/test_recording.py::test_step_that_cannot_be_recorded_trains_as_written",
         ),
         Bug(
@@ -57,8 +57,8 @@ BUGS = {
         ),
         Bug(
             "srlab/training/trainer.py",
-            "steps[self.turn](lr, hr)",
-            "steps[0](lr, hr)",
+            "advance(lr, hr, self.turn)",
+            "advance(lr, hr, 0)",
             "training/test_recording.py::test_each_turn_has_its_own_recording",
         ),
         Bug(

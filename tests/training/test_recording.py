@@ -1,7 +1,6 @@
 """Test steps that are recorded as CUDA graphs: on a GPU, or on the CPU with a fake that records."""
 
 import random
-from functools import partial
 
 import pytest
 import torch
@@ -10,6 +9,7 @@ import torch.nn.functional as F
 import srlab
 from srlab import losses
 from srlab.models import MSRResNet, PatchDiscriminator, RRDBNet
+from srlab.training import recording
 from srlab.training import trainer as training
 from srlab.training.recording import AS_WRITTEN
 from srlab.training.wrapping import repeated_blocks
@@ -17,6 +17,7 @@ from srlab.training.wrapping import repeated_blocks
 from .fake_cuda import FakeCuda
 from .little_run import Crash, LittleRun, g_loss, tensors_in, timeless
 
+CALLS = AS_WRITTEN + 3  # of a recorded step: another one as written, for the comparison, and two recordings
 RATE = 2**-10  # the same number in float32 and in float64
 DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
 
@@ -75,10 +76,14 @@ def assert_same(first, second):
     assert rows[0] == rows[1]
 
 
-@pytest.mark.parametrize("gan", [None, lambda: PatchDiscriminator(4)])
+def gan():
+    return PatchDiscriminator(4)
+
+
+@pytest.mark.parametrize("gan", [None, gan])
 def test_recorded_run_equals_run_as_written(gan):
     written, recorded = Recorded("written", "", gan=gan).fit(), Recorded(gan=gan).fit()
-    assert recorded.calls == AS_WRITTEN + 2, "as written, once to compare, and the recording"
+    assert recorded.calls == CALLS
     assert_same(written, recorded)
     assert [little.run.manifest()["recorded"] for little in (written, recorded)] == [False, True]
 
@@ -95,7 +100,7 @@ def test_recorded_run_resumes_with_same_bits():
     stopped.trainer._update_average = crash
     with pytest.raises(Crash):
         stopped.fit()
-    assert stopped.calls == AS_WRITTEN + 2
+    assert stopped.calls == CALLS
     assert_same(straight, Recorded().fit())
 
 
@@ -107,9 +112,8 @@ def test_second_fit_and_other_code_find_rates_that_are_numbers():
 
 
 def test_each_turn_has_its_own_recording():
-    gan = partial(PatchDiscriminator, 4)
     written, recorded = Recorded("written", "", gan=gan).fit(turns=2), Recorded(gan=gan).fit(turns=2)
-    assert recorded.calls == 2 * (AS_WRITTEN + 2)
+    assert recorded.calls == 2 * (CALLS)
     assert_same(written, recorded)
 
 
@@ -133,9 +137,9 @@ def wait(little):
     return lambda lr: lr.mean().item() * 1e-3
 
 
-def lack_memory(little):
+def lack_memory(little, turn=0):
     def extra(lr):
-        if torch.cuda.is_current_stream_capturing():
+        if torch.cuda.is_current_stream_capturing() and little.trainer.turn == turn:
             raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB")
         return 0.0
 
@@ -145,8 +149,8 @@ def lack_memory(little):
 @pytest.mark.parametrize(
     ("extra", "reason"),
     [
-        (count, "a replay returns a different loss than the step itself, which depends on a value in Python"),
-        (alternate, "a replay updates weights differently than the step itself, which depends on a value in Python"),
+        (count, "a replay has a different loss than the step itself, which depends on a value in Python"),
+        (alternate, "a replay has a different update than the step itself, which depends on a value in Python"),
         (read_step, "it reads trainer.step, which would never change (use trainer.progress)"),
         (draw, "it draws random numbers on the CPU"),
         (wait, "it waits for a number from the GPU, as .item() does"),
@@ -199,6 +203,59 @@ def test_number_that_is_not_on_the_gpu(capsys):
     little.fit()
     assert "because 'weight', which it returns, is not a tensor on the GPU." in capsys.readouterr().out
     assert little.trainer.history[-1]["weight"] == 0.5
+
+
+def test_counter_that_changes_little_is_reported(capsys):
+    little = Recorded()
+    little.extra = lambda lr: 1e-4 * little.calls
+    little.fit()
+    assert recording.WARNING in capsys.readouterr().out
+    assert little.run.manifest()["recorded"], "operations that are not deterministic look the same"
+
+
+def test_no_turn_is_recorded_if_another_cannot_be(capsys):
+    runs = [Recorded(run, compiled, gan=gan) for run, compiled in (("written", ""), ("recorded", "graph"))]
+    for little in runs:
+        little.extra = lack_memory(little, turn=1)
+        little.fit(turns=2)
+    assert capsys.readouterr().out.count("the recording stopped (CUDA out of memory") == 1
+    assert_same(*runs)
+
+
+def test_turns_that_add_up_gradients_are_not_recorded(capsys):
+    def accumulating(little):
+        def step(lr, hr):
+            loss = F.mse_loss(little.things["generator"](lr), hr)
+            if little.trainer.turn == 0:
+                little.things["optimizer"].zero_grad()
+            little.trainer.backward(loss)
+            if little.trainer.turn == 1:
+                little.things["optimizer"].step()
+            return {"loss": loss}
+
+        little.step = step
+        return little.fit(turns=2)
+
+    runs = [accumulating(Recorded(run, compiled)) for run, compiled in (("written", ""), ("recorded", "graph"))]
+    assert "because its turns add up gradients." in capsys.readouterr().out
+    assert_same(*runs)
+
+
+def test_other_losses_in_each_step(capsys):
+    little = Recorded()
+    step = little.step
+    little.step = lambda lr, hr: {f"loss{little.calls}": step(lr, hr)["loss"]}
+    little.fit()
+    assert "because it does not return the same losses each time." in capsys.readouterr().out
+
+
+def test_small_network_that_a_recording_does_not_update(capsys):
+    little = Recorded(gan=lambda: PatchDiscriminator(16))
+    optimizer = little.things["g_optimizer"]
+    update = optimizer.step
+    optimizer.step = lambda: None if torch.cuda.is_current_stream_capturing() else update()
+    little.fit()
+    assert "because a replay does not update the same networks as the step itself" in capsys.readouterr().out
 
 
 def test_shift_of_content_loss_changes_in_replays():
