@@ -13,11 +13,12 @@ import torch
 from PIL import Image, ImageDraw, ImageFont
 
 import srlab
+from srlab import course
 from srlab.course import precomputed
 from srlab.course.exercises.degradation.back_project import back_project
+from srlab.course.plots import cut
 from srlab.data.images import to_uint8
 from srlab.data.resampling import resize
-from srlab.view.plots import cut
 
 ROOT = Path(__file__).parents[1]
 WIDTH, GAP, HEAD = 1160, 8, 34  # pixels
@@ -41,7 +42,7 @@ def bicubic(lr: torch.Tensor) -> torch.Tensor:
 
 def gravel() -> torch.Tensor:
     """Return the held-out half of the gravel photo."""
-    return srlab.split_photo("gravel")[1]["gravel"]
+    return course.split_photo("gravel")[1]["gravel"]
 
 
 def degradation() -> list[Row]:
@@ -113,7 +114,7 @@ def flow() -> list[Row]:
     places = {"cat": ("chelsea", (60, 0, 96, 140)), "long": ("gravel", (248, 40, 96, 140))}
     rows = []
     for run, (subject, box) in places.items():
-        network, hr = srlab.load_generator("06_flow", run), srlab.split_photo(subject)[1][subject]
+        network, hr = srlab.load_generator("06_flow", run), course.split_photo(subject)[1][subject]
         lr, samples = srlab.downsample(srlab.mod_crop(hr, 4), 4), []
         for network.seed in range(16):
             samples.append(srlab.upscale(network, lr, precision="auto"))

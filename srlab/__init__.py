@@ -7,7 +7,6 @@ from srlab import evaluation as evaluation
 from srlab import losses as losses
 from srlab import models as models
 from srlab import training as training
-from srlab import view as view
 from srlab.data.datasets import ImageSet as ImageSet
 from srlab.data.datasets import bundled_photos as bundled_photos
 from srlab.data.datasets import load_images as load_images
@@ -25,7 +24,6 @@ from srlab.data.resampling import downsample as downsample
 from srlab.data.resampling import resize as resize
 from srlab.data.resampling import upsample as upsample
 from srlab.data.sampler import PatchSampler as PatchSampler
-from srlab.data.subjects import split_photo as split_photo
 from srlab.devices import pick_device as pick_device
 from srlab.devices import pick_precision as pick_precision
 from srlab.errors import SrlabError as SrlabError
@@ -52,15 +50,16 @@ from srlab.models import frozen as frozen
 from srlab.models import parameter_count as parameter_count
 from srlab.models.features import FeatureExtractor as FeatureExtractor
 from srlab.models.features import layer_names as layer_names
+from srlab.models.loading import load_bundled as load_bundled
+from srlab.models.loading import load_generator as load_generator
+from srlab.models.loading import load_generator_file as load_generator_file
 from srlab.models.realesrgan import find_realesrgan as find_realesrgan
 from srlab.models.realesrgan import load_realesrgan as load_realesrgan
-from srlab.models.weights import load_bundled as load_bundled
-from srlab.models.weights import load_generator as load_generator
-from srlab.models.weights import load_generator_file as load_generator_file
 from srlab.paths import data_home as data_home
 from srlab.paths import home as home
 from srlab.photo_files import upscale_file as upscale_file
 from srlab.photo_files import upscale_folder as upscale_folder
+from srlab.slider import compare as compare
 from srlab.tiling import upscale as upscale
 from srlab.training.gan import gan_step as gan_step
 from srlab.training.interrupts import TrainingStopped as TrainingStopped
@@ -69,4 +68,3 @@ from srlab.training.schedules import Milestones as Milestones
 from srlab.training.schedules import OneCycle as OneCycle
 from srlab.training.schedules import constant as constant
 from srlab.training.trainer import Trainer as Trainer
-from srlab.view.slider import compare as compare

@@ -13,9 +13,9 @@ from torch import nn
 from srlab import files
 from srlab.errors import SrlabError
 from srlab.models import MSRResNet, RRDBNet
+from srlab.models.loading import BUNDLED, basicsr_name, load_generator_file
 from srlab.models.realesrgan import NAME as REAL_ESRGAN
 from srlab.models.spandrel_networks import SpandrelNetwork
-from srlab.models.weights import BUNDLED, basicsr_name, load_generator_file
 from srlab.paths import from_home
 
 SUFFIXES = (".onnx", ".pth", ".safetensors")

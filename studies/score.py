@@ -18,7 +18,7 @@ import srlab
 from srlab.data import datasets
 from srlab.errors import SrlabError
 from srlab.evaluation.metrics import STUDY
-from srlab.models import weights
+from srlab.models import loading
 from srlab.training.runs import Run
 
 from .content_loss.saturation import saturation_ratio
@@ -57,7 +57,7 @@ def load(about: dict[str, Any], folder: Path) -> tuple[Any, dict[str, Any]]:
     if "run" not in about:
         return bicubic, {}
     if "layers" not in about:
-        return weights.load_generator(*about["run"].split("/")), {"backbone": "no features"}
+        return loading.load_generator(*about["run"].split("/")), {"backbone": "no features"}
     manifest = Run("", folder.name, folder).manifest()
     if manifest is None or manifest["step"] != about["iters"]:
         raise SrlabError(
@@ -67,7 +67,7 @@ def load(about: dict[str, Any], folder: Path) -> tuple[Any, dict[str, Any]]:
     known = {"backbone": features, "real": real, "iters": about["iters"], "wall_time_s": manifest["wall_time_s"]}
     for key, part in {"network": "generator", "discriminator": "discriminator"}.items():
         known[key] = manifest["parameters"].get(part, {}).get("network", "")
-    return weights.load_generator_file(folder), known
+    return loading.load_generator_file(folder), known
 
 
 def backbone_of(manifest: dict[str, Any], layers: str) -> tuple[str, bool | None]:

@@ -67,7 +67,7 @@ def samplers() -> Iterator[tuple[str, str]]:
 def image_sets() -> Iterator[tuple[str, str]]:
     """Hash names, fingerprints and pixels of photos, of halves, and of folders with and without LR."""
     found = {split: srlab.bundled_photos(split) for split in ("train", "validation")}
-    for part, half in zip(("left", "right"), srlab.split_photo("gravel"), strict=True):
+    for part, half in zip(("left", "right"), course.split_photo("gravel"), strict=True):
         found[part] = half
     with tempfile.TemporaryDirectory() as scratch:
         for name, hr in found["validation"]:

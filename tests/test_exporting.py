@@ -12,7 +12,7 @@ from srlab import exporting
 from srlab.course.cli.main import main
 from srlab.errors import SrlabError
 from srlab.models import CodedSRResNet, MSRResNet, RRDBNet, SRResNet
-from srlab.models.weights import load_generator_file
+from srlab.models.loading import load_generator_file
 
 onnx = pytest.importorskip("onnx", reason="needs the extra `export`")
 onnxruntime = pytest.importorskip("onnxruntime", reason="needs the extra `export`")

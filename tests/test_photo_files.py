@@ -256,7 +256,7 @@ def test_failure_leaves_no_files(save, tmp_path):
 
 
 def test_folder_is_upscaled_to_png_and_resumes(save, tmp_path):
-    """Upscale a folder; tests/course/test_cli_upscale.py covers files that fail."""
+    """Upscale a folder; tests/cli/test_upscale_command.py covers files that fail."""
     out = tmp_path / "below" / "out"
     save("a.png", RGB, exif=exif_bytes(*RATIO))
     save("b.tif", RGB[..., 0])

@@ -14,7 +14,7 @@ from srlab.course.cli.main import main
 from srlab.course.trained import load_trained
 from srlab.data import datasets
 from srlab.errors import SrlabError
-from srlab.models import weights
+from srlab.models import loading
 
 
 def noise():
@@ -77,7 +77,7 @@ def test_weights_file_cannot_request_huge_network(config, tmp_path, monkeypatch)
     files.write_safetensors(tmp_path / "g.safetensors", {"a": noise()}, {"network": "RRDBNet", "config": config})
     monkeypatch.setitem(models.GENERATORS, "RRDBNet", build)
     with pytest.raises(SrlabError, match="do not fit"):
-        weights.load_generator_file(tmp_path / "g.safetensors")
+        loading.load_generator_file(tmp_path / "g.safetensors")
 
 
 # --- files that claim to be images; see also tests/data/test_odd_files.py ---

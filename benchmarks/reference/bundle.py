@@ -20,7 +20,7 @@ import srlab
 from srlab import files
 from srlab.data import datasets
 from srlab.errors import SrlabError
-from srlab.models.weights import FOLDER, load_bundled
+from srlab.models.loading import FOLDER, load_bundled
 from srlab.paths import generator_file
 from srlab.training.runs import Run
 from studies.shown import bicubic

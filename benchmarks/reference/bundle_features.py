@@ -22,8 +22,8 @@ from srlab.data import datasets
 from srlab.data.datasets import ImageSet
 from srlab.data.degradation import blur
 from srlab.data.sampler import PatchSampler
+from srlab.models.backbones import OWN, OWN_WEIGHTS
 from srlab.models.features import FeatureExtractor
-from srlab.models.pretrained import OWN, OWN_WEIGHTS
 
 LAYERS = f"{OWN} relu3_2"
 STEPS, SEED = 1000, 0

@@ -14,7 +14,7 @@ from srlab.data import datasets
 from srlab.data.datasets import ImageSet
 from srlab.errors import SrlabError
 from srlab.evaluation import perceptual
-from srlab.models import weights
+from srlab.models import loading
 from srlab.training import runs
 from studies.shown import bicubic, crop, photo
 
@@ -56,7 +56,7 @@ def write(
     the run. `start` is the run whose generator this run continued; then the effect of this run on it is recorded
     too, see `beside`.
     """
-    network, manifest = weights.load_generator(run.lab, run.name), run.manifest()
+    network, manifest = loading.load_generator(run.lab, run.name), run.manifest()
     made = manifest["parameters"]
     record = {"row": file.stem.removesuffix(f"-seed{seed}"), "lab": run.lab, "seed": seed, "command": command}
     record |= {"validation": sets[1].name, "start": start.name.replace(f"-seed{seed}", "") if start else ""}
@@ -68,7 +68,7 @@ def write(
     record |= {"curve": [[line["step"], line["val_psnr"]] for line in run.metrics() if "val_psnr" in line]}
     record["scores"] = scores(network, sets)
     if start is not None:
-        record |= beside(network, weights.load_generator(start.lab, start.name), sets)
+        record |= beside(network, loading.load_generator(start.lab, start.name), sets)
     return _write(file, record, network if seed == 0 else None)
 
 

@@ -11,6 +11,7 @@ import pandas as pd
 import torch
 
 import srlab
+from srlab import course
 
 SEEDS = range(16)
 
@@ -18,7 +19,7 @@ SEEDS = range(16)
 def score(name: str, subject: str) -> dict[str, float | str]:
     """Score samples of a flow and their mean on the right half of a photo."""
     network = srlab.load_generator("06_flow", name)
-    unseen = srlab.split_photo(subject)[1]
+    unseen = course.split_photo(subject)[1]
     lr = srlab.downsample(srlab.mod_crop(unseen[unseen.names[0]], 4), 4)
     samples = []
     for network.seed in SEEDS:

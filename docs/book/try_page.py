@@ -9,12 +9,13 @@ from base64 import b64encode
 from pathlib import Path
 
 import srlab
+from srlab import course
 from srlab.errors import SrlabError
-from srlab.models.weights import BUNDLED
-from srlab.view.slider import encode
+from srlab.models.loading import BUNDLED
+from srlab.slider import encode
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGE, SLIDER = Path(__file__).with_name("try"), ROOT / "srlab" / "view"
+PAGE, SLIDER = Path(__file__).with_name("try"), ROOT / "srlab" / "slider"
 # To update: `npm view onnxruntime-web@VERSION dist.integrity`.
 PACKAGE = "onnxruntime-web@1.30.0"
 INTEGRITY = "sha512-q0y+JrrtukXSzsBWEMccVfqX25LRmosXHF+CaRJmg8pZClzcV7svNc4rKY3jL02Vb7QmRMDs1SigqR4CXAfKYQ=="
@@ -86,7 +87,7 @@ def megabytes(target: Path, backend: str) -> int:
 
 def add_photos(folder: Path) -> list[dict[str, str | list[str]]]:
     """Write LR, HR and, if it is installed, Real-ESRGAN's SR of the course's photos; return their entries."""
-    validation, half = srlab.bundled_photos("validation"), srlab.split_photo("gravel")[1]  # not used in training
+    validation, half = srlab.bundled_photos("validation"), course.split_photo("gravel")[1]  # not used in training
     photos = {"cat": validation["chelsea"], "astronaut": validation["astronaut"], "gravel": half["gravel"]}
     try:
         published = srlab.load_realesrgan()

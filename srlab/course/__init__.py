@@ -10,4 +10,5 @@ from srlab.course.quiz import quiz as quiz
 from srlab.course.setup import setup as setup
 from srlab.course.show import report_metric as report_metric
 from srlab.course.show import show_source as show_source
+from srlab.course.subjects import split_photo as split_photo
 from srlab.course.trained import load_trained as load_trained

@@ -11,7 +11,7 @@ from srlab import devices
 from srlab.course.lab import Lab
 from srlab.course.recipes import Recipe
 from srlab.errors import SrlabError
-from srlab.models import pretrained
+from srlab.models import backbones
 from srlab.paths import seen_from_here
 from srlab.shell import running_shell
 from srlab.text import in_columns
@@ -93,8 +93,8 @@ def _warnings(lab: Lab, recipe: Recipe) -> list[str]:
             "once) or -p images path/to/photos."
         )
     if "backbone" in values and values["content_weight"] and long:
-        random = not pretrained.is_trained(values["features"], values["backbone"])
-        if random or values["features"].startswith(pretrained.OWN):
+        random = not backbones.is_trained(values["features"], values["backbone"])
+        if random or values["features"].startswith(backbones.OWN):
             warnings.append(
                 f"The content loss uses {'random features' if random else 'small course-trained features'}, because "
                 "ImageNet weights were not found. Use -p backbone imagenet (downloaded once) or "

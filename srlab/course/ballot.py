@@ -13,10 +13,10 @@ import ipywidgets
 import torch
 
 from srlab.course.mos import Trial, blind_trials
+from srlab.course.widgets import PRESENCE, CellBox, Presence
 from srlab.errors import SrlabError
 from srlab.files import write_atomic
-from srlab.view.slider import encode
-from srlab.view.widgets import PRESENCE, CellBox, Presence
+from srlab.slider import encode
 
 WIDE = 360  # CSS pixels: two images of this width fit next to each other in any notebook, four in a wide one
 

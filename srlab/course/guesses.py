@@ -9,11 +9,11 @@ import ipywidgets
 from IPython.display import display
 
 from srlab.course.lab import Lab
+from srlab.course.widgets import PRESENCE, CellBox, Presence, on_a_page
 from srlab.errors import SrlabError
 from srlab.files import write_atomic
 from srlab.paths import home
 from srlab.shell import running_shell
-from srlab.view.widgets import PRESENCE, CellBox, Presence, on_a_page
 
 # Only JupyterLab has a panel around the notebook; exported pages and the book do not.
 ONLY_LIVE = ".srlab-live { display: none; } .jp-NotebookPanel .srlab-live { display: inline; }"

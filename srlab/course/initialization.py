@@ -15,7 +15,7 @@ from torch import nn
 from srlab.data.datasets import HALVED, ImageSet, bundled_photos
 from srlab.data.degradation import Degradation
 from srlab.errors import SrlabError
-from srlab.models.weights import load_bundled, load_generator
+from srlab.models.loading import load_bundled, load_generator
 from srlab.training.runs import Run, read_runs
 
 BUNDLED = "bundled"

@@ -6,8 +6,8 @@ from typing import Any
 import torch
 
 import srlab
+from srlab.course.subjects import split_photo, subject_file
 from srlab.data.datasets import PHOTOS, ImageSet
-from srlab.data.subjects import subject_file
 from srlab.errors import SrlabError
 
 
@@ -32,7 +32,7 @@ def choose_photos(
     loads a folder or a named set: `srlab.load_images` or `srlab.data.datasets.planned_set`.
     """
     if values.get("subject"):
-        return srlab.split_photo(values["subject"])
+        return split_photo(values["subject"])
     if values.get("validation"):
         unseen = read(values["validation"], values.get("scale", 4))
     else:

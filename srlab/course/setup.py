@@ -14,7 +14,7 @@ import torch
 
 import srlab
 from srlab import devices, models, paths
-from srlab.course import initialization
+from srlab.course import initialization, plots
 from srlab.course.announce import announce, megapixels, print_hardware
 from srlab.course.lab import Lab, generator_of
 from srlab.course.parameters import read_parameters
@@ -23,9 +23,8 @@ from srlab.course.recipes import Book, Recipe, pick_recipe, read_book
 from srlab.course.run_names import changes, check_run, name_run
 from srlab.data import catalog, datasets
 from srlab.errors import SrlabError
-from srlab.models import pretrained
+from srlab.models import backbones
 from srlab.shell import running_shell
-from srlab.view import plots
 
 
 def setup(name: str, namespace: Mapping[str, Any], dry: bool = False) -> Lab:
@@ -94,8 +93,8 @@ def _choose_recipe(book: Book, given: dict[str, Any], overrides: dict[str, Any],
     facts = {"device": device.type, "iters": given.get("iters", 0), "memory_gib": devices.memory_gib(device)}
     facts |= {"processes": devices.from_torchrun("WORLD_SIZE") or 1, "megapixels": megapixels(photos)}
     recipe = pick_recipe(book, given["recipe"], facts)
-    if "backbone" in given and not pretrained.is_trained(recipe.values["features"], given["backbone"]):
-        note = f"; without ImageNet weights it uses features and losses for {pretrained.OWN}, trained in the course"
+    if "backbone" in given and not backbones.is_trained(recipe.values["features"], given["backbone"]):
+        note = f"; without ImageNet weights it uses features and losses for {backbones.OWN}, trained in the course"
         recipe = replace(recipe, why=recipe.why + (note if recipe.without_weights else ""))
         recipe = recipe.changed_by(recipe.without_weights, "this course, because ImageNet weights were not found")
     named = {"subject": given["subject"]} if given.get("subject", "auto") != "auto" else {}
@@ -112,7 +111,7 @@ def _check_what_comes_later(lab: Lab) -> None:
         with torch.random.fork_rng(devices=[]):
             models.build_discriminator(values["discriminator"], values["patch"], values.get("d_features", 0))
     if values.get("backbone", "auto") not in ("auto", "imagenet", "random"):
-        pretrained.find_weights(values["features"].split()[0], values["backbone"])
+        backbones.find_weights(values["features"].split()[0], values["backbone"])
     if lab.overrides.get("start"):
         initialization.check_start(lab.start, lab.start_requirements)
     sets = [values["benchmark"]] if values.get("benchmark") else values.get("benchmarks", "auto").split()

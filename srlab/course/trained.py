@@ -9,11 +9,11 @@ from torch import nn
 
 from srlab import paths
 from srlab.errors import SrlabError
-from srlab.models.weights import load_generator
+from srlab.models.loading import load_generator
 from srlab.text import printable
 from srlab.training import runs
 
-# Lab -> the method it teaches, spelled as in srlab.view.plots.COLORS.
+# Lab -> the method it teaches, spelled as in srlab.course.plots.COLORS.
 METHODS = {"02_content_loss": "content loss", "03_srgan": "SRGAN", "04_esrgan": "ESRGAN", "06_flow": "flow"}
 BESIDE = {"hybrid": "default-hybrid", "RRDB": "default-psnr"}  # the second networks of labs 02 and 04, after "default"
 

@@ -16,7 +16,7 @@ from srlab.data.degradation import blur
 from srlab.data.images import full_range, luma
 from srlab.errors import SrlabError
 from srlab.evaluation.metrics import FACE, TooSmall, prepared
-from srlab.models import pretrained as backbones
+from srlab.models import backbones
 
 BLOCK = 16  # side of a block of the energy map in pixels
 CELLS = 8  # LR pixels per side of a window of `checkerboard`

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from srlab.errors import SrlabError
-from srlab.models import pretrained
+from srlab.models import backbones
 
 NETWORKS = ("vgg6", "vgg16", "vgg16_bn", "vgg19", "vgg19_bn", "resnet18", "resnet34", "resnet50")
 # Channels of the two convolutions of each stage of vgg6, the course-trained network with 101,720 weights.
@@ -66,14 +66,14 @@ class FeatureExtractor(nn.Module):
         self.network = _cut(whole, set(self._places.values()), skips)
         self.register_buffer("mean", torch.tensor(MEAN).view(3, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(STD).view(3, 1, 1), persistent=False)
-        path = None if backbone == "random" else pretrained.find_weights(network, backbone)
+        path = None if backbone == "random" else backbones.find_weights(network, backbone)
         self.network.to_empty(device="cpu")
         if path is None:
             _fill_randomly(self.network, seed)
         else:
             _fill_from(path, self.network, network)
         self.real = path is not None
-        whose = (" (own)" if network == pretrained.OWN else "") if self.real else " (random)"
+        whose = (" (own)" if network == backbones.OWN else "") if self.real else " (random)"
         self.label = " ".join([network, *["-stage1"] * skips, *self.layers]) + whose
         source = path.name if self.real else f"random, seed {seed}"
         self.config = {"layers": layers, "weights": source, "normalize": normalize}
@@ -129,7 +129,7 @@ def _outline(network: str) -> tuple[nn.Module, dict[str, str]]:
     from torchvision.models import get_model  # importing torchvision costs a second
 
     with torch.device("meta"):  # costs neither time nor memory, and the classifier of VGG is large
-        whole = _vgg6() if network == pretrained.OWN else get_model(network)
+        whole = _vgg6() if network == backbones.OWN else get_model(network)
     places = {}
     if network.startswith("vgg"):
         kinds = {nn.Conv2d: "conv", nn.BatchNorm2d: "norm", nn.ReLU: "relu"}
@@ -194,7 +194,7 @@ def _fill_randomly(network: nn.Module, seed: int) -> None:
 
 def _fill_from(path: Path, part: nn.Module, network: str) -> None:
     """Load the weights for a part of a network; the file may contain other parts of it, but no other network."""
-    weights = pretrained.load_weights(path, network)
+    weights = backbones.load_weights(path, network)
     whole, places = _outline(network)
     # ResNet34's file also has all names in ResNet18, and VGG16's has those of the first layers of VGG19.
     if strange := sorted(set(weights) - set(whole.state_dict())):
@@ -206,4 +206,4 @@ def _fill_from(path: Path, part: nn.Module, network: str) -> None:
             f"{path} lacks '{min(missing)}' of {network}, and the last layer it has is {there[-1]}. "
             "Use an earlier layer, or a file with more layers."
         )
-    pretrained.fill(part, weights, path)
+    backbones.fill(part, weights, path)

@@ -28,7 +28,7 @@ def check_size(num_blocks: int, num_features: int) -> None:
 def start_small(network: nn.Module) -> None:
     """Initialize all convolutions as in He et al. (2015), times 0.1, so that residual branches start small."""
     for module in network.modules():
-        # Not on the meta device (`srlab.models.weights`), where drawing numbers would load torch's compiler.
+        # Not on the meta device (`srlab.models.loading`), where drawing numbers would load torch's compiler.
         if isinstance(module, nn.Conv2d) and not module.weight.is_meta:
             nn.init.kaiming_normal_(module.weight)
             module.weight.data *= 0.1

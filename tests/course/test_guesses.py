@@ -5,10 +5,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from srlab.course import guesses
+from srlab.course import guesses, widgets
 from srlab.course.guesses import Guess, guess
 from srlab.course.lab import Lab
-from srlab.view import widgets
 from tests.conftest import replace_display
 
 

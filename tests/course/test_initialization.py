@@ -5,9 +5,10 @@ from dataclasses import replace
 
 import pytest
 
+from srlab.course import subjects
 from srlab.course.initialization import StartRequirements, check_start, find_start, find_trained, load_start
 from srlab.course.lab import Lab, generator_of
-from srlab.data import datasets, subjects
+from srlab.data import datasets
 from srlab.data.degradation import Degradation
 from srlab.errors import SrlabError
 from srlab.models import MSRResNet, RRDBNet, pick_size

@@ -10,7 +10,7 @@ import torch.nn.functional as F
 import srlab
 from srlab.course.exercise import find, sample
 from srlab.course.own_network import step_for, with_known_names
-from srlab.models.weights import load_generator
+from srlab.models.loading import load_generator
 from srlab.training.runs import Run
 
 Block, Tail = (find(f"srresnet.{name}").reference for name in ("Block", "Tail"))

@@ -7,7 +7,7 @@ import pytest
 from matplotlib.colors import to_hex
 
 from srlab.course.perception_plot import draw_perception_distortion
-from srlab.view.plots import COLORS
+from srlab.course.plots import COLORS
 
 
 def drawn(rows, metric="lpips"):

@@ -5,6 +5,7 @@ import itertools
 import pytest
 
 import srlab
+from srlab import course
 from srlab.course.exercise import sample
 from srlab.course.pieces import pieces_that_fit, shrink
 from srlab.errors import SrlabError
@@ -12,7 +13,7 @@ from srlab.errors import SrlabError
 
 @pytest.fixture(scope="module")
 def gravel():
-    return srlab.luma(srlab.split_photo("gravel")[1]["gravel"])
+    return srlab.luma(course.split_photo("gravel")[1]["gravel"])
 
 
 def test_crops_fit_lr_patch_and_are_distinct(gravel):

@@ -5,13 +5,14 @@ import json
 import pytest
 
 import srlab
+from srlab import course
 from srlab.course import precomputed
 from srlab.evaluation import perceptual
 
 
 @pytest.mark.parametrize("name", ["srgan_800", "average_800", "srgan_12000", "esrgan_12000"])
 def test_precomputed_image_is_right_half_and_sharp(name):
-    hr = srlab.mod_crop(srlab.split_photo("gravel")[1]["gravel"], 4)
+    hr = srlab.mod_crop(course.split_photo("gravel")[1]["gravel"], 4)
     sr = precomputed.picture(name)
     assert sr.shape == hr.shape
     assert srlab.psnr(sr, hr).item() > 20

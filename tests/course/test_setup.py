@@ -17,8 +17,9 @@ from traitlets.config import Config
 
 import srlab
 from srlab import Run, course
+from srlab.course import photos, subjects
 from srlab.course.recipes import read_book
-from srlab.data import datasets, subjects
+from srlab.data import datasets
 from srlab.errors import SrlabError
 from srlab.models import SRResNet
 from tests.conftest import LABS, ROOT, leave_run
@@ -47,8 +48,8 @@ def decoded(read, *arguments):
 
 @pytest.fixture(autouse=True)
 def photos_are_decoded_once_and_no_weights_are_there(monkeypatch, hub):
-    for room, name in ((datasets, "bundled_photos"), (subjects, "split_photo")):
-        monkeypatch.setattr(srlab, name, functools.partial(decoded, getattr(room, name)))
+    monkeypatch.setattr(srlab, "bundled_photos", functools.partial(decoded, datasets.bundled_photos))
+    monkeypatch.setattr(photos, "split_photo", functools.partial(decoded, subjects.split_photo))
 
 
 def setup(lab, **given):

@@ -67,7 +67,7 @@ def test_unicode_normalization_forms_match(forms):
     assert pair_names([f"{sr}_x4"], [hr]) == ({hr: f"{sr}_x4"}, [])
 
 
-# --- Scores; `srlab evaluate` has more in tests/course/test_cli_evaluate.py -------------------------------------
+# --- Scores; `srlab evaluate` has more in tests/cli/test_evaluate_command.py -------------------------------------
 
 
 def test_unpaired_file_is_reported_and_rest_scored(folders):

@@ -6,6 +6,7 @@ from functools import partial
 import pytest
 import torch
 
+from srlab.course.plots import COLORS
 from srlab.course.trained import METHODS, load_trained, newest_run
 from srlab.data.datasets import ImageSet
 from srlab.data.degradation import Degradation
@@ -17,7 +18,6 @@ from srlab.evaluation.metrics import FACE, Protocol, lr_consistency, psnr, ssim
 from srlab.evaluation.scoring import evaluate, evaluate_all, summarize
 from srlab.models import MSRResNet
 from srlab.tiling import upscale
-from srlab.view.plots import COLORS
 from tests.conftest import leave_run
 
 

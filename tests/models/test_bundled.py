@@ -8,7 +8,7 @@ import srlab
 from srlab.course.cli.main import main
 from srlab.data import datasets
 from srlab.errors import SrlabError
-from srlab.models import weights
+from srlab.models import loading
 from studies.shown import bicubic
 
 
@@ -16,14 +16,14 @@ from studies.shown import bicubic
 def table():
     """Return scores on center crops of the validation photos; whole photos would take four times as long."""
     unseen = datasets.bundled_photos("validation").center_crop(256)
-    networks = {"bicubic": bicubic} | weights.load_bundled()
+    networks = {"bicubic": bicubic} | loading.load_bundled()
     metrics = ("psnr", "gradient_ratio", "energy_error", "checkerboard", "color_shift")
     return srlab.evaluate_all(networks, unseen, metrics=metrics).set_index(["method", "image"])
 
 
-@pytest.mark.parametrize("name", weights.BUNDLED.values())
+@pytest.mark.parametrize("name", loading.BUNDLED.values())
 def test_bundled_networks_are_small_and_from_embedded_photos(name):
-    file = weights.find_bundled(name)
+    file = loading.find_bundled(name)
     manifest = json.loads(file.with_suffix(".json").read_text())
     assert manifest["parameters"]["sampler"]["images"] == datasets.bundled_photos("train").describe()
     assert file.stat().st_size < 1_000_000
@@ -59,4 +59,4 @@ def test_upscale_defaults_to_msrresnet(tmp_path, monkeypatch, capsys):
     assert made[0] == made[1] != made[2]
     (tmp_path / "srgan").mkdir()  # a folder with that name takes precedence
     with pytest.raises(SrlabError, match=r"generator\.safetensors"):
-        weights.load_generator_file("srgan")
+        loading.load_generator_file("srgan")

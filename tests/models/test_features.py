@@ -12,7 +12,7 @@ from torchvision import models
 
 from srlab import files
 from srlab.errors import SrlabError
-from srlab.models import pretrained
+from srlab.models import backbones
 from srlab.models.features import MEAN, STD, FeatureExtractor, parse
 from tests.conftest import load_script
 
@@ -174,7 +174,7 @@ def test_auto_without_weights_is_random_with_message(layers, longer, cache):
 
 def test_cached_weights_are_used(cache, networks, monkeypatch):
     file = networks("resnet18")[1]
-    monkeypatch.setattr(pretrained, "weights_url", lambda _: "https://somewhere/resnet18.pth")
+    monkeypatch.setattr(backbones, "weights_url", lambda _: "https://somewhere/resnet18.pth")
     cache.mkdir(parents=True)
     (cache / "resnet18.pth").symlink_to(file)
     extractor = FeatureExtractor("resnet18 block1", normalize=False)

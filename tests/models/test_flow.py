@@ -8,7 +8,7 @@ from srlab import ImageSet, evaluate, upscale
 from srlab.errors import SrlabError
 from srlab.models import FlowBlock, FlowNet
 from srlab.models.flow import PERIOD, bicubic, waves
-from srlab.models.weights import load_generator
+from srlab.models.loading import load_generator
 from srlab.training.runs import Run
 
 LR = torch.rand(2, 3, 9, 7, generator=torch.Generator().manual_seed(0))

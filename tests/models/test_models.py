@@ -8,7 +8,7 @@ from torch import nn
 from srlab import models
 from srlab.errors import SrlabError
 from srlab.models import CodedSRResNet, FlowNet, MSRResNet, ResidualBlock, RRDBNet, SRResNet, pick_size
-from srlab.models.weights import load_generator
+from srlab.models.loading import load_generator
 from srlab.tiling import upscale
 from srlab.training.runs import Run
 

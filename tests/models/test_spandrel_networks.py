@@ -10,8 +10,8 @@ from safetensors.torch import save_file
 
 from srlab.errors import SrlabError
 from srlab.models import MSRResNet, RRDBNet, SRResNet
-from srlab.models.pretrained import load_weights
-from srlab.models.weights import load_generator_file
+from srlab.models.backbones import load_weights
+from srlab.models.loading import load_generator_file
 from srlab.tiling import precision_of, upscale
 
 SIZE = {"num_blocks": 2, "num_features": 16, "growth": 32}  # the growth is always 32 there

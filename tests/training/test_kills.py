@@ -14,7 +14,7 @@ import pytest
 
 from srlab.files import read_safetensors
 from srlab.models import MSRResNet
-from srlab.models.weights import load_generator
+from srlab.models.loading import load_generator
 from srlab.training.runs import Run
 from tests.kills import KILLS, Life
 

@@ -11,7 +11,7 @@ import torch
 
 from srlab.data.degradation import Degradation
 from srlab.models import MSRResNet, SRGANDiscriminator
-from srlab.models.weights import load_generator
+from srlab.models.loading import load_generator
 from srlab.training.interrupts import TrainingStopped
 from srlab.training.runs import Run
 from srlab.training.schedules import constant

@@ -14,7 +14,7 @@ from srlab.course.cli.main import main
 from srlab.course.trained import load_trained
 from srlab.files import write_safetensors
 from srlab.models import MSRResNet
-from srlab.models.weights import load_generator
+from srlab.models.loading import load_generator
 from srlab.training.runs import Run, find_run, read_runs
 from tests.conftest import leave_run
 

@@ -18,7 +18,7 @@ from torch import nn
 from srlab.data.degradation import Degradation
 from srlab.files import read_safetensors
 from srlab.models import MSRResNet, SRResNet
-from srlab.models.weights import load_generator, load_generator_file
+from srlab.models.loading import load_generator, load_generator_file
 from srlab.training import runs, settings
 from srlab.training import trainer as training
 from srlab.training.runs import LOG_EVERY
@@ -94,7 +94,7 @@ def test_learning_rate_changed_between_fits_is_rejected():
 
 def test_longer_run_resumes_with_new_schedule(capsys):
     LittleRun(ema=0.9).fit(6)
-    assert "Going on" not in capsys.readouterr().out
+    assert "Resuming" not in capsys.readouterr().out
     longer = LittleRun(ema=0.99)  # the schedule may also depend on the length
     longer.fit(30)
     assert "from step 6, iters=6 (now 30)." in capsys.readouterr().out

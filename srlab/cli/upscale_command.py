@@ -4,7 +4,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from srlab.course.cli.upscalers import add_choice, pick_upscaler
+from srlab.cli.upscalers import add_choice, pick_upscaler
 from srlab.photo_files import upscale_file, upscale_folder
 from srlab.text import printable
 from srlab.tiling import precision_of

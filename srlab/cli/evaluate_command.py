@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from srlab.course.cli.upscalers import add_choice, pick_upscaler
+from srlab.cli.upscalers import add_choice, pick_upscaler
 from srlab.data.datasets import load_images
 from srlab.evaluation.folders import evaluate_folders
 from srlab.evaluation.metrics import PROTOCOLS

@@ -12,7 +12,7 @@ from PIL import Image
 
 import srlab
 from srlab.data.images import to_uint8
-from srlab.view.slider import encode, shown_width
+from srlab.slider import encode, shown_width
 
 
 def noise(height=32, width=48, seed=0, channels=3):

@@ -1,4 +1,4 @@
-"""Test srlab.models.pretrained: no unrequested downloads, no wrong weights, no partial files."""
+"""Test srlab.models.backbones: no unrequested downloads, no wrong weights, no partial files."""
 
 import hashlib
 import io
@@ -10,8 +10,8 @@ from safetensors.torch import save_file
 from torch import nn
 
 from srlab.errors import SrlabError
-from srlab.models import pretrained
-from srlab.models.pretrained import find_weights, load_weights
+from srlab.models import backbones
+from srlab.models.backbones import find_weights, load_weights
 
 
 def saved(weights) -> bytes:
@@ -41,7 +41,7 @@ def asked(monkeypatch):
         Path(path).write_bytes(CONTENT)
 
     monkeypatch.setattr("torch.hub.download_url_to_file", download)
-    monkeypatch.setattr(pretrained, "weights_url", lambda _: f"https://somewhere/{NAME}")
+    monkeypatch.setattr(backbones, "weights_url", lambda _: f"https://somewhere/{NAME}")
     return asked
 
 
@@ -58,7 +58,7 @@ def test_auto_never_downloads_and_imagenet_downloads_once(cache, asked):
 
 def test_failed_download_is_one_line(cache, monkeypatch):
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    monkeypatch.setattr(pretrained, "weights_url", lambda _: f"http://127.0.0.1:1/{NAME}")
+    monkeypatch.setattr(backbones, "weights_url", lambda _: f"http://127.0.0.1:1/{NAME}")
     with pytest.raises(SrlabError, match=rf"http://127\.0\.0\.1:1/{NAME} .*refused"):
         find_weights("alexnet", "imagenet")
     assert list(cache.iterdir()) == []
@@ -77,7 +77,7 @@ def test_path_is_never_replaced_by_cache(cache, tmp_path, asked):
 
 
 def test_error_suggests_download_command(cache, asked):
-    code = pretrained.remedy("alexnet").removeprefix("python -c ").strip('"')
+    code = backbones.remedy("alexnet").removeprefix("python -c ").strip('"')
     exec(code, {})
     assert (cache / NAME).read_bytes() == CONTENT
 
@@ -133,7 +133,7 @@ def test_network_is_loaded_completely_or_not_at_all(tmp_path):
     before = network[0].weight.clone()
     for weights in ({"0.weight": WEIGHTS["0.weight"]}, WEIGHTS | {"0.bias": torch.zeros(3)}):
         with pytest.raises(SrlabError, match=r"a\.pth.*'0\.bias' is missing or does not have the shape"):
-            pretrained.fill(network, weights, tmp_path / "a.pth")
+            backbones.fill(network, weights, tmp_path / "a.pth")
         assert torch.equal(network[0].weight, before)
-    pretrained.fill(network, WEIGHTS | {"1.weight": torch.zeros(1)}, tmp_path / "a.pth")
+    backbones.fill(network, WEIGHTS | {"1.weight": torch.zeros(1)}, tmp_path / "a.pth")
     assert torch.equal(network[0].weight, WEIGHTS["0.weight"])

@@ -9,11 +9,11 @@ from IPython.display import display
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from srlab.course.plots import COLORS, OTHER, Box, cut, picture, to_numpy, write_caption
 from srlab.data.images import write_image
 from srlab.tiling import upscale
 from srlab.training.divergence import HEALTHY, History
 from srlab.training.trainer import Trainer
-from srlab.view.plots import COLORS, OTHER, Box, cut, picture, to_numpy, write_caption
 
 
 class Monitor:

@@ -27,10 +27,10 @@ from srlab.paths import from_home
 
 ROOMY = 560  # CSS pixels: small images are magnified by a whole number up to about this width
 SCRIPT = "\n".join(
-    files("srlab.view").joinpath(name).read_text(encoding="utf-8")
+    files("srlab.slider").joinpath(name).read_text(encoding="utf-8")
     for name in ("slider_view.js", "slider_tools.js", "slider.js")
 )
-STYLE = files("srlab.view").joinpath("slider.css").read_text(encoding="utf-8")
+STYLE = files("srlab.slider").joinpath("slider.css").read_text(encoding="utf-8")
 
 
 class Comparison:

@@ -9,11 +9,11 @@ import torch
 from PIL import Image
 from spandrel.architectures.SPAN import SPAN
 
-from srlab.course.cli import upscalers
+from srlab.cli import upscalers
 from srlab.course.cli.main import main
 from srlab.data.images import read_image, to_uint8, write_image
 from srlab.models import SRResNet
-from srlab.models.weights import load_generator_file
+from srlab.models.loading import load_generator_file
 from srlab.tiling import upscale
 from srlab.training.runs import Run
 

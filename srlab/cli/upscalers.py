@@ -6,7 +6,7 @@ from srlab.data.images import check_scale
 from srlab.data.resampling import upsample
 from srlab.devices import pick_device
 from srlab.errors import SrlabError
-from srlab.models.weights import load_generator_file
+from srlab.models.loading import load_generator_file
 from srlab.tiling import Upscaler
 
 RUN = (

@@ -21,11 +21,11 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.patheffects import withStroke
 
+from srlab.course.widgets import CellBox, Presence
 from srlab.text import in_figure, in_markdown
-from srlab.view.widgets import CellBox, Presence
 
 # One color per method in all labs. Each has a contrast of at least 3 on white, and any two are distinct with every kind
-# of color vision; tests/view/test_plots.py tests both.
+# of color vision; tests/course/test_plots.py tests both.
 COLORS = {
     "HR": "#000000",
     "nearest": "#8E8E94",

@@ -11,7 +11,7 @@ from torch import nn
 from srlab import files, models
 from srlab.errors import SrlabError
 from srlab.models import realesrgan
-from srlab.models.pretrained import load_weights
+from srlab.models.backbones import load_weights
 from srlab.models.spandrel_networks import build_spandrel
 from srlab.paths import generator_file, locate, run_folder
 
@@ -19,7 +19,7 @@ FOLDER = Path(__file__).parent / "bundled"
 # Bundled generators, to compare before you run a lab and to initialize a GAN: two trained for PSNR, and one sharpened
 # with a discriminator. Labs 01, 03 and 04 trained them on only the twelve bundled training photos;
 # ``bundled/README.md`` has the commands, licenses and scores.
-# Method, with the spelling of srlab.view.plots.COLORS -> name:
+# Method, with the spelling of srlab.course.plots.COLORS -> name:
 BUNDLED = {"MSRResNet": "msrresnet", "RRDB": "rrdb", "SRGAN": "srgan"}
 # Prefixes of names in files of torch.compile, DataParallel, mmagic, BasicSR and Lightning; averaged weights come first.
 PREFIXES = ("_orig_mod.", "module.", "generator_ema.", "generator.", "net_g.", "model.", "net.")

@@ -10,7 +10,7 @@ import traitlets
 from IPython import get_ipython
 from IPython.display import display
 
-PRESENCE = files("srlab.view").joinpath("presence.js").read_text(encoding="utf-8")
+PRESENCE = files("srlab.course").joinpath("presence.js").read_text(encoding="utf-8")
 WIDGET = "application/vnd.jupyter.widget-view+json"
 # After a kernel restart JupyterLab shows a broken chain next to each control, and after a reload the text "model not
 # found". This style hides both, so that the page shows only the replacement.

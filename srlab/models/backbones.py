@@ -71,7 +71,7 @@ def _hash_in_name(path: Path) -> str:
 def remedy(name: str) -> str:
     """Return the command that downloads real weights."""
     name = "vgg19" if name == OWN else name
-    return f"""python -c "from srlab.models.pretrained import find_weights; find_weights('{name}', 'imagenet')\""""
+    return f"""python -c "from srlab.models.backbones import find_weights; find_weights('{name}', 'imagenet')\""""
 
 
 # Keys under which training programs save the weights; averaged ones come first.

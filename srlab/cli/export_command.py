@@ -2,7 +2,7 @@
 
 import argparse
 
-from srlab.course.cli.upscalers import RUN
+from srlab.cli.upscalers import RUN
 from srlab.exporting import export
 from srlab.text import printable
 

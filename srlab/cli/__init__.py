@@ -1,0 +1,1 @@
+"""Commands of `srlab` that need no lab. `srlab.course.cli.main` calls them."""

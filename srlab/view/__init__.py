@@ -1,1 +1,0 @@
-"""Figures, training monitors, and the comparison slider."""
