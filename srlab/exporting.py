@@ -1,7 +1,6 @@
-"""Export a generator for other programs: as ONNX, or as weights that BasicSR and spandrel load."""
+"""Export a generator for other programs: as ONNX, or as weights that spandrel loads."""
 
 import copy
-import io
 import tempfile
 import warnings
 from pathlib import Path
@@ -12,13 +11,13 @@ from torch import nn
 
 from srlab import files
 from srlab.errors import SrlabError
-from srlab.models import MSRResNet, RRDBNet
-from srlab.models.loading import BUNDLED, basicsr_name, load_generator_file
+from srlab.models import RRDBNet
+from srlab.models.loading import BUNDLED, load_generator_file
 from srlab.models.realesrgan import NAME as REAL_ESRGAN
 from srlab.models.spandrel_networks import SpandrelNetwork
 from srlab.paths import from_home
 
-SUFFIXES = (".onnx", ".pth", ".safetensors")
+SUFFIXES = (".onnx", ".safetensors")
 OPSET = 18  # version of the ONNX operators
 USUAL = {"growth": 32, "fusion": 3, "residual_scale": 0.2, "enlarge": False}  # of RRDBNet
 TOLERANCE, HALF_TOLERANCE = 1e-4, 2e-2  # largest difference from PyTorch, in units of [0, 1]
@@ -30,8 +29,7 @@ def export(generator: nn.Module | str | Path, path: str | Path, *, half: bool = 
     - ``.onnx``: input ``lr`` ``(1, 3, height, width)``, output ``sr``, both RGB in [0, 1]; any height and width. The
       output is not clamped. The metadata contain the scale, the order of colors, the range of values, the license and
       the source.
-    - ``.pth`` and ``.safetensors``: weights with the names of their authors, which spandrel (RRDBNet) or BasicSR
-      (MSRResNet, RRDBNet x4) recognize.
+    - ``.safetensors``: weights of an RRDBNet, which spandrel, and with it chaiNNer and ComfyUI, recognizes.
 
     The file is read again and compared with the generator on an image of odd size before it appears under its name.
 
@@ -61,7 +59,7 @@ def export(generator: nn.Module | str | Path, path: str | Path, *, half: bool = 
     if path.suffix == ".onnx":
         content, result = _onnx(generator, lr, half, _notes(source, sr.shape[-1] // lr.shape[-1]))
     else:
-        content, result = _weights(generator, lr, half, path.suffix)
+        content, result = _weights(generator, lr, half)
     difference = (result.float().clamp(0, 1) - sr.clamp(0, 1)).abs().max().item()
     if not difference <= (HALF_TOLERANCE if half else TOLERANCE):
         raise SrlabError(f"{path.name} would differ from {source} by up to {difference:.2g}, so it was not written.")
@@ -105,8 +103,8 @@ def _onnx(generator: nn.Module, lr: torch.Tensor, half: bool, notes: dict[str, s
     return content, torch.from_numpy(session.run(["sr"], {"lr": image.numpy()})[0])
 
 
-def _weights(generator: nn.Module, lr: torch.Tensor, half: bool, suffix: str) -> tuple[bytes, torch.Tensor]:
-    """Return a file of weights with their authors' names, and the SR image of `lr` from the network in that file."""
+def _weights(generator: nn.Module, lr: torch.Tensor, half: bool) -> tuple[bytes, torch.Tensor]:
+    """Return a file of weights, and the SR image of `lr` from the network in that file."""
     name = type(generator).__name__
     if isinstance(generator, SpandrelNetwork):
         raise SrlabError(f"The weights of {name} are in a file that other programs load already. Use that file.")
@@ -117,18 +115,11 @@ def _weights(generator: nn.Module, lr: torch.Tensor, half: bool, suffix: str) ->
             f"Programs that find the architecture from the weights cannot load {name} with "
             f"{changed[0]}={config[changed[0]]}. Export it as .onnx."
         )
-    if not isinstance(generator, MSRResNet | RRDBNet) or config.get("scale") == 8:
+    if not isinstance(generator, RRDBNet) or config["scale"] == 8:
         raise SrlabError(f"No other program loads weights of {name} x{config.get('scale', '?')}. Export it as .onnx.")
-    renamed = isinstance(generator, MSRResNet)
-    weights = {basicsr_name(key) if renamed else key: value for key, value in generator.state_dict().items()}
-    weights = {key: (value.half() if half else value).contiguous() for key, value in weights.items()}
-    if suffix == ".safetensors":
-        content = as_safetensors(weights)
-    else:
-        buffer = io.BytesIO()
-        torch.save({"params": weights}, buffer)
-        content = buffer.getvalue()
+    weights = generator.state_dict()
+    content = as_safetensors({key: (value.half() if half else value).contiguous() for key, value in weights.items()})
     with tempfile.TemporaryDirectory() as folder, torch.no_grad():
-        file = Path(folder, f"weights{suffix}")
+        file = Path(folder, "weights.safetensors")
         file.write_bytes(content)
         return content, load_generator_file(file).float()(lr)

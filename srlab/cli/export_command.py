@@ -11,7 +11,7 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
     """Add the command to the parser of ``srlab``."""
     parser = commands.add_parser("export", help="write a network as ONNX, or as weights that other programs load")
     parser.add_argument("run", metavar="RUN", help=RUN)
-    parser.add_argument("file", metavar="FILE", help="file to write: .onnx, .pth or .safetensors")
+    parser.add_argument("file", metavar="FILE", help="file to write: .onnx, or .safetensors for an RRDBNet")
     parser.add_argument("--half", action="store_true", help="store float16 instead of float32")
     parser.add_argument("--force", action="store_true", help="replace an existing file")
     parser.set_defaults(command=run)

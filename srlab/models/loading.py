@@ -21,18 +21,8 @@ FOLDER = Path(__file__).parent / "bundled"
 # ``bundled/README.md`` has the commands, licenses and scores.
 # Method, with the spelling of srlab.course.plots.COLORS -> name:
 BUNDLED = {"MSRResNet": "msrresnet", "RRDB": "rrdb", "SRGAN": "srgan"}
-# Prefixes of names in files of torch.compile, DataParallel, mmagic, BasicSR and Lightning; averaged weights come first.
+# Prefixes of names in files of torch.compile, DataParallel, mmagic, BasicSR and Lightning; averaged weights first.
 PREFIXES = ("_orig_mod.", "module.", "generator_ema.", "generator.", "net_g.", "model.", "net.")
-# Layers of our MSRResNet -> their names in BasicSR, then in its older versions or mmagic. `BLOCKS` are the same for the
-# residual blocks.
-LAYERS = {
-    "head": ("conv_first",),
-    "upsample.0": ("upconv1", "upsample1.upsample_conv"),
-    "upsample.3": ("upconv2", "upsample2.upsample_conv"),
-    "tail.0": ("conv_hr", "HRconv"),
-    "tail.2": ("conv_last",),
-}
-BLOCKS = ("body", "trunk_net", "recon_trunk")
 NAMES = (*BUNDLED.values(), realesrgan.NAME)  # names that `load_generator_file` accepts instead of a path
 
 
@@ -89,13 +79,12 @@ def load_generator_file(path: str | Path) -> nn.Module:
 def _recognized(path: Path) -> nn.Module:
     """Build the network that the names and shapes in a file of weights identify.
 
-    It is SRResNet or MSRResNet, with our names of layers or those of BasicSR and mmagic, or any network of spandrel.
+    It is SRResNet or MSRResNet, or any network of spandrel.
     """
     variants = list(_variants(load_weights(path)))
     for weights in variants:
-        own = {_own_name(name): value for name, value in weights.items()}
-        if notes := _described(own):
-            return _build(path, own, notes)
+        if notes := _described(weights):
+            return _build(path, weights, notes)
     return build_spandrel(path, variants)
 
 
@@ -105,22 +94,6 @@ def _variants(weights: dict[str, torch.Tensor]) -> Iterator[dict[str, torch.Tens
     while prefix := next((prefix for prefix in PREFIXES if any(name.startswith(prefix) for name in weights)), ""):
         weights = {name.removeprefix(prefix): value for name, value in weights.items() if name.startswith(prefix)}
         yield weights
-
-
-def _own_name(name: str) -> str:
-    """Return our name of a layer of BasicSR's or mmagic's MSRResNet; other names are unchanged."""
-    layer, _, kind = name.rpartition(".")
-    for ours, theirs in LAYERS.items():
-        if layer in theirs:
-            return f"{ours}.{kind}"
-    return re.sub(rf"^(?:{'|'.join(BLOCKS)})\.(?=\d+\.conv)", "blocks.", name)
-
-
-def basicsr_name(name: str) -> str:
-    """Return BasicSR's name of a weight of our MSRResNet."""
-    layer, _, kind = name.rpartition(".")
-    theirs = LAYERS[layer] if layer in LAYERS else [layer.replace("blocks", BLOCKS[0])]
-    return f"{theirs[0]}.{kind}"
 
 
 def _described(weights: dict[str, torch.Tensor]) -> dict:

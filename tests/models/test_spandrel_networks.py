@@ -1,7 +1,6 @@
 """Test networks from published weights: ESRGAN, others that spandrel supports, and errors."""
 
 import importlib
-import re
 
 import pytest
 import spandrel
@@ -43,22 +42,9 @@ def test_wrapped_weights_are_found_and_ema_is_preferred(tmp_path, wrapper):
     assert torch.equal(load_weights(tmp_path / "net.pth")["a.weight"], weights["a.weight"])
 
 
-def basicsr_names(weights):
-    """The weights of our MSRResNet with BasicSR's names of layers."""
-    layers = {"head": "conv_first", "upsample.0": "upconv1", "upsample.3": "upconv2"}
-    layers |= {"tail.0": "conv_hr", "tail.2": "conv_last"}
-    found = {}
-    for name, value in weights.items():
-        layer, _, kind = name.rpartition(".")
-        found[f"{layers.get(layer, layer.replace('blocks', 'body'))}.{kind}"] = value
-    return found
-
-
-def mmagic_names(weights):
-    found = {name.replace("body", "trunk_net"): value for name, value in basicsr_names(weights).items()}
-    found = {re.sub(r"upconv(\d)", r"upsample\1.upsample_conv", name): value for name, value in found.items()}
+def with_discriminator(weights):
     others = {"discriminator.conv0_0.weight": torch.ones(8, 3, 3, 3), "step_counter": torch.tensor(9)}
-    return {"state_dict": {f"generator.{name}": value for name, value in found.items()} | others}
+    return {"state_dict": {f"generator.{name}": value for name, value in weights.items()} | others}
 
 
 def lightning(weights):
@@ -70,9 +56,8 @@ def lightning(weights):
 TRAINERS = {
     "a bare state dict of MSRResNet": (MSRResNet(2, 6, 3), dict),
     "a bare state dict of SRResNet": (SRResNet(1, 5, 4), dict),
-    "BasicSR's MSRResNet": (MSRResNet(3, 6, 4), lambda weights: {"params": basicsr_names(weights)}),
-    "BasicSR's MSRResNet x2": (MSRResNet(1, 4, 2), lambda weights: {"params_ema": basicsr_names(weights)}),
-    "mmagic's MSRResNet": (MSRResNet(2, 6, 4), mmagic_names),
+    "averaged weights": (MSRResNet(1, 4, 2), lambda weights: {"params_ema": weights}),
+    "a file with D": (MSRResNet(2, 6, 4), with_discriminator),
     "torch.compile": (SRResNet(2, 6, 2), lambda weights: {f"_orig_mod.{name}": w for name, w in weights.items()}),
     "Lightning": (MSRResNet(1, 6, 8), lightning),
     "RRDBNet of Lightning, compiled": (
