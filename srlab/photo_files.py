@@ -2,7 +2,6 @@
 
 import os
 import sys
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -25,7 +24,6 @@ OPTIONS = {".png": {}, ".tif": TIFF, ".tiff": TIFF, ".jpg": JPEG, ".jpeg": JPEG,
 BYTES = 8  # bytes of memory per pixel of the result, for Pillow's pixels and the encoded file
 # EXIF entries that are true only of the LR photo: its size, and the location of its subject.
 OF_SIZE = {0x0100, 0x0101, 0xA002, 0xA003, 0x9214, 0xA214}
-Entry = tuple[int, int, object]  # group (0: main), tag, value
 HIDDEN_REACH = 4.0  # sigma in pixels of the blur that spreads colors to transparent pixels
 
 
@@ -54,9 +52,9 @@ def upscale_file(
 
     The source is read as in `srlab.read_image`, except for transparency: gray stays gray; palettes and CMYK become RGB.
     The alpha channel is upscaled with bicubic interpolation. Transparent pixels get the color of their surroundings, so
-    that hidden colors cause no halo. The EXIF orientation is applied. The color profile and EXIF entries are kept if
-    they fit the result and its format can store them; a message on stderr lists the rest. The tags of a TIFF are not
-    kept. Only the first image of an animation or of a file with several pages is used.
+    that hidden colors cause no halo. The EXIF orientation is applied. The color profile and the EXIF data, except for
+    entries about the size, are kept if the format can store them; otherwise a message on stderr names what is lost. The
+    tags of a TIFF are not kept. Only the first image of an animation or of a file with several pages is used.
 
     The result needs up to eight bytes of memory per pixel, in addition to a tile of the network. The target appears
     only when it is complete and on disk. `srlab.upscale` explains `tile`, `overlap` and `precision`.
@@ -161,56 +159,34 @@ def _split(image: Image.Image) -> tuple[Image.Image, Image.Image | None]:
 
 
 def _metadata(image: Image.Image, target: Path, mode: str) -> dict[str, bytes]:
-    """Return the color profile and EXIF entries that the result keeps, and print the names of the others.
+    """Return the color profile and the EXIF data that the result keeps, and print what it does not keep.
 
-    Pillow fails in many ways on metadata from other programs, so each entry is first tried on an image of one pixel.
+    Pillow fails in many ways on metadata from other programs, so both are first tried on an image of one pixel.
     """
-    suffix, lost = target.suffix.lower(), []
-
-    def storable(profile: bytes | None, entries: list[Entry]) -> dict[str, bytes] | None:
+    kept, lost, profile = {}, [], image.info.get("icc_profile")
+    if profile and profile[16:20] != (b"GRAY" if mode == "L" else b"RGB "):
+        profile, lost = None, ["color profile"]
+    for name, key, value in (("color profile", "icc_profile", profile), ("EXIF data", "exif", image.info.get("exif"))):
         try:
-            options = ({"icc_profile": profile} if profile else {}) | ({"exif": _exif(entries)} if entries else {})
-            encoded(Image.new(mode, (1, 1)), target, **OPTIONS[suffix], **options)
+            if value:
+                value = _exif(image, target) if key == "exif" else value
+                encoded(Image.new(mode, (1, 1)), target, **OPTIONS[target.suffix.lower()], **{key: value})
+                kept[key] = value
         except Exception:
-            return None
-        return options
-
-    profile = image.info.get("icc_profile")
-    if profile and (profile[16:20] != (b"GRAY" if mode == "L" else b"RGB ") or storable(profile, []) is None):
-        lost.append("color profile")
-        profile = None
-    entries: list[Entry] = []
-    for entry in _entries(image):
-        # Pillow 13.0 cannot write camera and GPS entries into a compressed TIFF.
-        if (entry[0] and suffix in (".tif", ".tiff")) or storable(None, [*entries, entry]) is None:
-            lost.append(ExifTags.TAGS.get(entry[1], str(entry[1])))
-        else:
-            entries.append(entry)
+            lost.append(name)
     if lost:
-        print(printable(f"Metadata not kept in {target.name}: {', '.join(lost)}."), file=sys.stderr)
-    return storable(profile, entries) or {}
+        print(printable(f"Not kept in {target.name}: {' and '.join(lost)}."), file=sys.stderr)
+    return kept
 
 
-def _entries(image: Image.Image) -> Iterator[Entry]:
-    """Yield the EXIF entries of an image, except for those about its size and its thumbnail."""
-    if "exif" not in image.info:  # the tags of a TIFF describe its own layout
-        return
-    exif = image.getexif()
-    for group in (0, ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo):
-        try:
-            found = dict(exif.get_ifd(group) if group else exif)
-            if ExifTags.IFD.Interop in found:  # marks Adobe RGB
-                found[ExifTags.IFD.Interop] = {1: exif.get_ifd(ExifTags.IFD.Interop)[1]}
-        except Exception:  # a damaged group
-            continue
-        found |= {ExifTags.Base.Orientation: 1} if ExifTags.Base.Orientation in found else {}
-        pointers = {ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo}
-        yield from ((group, tag, value) for tag, value in found.items() if tag not in OF_SIZE | pointers)
-
-
-def _exif(entries: list[Entry]) -> bytes:
-    exif, groups = Image.Exif(), {}
-    for group, tag, value in entries:
-        groups.setdefault(group, {})[tag] = value
-    exif.update(groups.pop(0, {}) | groups)
+def _exif(image: Image.Image, target: Path) -> bytes:
+    """Return the EXIF data of an upright image of another size, without its thumbnail."""
+    exif, camera = image.getexif(), ExifTags.IFD.Exif
+    if target.suffix.lower() in (".tif", ".tiff") and {camera, ExifTags.IFD.GPSInfo} & {*exif}:
+        raise SrlabError("Pillow 13.0 cannot write entries about camera and place into a compressed TIFF.")
+    for tag in OF_SIZE:
+        exif.pop(tag, None)
+        exif.get_ifd(camera).pop(tag, None)
+    if ExifTags.Base.Orientation in exif:
+        exif[ExifTags.Base.Orientation] = 1
     return exif.tobytes()
