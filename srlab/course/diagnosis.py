@@ -8,8 +8,9 @@ from statistics import fmean
 
 from srlab.errors import SrlabError
 from srlab.text import in_markdown, printable
+from srlab.training.calendar import LOG_EVERY
 from srlab.training.divergence import DIVERGED, FALLEN, HEALTHY, History, series
-from srlab.training.runs import LOG_EVERY, Run, find_run
+from srlab.training.runs import Run, find_run
 
 ENOUGH = 5  # logged rows that each rule needs
 

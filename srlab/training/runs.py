@@ -44,7 +44,6 @@ REMEDY = "Move the folder elsewhere or choose another run name"
 SIDE_RUN = "-ablation-"  # part of the names of a lab's side runs, which later labs do not use
 IN_EACH_MANIFEST = {"format", "lab", "parameters", "step", "status", "wall_time_s"}
 FOLLOW_LENGTH = ("schedule", "ema")  # parameters that may change with the total number of steps
-LOG_EVERY = 10  # steps between rows of the log; reading the losses waits for the device
 
 
 class Run:

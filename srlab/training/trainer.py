@@ -5,7 +5,6 @@
 
 import copy
 import math
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from numbers import Integral
@@ -20,18 +19,18 @@ from srlab.data.sampler import PatchSampler
 from srlab.devices import convolutions, explaining_lack_of_memory, pick_device, pick_precision
 from srlab.errors import SrlabError
 from srlab.files import all_finite
+from srlab.training.calendar import LOG_EVERY, Calendar
 from srlab.training.divergence import detect_divergence
 from srlab.training.interrupts import Interrupts
 from srlab.training.progress import Pace, Progress
 from srlab.training.recording import AS_WRITTEN, WITH_PROCESSES, NotRecordable, RecordedStep, Step
-from srlab.training.runs import LOG_EVERY, Run
+from srlab.training.runs import Run
 from srlab.training.schedules import Schedule, constant
 from srlab.training.settings import describe_optimizer, describe_schedule, hash_of_source
 from srlab.training.wrapping import bare, compile_networks, make_accelerator, repeated_blocks
 
 Losses = dict[str, torch.Tensor]
 RESERVED = ("ema", "ema_warmup", "sampler", "scaler", "schedule", "seed")  # names in a checkpoint or a manifest
-SAVE_EVERY_S = 300  # seconds between checkpoints if no validation is due
 CAN_RECORD = "cuda"  # type of the devices that can record a step
 PAYS_FROM = 2000  # steps; compiling blocks takes 3 to 13 s and saves 0.4 to 11 ms per step (docs/gpu.md)
 
@@ -276,8 +275,7 @@ class Trainer:
                 draw(self)
                 self.accelerator.wait_for_everyone()  # until the first process has written its files
                 return self.ema
-            early = {max(1, validate_every // 4), max(1, validate_every // 2)}
-            saved_at = time.monotonic()
+            calendar = Calendar(int(iters), validate_every)
             with (
                 Interrupts() as interrupts,
                 self.run.tensorboard(self.step),
@@ -298,25 +296,20 @@ class Trainer:
                     self._step += 1
                     self._update_average()
 
-                    due = self.step in early or self.step % validate_every == 0 or self.step == iters
-                    to_log = self.step % LOG_EVERY == 0
-                    to_save = to_log and time.monotonic() - saved_at > SAVE_EVERY_S
                     stopping = self._stopping(interrupts)
-                    if due or to_log or stopping:
+                    if calendar.logs(self.step) or stopping:
                         self._log(losses, bar, pace)
-                    if due:
+                    if calendar.validates(self.step):
                         self._validate(validate, min_psnr)
                         draw(self)
-                    if due or to_save or stopping:
-                        saved_at = time.monotonic()
+                    if calendar.saves(self.step) or stopping:
                         self._save(sampler, "finished" if self.step == iters else "stopped" if stopping else "running")
+                        pace.resume(self.step)
                     if stopping:
                         interrupts.leave(
                             f"Stopped at step {self.step} of {iters}; everything is saved in {self.run.path}. "
                             "Run the same cell or command again to resume."
                         )
-                    if due or to_save:
-                        pace.resume(self.step)
             self.accelerator.wait_for_everyone()
         return self.ema
 

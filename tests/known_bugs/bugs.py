@@ -247,8 +247,8 @@ BUGS = {
     "The learning-rate schedule is wrong after resume": [
         Bug(
             "srlab/training/trainer.py",
-            "early = {",
-            "schedule = (lambda f, first: lambda step: f(step - first))(schedule, self.step); early = {",
+            "calendar = Calendar(",
+            "schedule = (lambda f, first: lambda step: f(step - first))(schedule, self.step); calendar = Calendar(",
             "training/test_training.py::test_schedule_uses_absolute_steps_after_resume",
         ),
         Bug(
@@ -259,8 +259,9 @@ BUGS = {
         ),
         Bug(
             "srlab/training/trainer.py",
-            "early = {",
-            "schedule = (lambda f, first: lambda step: f(min(step, first or iters)))(schedule, self.step); early = {",
+            "calendar = Calendar(",
+            "schedule = (lambda f, first: lambda step: f(min(step, first or iters)))(schedule, self.step); "
+            "calendar = Calendar(",
             "training/test_training.py::test_longer_run_resumes_with_new_schedule",
         ),
     ],

@@ -19,9 +19,8 @@ from srlab.data.degradation import Degradation
 from srlab.files import read_safetensors
 from srlab.models import MSRResNet, SRResNet
 from srlab.models.loading import load_generator, load_generator_file
-from srlab.training import runs, settings
-from srlab.training import trainer as training
-from srlab.training.runs import LOG_EVERY
+from srlab.training import calendar, runs, settings
+from srlab.training.calendar import LOG_EVERY
 from srlab.training.schedules import Milestones, OneCycle
 from srlab.training.settings import environment
 from srlab.training.trainer import Trainer
@@ -160,7 +159,7 @@ def test_best_weights_are_kept_with_the_last():
 
 
 def test_checkpoint_is_saved_between_validations(monkeypatch):
-    monkeypatch.setattr(training, "SAVE_EVERY_S", -1)
+    monkeypatch.setattr(calendar, "SAVE_EVERY_S", -1)
     little, seen = LittleRun(), set()
     little.before_step = lambda number: seen.add(little.run.load_checkpoint()["step"])
     little.fit(2 * LOG_EVERY + 1, validate=None, validate_every=10**6)
