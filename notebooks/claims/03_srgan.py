@@ -118,7 +118,7 @@ if lab.recipe == "laptop" and gravel and scale == 4:
         "12,000 steps of SRGAN cost about half a decibel more",
         before + change - longer,
         above=0.3,
-        below=0.8,
+        below=0.9,
     )
 
 # %% after 50d69bfb
