@@ -2,9 +2,8 @@
 
 import contextlib
 import io
-import os
 import tempfile
-from unittest import mock
+from pathlib import Path
 
 import torch
 
@@ -49,11 +48,11 @@ def milliseconds_per_step(lab: Lab, stage: str) -> float:
     sampler = _FewBatches(photos, scale, lab.patch, lab.batch, lab.degradation, device=lab.device)
     with (
         tempfile.TemporaryDirectory() as scratch,
-        mock.patch.dict(os.environ, SRLAB_HOME=scratch),
         contextlib.redirect_stderr(io.StringIO()),
         contextlib.suppress(_Enough),
     ):
         trainer = srlab.Trainer(lab.name, "timing", **lab.trainer_kwargs)
+        trainer.run = srlab.Run(lab.name, "timing", Path(scratch))
         turns = lab.g_every if stage == "GAN" else 1
         trainer.fit(_step(lab, stage, trainer), sampler, stages(lab)[stage], validate_every=10**9, turns=turns)
     return trainer.history[-1]["ms_per_step"]
