@@ -67,9 +67,8 @@ def timings(task: Task, device: torch.device, repeats: int, steps: int) -> tuple
     columns, fastest = {}, float("inf")
     for way, compiled in WAYS.items():
         gc.collect()  # a prepared network refers to itself
-        if device.type == "cuda":
-            torch.cuda.empty_cache()
-            torch.cuda.reset_peak_memory_stats()
+        torch.cuda.empty_cache()
+        torch.cuda.reset_peak_memory_stats()
         turns = timed_fit(task, steps, device, f"{task.network}-{task.batch}-{compiled or 'written'}", compiled)
         seconds = [next(turns) for _ in range(repeats)]
         turns.close()
@@ -90,14 +89,14 @@ def main() -> None:
     rate = matrix_rate(device)
     rows = []
     for name in args.row:
-        task = task_of(name)
-        task = resized(task, num_blocks=args.blocks, num_features=args.features)
+        task = resized(task_of(name), args.batch, args.patch, args.blocks, args.features)
         with tempfile.TemporaryDirectory() as scratch:
             os.environ["SRLAB_HOME"] = scratch
             columns, fastest = timings(task, device, args.repeats, args.steps)
             flops, kernels = work_of(task, device)
         share = f"{flops / fastest / rate:.0%}"
-        rows.append({"step": name} | columns | {"kernels": f"{kernels:,}", "share of the matrix rate": share})
+        label = f"{name.partition('-')[0]}-{task.batch}x{task.patch}"
+        rows.append({"step": label} | columns | {"kernels": f"{kernels:,}", "share of the matrix rate": share})
         print(rows[-1], file=sys.stderr, flush=True)
     print(
         f"{conditions(device)}; median (smallest to largest) of {args.repeats} turns, {args.steps} steps each; ", end=""
