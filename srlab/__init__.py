@@ -1,70 +1,8 @@
 """srlab: a small super-resolution package. `srlab.course` contains what only the labs need."""
 
+import lazy_loader
+
 __version__ = "0.1.0"
 
-from srlab import data as data
-from srlab import evaluation as evaluation
-from srlab import losses as losses
-from srlab import models as models
-from srlab import training as training
-from srlab.data.datasets import ImageSet as ImageSet
-from srlab.data.datasets import bundled_photos as bundled_photos
-from srlab.data.datasets import load_images as load_images
-from srlab.data.degradation import Degradation as Degradation
-from srlab.data.degradation import blur as blur
-from srlab.data.images import full_range as full_range
-from srlab.data.images import luma as luma
-from srlab.data.images import mod_crop as mod_crop
-from srlab.data.images import quantize as quantize
-from srlab.data.images import read_image as read_image
-from srlab.data.images import to_uint8 as to_uint8
-from srlab.data.images import write_image as write_image
-from srlab.data.resampling import DOWNSAMPLERS as DOWNSAMPLERS
-from srlab.data.resampling import downsample as downsample
-from srlab.data.resampling import resize as resize
-from srlab.data.resampling import upsample as upsample
-from srlab.data.sampler import PatchSampler as PatchSampler
-from srlab.devices import pick_device as pick_device
-from srlab.devices import pick_precision as pick_precision
-from srlab.errors import SrlabError as SrlabError
-from srlab.evaluation.metrics import PAPER as PAPER
-from srlab.evaluation.metrics import STUDY as STUDY
-from srlab.evaluation.metrics import Protocol as Protocol
-from srlab.evaluation.metrics import ms_ssim as ms_ssim
-from srlab.evaluation.metrics import psnr as psnr
-from srlab.evaluation.metrics import ssim as ssim
-from srlab.evaluation.perceptual import checkerboard as checkerboard
-from srlab.evaluation.scoring import evaluate as evaluate
-from srlab.evaluation.scoring import evaluate_all as evaluate_all
-from srlab.evaluation.scoring import save_table as save_table
-from srlab.evaluation.scoring import summarize as summarize
-from srlab.exporting import export as export
-from srlab.models import FlowNet as FlowNet
-from srlab.models import MSRResNet as MSRResNet
-from srlab.models import PatchDiscriminator as PatchDiscriminator
-from srlab.models import RRDBNet as RRDBNet
-from srlab.models import SRGANDiscriminator as SRGANDiscriminator
-from srlab.models import SRResNet as SRResNet
-from srlab.models import VGGDiscriminator as VGGDiscriminator
-from srlab.models import frozen as frozen
-from srlab.models import parameter_count as parameter_count
-from srlab.models.features import FeatureExtractor as FeatureExtractor
-from srlab.models.features import layer_names as layer_names
-from srlab.models.loading import load_bundled as load_bundled
-from srlab.models.loading import load_generator as load_generator
-from srlab.models.loading import load_generator_file as load_generator_file
-from srlab.models.realesrgan import find_realesrgan as find_realesrgan
-from srlab.models.realesrgan import load_realesrgan as load_realesrgan
-from srlab.paths import data_home as data_home
-from srlab.paths import home as home
-from srlab.photo_files import upscale_file as upscale_file
-from srlab.photo_files import upscale_folder as upscale_folder
-from srlab.slider import compare as compare
-from srlab.tiling import upscale as upscale
-from srlab.training.gan import gan_step as gan_step
-from srlab.training.interrupts import TrainingStopped as TrainingStopped
-from srlab.training.runs import Run as Run
-from srlab.training.schedules import Milestones as Milestones
-from srlab.training.schedules import OneCycle as OneCycle
-from srlab.training.schedules import constant as constant
-from srlab.training.trainer import Trainer as Trainer
+# The public names are in __init__.pyi. Each is imported at its first use, because torch takes seconds.
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -1,11 +1,15 @@
 """Test the package: public names exist, and imports between its subpackages only point down."""
 
 import ast
+import importlib
 import re
 import subprocess
 import sys
 
+import pytest
+
 import srlab
+from srlab import course
 from tests.conftest import ROOT
 
 # In order: each only imports those before it. Nothing outside of course/ imports course/.
@@ -14,10 +18,13 @@ ROOMS += " slider cli course"
 
 
 def test_import_is_fast_and_without_the_course():
-    script = "import sys, srlab; print(*{name.partition('.')[0] for name in sys.modules}, *sys.modules)"
-    done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)
-    slow = {"torchvision", "spandrel", "tensorboard", "torchmetrics", "nbformat", "papermill", "srlab.course"}
-    assert not slow & set(done.stdout.split())
+    script = "import sys, srlab{}; print(*sys.modules)"
+    slow = {"torchvision", "spandrel", "tensorboard", "torchmetrics", "nbformat", "papermill"}
+    late = {"": {"torch", "srlab.course"}, ".course": {"torch"}, "; srlab.Trainer": {"srlab.course"}}
+    for then, absent in late.items():
+        code = script.format(then)
+        done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+        assert not (slow | absent) & set(done.stdout.split()), then
 
 
 def test_script_needs_no_ipython():
@@ -26,8 +33,16 @@ def test_script_needs_no_ipython():
     assert done.returncode == 0, done.stderr
 
 
-def test_public_names_exist():
+@pytest.mark.parametrize("package", [srlab, course])
+def test_public_names_exist(package):
     assert {"Trainer", "compare", "models"} <= set(dir(srlab))
+    for name in dir(package):
+        assert getattr(package, name) is not None
+
+
+def test_function_wins_over_its_module():
+    importlib.import_module("srlab.course.setup")
+    assert callable(course.setup)
 
 
 def test_imports_only_point_to_lower_layers():

@@ -1,0 +1,12 @@
+from .ballot import Ballot as Ballot
+from .checks import check as check
+from .diagnosis import diagnose as diagnose
+from .diagrams import diagram as diagram
+from .exercise import TODO as TODO
+from .guesses import guess as guess
+from .quiz import quiz as quiz
+from .setup import setup as setup
+from .show import report_metric as report_metric
+from .show import show_source as show_source
+from .subjects import split_photo as split_photo
+from .trained import load_trained as load_trained
