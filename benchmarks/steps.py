@@ -53,7 +53,7 @@ class Task:
     discriminator, d_features
         Class of the discriminator, and the channels of its first convolution.
     gan
-        Adversarial loss, one of `srlab.losses.KINDS`.
+        Adversarial loss, one of `srlab.losses.ADVERSARIAL`.
     weights
         Weights of pixel, content and adversarial loss.
     rate
@@ -75,7 +75,7 @@ class Task:
     @property
     def relativistic(self) -> bool:
         """Return whether the loss of G needs the logits of HR."""
-        return self.gan in losses.RELATIVISTIC
+        return losses.ADVERSARIAL[self.gan].relativistic
 
 
 PAPER, RRDB = models.pick_size("paper"), models.pick_size("paper", "RRDBNet")
@@ -169,22 +169,19 @@ def plain_step(task: Task, networks: Modules, optimizers: Optimizers) -> Step:
 
 def labs_step(task: Task, trainer: srlab.Trainer) -> Step:
     """Return the same step as in the labs, with the networks that the trainer prepared."""
-    generator, g_optimizer = trainer.prepared["generator"], trainer.prepared["g_optimizer"]
-    features = trainer.prepared.get("features")
+    generator, discriminator, features = (trainer.prepared.get(n) for n in ("generator", "discriminator", "features"))
+    g_optimizer = trainer.prepared["g_optimizer"]
+    players = generator, discriminator, g_optimizer, trainer.prepared.get("d_optimizer")
     criterion = losses.PIXEL_LOSSES[task.criterion]
 
     def pixel_step(lr: torch.Tensor, hr: torch.Tensor) -> dict[str, torch.Tensor]:
         loss = criterion(generator(lr), hr)
-        g_optimizer.zero_grad()
-        trainer.backward(loss)
-        g_optimizer.step()
+        trainer.update(loss, g_optimizer)
         return {"loss": loss}
 
     def flow_step(lr: torch.Tensor, hr: torch.Tensor) -> dict[str, torch.Tensor]:
         loss = flow_loss(lambda x, t: generator(lr, x, t), hr - bicubic(lr, SCALE))
-        g_optimizer.zero_grad()
-        trainer.backward(loss)
-        g_optimizer.step()
+        trainer.update(loss, g_optimizer)
         return {"loss": loss}
 
     def g_loss(sr: torch.Tensor, hr: torch.Tensor, look: Look) -> torch.Tensor:
@@ -192,7 +189,7 @@ def labs_step(task: Task, trainer: srlab.Trainer) -> Step:
 
     def gan_step(lr: torch.Tensor, hr: torch.Tensor) -> dict[str, torch.Tensor]:
         d_loss = partial(losses.discriminator_loss, kind=task.gan)
-        log = srlab.gan_step(trainer, lr, hr, d_loss, g_loss, relativistic=task.relativistic)
+        log = srlab.gan_step(*players, lr, hr, d_loss, g_loss, trainer.update)
         return {"loss": log.pop("g_loss")} | log
 
     if task.network == "FlowNet":
@@ -202,7 +199,8 @@ def labs_step(task: Task, trainer: srlab.Trainer) -> Step:
 
 def loss_of_g(task: Task, sr: torch.Tensor, hr: torch.Tensor, content: torch.Tensor, look: Look) -> torch.Tensor:
     """Return the weighted sum of pixel, content and adversarial loss; ``look`` returns the logits of D."""
-    real = look(hr).detach() if task.relativistic else None
-    adversary = losses.generator_loss(look(sr), real=real, kind=task.gan)
+    fake = look(sr)
+    real = look(hr).detach() if task.relativistic else fake  # the other losses do not read it
+    adversary = losses.generator_loss(real, fake, task.gan)
     parts = losses.PIXEL_LOSSES[task.criterion](sr, hr), content, adversary
     return losses.hybrid(*zip(task.weights, parts, strict=True))

@@ -6,6 +6,7 @@ is an HR image and y = G(lr) an SR image; each loss is the mean over all logits.
 
 import math
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -22,8 +23,6 @@ def charbonnier(sr: torch.Tensor, hr: torch.Tensor) -> torch.Tensor:
 Labels = float | torch.Tensor
 # Distances between two images or feature maps, by their names in recipes: (sr, hr) -> ().
 PIXEL_LOSSES = {"mse": F.mse_loss, "l1": F.l1_loss, "charbonnier": charbonnier}
-RELATIVISTIC = ("rgan", "ragan")  # adversarial losses that compare HR with SR
-KINDS = ("vanilla", "lsgan", "hinge", *RELATIVISTIC)
 
 
 def content_loss(
@@ -91,6 +90,24 @@ def hybrid(*parts: tuple[float, torch.Tensor]) -> torch.Tensor:
     return torch.stack([weight * loss for weight, loss in parts if weight]).sum()
 
 
+class Adversary(NamedTuple):
+    """The losses of D and G, both from the logits of HR and of SR.
+
+    Attributes
+    ----------
+    d_loss
+        ``d_loss(real, fake, yes, no)``, with the targets for real and for fake.
+    g_loss
+        ``g_loss(real, fake)``.
+    relativistic
+        Whether G's loss uses the logits of HR, too.
+    """
+
+    d_loss: Callable[[torch.Tensor, torch.Tensor, Labels, Labels], torch.Tensor]
+    g_loss: Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
+    relativistic: bool = False
+
+
 def discriminator_loss(
     real: torch.Tensor, fake: torch.Tensor, kind: str = "vanilla", labels: tuple[Labels, Labels] = (1.0, 0.0)
 ) -> torch.Tensor:
@@ -112,28 +129,16 @@ def discriminator_loss(
     real, fake
         Logits of HR and SR, of any shape; the same shape for "rgan". Detach SR before passing it to D. Otherwise you
         compute a gradient through G that nothing uses.
+    kind
+        A key of `ADVERSARIAL`.
     labels
         Targets for real and fake in [0, 1], for example from `smooth_labels`. ``(0.9, 0)`` is one-sided smoothing
         (Salimans 2016). "rgan" compares pairs and uses only the first target; "hinge" has no labels.
     """
-    _check(kind, real)
-    yes, no = labels
-    match kind:
-        case "vanilla":
-            return _cross_entropy(real, yes) + _cross_entropy(fake, no)
-        case "lsgan":
-            return ((real - yes).square().mean() + (fake - no).square().mean()) / 2
-        case "hinge":
-            if not ((torch.as_tensor(yes) == 1).all() and (torch.as_tensor(no) == 0).all()):
-                raise SrlabError("The hinge loss has no labels to smooth or to flip. Use another loss.")
-            return F.relu(1 - real).mean() + F.relu(1 + fake).mean()
-        case "rgan":
-            return _cross_entropy(real - fake, yes)
-        case "ragan":
-            return _cross_entropy(real - fake.mean(), yes) + _cross_entropy(fake - real.mean(), no)
+    return ADVERSARIAL[kind].d_loss(real, fake, *labels)
 
 
-def generator_loss(fake: torch.Tensor, *, real: torch.Tensor | None = None, kind: str = "vanilla") -> torch.Tensor:
+def generator_loss(real: torch.Tensor, fake: torch.Tensor, kind: str = "vanilla") -> torch.Tensor:
     """Compute the adversarial loss of G.
 
     ============================ ====================================================== ===========================
@@ -149,23 +154,49 @@ def generator_loss(fake: torch.Tensor, *, real: torch.Tensor | None = None, kind
 
     Parameters
     ----------
-    fake
-        Logits of SR, with the graph to G, from the current D.
-    real
-        Logits of HR, only for "rgan" and "ragan". G does not change them, so they need no graph.
+    real, fake
+        Logits of HR and SR from the current D; those of SR with the graph to G. Only "rgan" and "ragan" read those of
+        HR, which need no graph, because G does not change them.
+    kind
+        A key of `ADVERSARIAL`.
     """
-    _check(kind, real)
-    match kind:
-        case "vanilla":
-            return _cross_entropy(fake, 1.0)
-        case "lsgan":
-            return (fake - 1).square().mean() / 2
-        case "hinge":
-            return -fake.mean()
-        case "rgan":
-            return _cross_entropy(fake - real, 1.0)
-        case "ragan":
-            return _cross_entropy(real - fake.mean(), 0.0) + _cross_entropy(fake - real.mean(), 1.0)
+    return ADVERSARIAL[kind].g_loss(real, fake)
+
+
+def _hinge(real: torch.Tensor, fake: torch.Tensor, yes: Labels, no: Labels) -> torch.Tensor:
+    if not ((torch.as_tensor(yes) == 1).all() and (torch.as_tensor(no) == 0).all()):
+        raise SrlabError("The hinge loss has no labels to smooth or to flip. Use another loss.")
+    return F.relu(1 - real).mean() + F.relu(1 + fake).mean()
+
+
+def _cross_entropy(logits: torch.Tensor, label: Labels) -> torch.Tensor:
+    # new_full writes the number on the device; with as_tensor the CPU would wait for a copy.
+    label = label.to(logits) if isinstance(label, torch.Tensor) else logits.new_full((), label)
+    return F.binary_cross_entropy_with_logits(logits, label.expand_as(logits))
+
+
+# Adversarial losses by their names in recipes.
+ADVERSARIAL = {
+    "vanilla": Adversary(
+        lambda real, fake, yes, no: _cross_entropy(real, yes) + _cross_entropy(fake, no),
+        lambda real, fake: _cross_entropy(fake, 1.0),
+    ),
+    "lsgan": Adversary(
+        lambda real, fake, yes, no: ((real - yes).square().mean() + (fake - no).square().mean()) / 2,
+        lambda real, fake: (fake - 1).square().mean() / 2,
+    ),
+    "hinge": Adversary(_hinge, lambda real, fake: -fake.mean()),
+    "rgan": Adversary(
+        lambda real, fake, yes, no: _cross_entropy(real - fake, yes),
+        lambda real, fake: _cross_entropy(fake - real, 1.0),
+        relativistic=True,
+    ),
+    "ragan": Adversary(
+        lambda real, fake, yes, no: _cross_entropy(real - fake.mean(), yes) + _cross_entropy(fake - real.mean(), no),
+        lambda real, fake: _cross_entropy(real - fake.mean(), 0.0) + _cross_entropy(fake - real.mean(), 1.0),
+        relativistic=True,
+    ),
+}
 
 
 def smooth_labels(logits: torch.Tensor, real: float = 1.0, flip: float = 0.0) -> tuple[torch.Tensor, torch.Tensor]:
@@ -191,16 +222,3 @@ def smooth_labels(logits: torch.Tensor, real: float = 1.0, flip: float = 0.0) ->
     swapped = torch.rand(2, *logits.shape, device=logits.device) < flip
     yes, no = torch.full_like(logits, real), torch.zeros_like(logits)
     return torch.where(swapped[0], no, yes), torch.where(swapped[1], yes, no)
-
-
-def _cross_entropy(logits: torch.Tensor, label: Labels) -> torch.Tensor:
-    # new_full writes the number on the device; with as_tensor the CPU would wait for a copy.
-    label = label.to(logits) if isinstance(label, torch.Tensor) else logits.new_full((), label)
-    return F.binary_cross_entropy_with_logits(logits, label.expand_as(logits))
-
-
-def _check(kind: str, real: torch.Tensor | None) -> None:
-    if kind not in KINDS:
-        raise SrlabError(f"'{kind}' is not an adversarial loss. Use one of {', '.join(KINDS)}.")
-    if kind in RELATIVISTIC and real is None:
-        raise SrlabError(f"The {kind} loss compares SR with HR. Pass the logits of HR as real.")

@@ -7,7 +7,15 @@ import torch
 import torch.nn.functional as F
 
 from srlab.errors import SrlabError
-from srlab.losses import KINDS, PIXEL_LOSSES, content_loss, discriminator_loss, generator_loss, hybrid, smooth_labels
+from srlab.losses import (
+    ADVERSARIAL,
+    PIXEL_LOSSES,
+    content_loss,
+    discriminator_loss,
+    generator_loss,
+    hybrid,
+    smooth_labels,
+)
 
 REAL = [[1.5], [-0.25], [0.5]]
 FAKE = [[-1.25], [0.75], [2.0]]  # not -1, the corner of the hinge, where the slope depends on torch
@@ -41,23 +49,23 @@ G_EQUATIONS = {
 # --- Adversarial: values and gradients -----------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", ADVERSARIAL)
 def test_gan_losses_match_equations(kind):
     real, fake = logits()
     found, expected = discriminator_loss(real, fake, kind), D_EQUATIONS[kind](real, fake)
     of_d, wanted = (torch.autograd.grad(loss, (real, fake)) for loss in (found, expected))
     torch.testing.assert_close((found, of_d), (expected, wanted))
-    found, expected = generator_loss(fake, real=real, kind=kind), G_EQUATIONS[kind](real, fake)
+    found, expected = generator_loss(real, fake, kind), G_EQUATIONS[kind](real, fake)
     of_g, wanted = (torch.autograd.grad(loss, fake) for loss in (found, expected))
     torch.testing.assert_close((found, of_g), (expected, wanted))
     assert of_d[1].sum() > 0 > of_g[0].sum()
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", ADVERSARIAL)
 def test_large_logits_give_finite_losses_and_gradients(kind):
     for size in (200.0, -200.0):
         real, fake = torch.full((2, 1), size, requires_grad=True), torch.full((2, 1), -size, requires_grad=True)
-        loss = discriminator_loss(real, fake, kind) + generator_loss(fake, real=real, kind=kind)
+        loss = discriminator_loss(real, fake, kind) + generator_loss(real, fake, kind)
         gradients = torch.autograd.grad(loss, (real, fake))
         assert all(value.isfinite().all() for value in (loss, *gradients))
 
@@ -68,7 +76,7 @@ def test_large_logits_give_finite_losses_and_gradients(kind):
 def test_ragan_g_learns_from_both_halves():
     # The half that some code lacks only reaches G through the mean of C(y).
     real, fake = logits()
-    (whole,) = torch.autograd.grad(generator_loss(fake, real=real, kind="ragan"), fake)
+    (whole,) = torch.autograd.grad(generator_loss(real, fake, "ragan"), fake)
     (half,) = torch.autograd.grad(-d(fake - real.mean()).log().mean(), fake)
     difference = whole - half
     assert (difference < -0.05).all()
@@ -77,8 +85,6 @@ def test_ragan_g_learns_from_both_halves():
 
 ZEROS = torch.zeros(2, 1)
 REFUSED = [
-    (lambda: generator_loss(ZEROS, kind="ragan"), "Pass the logits of HR"),
-    (lambda: generator_loss(ZEROS, kind="wasserstein"), "'wasserstein' is not an adversarial loss. Use one of vanilla"),
     (
         lambda: smooth_labels(ZEROS, 9),
         "must be from 0 to 1",

@@ -1,8 +1,9 @@
-"""Code of labs 02 to 04 that students can skip: patches, pretraining, other losses, recorded settings."""
+"""Code of labs 02 to 04 that students can skip: patches, pretraining, and the training that all GANs share."""
 
 import copy
 from collections.abc import Callable
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import torch
 from torch import nn
@@ -14,22 +15,15 @@ from srlab.data.sampler import PatchSampler
 from srlab.devices import from_torchrun
 from srlab.errors import SrlabError
 from srlab.models import build_discriminator
-from srlab.models.discriminators import Noise, noisy
-from srlab.training.gan import DLoss, GLoss, Look, gan_step
+from srlab.models.discriminators import Noise, WithNoise
+from srlab.training.gan import DLoss, GLoss, chances, gan_step
+from srlab.training.recording import Step
 from srlab.training.schedules import Schedule
 from srlab.training.trainer import Losses, Trainer
 
-NOTED = (
-    "pixel",
-    "content",
-    "relative",
-    "max_shift",
-    "gan",
-    "discriminator_rate",
-    "instance_noise",
-    "instance_noise_until",
-)
-NOTED += ("label_real", "label_flip", "g_every")
+# Settings that are recorded with a run, if the lab has them.
+NOTED = ("pixel", "content", "relative", "max_shift", "gan", "discriminator_rate")
+NOTED += ("instance_noise", "instance_noise_until", "label_real", "label_flip", "g_every")
 WEIGHTS = {"pixel": "pixel_weight", "content": "content_weight", "adversary": "adversarial_weight"}
 
 
@@ -39,6 +33,7 @@ def patches_of(lab: Lab, **looks: Any) -> PatchSampler:
     ``looks`` are augmentation arguments of `srlab.PatchSampler`.
     """
     sizes = (lab.scale, lab.patch, lab.batch)
+    looks = {"augment": lab.parameters.get("augment", "all")} | looks
     return PatchSampler(lab.train_set, *sizes, lab.degradation, seed=lab.seed, device=lab.device, **looks)
 
 
@@ -89,34 +84,58 @@ def noted(lab: Lab, weights: dict[str, float], **others: Any) -> dict[str, Any]:
     return chosen | {WEIGHTS[part]: weight for part, weight in weights.items()} | others
 
 
-def losses_of(
-    lab: Lab, game: str, weights: dict[str, float], content: Callable[..., torch.Tensor]
-) -> tuple[DLoss, GLoss]:
-    """Return ``d_loss(real, fake)`` and ``g_loss(sr, hr, look)`` for `srlab.gan_step`, built from srlab's losses.
+class Game(NamedTuple):
+    """One GAN: its discriminator, its losses, and the step that trains it.
 
-    For recipes whose adversarial loss differs from the student's, or with fewer parts. `game` is one of
-    `srlab.losses.KINDS`, `content` is the content loss ``content(sr, hr)``, and a part with weight 0 is not computed.
+    Attributes
+    ----------
+    build_discriminator
+        Returns a new discriminator.
+    d_loss, g_loss
+        See `srlab.gan_step`.
+    relativistic
+        Whether D compares HR with SR. This changes only what is logged as D's output.
+    train_step
+        A student's step, which returns both losses; None for `srlab.gan_step`.
     """
+
+    build_discriminator: Callable[[], nn.Module]
+    d_loss: DLoss
+    g_loss: GLoss
+    relativistic: bool = False
+    train_step: Callable[..., tuple[torch.Tensor, torch.Tensor]] | None = None
+
+
+def game_of(lab: Lab, kind: str, weights: dict[str, float], content: Callable[..., torch.Tensor]) -> Game:
+    """Return the GAN that the lab's recipe specifies, built from srlab's discriminators and losses.
+
+    `kind` is a key of `srlab.losses.ADVERSARIAL`, `content` is the content loss ``content(sr, hr)``, and a part with
+    weight 0 is not computed.
+    """
+    relativistic = losses.ADVERSARIAL[kind].relativistic
+
+    def build() -> nn.Module:
+        return build_discriminator(lab.discriminator, lab.patch, lab.parameters.get("d_features", 0))
 
     def d_loss(real: torch.Tensor, fake: torch.Tensor) -> torch.Tensor:
         labels: tuple[losses.Labels, losses.Labels] = (1.0, 0.0)
         if (lab.label_real, lab.label_flip) != labels:
             labels = losses.smooth_labels(real, lab.label_real, lab.label_flip)
-        return losses.discriminator_loss(real, fake, game, labels)
+        return losses.discriminator_loss(real, fake, kind, labels)
 
-    def g_loss(sr: torch.Tensor, hr: torch.Tensor, look: Look) -> torch.Tensor:
+    def g_loss(sr: torch.Tensor, hr: torch.Tensor, discriminator: nn.Module) -> torch.Tensor:
         parts = []
         if weights["pixel"]:
             parts.append((weights["pixel"], losses.PIXEL_LOSSES[lab.pixel](sr, hr)))
         if weights["content"]:
             parts.append((weights["content"], content(sr, hr)))
         if weights["adversary"]:
-            fake = look(sr)
-            real = look(hr) if game in losses.RELATIVISTIC else None
-            parts.append((weights["adversary"], losses.generator_loss(fake, real=real, kind=game)))
+            fake = discriminator(sr)
+            real = discriminator(hr) if relativistic else fake  # the other losses do not read it
+            parts.append((weights["adversary"], losses.generator_loss(real, fake, kind)))
         return losses.hybrid(*parts)
 
-    return d_loss, g_loss
+    return Game(build, d_loss, g_loss, relativistic)
 
 
 def fading_noise(lab: Lab, trainer: Trainer) -> Noise:
@@ -127,28 +146,116 @@ def fading_noise(lab: Lab, trainer: Trainer) -> Noise:
     return lab.instance_noise * (1 - trainer.progress / until).clamp(min=0)
 
 
-# --- Lab 03: the student's own code trains the default recipe, and srlab's the others. ------------------------
+def step_of(lab: Lab, game: Game, weights: dict[str, float], trainer: Trainer) -> Step:
+    """Return the training step of a GAN whose networks and optimizers the trainer has prepared.
+
+    Instance noise fades, and both losses and D's outputs are logged. With `Lab.g_every` above 1, G learns only in every
+    second or third step, unless it doesn't learn from D at all.
+    """
+    generator, g_optimizer = trainer.prepared["generator"], trainer.prepared["g_optimizer"]
+    discriminator, d_optimizer = WithNoise(trainer.prepared["discriminator"]), trainer.prepared["d_optimizer"]
+    players = generator, discriminator, g_optimizer, d_optimizer
+
+    def step(lr: torch.Tensor, hr: torch.Tensor) -> Losses:
+        discriminator.noise, log = fading_noise(lab, trainer), {}
+
+        def d_loss(real: torch.Tensor, fake: torch.Tensor) -> torch.Tensor:
+            log.update(chances(real, fake, game.relativistic))
+            return game.d_loss(real, fake)
+
+        if game.train_step is None:
+            g_turn = trainer.turn == lab.g_every - 1 or not weights["adversary"]
+            return log | gan_step(*players, lr, hr, d_loss, game.g_loss, trainer.update, g_turn)
+        log["d_loss"], log["g_loss"] = game.train_step(*players, lr, hr, d_loss, game.g_loss)
+        return log
+
+    return step
 
 
-class WithNoise(nn.Module):
-    """A discriminator whose images get Gaussian noise with the standard deviation ``noise`` (Sønderby et al. 2017)."""
+@dataclass(frozen=True)
+class GanPlan:
+    """What all GANs of a lab have in common: where they begin, what they train on, and how they are validated.
 
-    def __init__(self, discriminator: nn.Module, noise: Noise = 0.0) -> None:
-        super().__init__()
-        self.discriminator, self.noise = discriminator, noise
+    Attributes
+    ----------
+    start, origin
+        Pretrained generator, of which each run trains a copy, and its name; "" for a fresh one.
+    features
+        Network of the content loss, for the manifest.
+    schedule
+        Learning-rate schedule for a number of steps.
+    validate, min_psnr
+        See `srlab.Trainer.fit`.
+    recorded
+        Settings to record with each run, besides those of `noted`.
+    patches
+        Returns the training patches of the lab.
+    """
 
-    def forward(self, image: torch.Tensor) -> torch.Tensor:
-        """Return the discriminator's logits for the noisy image."""
-        return self.discriminator(noisy(image.contiguous(), self.noise))  # contiguous is much faster on a CPU
+    lab: Lab
+    start: nn.Module
+    origin: str
+    features: nn.Module
+    schedule: Callable[[int], Schedule]
+    validate: Callable[[nn.Module], dict[str, float]]
+    min_psnr: float
+    recorded: dict[str, Any]
+    patches: Callable[[Lab], PatchSampler] = patches_of
+
+    def train(
+        self,
+        name: str,
+        iters: int,
+        game: Game,
+        weights: dict[str, float],
+        d_rate: float | None = None,
+        monitor: Callable[[Trainer], None] | None = None,
+        every: int = 0,
+        **recorded: Any,
+    ) -> tuple[nn.Module, list[dict[str, float]]]:
+        """Train a copy of the start against a new discriminator; return the averaged generator and the log.
+
+        `weights` are the weights of G's three losses, `d_rate` is D's learning rate (default: the recipe's), and
+        `every` is the number of steps between validations; 0 for none. ``recorded`` are more settings to record.
+        """
+        lab, d_rate = self.lab, d_rate or self.lab.discriminator_rate
+        torch.manual_seed(lab.seed)
+        generator = copy.deepcopy(self.start).train().requires_grad_(True)
+        discriminator = game.build_discriminator()
+        adam = {"betas": lab.betas, "fused": True}
+        recipe = noted(lab, weights, discriminator_rate=d_rate, start=self.origin, **self.recorded, **recorded)
+        averaging = {"ema": lab.ema, "ema_warmup": 3 if self.origin else 10}
+        trainer = Trainer(lab.name, name, **lab.trainer_kwargs, **averaging, seed=lab.seed, recipe=recipe)
+        trainer.prepare(
+            generator=generator,
+            discriminator=discriminator,
+            g_optimizer=torch.optim.Adam(generator.parameters(), lab.learning_rate, **adam),
+            d_optimizer=torch.optim.Adam(discriminator.parameters(), d_rate, **adam),
+            features=self.features,
+        )
+        averaged = trainer.fit(
+            step_of(lab, game, weights, trainer),
+            self.patches(lab),
+            iters,
+            self.schedule(iters),
+            validate=self.validate if every else None,
+            validate_every=every or iters,
+            monitor=monitor,
+            min_psnr=self.min_psnr,
+            turns=lab.g_every,
+        )
+        return averaged, trainer.history
 
 
-# What the lab's own training cell has: with other settings, `train_other` trains.
+# --- Lab 03: the student's code trains the default recipe, and srlab's the others. ----------------------------
+
+# What the student's code in lab 03 can train.
 _IN_THE_LAB = {"gan": "vanilla", "discriminator": "patch", "pixel": "l1", "label_real": 1.0, "label_flip": 0.0}
-_IN_THE_LAB |= {"g_every": 1, "augment": "all", "rotate": 0.0, "black_corners": False}
+_IN_THE_LAB |= {"g_every": 1}
 
 
 def is_trained_in_the_lab(lab: Lab) -> bool:
-    """Return whether the training cell of lab 03, with the student's code, can train the lab's recipe."""
+    """Return whether the student's code of lab 03 can train the lab's recipe."""
     if lab.precision == "fp16" or (from_torchrun("WORLD_SIZE") or 1) > 1:  # these need the trainer's own backward
         return False
     return all(lab.parameters[name] == value for name, value in _IN_THE_LAB.items())
@@ -157,61 +264,3 @@ def is_trained_in_the_lab(lab: Lab) -> bool:
 def code_of(lab: Lab, *answers: Any) -> str:
     """Return whose code trains: "srlab", "reference", or a short hash of the student's answers among these."""
     return student_code.hash_of(*answers) if is_trained_in_the_lab(lab) else "srlab"
-
-
-def make_trainer(
-    lab: Lab, name: str, weights: dict[str, float], d_rate: float, origin: str, code: str = "srlab"
-) -> Trainer:
-    """Return the trainer of a GAN run of lab 03, which records what the run depends on, such as whose code trains."""
-    recipe = noted(lab, weights, subject=lab.subject, start=origin, discriminator_rate=d_rate, code=code)
-    return Trainer(lab.name, name, **lab.trainer_kwargs, ema=lab.ema, ema_warmup=3, seed=lab.seed, recipe=recipe)
-
-
-def train_other(
-    lab: Lab,
-    start: nn.Module,
-    origin: str,
-    features: nn.Module,
-    content: Callable[..., torch.Tensor],
-    schedule: Callable[[int], Schedule],
-    validate: Callable[[nn.Module], dict[str, float]],
-    min_psnr: float,
-    name: str,
-    iters: int,
-    weights: dict[str, float] | None = None,
-    d_rate: float | None = None,
-    monitor: Callable[[Trainer], None] | None = None,
-    every: int = 0,
-) -> tuple[nn.Module, list[dict[str, float]]]:
-    """Train a recipe of lab 03 with `srlab.gan_step`; the last six arguments are those of the lab's ``train``.
-
-    Return the averaged generator and the log.
-    """
-    weights, d_rate = weights or weights_of(lab), d_rate or lab.discriminator_rate
-    torch.manual_seed(lab.seed)
-    generator = copy.deepcopy(start).train().requires_grad_(True)
-    discriminator = build_discriminator(lab.discriminator, lab.patch)
-    adam = {"betas": (lab.beta1, 0.99), "fused": True}
-    trainer = make_trainer(lab, name, weights, d_rate, origin)
-    trainer.prepare(
-        generator=generator,
-        discriminator=discriminator,
-        g_optimizer=torch.optim.Adam(generator.parameters(), lab.learning_rate, **adam),
-        d_optimizer=torch.optim.Adam(discriminator.parameters(), d_rate, **adam),
-        features=features,
-    )
-    d_loss, g_loss = losses_of(lab, lab.gan, weights, content)
-    relativistic = lab.gan in losses.RELATIVISTIC
-
-    def step(lr: torch.Tensor, hr: torch.Tensor) -> Losses:
-        noise = fading_noise(lab, trainer)
-        g_turn = trainer.turn == lab.g_every - 1
-        return gan_step(trainer, lr, hr, d_loss, g_loss, noise, relativistic, g_turn)
-
-    watched: dict[str, Any] = {"validate": validate if every else None, "validate_every": every or iters}
-    watched["turns"] = lab.g_every
-    looks = {"augment": lab.augment, "rotate": lab.rotate, "black_corners": lab.black_corners}
-    fitted = trainer.fit(
-        step, patches_of(lab, **looks), iters, schedule(iters), monitor=monitor, min_psnr=min_psnr, **watched
-    )
-    return fitted, trainer.history

@@ -61,37 +61,33 @@ def milliseconds_per_step(lab: Lab, stage: str) -> float:
 def _step(lab: Lab, stage: str, trainer: srlab.Trainer) -> Step:
     """Return a training step like the lab's, with networks of the same size."""
     shape = generator_of(lab.parameters)
-    networks = {"generator": models.GENERATORS[shape.pop("network")](**shape)}
-    networks["generator"].checkpointing = lab.parameters.get("checkpointing", False)
+    generator = models.GENERATORS[shape.pop("network")](**shape)
+    generator.checkpointing = lab.parameters.get("checkpointing", False)
+    networks = {"generator": generator}
     if "features" in lab.parameters and stage != "PSNR stage":
         networks["features"] = srlab.FeatureExtractor(lab.features, "random")
-    optimizers = {"g_optimizer": torch.optim.Adam(networks["generator"].parameters(), RATE, fused=True)}
-    if stage == "GAN":
-        d_features = lab.parameters.get("d_features", 0)
-        networks["discriminator"] = models.build_discriminator(lab.discriminator, lab.patch, d_features)
-        optimizers["d_optimizer"] = torch.optim.Adam(networks["discriminator"].parameters(), RATE, fused=True)
-    trainer.prepare(**networks, **optimizers)
-    generator, optimizer, features = (trainer.prepared.get(n) for n in ("generator", "g_optimizer", "features"))
 
     def content(sr: torch.Tensor, hr: torch.Tensor) -> torch.Tensor:
+        features = trainer.prepared["features"]
         return losses.content_loss(features, sr, hr, max_shift=lab.parameters.get("max_shift", 0))
 
     def loss_of(lr: torch.Tensor, hr: torch.Tensor) -> torch.Tensor:
-        if isinstance(networks["generator"], models.FlowNet):
-            return flow_loss(lambda x, t: generator(lr, x, t), hr - bicubic(lr, hr.shape[-1] // lr.shape[-1]))
-        sr = generator(lr)
-        return (sr - hr).square().mean() + (content(sr, hr) if features else 0)
+        if isinstance(generator, models.FlowNet):
+            network = trainer.prepared["generator"]
+            return flow_loss(lambda x, t: network(lr, x, t), hr - bicubic(lr, hr.shape[-1] // lr.shape[-1]))
+        sr = trainer.prepared["generator"](lr)
+        return (sr - hr).square().mean() + (content(sr, hr) if "features" in networks else 0)
 
     def step(lr: torch.Tensor, hr: torch.Tensor) -> dict[str, torch.Tensor]:
         loss = loss_of(lr, hr)
-        optimizer.zero_grad()
-        trainer.backward(loss)
-        optimizer.step()
+        trainer.update(loss, trainer.prepared["g_optimizer"])
         return {"loss": loss}
 
-    def gan_step(lr: torch.Tensor, hr: torch.Tensor) -> dict[str, torch.Tensor]:
-        goals = gan_plumbing.losses_of(lab, lab.gan, gan_plumbing.weights_of(lab), content)
-        noise, g_turn = gan_plumbing.fading_noise(lab, trainer), trainer.turn == lab.g_every - 1
-        return srlab.gan_step(trainer, lr, hr, *goals, noise, g_turn=g_turn)
-
-    return gan_step if stage == "GAN" else step
+    weights = gan_plumbing.weights_of(lab) if stage == "GAN" else {}
+    game = gan_plumbing.game_of(lab, lab.gan, weights, content) if stage == "GAN" else None
+    if game is not None:
+        networks["discriminator"] = game.build_discriminator()
+    learning = {f"{name[0]}_optimizer": network for name, network in networks.items() if name != "features"}
+    adams = {name: torch.optim.Adam(network.parameters(), RATE, fused=True) for name, network in learning.items()}
+    trainer.prepare(**networks, **adams)
+    return step if game is None else gan_plumbing.step_of(lab, game, weights, trainer)

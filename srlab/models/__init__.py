@@ -9,6 +9,7 @@ from srlab.errors import SrlabError
 from srlab.models.discriminators import PatchDiscriminator as PatchDiscriminator
 from srlab.models.discriminators import SRGANDiscriminator as SRGANDiscriminator
 from srlab.models.discriminators import VGGDiscriminator as VGGDiscriminator
+from srlab.models.discriminators import WithNoise as WithNoise
 from srlab.models.discriminators import frozen as frozen
 from srlab.models.flow import FlowBlock as FlowBlock
 from srlab.models.flow import FlowNet as FlowNet

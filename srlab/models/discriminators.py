@@ -1,8 +1,4 @@
-"""Discriminators as plain PyTorch modules that return logits; the sigmoid is part of the loss.
-
-All accept instance noise, which makes real and fake overlap, so that D does not become confident at once (Sønderby et
-al. 2017).
-"""
+"""Discriminators as plain PyTorch modules that return logits; the sigmoid is part of the loss."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -42,9 +38,9 @@ class VGGDiscriminator(nn.Module):
         self.hidden = nn.Linear(widths[-1] * (size // 32) ** 2, 100)
         self.logit = nn.Linear(100, 1)
 
-    def forward(self, image: torch.Tensor, noise: Noise = 0.0) -> torch.Tensor:
-        """Map ``(N, 3, size, size)`` in [0, 1], plus noise of that standard deviation, to logits ``(N, 1)``."""
-        features = self.convolutions(noisy(image, noise))  # (N, 512, size / 32, size / 32)
+    def forward(self, image: torch.Tensor) -> torch.Tensor:
+        """Map ``(N, 3, size, size)`` in [0, 1] to logits ``(N, 1)``."""
+        features = self.convolutions(image)  # (N, 512, size / 32, size / 32)
         return self.logit(F.leaky_relu(self.hidden(features.flatten(1)), 0.2))
 
 
@@ -74,9 +70,9 @@ class SRGANDiscriminator(nn.Module):
         self.hidden = nn.Linear(inputs * (size // 16) ** 2, 1024)
         self.logit = nn.Linear(1024, 1)
 
-    def forward(self, image: torch.Tensor, noise: Noise = 0.0) -> torch.Tensor:
-        """Map ``(N, 3, size, size)`` in [0, 1], plus noise of that standard deviation, to logits ``(N, 1)``."""
-        features = self.convolutions(noisy(image, noise))  # (N, 512, size / 16, size / 16)
+    def forward(self, image: torch.Tensor) -> torch.Tensor:
+        """Map ``(N, 3, size, size)`` in [0, 1] to logits ``(N, 1)``."""
+        features = self.convolutions(image)  # (N, 512, size / 16, size / 16)
         return self.logit(F.leaky_relu(self.hidden(features.flatten(1)), 0.2))
 
 
@@ -107,10 +103,34 @@ class PatchDiscriminator(nn.Module):
         )
         self.logit = spectral_norm(nn.Conv2d(wider, 1, 3, padding=1))
 
-    def forward(self, image: torch.Tensor, noise: Noise = 0.0) -> torch.Tensor:
-        """Map ``(N, 3, H, W)`` in [0, 1], plus noise of that standard deviation, to logits ``(N, 1, H / 4, W / 4)``."""
-        # With contiguous memory both the noise and the mean take a fraction of the time on a CPU.
-        return self.logit(self.convolutions(with_fine_structure(noisy(image.contiguous(), noise))))
+    def forward(self, image: torch.Tensor) -> torch.Tensor:
+        """Map ``(N, 3, H, W)`` in [0, 1] to logits ``(N, 1, H / 4, W / 4)``."""
+        # With contiguous memory the mean takes a fraction of the time on a CPU.
+        return self.logit(self.convolutions(with_fine_structure(image.contiguous())))
+
+
+class WithNoise(nn.Module):
+    """A discriminator that sees each image with fresh Gaussian noise (instance noise, Sønderby et al. 2017).
+
+    The noise makes real and fake overlap, so that D does not become confident at once.
+
+    Attributes
+    ----------
+    noise
+        Standard deviation in units of [0, 1]. The number 0 draws no random numbers. A tensor ``()`` always does,
+        because reading it would make the CPU wait for the GPU.
+    """
+
+    def __init__(self, discriminator: nn.Module, noise: Noise = 0.0) -> None:
+        super().__init__()
+        self.discriminator, self.noise = discriminator, noise
+
+    def forward(self, image: torch.Tensor) -> torch.Tensor:
+        """Return the discriminator's logits for the noisy image ``(N, 3, H, W)``."""
+        if isinstance(self.noise, torch.Tensor) or self.noise:
+            image = image.contiguous()  # else drawing the noise takes several times as long on a CPU
+            image = image + self.noise * torch.randn_like(image)
+        return self.discriminator(image)
 
 
 def with_fine_structure(image: torch.Tensor) -> torch.Tensor:
@@ -142,16 +162,6 @@ def frozen(network: nn.Module) -> Iterator[nn.Module]:
             parameter.requires_grad_(True)
         for norm in counting:
             norm.track_running_stats = True
-
-
-def noisy(image: torch.Tensor, noise: Noise) -> torch.Tensor:
-    """Add Gaussian instance noise with this standard deviation, in units of [0, 1].
-
-    The number 0 draws no random numbers. A tensor always does, because reading it would make the CPU wait for the GPU.
-    """
-    if not isinstance(noise, torch.Tensor) and not noise:
-        return image
-    return image + noise * torch.randn_like(image)
 
 
 def _check_shape(num_features: int, size: int, multiple: int) -> None:

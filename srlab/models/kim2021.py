@@ -6,7 +6,6 @@ The study's text describes the networks of SRGAN: `srlab.models.SRResNet` and `s
 import torch
 import torch.nn as nn
 
-from srlab.models.discriminators import noisy
 from srlab.models.layers import check_size, factors
 from srlab.models.srresnet import SRResNet
 
@@ -77,6 +76,6 @@ class CodedDiscriminator(nn.Module):
         self.convolutions = nn.Sequential(*layers)
         self.head = nn.Sequential(nn.Linear(512, 1024), nn.LeakyReLU(0.2), nn.Linear(1024, 1))
 
-    def forward(self, image: torch.Tensor, noise: float = 0.0) -> torch.Tensor:
-        """Map ``(N, 3, H, W)`` in [0, 1], plus noise of that standard deviation, to logits ``(N, 1)``."""
-        return self.head(self.convolutions(noisy(image, noise)).mean(dim=(2, 3)))
+    def forward(self, image: torch.Tensor) -> torch.Tensor:
+        """Map ``(N, 3, H, W)`` in [0, 1] to logits ``(N, 1)``."""
+        return self.head(self.convolutions(image).mean(dim=(2, 3)))

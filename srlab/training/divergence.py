@@ -1,7 +1,7 @@
 """Detect a failed training run: an exploding loss or a collapsed PSNR. `Trainer` stops such a run."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from statistics import median
 
 History = Sequence[Mapping[str, float]]
@@ -11,15 +11,14 @@ FALLEN = 3.0  # dB below the best PSNR at which a network counts as collapsed
 HEALTHY = {"D(HR)": (0.5, 0.9), "D(SR)": (0.1, 0.5)}
 
 
-def detect_divergence(history: History, min_psnr: float) -> str | None:
+def detect_divergence(history: History, losses: Collection[str], min_psnr: float) -> str | None:
     """Return why a training run has failed, or None if it can continue.
 
-    Only the newest row of `history` is checked: each loss except D's against the median of the 50 rows before it, and
+    Only the newest row of `history` is checked: each of the `losses` against the median of the 50 rows before it, and
     the PSNR against `min_psnr` (in dB) and the best PSNR so far.
     """
     row = history[-1]
-    # D's loss does not count: it is near 0 when D is confident, and 100 times that is still harmless.
-    for name in (name for name in row if name.endswith("loss") and name != "d_loss"):
+    for name in (name for name in losses if name in row):
         before = [abs(earlier[name]) for earlier in history[-51:-1] if name in earlier]
         usual = median(before) if before else math.inf
         if row[name] > max(DIVERGED * usual, 1.0):  # differences of images in [0, 1] are at most 1

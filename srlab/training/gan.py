@@ -3,74 +3,63 @@
 from collections.abc import Callable
 
 import torch
+from torch import nn
 
-from srlab.models.discriminators import Noise, frozen
-from srlab.training.trainer import Losses, Trainer
+from srlab.models.discriminators import frozen
+from srlab.training.trainer import Losses
 
-Look = Callable[[torch.Tensor], torch.Tensor]  # an image (N, 3, H, W) becomes D's logits
 DLoss = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]  # logits of HR and of SR -> ()
-GLoss = Callable[[torch.Tensor, torch.Tensor, Look], torch.Tensor]  # SR, HR and D as a function -> ()
+GLoss = Callable[[torch.Tensor, torch.Tensor, nn.Module], torch.Tensor]  # SR, HR and D -> ()
+Update = Callable[[torch.Tensor, torch.optim.Optimizer], torch.Tensor]  # `Trainer.update`
 
 
 def gan_step(
-    trainer: Trainer,
+    generator: nn.Module,
+    discriminator: nn.Module,
+    g_optimizer: torch.optim.Optimizer,
+    d_optimizer: torch.optim.Optimizer,
     lr: torch.Tensor,
     hr: torch.Tensor,
     d_loss: DLoss,
     g_loss: GLoss,
-    noise: Noise = 0.0,
-    relativistic: bool = False,
+    update: Update,
     g_turn: bool = True,
 ) -> Losses:
     """Update D and then G on one batch (Goodfellow et al. 2014, algorithm 1, with one update of D).
 
     Parameters
     ----------
-    trainer
-        Trainer that has prepared ``generator``, ``discriminator``, ``g_optimizer`` and ``d_optimizer``.
+    generator, discriminator
+        Networks that map LR to SR, and an image to logits.
+    g_optimizer, d_optimizer
+        Optimizers for the two networks' parameters.
     lr, hr
         ``(N, 3, h, w)`` and ``(N, 3, H, W)``, in [0, 1].
     d_loss
         ``d_loss(real, fake)``, the loss of D from its logits for HR and for SR.
     g_loss
-        ``g_loss(sr, hr, look)``, the whole loss of G; ``look(image)`` returns D's logits.
-    noise
-        Standard deviation of the noise added to all inputs of D (Sønderby et al. 2017), in units of [0, 1]. If it
-        changes from step to step, it must be a tensor, such as ``0.1 * (1 - trainer.progress)``.
-    relativistic
-        True if D compares HR with SR (relativistic GAN). Changes only the log.
+        ``g_loss(sr, hr, discriminator)``, the whole loss of G.
+    update
+        ``update(loss, optimizer)``, which steps along the gradient of a loss and returns its norm: `Trainer.update`.
     g_turn
         False skips G's update, for recipes in which D learns more often.
 
     Returns
     -------
     dict
-        Values to log: both losses, both gradient norms, and D's mean outputs before its update (`chances`).
+        Values to log: both losses, and the norms of both gradients.
     """
-    generator, discriminator = trainer.prepared["generator"], trainer.prepared["discriminator"]
-    g_optimizer, d_optimizer = trainer.prepared["g_optimizer"], trainer.prepared["d_optimizer"]
-
-    def look(image: torch.Tensor) -> torch.Tensor:
-        return discriminator(image, noise)
-
     sr = generator(lr)  # once, for both halves
 
     # D's half: SR is detached, because D's loss must not train G.
-    real, fake = look(hr), look(sr.detach())
-    loss_of_d = d_loss(real, fake)
-    d_optimizer.zero_grad()
-    trainer.backward(loss_of_d)
-    log = chances(real, fake, relativistic) | {"d_loss": loss_of_d, "d_norm": trainer.gradient_norm(discriminator)}
-    d_optimizer.step()
+    loss_of_d = d_loss(discriminator(hr), discriminator(sr.detach()))
+    log = {"d_loss": loss_of_d, "d_norm": update(loss_of_d, d_optimizer)}
 
     # G's half: the updated D evaluates the same SR, and the gradient passes through D to G.
     if g_turn:
         with frozen(discriminator):
-            loss_of_g = g_loss(sr, hr, look)
-        g_optimizer.zero_grad()
-        trainer.backward(loss_of_g)
-        log |= {"g_loss": loss_of_g, "g_norm": trainer.gradient_norm(generator)}
-        g_optimizer.step()
+            loss_of_g = g_loss(sr, hr, discriminator)
+        log |= {"g_loss": loss_of_g, "g_norm": update(loss_of_g, g_optimizer)}
     return log
 
 

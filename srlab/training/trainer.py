@@ -5,7 +5,7 @@
 
 import copy
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, nullcontext
 from numbers import Integral
 from typing import Any
@@ -191,16 +191,20 @@ class Trainer:
         """
         self.accelerator.backward(loss)
 
-    def gradient_norm(self, network: nn.Module) -> torch.Tensor:
-        """Return the norm of a network's gradients after `backward`, shape ``()``.
+    def update(self, loss: torch.Tensor, optimizer: torch.optim.Optimizer) -> torch.Tensor:
+        """Clear the gradients, call `backward`, and step; return the norm of the gradient, shape ``()``.
 
-        It is 0 if they overflow in float16; the scaler skips such a step, which is harmless.
+        The norm is 0 if the gradient overflows in float16; the scaler skips such a step, which is harmless.
         """
-        norm = torch.nn.utils.get_total_norm([p.grad for p in network.parameters() if p.grad is not None])
-        if self.accelerator.scaler is None:
-            return norm
-        norm = norm / self.accelerator.scaler.scale(torch.ones_like(norm))  # get_scale would wait for the GPU
-        return torch.where(norm.isfinite(), norm, 0.0)
+        optimizer.zero_grad()
+        self.backward(loss)
+        parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
+        norm = torch.nn.utils.get_total_norm([p.grad for p in parameters if p.grad is not None])
+        if self.accelerator.scaler is not None:
+            norm = norm / self.accelerator.scaler.scale(torch.ones_like(norm))  # get_scale would wait for the GPU
+            norm = torch.where(norm.isfinite(), norm, 0.0)
+        optimizer.step()
+        return norm
 
     # --- The loop ---
 
@@ -215,6 +219,7 @@ class Trainer:
         monitor: Callable[["Trainer"], None] | None = None,
         min_psnr: float = float("-inf"),
         turns: int = 1,
+        watched: Collection[str] = ("loss", "g_loss"),
     ) -> nn.Module:
         """Train until the run has `iters` steps in total, starting where an earlier call or a crash left it.
 
@@ -243,6 +248,9 @@ class Trainer:
         turns
             Number of steps after which `step` does the same again, such as 2 if it updates G in every second step. It
             may depend on `turn`, and each turn is recorded separately.
+        watched
+            Names of the losses whose explosion stops the training. D's loss is not among them: it is near 0 when D is
+            confident, and 100 times that is still harmless.
 
         Returns
         -------
@@ -255,7 +263,7 @@ class Trainer:
             raise SrlabError(f"iters is the total number of training steps and must be at least 1, but is {iters}.")
         if validate_every < 1:
             raise SrlabError(f"validate_every must be at least 1 step, but is {validate_every}.")
-        self.turns = turns
+        self.turns, self.watched = turns, watched
         main = self.accelerator.is_main_process
         draw = monitor if monitor is not None and main else lambda trainer: None
         advice = (
@@ -432,7 +440,7 @@ class Trainer:
             self.run.fail(f"a weight became NaN or infinite by step {self.step}")
 
     def _stop_if_ruined(self, min_psnr: float = float("-inf")) -> None:
-        if ruin := detect_divergence(self.history, min_psnr):
+        if ruin := detect_divergence(self.history, self.watched, min_psnr):
             self.run.fail(ruin)
 
     # --- Saving and loading ---

@@ -45,7 +45,7 @@ COMMON = {
     "augment": "flip",
 }
 ADVERSARIAL = {"pixel": "mse", "gan": "vanilla", "adversarial_weight": 1e-3, "discriminator_rate": 1e-4}
-ADVERSARIAL |= {"beta1": 0.9, "ema": 0.999, "max_shift": 0, "instance_noise": 0.0}
+ADVERSARIAL |= {"betas": [0.9, 0.99], "ema": 0.999, "max_shift": 0, "instance_noise": 0.0}
 ADVERSARIAL |= {"psnr_floor_margin": 100.0}  # its networks start below bicubic
 ADVERSARIAL |= {"subject": ""}  # all photos
 VARIANTS = {

@@ -48,7 +48,7 @@ def test_reference_keeps_all_promises(name, solve, lines):
 @pytest.mark.parametrize("kind", ["vanilla", "lsgan", "hinge"])
 def test_losses_of_the_course_keep_all_promises(kind, solve, lines):
     def g_loss(sr, hr, discriminator):
-        return F.l1_loss(sr, hr) + 5e-3 * losses.generator_loss(discriminator(sr), kind=kind)
+        return F.l1_loss(sr, hr) + 5e-3 * losses.generator_loss(discriminator(hr), discriminator(sr), kind)
 
     d_loss = partial(losses.discriminator_loss, kind=kind)
     printed = lines("check_adversary", solve(SMALL)["Discriminator"], d_loss, g_loss)

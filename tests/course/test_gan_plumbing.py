@@ -1,15 +1,21 @@
 """Test the GAN code shared by labs 03 and 04."""
 
+import functools
+import math
 from types import SimpleNamespace
 
 import pytest
 import torch
 import torch.nn.functional as F
 
+import srlab
 from srlab import losses, models
 from srlab.course import gan_plumbing
 from srlab.course.checks import check
 from srlab.course.exercise import TODO, find
+from srlab.course.recipes import read_book
+from srlab.course.setup import setup
+from srlab.paths import recipes
 
 WEIGHTS = {"pixel": 0.5, "content": 2.0, "adversary": 3.0}
 SR, HR = torch.tensor([[0.5], [1.0]]), torch.tensor([[0.0], [2.0]])
@@ -23,23 +29,22 @@ def look(image):
     return 2 * image - 1
 
 
-@pytest.mark.parametrize("game", losses.KINDS)
-def test_adversarial_losses(game):
-    d_loss, g_loss = gan_plumbing.losses_of(lab(), game, WEIGHTS, F.mse_loss)
-    real, fake = look(HR), look(SR)
-    assert d_loss(real, fake) == losses.discriminator_loss(real, fake, game)
-    whole = 0.5 * 0.75 + 2 * 0.625 + 3 * losses.generator_loss(fake, real=real, kind=game)
-    torch.testing.assert_close(g_loss(SR, HR, look), whole)
-    if game == "vanilla":
-        smooth, _ = gan_plumbing.losses_of(lab(label_real=0.9), game, WEIGHTS, F.mse_loss)
-        assert smooth(real, fake) == losses.discriminator_loss(real, fake, game, (0.9, 0.0))
+@pytest.mark.parametrize("kind", losses.ADVERSARIAL)
+def test_adversarial_losses(kind):
+    game, real, fake = gan_plumbing.game_of(lab(), kind, WEIGHTS, F.mse_loss), look(HR), look(SR)
+    assert game.d_loss(real, fake) == losses.discriminator_loss(real, fake, kind)
+    whole = 0.5 * 0.75 + 2 * 0.625 + 3 * losses.generator_loss(real, fake, kind)
+    torch.testing.assert_close(game.g_loss(SR, HR, look), whole)
+    if kind == "vanilla":
+        smooth = gan_plumbing.game_of(lab(label_real=0.9), kind, WEIGHTS, F.mse_loss)
+        assert smooth.d_loss(real, fake) == losses.discriminator_loss(real, fake, kind, (0.9, 0.0))
 
 
 @pytest.mark.parametrize("left_out", ["content", "adversary"])
 def test_loss_with_weight_0_is_not_computed(left_out):
     parts = {"content": F.mse_loss, "adversary": look} | {left_out: pytest.fail}
-    _, g_loss = gan_plumbing.losses_of(lab(), "vanilla", WEIGHTS | {left_out: 0.0}, parts["content"])
-    assert g_loss(SR, HR, parts["adversary"]).isfinite()
+    game = gan_plumbing.game_of(lab(), "vanilla", WEIGHTS | {left_out: 0.0}, parts["content"])
+    assert game.g_loss(SR, HR, parts["adversary"]).isfinite()
 
 
 def test_recorded_run_settings():
@@ -50,18 +55,33 @@ def test_recorded_run_settings():
 
 
 def test_discriminator_of_the_exercise_is_that_of_the_package():
-    """So lab 03 trains the same with the student's D as `train_other` does."""
+    """So lab 03 trains the same with the student's D as with the recipe's."""
     image, outputs = torch.rand(2, 3, 32, 32), []
-    for build, noisy in ((find("srgan.PatchDiscriminator").reference, True), (models.PatchDiscriminator, False)):
+    for build in (find("srgan.PatchDiscriminator").reference, models.PatchDiscriminator):
         torch.manual_seed(0)
-        network = build()
-        outputs.append(gan_plumbing.WithNoise(network, 0.1)(image) if noisy else network(image, 0.1))
+        outputs.append(build()(image))
     assert torch.equal(*outputs)
+
+
+def test_step_of_the_exercise_trains_as_that_of_the_package(home):
+    parameters = read_book(recipes() / "03_srgan.yaml").parameters
+    lab = setup("03_srgan", parameters | {"recipe": "smoke", "device": "cpu"})
+    features = srlab.FeatureExtractor("vgg6 relu1_1")
+    game = gan_plumbing.game_of(lab, "vanilla", WEIGHTS, functools.partial(losses.content_loss, features))
+    start, about = models.MSRResNet(1, 16), {"subject": "gravel"}
+    plan = gan_plumbing.GanPlan(lab, start, "", features, lambda iters: srlab.constant, None, -math.inf, about)
+    own = game._replace(train_step=find("srgan.train_step").reference)
+    (ours, log), (theirs, _) = (plan.train(name, 4, kind, WEIGHTS) for name, kind in (("ours", game), ("own", own)))
+    assert all(map(torch.equal, ours.parameters(), theirs.parameters()))
+    assert not any(map(torch.equal, ours.parameters(), start.parameters()))
+    assert {"d_loss", "g_loss", "d_norm", "g_norm", "d_real", "d_fake"} < log[-1].keys()
+    recorded = srlab.Run("03_srgan", "own").manifest()["parameters"]
+    assert (recorded["subject"], recorded["gan"], recorded["adversarial_weight"]) == ("gravel", "vanilla", 3.0)
 
 
 def course(**changes):
     known = {"gan": "vanilla", "discriminator": "patch", "pixel": "l1", "label_real": 1.0, "label_flip": 0.0}
-    known |= {"g_every": 1, "augment": "all", "rotate": 0.0, "black_corners": False, "precision": "no"} | changes
+    known |= {"g_every": 1, "precision": "no"} | changes
     return lab(name="03_srgan", run="default", parameters=known, precision=known["precision"])
 
 

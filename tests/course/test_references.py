@@ -30,7 +30,7 @@ LOGITS, RAGAN = (HR - 0.5, SR - 0.5), "ragan"
         ("srgan.discriminator_loss", losses.discriminator_loss, LOGITS),
         (
             "esrgan.ragan_generator_loss",
-            lambda sr, hr, look: losses.generator_loss(look(sr), real=look(hr), kind=RAGAN),
+            lambda sr, hr, look: losses.generator_loss(look(hr), look(sr), RAGAN),
             (SR, HR, lambda image: 2 * image - 0.5),
         ),
         ("esrgan.ragan_discriminator_loss", partial(losses.discriminator_loss, kind=RAGAN), LOGITS),

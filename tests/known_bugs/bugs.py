@@ -72,15 +72,15 @@ BUGS = {
     "G's adversarial loss uses a detached output of D": [
         Bug(
             "srlab/training/gan.py",
-            "loss_of_g = g_loss(sr, hr, look)",
-            "loss_of_g = g_loss(sr, hr, lambda image: fake.detach())",
+            "loss_of_g = g_loss(sr, hr, discriminator)",
+            "logits = discriminator(sr).detach(); loss_of_g = g_loss(sr, hr, lambda image: logits)",
             "training/test_gan_step.py::test_g_loss_uses_updated_d",
             "srgan.train_step",
         ),
         Bug(
             "srlab/training/gan.py",
-            "loss_of_g = g_loss(sr, hr, look)",
-            "loss_of_g = g_loss(sr, hr, lambda image: look(image.detach()))",
+            "loss_of_g = g_loss(sr, hr, discriminator)",
+            "loss_of_g = g_loss(sr, hr, lambda image: discriminator(image.detach()))",
             "training/test_gan_step.py::test_g_loss_uses_updated_d",
             "srgan.train_step",
         ),
@@ -183,16 +183,16 @@ BUGS = {
     "A linear layer comes before the average pooling": [
         Bug(
             "srlab/models/kim2021.py",
-            "self.head(self.convolutions(noisy(image, noise)).mean(dim=(2, 3)))",
-            "self.head(self.convolutions(noisy(image, noise)).flatten(2).mT).mean(dim=1)",
+            "self.head(self.convolutions(image).mean(dim=(2, 3)))",
+            "self.head(self.convolutions(image).flatten(2).mT).mean(dim=1)",
             "models/test_discriminators.py::test_coded_discriminator_averages_before_linear_layers",
         ),
     ],
     "RaGAN lacks half of G's loss": [
         Bug(
             "srlab/losses.py",
-            "return _cross_entropy(real - fake.mean(), 0.0) + _cross_entropy(fake - real.mean(), 1.0)",
-            "return _cross_entropy(fake - real.mean(), 1.0)",
+            "lambda real, fake: _cross_entropy(real - fake.mean(), 0.0) + _cross_entropy(fake - real.mean(), 1.0)",
+            "lambda real, fake: _cross_entropy(fake - real.mean(), 1.0)",
             "test_losses.py::test_ragan_g_learns_from_both_halves",
             "esrgan.ragan_generator_loss",
         ),
@@ -200,9 +200,9 @@ BUGS = {
     "G runs three times per step": [
         Bug(
             "srlab/training/gan.py",
-            "loss_of_g = g_loss(sr, hr, look)",
+            "loss_of_g = g_loss(sr, hr, discriminator)",
             """sr = generator(lr)
-            loss_of_g = g_loss(generator(lr), hr, look)""",
+            loss_of_g = g_loss(generator(lr), hr, discriminator)""",
             "training/test_gan_step.py::test_generator_runs_once_per_step",
             "srgan.train_step",
         ),
@@ -225,8 +225,8 @@ BUGS = {
     "Batch norm's running statistics are updated by both passes": [
         Bug(
             "srlab/training/gan.py",
-            "real, fake = look(hr), look(sr.detach())",
-            "real, fake = look(hr), look(generator(lr).detach())",
+            "loss_of_d = d_loss(discriminator(hr), discriminator(sr.detach()))",
+            "loss_of_d = d_loss(discriminator(hr), discriminator(generator(lr).detach()))",
             "training/test_gan_step.py::test_running_statistics_update_once_in_g_and_only_in_d_update",
             "srgan.train_step",
         ),

@@ -4,12 +4,12 @@ import pytest
 import torch
 from torch import nn
 
-from srlab.losses import generator_loss
 from srlab.models import (
     CodedDiscriminator,
     PatchDiscriminator,
     SRGANDiscriminator,
     VGGDiscriminator,
+    WithNoise,
     build_discriminator,
     frozen,
 )
@@ -84,9 +84,11 @@ def test_instance_noise_passes_gradients_and_uses_rng_only_if_on(discriminator):
     image, before = IMAGES.clone().requires_grad_(), torch.get_rng_state()
     clean = discriminator(image)
     assert torch.equal(torch.get_rng_state(), before)
-    noisy = discriminator(image, noise=0.1)
+    assert torch.equal(WithNoise(discriminator)(image), clean)
+    assert torch.equal(torch.get_rng_state(), before)
+    noisy = WithNoise(discriminator, 0.1)(image)
     assert not torch.allclose(noisy, clean)
-    generator_loss(noisy).backward()
+    noisy.sum().backward()
     assert image.grad.abs().sum() > 0
 
 
@@ -96,7 +98,7 @@ def test_instance_noise_passes_gradients_and_uses_rng_only_if_on(discriminator):
 def test_frozen_passes_gradient_and_keeps_none(discriminator):
     image = IMAGES.clone().requires_grad_()
     with frozen(discriminator):
-        loss = generator_loss(discriminator(image))
+        loss = discriminator(image).sum()
     loss.backward()  # after unfreezing: what counts is when the graph was built
     assert image.grad.abs().sum() > 0
     assert all(parameter.grad is None for parameter in discriminator.parameters())

@@ -17,6 +17,7 @@ from srlab.data.datasets import ImageSet
 from srlab.data.degradation import Degradation
 from srlab.data.sampler import PatchSampler
 from srlab.errors import SrlabError
+from srlab.models import WithNoise
 from srlab.training.runs import Run
 from srlab.training.schedules import OneCycle
 from srlab.training.trainer import Trainer
@@ -39,8 +40,8 @@ def plain():
     return nn.Sequential(*layers, nn.PixelShuffle(4))
 
 
-def g_loss(sr, hr, look):
-    return F.mse_loss(sr, hr) + 0.1 * losses.generator_loss(look(sr))
+def g_loss(sr, hr, discriminator):
+    return F.mse_loss(sr, hr) + 0.1 * F.softplus(-discriminator(sr)).mean()
 
 
 class LittleRun:
@@ -75,13 +76,18 @@ class LittleRun:
         self.trainer.prepare(**things)
         self.things = self.trainer.prepared
 
+    def gan_step(self, lr, hr, g_turn=True, noise=0.0):
+        players = [self.things[name] for name in ("generator", "discriminator", "g_optimizer", "d_optimizer")]
+        players[1] = WithNoise(players[1], noise)
+        return srlab.gan_step(*players, lr, hr, losses.discriminator_loss, g_loss, self.trainer.update, g_turn)
+
     def step(self, lr, hr):
         number = self.trainer.step + 1
         self.before_step(number)
         self.rates.append(self.raw_optimizer.param_groups[0]["lr"])
         lr = lr + self.noise * torch.randn_like(lr)
         if self.discriminator:
-            made = srlab.gan_step(self.trainer, lr, hr, losses.discriminator_loss, g_loss)
+            made = self.gan_step(lr, hr)
         else:
             made, optimizer = {"loss": F.mse_loss(self.things["generator"](lr), hr)}, self.things["optimizer"]
             optimizer.zero_grad()

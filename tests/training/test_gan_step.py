@@ -1,7 +1,6 @@
 """Test srlab.gan_step: how often networks run, and where gradients go."""
 
 from functools import partial
-from types import SimpleNamespace
 
 import pytest
 import torch
@@ -11,26 +10,32 @@ from srlab import losses, models
 from srlab.training.gan import chances
 
 
-def g_loss(sr, hr, look):
-    return losses.generator_loss(look(sr), real=look(hr), kind="ragan")
+def g_loss(sr, hr, discriminator):
+    return losses.generator_loss(discriminator(hr), discriminator(sr), "ragan")
+
+
+def update(loss, optimizer):
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+    return optimizer
 
 
 class Scene:
     """Run an ESRGAN step with tiny networks, where G's loss uses both images, and record the calls."""
 
-    def __init__(self, d_rate=0.1, **options):
+    def __init__(self, d_rate=0.1, noise=0.0, **options):
         torch.manual_seed(0)
         self.generator, self.discriminator = models.MSRResNet(1, 4), models.PatchDiscriminator(4)
         self.runs, self.seen = 0, []  # D's input with noise
         self.generator.register_forward_hook(lambda *_: setattr(self, "runs", self.runs + 1))
         self.discriminator.convolutions.register_forward_pre_hook(lambda _, given: self.seen.append(given[0].detach()))
         self.d_optimizer = torch.optim.SGD(self.discriminator.parameters(), d_rate)
-        prepared = {"generator": self.generator, "discriminator": self.discriminator, "d_optimizer": self.d_optimizer}
-        prepared["g_optimizer"] = torch.optim.SGD(self.generator.parameters(), 0.1)
-        trainer = SimpleNamespace(prepared=prepared, backward=torch.Tensor.backward, gradient_norm=lambda of: of)
+        self.g_optimizer = torch.optim.SGD(self.generator.parameters(), 0.1)
+        players = self.generator, models.WithNoise(self.discriminator, noise), self.g_optimizer, self.d_optimizer
         batch = torch.rand(2, 3, 8, 8), torch.rand(2, 3, 32, 32)
         d_loss = partial(losses.discriminator_loss, kind="ragan")
-        self.step = partial(srlab.gan_step, trainer, *batch, d_loss, g_loss, **options)
+        self.step = partial(srlab.gan_step, *players, *batch, d_loss, g_loss, update, **options)
 
 
 def test_generator_runs_once_per_step():
@@ -58,7 +63,7 @@ def test_g_loss_uses_updated_d():
     log, other = early.step(), late.step()
     assert log["d_loss"] == other["d_loss"]
     assert log["g_loss"] != other["g_loss"]
-    assert (log["d_norm"], log["g_norm"]) == (early.discriminator, early.generator)
+    assert (log["d_norm"], log["g_norm"]) == (early.d_optimizer, early.g_optimizer)
 
 
 def test_only_d_learns_without_g_turn():

@@ -50,10 +50,11 @@ class GanOnGpu(LittleRun):
         settings |= networks | {"optimizer": partial(torch.optim.Adam, fused=True), "device": "cuda"}
         super().__init__(sampler={"device": "cuda"} | (sampler or {}), **settings)
         self.prepare(features=FeatureExtractor("vgg19 relu2_1", "random"))
-        lab = SimpleNamespace(label_real=0.9, label_flip=0.1, pixel="l1")
+        labels = {"label_real": 0.9, "label_flip": 0.1}
+        lab = SimpleNamespace(**labels, pixel="l1", g_every=1, instance_noise=0.1, parameters={})
         weights = {"pixel": 1.0, "content": 1.0, "adversary": 0.1}
-        self.goals = gan_plumbing.losses_of(lab, "ragan", weights, self.content)
-        self.step = self.gan_step
+        game = gan_plumbing.game_of(lab, "ragan", weights, self.content)
+        self.as_in_lab_04 = gan_plumbing.step_of(lab, game, weights, self.trainer)
 
     def validate(self, averaged):
         return {"psnr": float(-averaged(torch.full((1, 3, 4, 4), 0.3, device="cuda")).square().mean())}
@@ -61,9 +62,9 @@ class GanOnGpu(LittleRun):
     def content(self, sr, hr):
         return losses.content_loss(self.things["features"], sr, hr, F.l1_loss, relative=True, max_shift=3)
 
-    def gan_step(self, lr, hr):
+    def step(self, lr, hr):
         self.before_step(self.trainer._step + 1)
-        return srlab.gan_step(self.trainer, lr, hr, *self.goals, noise=0.1, relativistic=True)
+        return self.as_in_lab_04(lr, hr)
 
 
 class FlowOnGpu(LittleRun):

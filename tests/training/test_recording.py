@@ -15,7 +15,7 @@ from srlab.training.recording import AS_WRITTEN
 from srlab.training.wrapping import repeated_blocks
 
 from .fake_cuda import FakeCuda
-from .little_run import Crash, LittleRun, g_loss, tensors_in, timeless
+from .little_run import Crash, LittleRun, tensors_in, timeless
 
 CALLS = AS_WRITTEN + 3  # of a recorded step: another one as written, for the comparison, and two recordings
 RATE = 2**-10  # the same number in float32 and in float64
@@ -48,7 +48,7 @@ class Recorded(LittleRun):
         lr = lr + noise * torch.randn_like(lr) + self.extra(lr)
         if self.discriminator:
             turn = self.trainer.turn == self.trainer.turns - 1
-            return srlab.gan_step(self.trainer, lr, hr, losses.discriminator_loss, g_loss, 0.1, g_turn=turn)
+            return self.gan_step(lr, hr, turn, noise=0.1)
         loss, optimizer = F.mse_loss(self.things["generator"](lr), hr), self.things["optimizer"]
         optimizer.zero_grad()
         self.trainer.backward(loss)

@@ -66,7 +66,7 @@ def d_loss_of_scene(real: torch.Tensor, fake: torch.Tensor) -> torch.Tensor:
 
 def adversary_of_scene(sr: torch.Tensor, hr: torch.Tensor, discriminator: nn.Module) -> torch.Tensor:
     """Return the adversarial loss of G with a weight."""
-    return 0.7 * losses.generator_loss(discriminator(sr))
+    return 0.7 * F.softplus(-discriminator(sr)).mean()
 
 
 def whole_loss_of_scene(sr: torch.Tensor, hr: torch.Tensor, discriminator: nn.Module) -> torch.Tensor:
@@ -301,7 +301,7 @@ EXERCISE = Exercise(
             _with_losses(d_loss=lambda real, fake: losses.discriminator_loss(real, fake, labels=(0.9, 0.0))),
         ],
         "Your step doesn't use the g_loss that it gets, but generator_loss. On photos, G's loss has more parts.": (
-            _with_losses(g_loss=lambda sr, hr, discriminator: losses.generator_loss(discriminator(sr)))
+            _with_losses(g_loss=lambda sr, hr, discriminator: F.softplus(-discriminator(sr)).mean())
         ),
         "You swapped the optimizers: g_optimizer takes its step after D's half, and d_optimizer after G's. So G "
         "doesn't improve, and D learns to be fooled. Whose parameters does each of them have?": [
