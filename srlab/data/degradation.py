@@ -123,7 +123,8 @@ def jpeg(image: torch.Tensor, quality: int | torch.Tensor) -> torch.Tensor:
 
 # --- Pipelines ----------------------------------------------------------------------------------------------
 
-# (hr, scale, generator) -> lr. `Degradation` has the usual stages; any function with these arguments is one as well.
+# (hr, scale, generator) -> lr. `Degradation` has the usual stages; any function with these arguments is one as well. It
+# can have an attribute ``reach``, a function like `Degradation.reach`, so that a sampler gives its patches a margin.
 Degrade = Callable[[torch.Tensor, int, torch.Generator], torch.Tensor]
 
 

@@ -40,8 +40,9 @@ class PatchSampler:
         Patches per step, summed over all processes.
     degradation
         Degradation from HR to LR; None means only bicubic downsampling. Any function ``(hr, scale, generator) -> lr``
-        can be used, too: it gets the batch on the device, and must draw its random numbers from the generator. Its
-        patches have no margin, and a run's manifest has only its name.
+        can be used, too: it gets the batch on the device, and must draw its random numbers from the generator. If it
+        has an attribute ``reach``, the margin is ``reach(scale)`` LR pixels wide, see `Degradation.reach`; otherwise
+        each patch is treated as a whole image. A run's manifest has only the function's name.
     augment
         ``"all"``: flip and transpose at random, so that each of the eight orientations is equally likely; ``"flip"``:
         left to right only, as in the SRGAN content-loss study; or ``"none"``.
@@ -92,8 +93,8 @@ class PatchSampler:
                 )
         self.images, self.scale, self.patch, self.batch = images, scale, patch, batch
         self.degradation = degradation or Degradation()
-        known = isinstance(self.degradation, Degradation) and not rotate
-        self._around = self.degradation.reach(scale) if known else 0  # LR pixels on each side
+        reach = None if rotate else getattr(self.degradation, "reach", None)
+        self._around = reach(scale) if reach else 0  # LR pixels on each side
         self.augment, self.rotate, self.seed = augment, rotate, seed
         self.largest_angle = angle  # in radians
         self.black_corners = black_corners

@@ -219,6 +219,19 @@ def test_any_function_can_degrade():
     assert one.describe()["degradation"] == {"function": "darker"}
 
 
+def test_own_degradation_with_reach_gets_a_margin():
+    """Compare with srlab's own blur; without a margin, its mirrored borders would differ."""
+    blurred = Degradation(blur=1.5)
+
+    def mine(hr, scale, generator):
+        return blurred(hr, scale, generator)
+
+    expected, plain = (next(PatchSampler(random_set(), 4, 16, 3, kind))[0] for kind in (blurred, mine))
+    mine.reach = blurred.reach
+    assert torch.equal(next(PatchSampler(random_set(), 4, 16, 3, mine))[0], expected)
+    assert not torch.equal(plain, expected)
+
+
 def test_wrong_size_of_own_lr_is_reported():
     sampler = PatchSampler(random_set(), patch=16, batch=2, degradation=lambda hr, scale, generator: hr)
     with pytest.raises(SrlabError, match=r"\(16, 16\) pixels instead of \(4, 4\)"):
