@@ -24,12 +24,15 @@ class Job:
         The lab that trains the row, and its papermill parameters; "" for a row without training.
     before
         Name of the row to train first.
+    cells
+        Code of the study that the lab runs in additional cells: id of a cell of the lab -> code that runs after it.
     """
 
     facts: dict[str, Any]
     lab: str = ""
     parameters: dict[str, Any] = field(default_factory=dict)
     before: str = ""
+    cells: dict[str, str] = field(default_factory=dict)
 
 
 def read_preset(folder: Path, keys: Collection[str], name: str, **given: Any) -> dict[str, Any]:

@@ -1,17 +1,22 @@
 """Train one row of a study: run its lab with papermill, without the cells tagged ``not-in-studies``.
 
-The Snakefile calls ``python -m studies.train NOTEBOOK OUTPUT PARAMETERS`` (JSON). A stopped run resumes. The files for
-scoring are copied into a folder next to the executed notebook, which is renamed last: if it has its final name, the lab
-is complete and so are the copies. A training run that breaks down is a result too: its row gets a note instead of the
-copies, and the report continues without it.
+The Snakefile calls ``python -m studies.train NOTEBOOK OUTPUT PARAMETERS CELLS``; the last two are JSON, see
+`studies.presets.Job`. The executed notebook shows the added cells. A stopped run resumes. The files for scoring are
+copied into a folder next to the executed notebook, which is renamed last: if it has its final name, the lab is complete
+and so are the copies. A training run that breaks down is a result too: its row gets a note instead of the copies, and
+the report continues without it.
 """
 
 import json
 import os
 import sys
+import tempfile
 from pathlib import Path
 
+import nbformat
+
 from srlab.course.execute import execute
+from srlab.course.notebooks import read_notebook
 from srlab.errors import SrlabError
 from srlab.files import write_atomic
 from srlab.training.runs import Run
@@ -19,7 +24,7 @@ from srlab.training.runs import Run
 LOST = "lost.txt"  # in the folder of a row's copies: why there are none
 
 
-def main(notebook: str, output: str, parameters: str) -> None:
+def main(notebook: str, output: str, parameters: str, cells: str) -> None:
     """Run the lab, and write the copies and the executed notebook (as ``failed-...`` if the lab fails)."""
     done, given = Path(output), json.loads(parameters)
     folder, part, run = done.with_suffix(""), failed(done), Run(Path(notebook).stem, given["run"])
@@ -28,16 +33,30 @@ def main(notebook: str, output: str, parameters: str) -> None:
         raise SrlabError(f"Lab not found: {notebook}. The study trains by running the labs of the course.")
     os.environ.pop("SRLAB_CLAIMS", None)  # claims also use results of these cells
     (folder / LOST).unlink(missing_ok=True)
-    try:
-        execute(Path(notebook), part, given, without="not-in-studies")
-    except SrlabError as error:
-        if (run.manifest() or {}).get("status") != "failed":  # not a fault of the training run
-            raise
-        write_atomic(folder / LOST, str(error).encode())
-        print(f"This row broke down and has no scores: {error}")
-    else:
-        keep(run, given["iters"], folder)
+    with tempfile.TemporaryDirectory() as scratch:
+        lab = with_cells(Path(notebook), json.loads(cells), Path(scratch))
+        try:
+            execute(lab, part, given, without="not-in-studies")
+        except SrlabError as error:
+            if (run.manifest() or {}).get("status") != "failed":  # not a fault of the training run
+                raise
+            write_atomic(folder / LOST, str(error).encode())
+            print(f"This row broke down and has no scores: {error}")
+        else:
+            keep(run, given["iters"], folder)
     part.replace(done)
+
+
+def with_cells(notebook: Path, cells: dict[str, str], folder: Path) -> Path:
+    """Copy a lab into a folder, with code in new cells: id of a cell of the lab -> code that runs after it."""
+    lab = read_notebook(notebook)
+    for after, code in cells.items():
+        ids = [cell.get("id") for cell in lab.cells]
+        if after not in ids:
+            raise SrlabError(f"{notebook} has no cell {after}, after which the study adds code. Correct the study.")
+        lab.cells.insert(ids.index(after) + 1, nbformat.v4.new_code_cell(code))
+    nbformat.write(lab, folder / notebook.name)
+    return folder / notebook.name
 
 
 def failed(output: Path) -> Path:

@@ -29,6 +29,7 @@ from srlab.course.checks import check
 from srlab.course.execute import execute
 from srlab.course.exercise import find, names
 from srlab.tiling import upscale
+from studies.content_loss.rotated import RotatedSampler
 from tests.conftest import ROOT
 from tests.course.test_exercises import pairs
 from tests.course.test_setup import NAMES, REFUSED, namespace
@@ -58,10 +59,11 @@ def samplers() -> Iterator[tuple[str, str]]:
     kinds = {"bicubic": srlab.Degradation(), "area": srlab.Degradation("area")}
     kinds["blind"] = srlab.Degradation(blur=(0.5, 2.0), noise=(0.0, 0.05), jpeg=(40.0, 90.0))
     for (kind, degradation), augment, rotate in itertools.product(kinds.items(), ("all", "flip"), (0.0, 20.0)):
-        options = {"augment": augment, "rotate": rotate, "degradation": degradation, "seed": 3}
-        sampler = srlab.PatchSampler(srlab.bundled_photos("train"), 4, 64, 4, **options)
+        settings = (srlab.bundled_photos("train"), 4, 64, 4, degradation, augment, 3)
+        sampler = RotatedSampler(*settings, rotate=rotate) if rotate else srlab.PatchSampler(*settings)
         batches = list(itertools.chain.from_iterable(itertools.islice(sampler, 10)))
-        yield f"{kind}, {augment}, rotate {rotate:g}", digest(*batches, sampler.describe())
+        described = {"rotate": 0.0, "black_corners": False} | sampler.describe()  # the same entries for both kinds
+        yield f"{kind}, {augment}, rotate {rotate:g}", digest(*batches, described)
 
 
 def image_sets() -> Iterator[tuple[str, str]]:

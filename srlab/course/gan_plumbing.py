@@ -27,14 +27,10 @@ NOTED += ("instance_noise", "instance_noise_until", "label_real", "label_flip", 
 WEIGHTS = {"pixel": "pixel_weight", "content": "content_weight", "adversary": "adversarial_weight"}
 
 
-def patches_of(lab: Lab, **looks: Any) -> PatchSampler:
-    """Return the sampler that the lab's recipe specifies; each call starts with the same patches.
-
-    ``looks`` are augmentation arguments of `srlab.PatchSampler`.
-    """
-    sizes = (lab.scale, lab.patch, lab.batch)
-    looks = {"augment": lab.parameters.get("augment", "all")} | looks
-    return PatchSampler(lab.train_set, *sizes, lab.degradation, seed=lab.seed, device=lab.device, **looks)
+def patches_of(lab: Lab) -> PatchSampler:
+    """Return the sampler that the lab's recipe specifies; each call starts with the same patches."""
+    sizes, augment = (lab.scale, lab.patch, lab.batch), lab.parameters.get("augment", "all")
+    return PatchSampler(lab.train_set, *sizes, lab.degradation, augment, lab.seed, lab.device)
 
 
 def train_start(

@@ -1,14 +1,12 @@
 """Sample training batches: crop patches from images and degrade them on the device."""
 
-import math
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 
 from srlab.data.datasets import ImageSet
 from srlab.data.degradation import Degradation, Degrade
-from srlab.data.images import check_scale, quantize, to_float
+from srlab.data.images import check_scale, to_float
 from srlab.data.resampling import mirrored
 from srlab.errors import SrlabError
 
@@ -21,9 +19,8 @@ class PatchSampler:
     training decodes no file and starts no worker.
 
     LR equals a crop of the degraded whole image: it is made from the patch with a margin as wide as the kernels reach,
-    mirrored at the border of the image, and the margin is then cropped off. A rotated patch is treated as a whole image
-    and has no margin. With ``nearest``, which takes a pixel next to the center of each cell, a transposed or flipped
-    patch is also treated as a whole image.
+    mirrored at the border of the image, and the margin is then cropped off. With ``nearest``, which takes a pixel next
+    to the center of each cell, a transposed or flipped patch is treated as a whole image.
 
     Each image is equally likely, whatever its size. All draws come from one CPU generator, so a seed gives the same
     patches on every device, and a resumed run needs only `state_dict`. With several processes (`share`) each draws for
@@ -45,11 +42,7 @@ class PatchSampler:
         each patch is treated as a whole image. A run's manifest has only the function's name.
     augment
         ``"all"``: flip and transpose at random, so that each of the eight orientations is equally likely; ``"flip"``:
-        left to right only, as in the SRGAN content-loss study; or ``"none"``.
-    rotate
-        Largest random rotation in degrees (10 in that study). A larger window is rotated, so no corner stays black.
-    black_corners
-        Crop before the rotation, rotate without interpolation, and leave the corners black, as in that study's code.
+        left to right only; or ``"none"``.
     """
 
     def __init__(
@@ -62,8 +55,6 @@ class PatchSampler:
         augment: str = "all",
         seed: int = 0,
         device: str | torch.device = "cpu",
-        rotate: float = 0.0,
-        black_corners: bool = False,
     ) -> None:
         check_scale(scale)
         if patch < scale or patch % scale:
@@ -77,27 +68,15 @@ class PatchSampler:
                 f"{images.name} has LR images, but patches are made from HR. Pass only the folder of its HR images, or "
                 "set images.lr = None."
             )
-        if not 0 <= rotate <= 45:
-            raise SrlabError(f"rotate must be from 0 to 45 degrees, but is {rotate}.")
         if augment not in ("all", "flip", "none"):
             raise SrlabError(f"'{augment}' is not a valid augment. Use all, flip or none.")
-        angle = math.radians(rotate)
-        # The window contains the rotated patch. It has the same parity, so that both have the same center.
-        margin = 0 if black_corners else math.ceil(patch * (math.cos(angle) + math.sin(angle) - 1) / 2)
-        self.window = patch + 2 * margin
-        for name, (height, width) in zip(images.names, images.sizes, strict=True):
-            if min(height, width) < self.window:
-                raise SrlabError(
-                    f"Image '{name}' of {images.name} is {width}x{height} pixels, smaller than the patch of "
-                    f"{self.window}. Use a smaller patch, or remove the image."
-                )
+        check_sizes(images, patch)
         self.images, self.scale, self.patch, self.batch = images, scale, patch, batch
         self.degradation = degradation or Degradation()
-        reach = None if rotate else getattr(self.degradation, "reach", None)
-        self._around = reach(scale) if reach else 0  # LR pixels on each side
-        self.augment, self.rotate, self.seed = augment, rotate, seed
-        self.largest_angle = angle  # in radians
-        self.black_corners = black_corners
+        reach = getattr(self.degradation, "reach", None)
+        self.window = patch  # side in HR pixels of the square that is drawn from an image
+        self.margin = reach(scale) if reach else 0  # LR pixels on each side of it
+        self.augment, self.seed = augment, seed
         self.device, self.rank, self.world = torch.device(device), 0, 1
         self.generator = torch.Generator().manual_seed(seed)
         self._noise = torch.Generator(self.device)
@@ -121,18 +100,25 @@ class PatchSampler:
         mine = slice(self.rank, None, self.world)
         # Only a few numbers per patch are sent to a GPU, and the CPU does not wait for the GPU.
         windows = self._draw_windows()[:, mine].to(self._pixels.device, non_blocking=True)
-        angles = (2 * torch.rand(self.batch, generator=self.generator) - 1)[mine] * self.largest_angle
+        # One more number per patch, for subclasses. It is always drawn, so that a seed still gives the same patches.
+        chances = torch.rand(self.batch, generator=self.generator)[mine]
         # Degradations draw for this process only, so they have their own generator, seeded in each step.
         seed = int(torch.randint(2**62, (), generator=self.generator)) + self.rank
-        indices = self._indices(windows)
-        patches = self._pixels.index_select(0, indices.flatten()).view(*indices.shape, 3).to(self.device)
-        hr = to_float(patches).permute(0, 3, 1, 2).contiguous()
-        if self.largest_angle:
-            hr = quantize(self._rotate(hr, angles))
+        hr = self.cut(windows, chances)
         lr = self.degradation(hr, self.scale, self._noise.manual_seed(seed))
         if lr.shape[-2:] != (expected := tuple(side // self.scale for side in hr.shape[-2:])):
             raise SrlabError(f"The degradation returned LR of {tuple(lr.shape[-2:])} pixels instead of {expected}.")
-        return _without_margin(lr, self._around), _without_margin(hr, self._around * self.scale)
+        return _without_margin(lr, self.margin), _without_margin(hr, self.margin * self.scale)
+
+    def cut(self, windows: torch.Tensor, chances: torch.Tensor) -> torch.Tensor:
+        """Cut drawn windows with their margin out of the images: ``(n, 3, side, side)``, float32 on 8-bit levels.
+
+        A subclass can change the patches, for example rotate them. `chances` are random numbers in [0, 1) for that,
+        ``(n,)`` on the CPU.
+        """
+        indices = self._indices(windows)
+        patches = self._pixels.index_select(0, indices.flatten()).view(*indices.shape, 3).to(self.device)
+        return to_float(patches).permute(0, 3, 1, 2).contiguous()
 
     def _draw_windows(self) -> torch.Tensor:
         """Draw start, height and width of the image, position and flips of each patch: ``(8, batch)``."""
@@ -151,7 +137,7 @@ class PatchSampler:
     def _indices(self, windows: torch.Tensor) -> torch.Tensor:
         """Return the buffer indices ``(batch, side, side)`` of windows with their margin."""
         start, height, width, top, left, flip_rows, flip_columns, transpose = windows[:, :, None]
-        margin = self._around * self.scale
+        margin = self.margin * self.scale
         steps = torch.arange(-margin, self.window + margin, device=windows.device)
         backwards = self.window - 1 - steps
         rows = mirrored(top + torch.where(flip_rows > 0, backwards, steps), height)
@@ -159,20 +145,9 @@ class PatchSampler:
         indices = (start + rows * width)[:, :, None] + columns[:, None, :]
         return torch.where(transpose[:, None] > 0, indices.transpose(1, 2), indices)
 
-    def _rotate(self, windows: torch.Tensor, angles: torch.Tensor) -> torch.Tensor:
-        """Rotate each window about its center by its angle in radians, and return the patch in its center."""
-        cos, sin = angles.cos(), angles.sin()
-        zero = torch.zeros_like(cos)
-        theta = torch.stack([torch.stack([cos, -sin, zero], 1), torch.stack([sin, cos, zero], 1)], 1)
-        zoom = self.patch / self.window  # for grid_sample the borders of the window are -1 and 1
-        theta = (theta * zoom).to(windows, non_blocking=True)
-        grid = F.affine_grid(theta, (len(angles), 3, self.patch, self.patch), align_corners=False)
-        mode, padding = ("nearest", "zeros") if self.black_corners else ("bilinear", "border")
-        return F.grid_sample(windows, grid, mode=mode, padding_mode=padding, align_corners=False)
-
     def describe(self) -> dict[str, Any]:
         """Return all settings that determine the batches, by name, for a run's manifest."""
-        names = ("scale", "patch", "batch", "augment", "rotate", "black_corners", "seed")
+        names = ("scale", "patch", "batch", "augment", "seed")
         function = self.degradation
         known = isinstance(function, Degradation)
         described = function.describe() if known else {"function": getattr(function, "__name__", repr(function))}
@@ -186,6 +161,16 @@ class PatchSampler:
     def load_state_dict(self, state: dict[str, torch.Tensor]) -> None:
         """Resume where `state_dict` was called."""
         self.generator.set_state(state["generator"])
+
+
+def check_sizes(images: ImageSet, side: int) -> None:
+    """Reject a set with an image that is too small for windows of `side` pixels."""
+    for name, (height, width) in zip(images.names, images.sizes, strict=True):
+        if min(height, width) < side:
+            raise SrlabError(
+                f"Image '{name}' of {images.name} is {width}x{height} pixels, smaller than the patch of {side}. Use a "
+                "smaller patch, or remove the image."
+            )
 
 
 def _without_margin(patches: torch.Tensor, margin: int) -> torch.Tensor:

@@ -19,6 +19,8 @@ import srlab
 from srlab.training.schedules import Schedule
 
 COMPUTED = ("fused", "foreach", "capturable")  # optimizer settings that affect only how an update is computed
+# Settings that earlier manifests have for every sampler. Today only the sampler of studies/content_loss has them.
+OFF = {"rotate": 0.0, "black_corners": False}
 PACKAGES = ("torch", "accelerate", "numpy", "scikit-image", "matplotlib")
 
 
@@ -73,7 +75,7 @@ def differences(earlier: dict[str, Any], now: dict[str, Any], within: str = "") 
     """Return the settings that differ, such as ``sampler.patch=32 (now 64)``."""
     changed = []
     for name in earlier | now:
-        was, becomes = earlier.get(name), now.get(name)
+        was, becomes = earlier.get(name, OFF.get(name)), now.get(name, OFF.get(name))
         if isinstance(was, dict) and isinstance(becomes, dict):
             if "optimizer" in becomes:  # another version of torch may have other settings
                 was = {key: was.get(key, setting) for key, setting in becomes.items() if key not in COMPUTED}

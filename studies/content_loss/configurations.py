@@ -41,7 +41,6 @@ COMMON = {
     "schedule": "constant",
     "content": "mse",
     "relative": False,
-    "rotate": 10.0,
     "augment": "flip",
 }
 ADVERSARIAL = {"pixel": "mse", "gan": "vanilla", "adversarial_weight": 1e-3, "discriminator_rate": 1e-4}
@@ -49,11 +48,19 @@ ADVERSARIAL |= {"betas": [0.9, 0.99], "ema": 0.999, "max_shift": 0, "instance_no
 ADVERSARIAL |= {"psnr_floor_margin": 100.0}  # its networks start below bicubic
 ADVERSARIAL |= {"subject": ""}  # all photos
 VARIANTS = {
-    "described": {"network": "SRResNet", "normalize": True, "black_corners": False} | {"discriminator": "srgan"},
-    "coded": {"network": "CodedSRResNet", "normalize": False, "black_corners": True}
+    "described": {"network": "SRResNet", "normalize": True, "discriminator": "srgan"},
+    "coded": {"network": "CodedSRResNet", "normalize": False, "discriminator": "coded"}
     # The code kept D's output from before its update, and detached it. G gets no gradient through it, as if D had
     # weight 0.
-    | {"discriminator": "coded", "adversarial_weight": 0.0},
+    | {"adversarial_weight": 0.0},
+}
+ROTATE = 10.0  # largest random rotation of a patch in degrees; as coded, its corners stay black
+# Cells of the labs after which a row adds code: those that define how to train.
+TRAINING = {"02_content_loss": "0ddba911", "03_srgan": "6085a7b9"}
+# How each lab gets the sampler ``patches(lab)``.
+SAMPLING = {
+    "02_content_loss": "make_patches = functools.partial(patches, lab)",
+    "03_srgan": "plan = dataclasses.replace(plan, patches=patches)",
 }
 SRGAN_ONLY = {*ADVERSARIAL, "discriminator"}  # lab 02 does not have these
 PRESET_KEYS = {"iters", "seeds", "more_seeds", "more_rows", "num_blocks", "deeper", "extra_seeds", "rows", "backbone"}
@@ -92,6 +99,11 @@ class Row:
         return f"{self.variant}-{self.method.lower()}-{self.epochs}-{self._end}"
 
     @property
+    def kind(self) -> str:
+        """Key of the row in `VARIANTS`."""
+        return "coded" if self.variant == "coded" else "described"
+
+    @property
     def run(self) -> str:
         """Name of the run; the long SRGAN continues the short one, so both have the same name."""
         return f"{self.variant}-{self._end}"
@@ -110,8 +122,7 @@ class Row:
         """Layers of the content loss, for `srlab.FeatureExtractor`; "" for MSE only."""
         if self.loss in SHALLOW:
             return SHALLOW[self.loss][0]
-        kind = "coded" if self.variant == "coded" else "described"
-        return "" if self.loss == "MSE" else CONTENT[self.loss.removeprefix("hybrid ")][kind]
+        return "" if self.loss == "MSE" else CONTENT[self.loss.removeprefix("hybrid ")][self.kind]
 
     @property
     def before(self) -> "Row | None":
@@ -166,9 +177,8 @@ def parameters(row: Row, preset: dict[str, Any], backbone: str) -> dict[str, Any
 
     `backbone` are the weights of the features, see `srlab.FeatureExtractor`; rows about random features ignore it.
     """
-    kind = "coded" if row.variant == "coded" else "described"
-    found = COMMON | ADVERSARIAL | VARIANTS[kind] | preset["parameters"]
-    found |= preset.get(kind, {}) | preset.get(row.method, {})
+    found = COMMON | ADVERSARIAL | VARIANTS[row.kind] | preset["parameters"]
+    found |= preset.get(row.kind, {}) | preset.get(row.method, {})
     if row.method == "SRResNet":
         found = {name: value for name, value in found.items() if name not in SRGAN_ONLY} | {"start": ""}
     else:
@@ -183,3 +193,18 @@ def parameters(row: Row, preset: dict[str, Any], backbone: str) -> dict[str, Any
     if row.variant == "deeper":
         found["num_blocks"] = preset["deeper"]
     return found | {"run": row.run, "seed": row.seed, "iters": preset["iters"][row.epochs]}
+
+
+def cells(row: Row) -> dict[str, str]:
+    """Return the code that a row adds to its lab: id of a cell -> code that runs after it."""
+    rotation = [
+        "# Rotate the patches, as in the content-loss study.",
+        "import dataclasses",
+        "import functools",
+        "",
+        "from studies.content_loss import rotated",
+        "",
+        f"patches = functools.partial(rotated.patches_of, rotate={ROTATE}, black_corners={row.kind == 'coded'})",
+        SAMPLING[row.lab],
+    ]
+    return {TRAINING[row.lab]: "\n".join(rotation)}

@@ -8,7 +8,7 @@ from srlab.errors import SrlabError
 from srlab.models import backbones
 from studies.presets import Job
 
-from .configurations import SHALLOW, Row, parameters, read_preset, rows
+from .configurations import SHALLOW, Row, cells, parameters, read_preset, rows
 
 __all__ = ["backbones_of", "has_layers", "jobs", "read_preset"]
 POLICIES = ("auto", "random", "imagenet")
@@ -29,7 +29,7 @@ def jobs(preset: dict[str, Any]) -> dict[str, Job]:
             "iters": preset["iters"][row.epochs],
         }
         given = parameters(row, preset, weights.get(row.layers, "random"))
-        found[row.name] = Job(facts | about, row.lab, given, row.before.name if row.before else "")
+        found[row.name] = Job(facts | about, row.lab, given, row.before.name if row.before else "", cells(row))
     return found
 
 

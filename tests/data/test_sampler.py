@@ -39,7 +39,6 @@ def numbered(height, width):
         ({"augment": "all"}, "64965e9e0187715e"),
         ({"augment": "flip"}, "9ade8311e0a645c7"),
         ({"augment": "none"}, "1b303d717d54ef4e"),
-        ({"rotate": 10.0, "black_corners": True}, "7b05f22c23c81ada"),
     ],
 )
 def test_patches_of_seed_are_fixed(settings, digest):
@@ -53,24 +52,22 @@ def test_patches_of_seed_are_fixed(settings, digest):
 def test_global_rng_is_not_used():
     lrs, before = [], torch.get_rng_state()
     for seed in (5, 5, 6):
-        lrs.append(next(PatchSampler(random_set(), 4, 16, 3, seed=seed, degradation=NOISY, rotate=10))[0])
+        lrs.append(next(PatchSampler(random_set(), 4, 16, 3, seed=seed, degradation=NOISY))[0])
         assert torch.equal(torch.get_rng_state(), before)
         before = torch.manual_seed(seed).get_state()
     assert [torch.equal(lr, lrs[0]) for lr in lrs] == [True, True, False]
 
 
-@pytest.mark.parametrize("rotate", [0.0, 10.0])
-def test_resumed_sampler(rotate):
-    options = {"patch": 16, "batch": 2, "rotate": rotate, "degradation": NOISY}
+def test_resumed_sampler():
+    options = {"patch": 16, "batch": 2, "degradation": NOISY}
     one, other = (PatchSampler(random_set(), seed=start, **options) for start in (0, 1))
     next(one)
     other.load_state_dict(one.state_dict())
     assert all(all(map(torch.equal, next(one), next(other))) for _ in range(3))
 
 
-@pytest.mark.parametrize("rotate", [0.0, 10.0])
-def test_process_shares_form_the_batch(rotate):
-    whole, *shares = (PatchSampler(random_set(), patch=16, batch=6, rotate=rotate) for _ in range(4))
+def test_process_shares_form_the_batch():
+    whole, *shares = (PatchSampler(random_set(), patch=16, batch=6) for _ in range(4))
     for rank, sampler in enumerate(shares):
         sampler.share(rank, 3)
     for _ in range(2):
@@ -131,38 +128,6 @@ def test_images_are_uniform():
     assert counts.min() > 850  # of 1000 expected, with a standard deviation of 26
 
 
-# --- Rotation ------------------------------------------------------------------------------------------------
-
-
-def test_black_corners_are_opt_in():
-    white = torch.full((3, 40, 40), 255, dtype=torch.uint8)
-    lr, hr = next(PatchSampler(image_set(white), 4, 24, 50, rotate=10))
-    assert hr.min() == lr.min() == 1
-    small = image_set(white[:, :24, :24])  # no larger than the patch: it is cropped before rotation
-    _, hr = next(PatchSampler(small, 4, 24, 50, rotate=10, black_corners=True))
-    assert set(hr.unique().tolist()) == {0, 1}
-    assert 0 < (hr == 0).float().mean() < 0.1
-    assert hr[..., 8:16, 8:16].min() == 1
-    corners = hr[:, 0, [0, 0, -1, -1], [0, -1, 0, -1]]
-    assert (corners == 0).any(dim=1).float().mean() > 0.8
-    with pytest.raises(SrlabError, match="smaller than the patch of 28"):
-        PatchSampler(small, 4, 24, 2, rotate=10)
-
-
-def test_rotation_of_ramp():
-    ramp = (torch.arange(80) * 3).to(torch.uint8).expand(3, 80, 80)
-    hr = next(PatchSampler(image_set(ramp), 4, 24, 300, augment="none", rotate=10, seed=1))[1][:, 0].double() * 255
-    # A plane fitted to each patch: value = mean + down * y + right * x, with x and y from the center.
-    axis = torch.arange(24).double() - 23 / 2
-    down, right = ((hr * along).sum((1, 2)) / (24 * axis.square().sum()) for along in (axis[:, None], axis))
-    plane = hr.mean((1, 2))[:, None, None] + down[:, None, None] * axis[:, None] + right[:, None, None] * axis
-    assert (hr - plane).abs().max() <= 1  # still a ramp, up to rounding: no corner is filled
-    angles = torch.atan2(down, right).rad2deg()
-    assert torch.hypot(down, right).sub(3).abs().max() < 0.05  # with the same slope
-    assert 9 < min(angles.max(), -angles.min()) <= max(angles.max(), -angles.min()) < 10.3
-    assert angles.abs().median() == pytest.approx(5, abs=1)  # uniform
-
-
 # --- Invalid settings, processes, manifest ----------------------------------------------------------------------
 
 
@@ -173,7 +138,6 @@ def test_rotation_of_ramp():
         ({"images": image_set()}, "tiny has no images"),
         ({"patch": 18}, "multiple of the scale 4, but is 18"),
         ({"batch": 0}, "at least 1, but is 0"),
-        ({"rotate": 90}, "rotate must be .* but is 90"),
         ({"augment": "rotate"}, "'rotate' is not a valid augment. Use all, flip or none"),
     ],
 )
@@ -195,8 +159,8 @@ def test_noise_differs_between_processes_and_steps():
 
 def test_describe():
     usual = {"images": random_set(), "scale": 4, "patch": 16, "batch": 2}
-    changes = [{"scale": 2}, {"patch": 12}, {"batch": 4}, {"augment": "none"}, {"black_corners": True}, {"rotate": 1.0}]
-    changes += [{"seed": 1}, {"degradation": Degradation(noise=0.1)}, {"images": random_set((30, 25))}]
+    changes = [{"scale": 2}, {"patch": 12}, {"batch": 4}, {"augment": "none"}, {"seed": 1}]
+    changes += [{"degradation": Degradation(noise=0.1)}, {"images": random_set((30, 25))}]
     described = [str(PatchSampler(**usual | change).describe()) for change in ({}, *changes)]
     assert len(set(described)) == len(described)
     assert described[0] == str(PatchSampler(**usual).describe())

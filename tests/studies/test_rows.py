@@ -2,6 +2,7 @@
 
 import json
 
+import nbformat
 import pandas as pd
 import pytest
 
@@ -26,7 +27,7 @@ def study(tmp_path, monkeypatch):
 
         def train(self, row, iters):
             given = json.dumps({"run": RUN, "iters": iters})
-            train.main(str(tmp_path / f"{LAB}.ipynb"), str(self.folder / f"{row}.ipynb"), given)
+            train.main(str(tmp_path / f"{LAB}.ipynb"), str(self.folder / f"{row}.ipynb"), given, "{}")
 
         def score(self, row, iters):
             facts = {"run": f"{LAB}/{RUN}", "known": {"seed": 0}, "layers": "", "iters": iters, "degradations": [{}]}
@@ -50,7 +51,7 @@ def study(tmp_path, monkeypatch):
 
     monkeypatch.setenv("SRLAB_HOME", str(tmp_path))
     monkeypatch.setattr(train, "execute", execute)
-    (tmp_path / f"{LAB}.ipynb").write_text("{}")
+    nbformat.write(nbformat.v4.new_notebook(), tmp_path / f"{LAB}.ipynb")
     return study
 
 
@@ -97,6 +98,18 @@ def test_failed_row_is_lost_with_reason_until_it_succeeds(study, tmp_path):
     scores, lost = score.read_scores(tmp_path / "scores")
     assert lost.to_dict("records") == [{"row": SHORT, "seed": 0, "lost": "the weights are gone"}]
     assert set(scores["row"]) == {LONG}
+
+
+def test_added_cells_run_after_their_cell(tmp_path):
+    cells = [nbformat.v4.new_code_cell(f"{number} + {number}", id=f"cell-{number}") for number in (1, 2)]
+    lab = tmp_path / "lab.ipynb"
+    nbformat.write(nbformat.v4.new_notebook(cells=cells), lab)
+    (tmp_path / "copy").mkdir()
+    copy = train.with_cells(lab, {"cell-2": "last", "cell-1": "between"}, tmp_path / "copy")
+    found = [cell.source for cell in nbformat.read(copy, 4).cells]
+    assert (copy.name, found) == (lab.name, ["1 + 1", "between", "2 + 2", "last"])
+    with pytest.raises(SrlabError, match=r"lab\.ipynb has no cell gone, after which the study adds code"):
+        train.with_cells(lab, {"gone": "code"}, tmp_path / "copy")
 
 
 RANDOM = {"weights": "random, seed 0", "normalize": False}

@@ -1,5 +1,6 @@
 """Test the rows of the content-loss study: complete, with valid run names and lab parameters."""
 
+import nbformat
 import pytest
 import torch
 from torchvision.models import get_model
@@ -7,10 +8,11 @@ from torchvision.models import get_model
 import srlab
 from srlab.course.parameters import check_parameters
 from srlab.errors import SrlabError
-from studies.content_loss.configurations import LOSSES, VARIANTS, Row, parameters, read_preset, rows
+from studies.content_loss.configurations import LOSSES, VARIANTS, Row, cells, parameters, read_preset, rows
 from studies.content_loss.jobs import backbones_of, jobs, shallow_is_real
 from studies.content_loss.published import PUBLISHED
 from studies.presets import defaults_of
+from studies.train import with_cells
 from tests.conftest import ROOT
 
 PRESETS = {"smoke": {}, "laptop": {}, "paper": {"images": "DIV2K"}}
@@ -50,19 +52,19 @@ def test_every_published_row_has_both_variants():
         (
             ("described", "SRGAN", "VGG19_5_4", 100),
             "laptop",
-            {"features": "vgg19 relu5_4", "adversarial_weight": 1e-3, "normalize": True, "black_corners": False},
+            {"features": "vgg19 relu5_4", "adversarial_weight": 1e-3, "normalize": True},
         ),
         (
             ("coded", "SRGAN", "VGG19_5_4", 100),
             "laptop",
-            {"features": "vgg19_bn conv4_4", "adversarial_weight": 0.0, "normalize": False, "black_corners": True}
+            {"features": "vgg19_bn conv4_4", "adversarial_weight": 0.0, "normalize": False}
             | {"network": "CodedSRResNet", "discriminator": "coded"},
         ),
         (("described", "SRResNet", "hybrid Res18_4", 250), "laptop", {"pixel_weight": 0.7, "content_weight": 0.3}),
         (
             ("described", "SRGAN", "Res34_3", 200),
             "paper",
-            {"learning_rate": 1e-4, "patch": 128, "rotate": 10.0, "adversarial_weight": 1e-3, "relative": False}
+            {"learning_rate": 1e-4, "patch": 128, "adversarial_weight": 1e-3, "relative": False}
             | {"images": "DIV2K", "batch": 16, "iters": 200 * 800 // 16},
         ),
     ],
@@ -70,6 +72,23 @@ def test_every_published_row_has_both_variants():
 def test_row_has_settings_of_study(row, preset, expected):
     given = parameters(Row(*row), read_preset(preset, **PRESETS[preset]), "auto")
     assert {name: given[name] for name in expected} == expected
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+@pytest.mark.parametrize(("method", "sampling"), [("SRResNet", "def make_patches()"), ("SRGAN", "plan = gan_plumbing")])
+def test_row_adds_rotation_before_training(tmp_path, variant, method, sampling):
+    row = Row(variant, method, "MSE", 250)
+    lab = with_cells(ROOT / "notebooks" / f"{row.lab}.ipynb", cells(row), tmp_path)
+    code = [
+        cell.source for cell in nbformat.read(lab, 4).cells if "not-in-studies" not in cell.metadata.get("tags", [])
+    ]
+    rotation, training = (
+        next(number for number, source in enumerate(code) if text in source)
+        for text in ("rotated.patches_of", "history = train(RUN")
+    )
+    assert rotation < training
+    assert sampling in code[rotation - 1]
+    assert f"rotate=10.0, black_corners={variant == 'coded'})" in code[rotation]
 
 
 def test_preset_without_images_or_with_unknown_row_is_rejected():

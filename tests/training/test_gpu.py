@@ -18,6 +18,7 @@ from srlab.models import FlowNet, MSRResNet, PatchDiscriminator
 from srlab.models.features import FeatureExtractor
 from srlab.models.flow import bicubic
 from srlab.training import trainer
+from studies.content_loss.rotated import RotatedSampler
 
 from .little_run import LittleRun, images, refusal, tensors_in, timeless
 
@@ -112,9 +113,11 @@ def test_gpu_step_does_not_synchronize(lab, precision):
     assert {value.device.type for key, value in tensors_in(state).items() if not key.endswith("step")} == {"cuda"}
 
 
-@pytest.mark.parametrize("settings", [{"degradation": BLIND, "rotate": 10.0}, {"degradation": Degradation(blur=2.0)}])
-def test_gpu_batch_does_not_synchronize(settings):
-    sampler = srlab.PatchSampler(PHOTOS, 4, 32, 16, device="cuda", **settings)
+@pytest.mark.parametrize(
+    ("kind", "degradation"), [(RotatedSampler, BLIND), (srlab.PatchSampler, Degradation(blur=2.0))]
+)
+def test_gpu_batch_does_not_synchronize(kind, degradation):
+    sampler = kind(PHOTOS, 4, 32, 16, degradation, device="cuda")
     next(sampler)
     with no_waits():
         batch = next(sampler)

@@ -8,6 +8,7 @@ from functools import partial
 import pytest
 import torch
 
+from srlab.data.sampler import PatchSampler
 from srlab.models import PatchDiscriminator
 from srlab.models.features import FeatureExtractor
 from srlab.training.interrupts import Interrupts, TrainingStopped
@@ -22,9 +23,9 @@ def fused(parameters, lr):
 
 KINDS = {
     "Adam and batch norm": {},
-    "fused Adam, and a sampler that blurs and rotates": {
+    "fused Adam, and a sampler that blurs": {
         "optimizer": fused,
-        "sampler": {"degradation": replace(NOISY, blur=(0.2, 2)), "rotate": 5.0},
+        "sampler": {"degradation": replace(NOISY, blur=(0.2, 2))},
     },
     "a GAN with spectral norm in bf16, not averaged": {
         "gan": partial(PatchDiscriminator, 4),
@@ -120,6 +121,21 @@ def test_run_resumes_with_other_precision_and_torch(capsys):
     little.fit()
     assert "from step 4, precision='no' (now 'bf16')." in capsys.readouterr().out
     assert (little.trainer.step, little.run.manifest()["precision"]) == (6, "bf16")
+
+
+@pytest.mark.parametrize(("rotate", "words"), [(0.0, ""), (5.0, r"made with sampler\.rotate=5\.0 \(now 0\.0\)")])
+def test_run_whose_sampler_could_rotate_resumes_if_rotation_was_off(monkeypatch, rotate, words):
+    """Earlier samplers had settings for a rotation, which are in the manifests of their runs."""
+    describe, settings = PatchSampler.describe, {"rotate": rotate, "black_corners": False}
+    with monkeypatch.context() as earlier:
+        earlier.setattr(PatchSampler, "describe", lambda sampler: describe(sampler) | settings)
+        half_done()
+    if words:
+        refusal(words, LittleRun().fit)
+    else:
+        LittleRun().fit()
+        expected = undisturbed()
+        assert {name for name, value in what_is_left().items() if value != expected[name]} == {"parameters"}
 
 
 class Edited(LittleRun):
