@@ -21,6 +21,7 @@ from srlab.evaluation.metrics import STUDY
 from srlab.models import loading
 from srlab.training.runs import Run
 
+from .content_loss import as_coded
 from .content_loss.saturation import saturation_ratio
 from .shown import bicubic, crop, photo
 from .train import LOST
@@ -34,6 +35,7 @@ PLAIN = "bicubic"  # the kind of LR that every row is scored on
 def main(facts: str, output: str) -> None:
     """Write `output` (CSV), and the crops as PNGs named after it and the kind of LR."""
     about, table = json.loads(facts), Path(output)
+    as_coded.register()  # rows of that study may have its networks
     copies = table.parents[1] / "notebooks" / table.stem
     known = {"row": table.stem} | about["known"]
     if (note := copies / LOST).is_file():

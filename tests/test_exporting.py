@@ -11,7 +11,7 @@ import srlab
 from srlab import exporting
 from srlab.course.cli.main import main
 from srlab.errors import SrlabError
-from srlab.models import CodedSRResNet, MSRResNet, RRDBNet, SRResNet
+from srlab.models import MSRResNet, RRDBNet, SRResNet
 
 onnx = pytest.importorskip("onnx", reason="needs the extra `export`")
 onnxruntime = pytest.importorskip("onnxruntime", reason="needs the extra `export`")
@@ -37,7 +37,6 @@ NETWORKS = {
     "MSRResNet": lambda: network(MSRResNet, 2, 8, 4),
     "SRResNet x3": lambda: network(SRResNet, 1, 8, 3),
     "RRDBNet": lambda: network(RRDBNet, 1, 8, 8),
-    "the study's": lambda: network(CodedSRResNet, 1, 8, 4),
     "bundled RRDB": lambda: srlab.load_bundled()["RRDB"],
 }
 

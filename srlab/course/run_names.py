@@ -32,7 +32,6 @@ def name_run(recipe: str, iters: int, changed: dict[str, Any], train_set: ImageS
     parts = [recipe, *([str(iters)] if iters else [])]
     parts += [f"{key}-{_said(key, value, train_set, unseen)}" for key, value in changed.items()]
     name = re.sub(r"--(?=\d)", "-minus-", "-".join(parts))  # so that seed=-1 and seed=1 are different runs
-    name = re.sub(r" -(?=[a-z])", "-without-", name)  # tell "resnet34 -stage1 block16" from "resnet34 stage1 block16"
     name = re.sub(r"[^A-Za-z0-9._]+", "-", name).strip("-")
     if len(name) > LONGEST:
         raise SrlabError("Too many overrides to generate a run name. Set one with the parameter run.")

@@ -13,8 +13,6 @@ from srlab.models.discriminators import WithNoise as WithNoise
 from srlab.models.discriminators import frozen as frozen
 from srlab.models.flow import FlowBlock as FlowBlock
 from srlab.models.flow import FlowNet as FlowNet
-from srlab.models.kim2021 import CodedDiscriminator as CodedDiscriminator
-from srlab.models.kim2021 import CodedSRResNet as CodedSRResNet
 from srlab.models.layers import ShuffledConv2d as ShuffledConv2d
 from srlab.models.rrdbnet import RRDB as RRDB
 from srlab.models.rrdbnet import ResidualDenseBlock as ResidualDenseBlock
@@ -26,7 +24,7 @@ from srlab.models.srresnet import SRResNet as SRResNet
 
 # Generators by the name of their class, which recipes and weights files also use.
 GENERATORS: dict[str, type[nn.Module]] = {
-    network.__name__: network for network in (SRResNet, MSRResNet, RRDBNet, CodedSRResNet, FlowNet)
+    network.__name__: network for network in (SRResNet, MSRResNet, RRDBNet, FlowNet)
 }
 # Generators that labs 01 to 03 train on pairs. FlowNet would draw noise and train through its sampler.
 TRAINED_ON_PAIRS = [name for name in GENERATORS if name != "FlowNet"]
@@ -35,7 +33,6 @@ DISCRIMINATORS: dict[str, type[nn.Module]] = {
     "patch": PatchDiscriminator,
     "srgan": SRGANDiscriminator,
     "vgg": VGGDiscriminator,
-    "coded": CodedDiscriminator,
 }
 # Arguments of a generator for each value of the labs' parameter `size`; "laptop" trains in a minute or two on a laptop.
 SIZES = {
@@ -79,7 +76,7 @@ def build_discriminator(name: str, patch: int, num_features: int = 0) -> nn.Modu
     """
     if name not in DISCRIMINATORS:
         raise SrlabError(f"'{name}' is not a discriminator. Use one of {', '.join(DISCRIMINATORS)}.")
-    arguments = {"num_features": num_features} if num_features and name != "coded" else {}
+    arguments = {"num_features": num_features} if num_features else {}
     arguments |= {"size": patch} if name in ("srgan", "vgg") else {}
     return DISCRIMINATORS[name](**arguments)
 

@@ -13,6 +13,11 @@ import torch
 from srlab.errors import SrlabError
 from srlab.files import read_safetensors, sha256_of, writing
 
+# Networks for a content loss -> the network whose weights file they use. These are equal, unless a study adds a changed
+# copy of a network here, and a function that builds it to `srlab.models.features.BUILDERS`.
+NETWORKS = {
+    name: name for name in ("vgg6", "vgg16", "vgg16_bn", "vgg19", "vgg19_bn", "resnet18", "resnet34", "resnet50")
+}
 # The small course-trained network; `benchmarks/reference/bundle_features.py` makes its weights.
 OWN = "vgg6"
 OWN_WEIGHTS = Path(__file__).parent / "bundled" / f"{OWN}.safetensors"
@@ -30,6 +35,7 @@ def find_weights(name: str, weights: str | Path = "auto") -> Path | None:
 
     Return None only for ``"auto"``, if there is no file. A file with a hash in its name must have that SHA-256.
     """
+    name = NETWORKS.get(name, name)
     if name == OWN and weights in ("auto", "imagenet"):
         return OWN_WEIGHTS
     if weights in ("auto", "imagenet"):
@@ -84,6 +90,7 @@ def load_weights(path: Path, network: str = "") -> dict[str, torch.Tensor]:
     All its tensors must be plain arrays of finite numbers. If `network` is not empty and the file names a network, the
     two must match.
     """
+    network = NETWORKS.get(network, network)
     if path.suffix == ".safetensors":
         weights, notes = read_safetensors(path)
         whose = notes.get("network", network)

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections import OrderedDict
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
@@ -10,7 +11,6 @@ from torch import nn
 from srlab.errors import SrlabError
 from srlab.models import backbones
 
-NETWORKS = ("vgg6", "vgg16", "vgg16_bn", "vgg19", "vgg19_bn", "resnet18", "resnet34", "resnet50")
 # Channels of the two convolutions of each stage of vgg6, the course-trained network with 101,720 weights.
 WIDTHS = (24, 48, 64)
 # Mean and standard deviation of ImageNet's RGB channels in [0, 1], which all these networks were trained on.
@@ -29,9 +29,8 @@ class FeatureExtractor(nn.Module):
         The network, then one or more layers: ``"vgg19 relu5_4"``, ``"vgg19 conv2_2 conv5_4"``, ``"resnet34 block3"``.
         In a VGG, ``conv5_4`` is before the activation and ``relu5_4`` after it; there are also ``pool5`` and, with
         batch norm, ``norm5_4``. A ResNet has ``conv1``, ``norm1``, ``relu1``, ``pool1``, its blocks counted from 1
-        through all stages, and ``stage1`` to ``stage4`` (the last block of each). ``-stage1`` leaves out the first
-        stage of ResNet18 or 34, which does not change the width. ``vgg6`` is the small course-trained network, with
-        layers up to ``relu3_2`` (``models/bundled/README.md``).
+        through all stages, and ``stage1`` to ``stage4`` (the last block of each). ``vgg6`` is the small course-trained
+        network, with layers up to ``relu3_2`` (``models/bundled/README.md``).
     backbone
         ``"auto"``: ImageNet weights if they are in torch's cache, otherwise random ones; for ``vgg6`` the bundled
         weights. ``"imagenet"``: the same, downloaded if necessary. ``"random"``: He initialization. Anything else is
@@ -59,11 +58,11 @@ class FeatureExtractor(nn.Module):
         seed: int = 0,
     ) -> None:
         super().__init__()
-        network, self.layers, skips = parse(layers)
+        network, self.layers = parse(layers)
         self.normalize = normalize
         whole, places = _outline(network)
         self._places = {layer: places[layer] for layer in self.layers}
-        self.network = _cut(whole, set(self._places.values()), skips)
+        self.network = _cut(whole, set(self._places.values()))
         self.register_buffer("mean", torch.tensor(MEAN).view(3, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(STD).view(3, 1, 1), persistent=False)
         path = None if backbone == "random" else backbones.find_weights(network, backbone)
@@ -74,7 +73,7 @@ class FeatureExtractor(nn.Module):
             _fill_from(path, self.network, network)
         self.real = path is not None
         whose = (" (own)" if network == backbones.OWN else "") if self.real else " (random)"
-        self.label = " ".join([network, *["-stage1"] * skips, *self.layers]) + whose
+        self.label = " ".join([network, *self.layers]) + whose
         source = path.name if self.real else f"random, seed {seed}"
         self.config = {"layers": layers, "weights": source, "normalize": normalize}
         if self.real:  # files with the same name may have different weights
@@ -94,21 +93,17 @@ class FeatureExtractor(nn.Module):
         return {layer: maps[place] for layer, place in self._places.items()}
 
 
-def parse(layers: str) -> tuple[str, list[str], bool]:
-    """Return the network, the layers, and whether to leave out the first stage, for a `FeatureExtractor`."""
+def parse(layers: str) -> tuple[str, list[str]]:
+    """Return the network and the layers for a `FeatureExtractor`."""
     network, *asked = layers.split() or [""]
-    if network not in NETWORKS:
-        raise SrlabError(f"'{layers}' does not start with a network. Use one of {', '.join(NETWORKS)}.")
+    if network not in backbones.NETWORKS:
+        raise SrlabError(f"'{layers}' does not start with a network. Use one of {', '.join(backbones.NETWORKS)}.")
     _, places = _outline(network)
-    skips = network in ("resnet18", "resnet34") and "-stage1" in asked
-    if skips:
-        asked.remove("-stage1")
-        places = {name: place for name, place in places.items() if not place.startswith("layer1")}
     if strange := [name for name in asked if name not in places]:
         raise SrlabError(f"{network} has no layer '{strange[0]}'. Use one of {', '.join(places)}.")
     if not asked:
         raise SrlabError(f"'{layers}' does not name a layer of {network}. Use one of {', '.join(places)}.")
-    return network, asked, skips
+    return network, asked
 
 
 def _hash(network: nn.Module) -> str:
@@ -120,7 +115,7 @@ def _hash(network: nn.Module) -> str:
 
 
 def layer_names(network: str) -> list[str]:
-    """Return the names of all layers of a network of `NETWORKS`, in the order of computation, then its stages."""
+    """Return the names of all layers of a network, in the order of computation, then the stages of a ResNet."""
     return list(_outline(network)[1])
 
 
@@ -129,7 +124,7 @@ def _outline(network: str) -> tuple[nn.Module, dict[str, str]]:
     from torchvision.models import get_model  # importing torchvision costs a second
 
     with torch.device("meta"):  # costs neither time nor memory, and the classifier of VGG is large
-        whole = _vgg6() if network == backbones.OWN else get_model(network)
+        whole = BUILDERS[network]() if network in BUILDERS else get_model(network)
     places = {}
     if network.startswith("vgg"):
         kinds = {nn.Conv2d: "conv", nn.BatchNorm2d: "norm", nn.ReLU: "relu"}
@@ -161,12 +156,14 @@ def _vgg6() -> nn.Module:
     return nn.Sequential(OrderedDict(features=layers))
 
 
-def _cut(whole: nn.Module, places: set[str], skips: bool) -> nn.Module:
+# Networks that torchvision does not have: name -> function that builds one, with the layer names of a VGG or a ResNet.
+BUILDERS: dict[str, Callable[[], nn.Module]] = {backbones.OWN: _vgg6}
+
+
+def _cut(whole: nn.Module, places: set[str]) -> nn.Module:
     """Return the part of a network that leads to these places, as a network that returns their maps."""
     from torchvision.models.feature_extraction import create_feature_extractor  # importing torchvision costs a second
 
-    if skips:
-        whole.layer1 = nn.Identity()
     for module in whole.modules():
         if isinstance(module, nn.ReLU):
             module.inplace = False  # else it would overwrite the map before it

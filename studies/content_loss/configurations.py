@@ -17,9 +17,9 @@ HERE = Path(__file__).parent
 # convolutions from the end, and counted ResNet's stages instead of its blocks, without the first stage.
 CONTENT = {
     "VGG19_5_4": {"described": "vgg19 relu5_4", "coded": "vgg19_bn conv4_4"},
-    "Res18_4": {"described": "resnet18 block4", "coded": "resnet18 -stage1 block8"},
-    "Res34_3": {"described": "resnet34 block3", "coded": "resnet34 -stage1 block16"},
-    "Res34_5": {"described": "resnet34 block5", "coded": "resnet34 -stage1 block16"},
+    "Res18_4": {"described": "resnet18 block4", "coded": "resnet18_without_stage1 block8"},
+    "Res34_3": {"described": "resnet34 block3", "coded": "resnet34_without_stage1 block16"},
+    "Res34_5": {"described": "resnet34 block5", "coded": "resnet34_without_stage1 block16"},
 }
 LOSSES = ("MSE", *CONTENT, *(f"hybrid {name}" for name in CONTENT))
 # Layers in the small weights file of the course; loss -> layers, normalized input, random weights.
@@ -55,7 +55,9 @@ VARIANTS = {
     | {"adversarial_weight": 0.0},
 }
 ROTATE = 10.0  # largest random rotation of a patch in degrees; as coded, its corners stay black
-# Cells of the labs after which a row adds code: those that define how to train.
+# Cells of the labs after which a row adds code: the parameters, because the setup in the next cell checks the names of
+# networks, and the cell that defines how to train.
+PARAMETERS = {"02_content_loss": "894a1aab", "03_srgan": "f23564bb"}
 TRAINING = {"02_content_loss": "0ddba911", "03_srgan": "6085a7b9"}
 # How each lab gets the sampler ``patches(lab)``.
 SAMPLING = {
@@ -197,6 +199,7 @@ def parameters(row: Row, preset: dict[str, Any], backbone: str) -> dict[str, Any
 
 def cells(row: Row) -> dict[str, str]:
     """Return the code that a row adds to its lab: id of a cell -> code that runs after it."""
+    coded = row.kind == "coded"
     rotation = [
         "# Rotate the patches, as in the content-loss study.",
         "import dataclasses",
@@ -204,7 +207,14 @@ def cells(row: Row) -> dict[str, str]:
         "",
         "from studies.content_loss import rotated",
         "",
-        f"patches = functools.partial(rotated.patches_of, rotate={ROTATE}, black_corners={row.kind == 'coded'})",
+        f"patches = functools.partial(rotated.patches_of, rotate={ROTATE}, black_corners={coded})",
         SAMPLING[row.lab],
     ]
-    return {TRAINING[row.lab]: "\n".join(rotation)}
+    networks = [
+        "# Add the networks of the content-loss study, as in its code.",
+        "from studies.content_loss import as_coded",
+        "",
+        "as_coded.register()",
+    ]
+    added = {TRAINING[row.lab]: "\n".join(rotation)}
+    return {PARAMETERS[row.lab]: "\n".join(networks)} | added if coded else added

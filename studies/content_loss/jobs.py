@@ -8,6 +8,7 @@ from srlab.errors import SrlabError
 from srlab.models import backbones
 from studies.presets import Job
 
+from . import as_coded
 from .configurations import SHALLOW, Row, cells, parameters, read_preset, rows
 
 __all__ = ["backbones_of", "has_layers", "jobs", "read_preset"]
@@ -58,6 +59,7 @@ def shallow_is_real(served: dict[str, str]) -> bool:
 
 def has_layers(path: Path, layers: str) -> bool:
     """Return whether a weights file has everything that these layers need."""
+    as_coded.register()
     try:
         return srlab.FeatureExtractor(layers, path).real
     except SrlabError:  # it ends before the layer, or is for another network

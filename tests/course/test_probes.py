@@ -7,7 +7,8 @@ import torch
 from torch import nn
 
 from srlab.course import probes
-from srlab.models import CodedSRResNet, MSRResNet, SRResNet
+from srlab.models import MSRResNet, SRResNet
+from studies.content_loss.as_coded import CodedSRResNet
 
 
 @pytest.fixture

@@ -122,7 +122,7 @@ def test_setup_rejects_invalid_parameters(lab, given, words, home):
 NAMES = [
     ("00_degradation", {"scale": 2}, "laptop-scale-2"),
     ("01_srresnet", {"blur": [1, 2.5]}, "laptop-blur-1-2.5"),
-    ("02_content_loss", {"features": "resnet34 -stage1 block16"}, "laptop-features-resnet34-without-stage1-block16"),
+    ("02_content_loss", {"features": "resnet34 block16"}, "laptop-features-resnet34-block16"),
     ("03_srgan", {"subject": ""}, "laptop-subject"),
     (
         "03_srgan",

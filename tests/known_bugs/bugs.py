@@ -182,10 +182,10 @@ BUGS = {
     ],
     "A linear layer comes before the average pooling": [
         Bug(
-            "srlab/models/kim2021.py",
+            "studies/content_loss/as_coded.py",
             "self.head(self.convolutions(image).mean(dim=(2, 3)))",
             "self.head(self.convolutions(image).flatten(2).mT).mean(dim=1)",
-            "models/test_discriminators.py::test_coded_discriminator_averages_before_linear_layers",
+            "studies/test_as_coded.py::test_discriminator_averages_before_linear_layers",
         ),
     ],
     "RaGAN lacks half of G's loss": [

@@ -5,7 +5,6 @@ import torch
 from torch import nn
 
 from srlab.models import (
-    CodedDiscriminator,
     PatchDiscriminator,
     SRGANDiscriminator,
     VGGDiscriminator,
@@ -32,8 +31,6 @@ def discriminator(request) -> nn.Module:
         (SRGANDiscriminator(4, 48), [(width, 3, s) for width in (4, 8, 16, 32) for s in (1, 2)]),
         (VGGDiscriminator(4, 64), [(width, *k) for width in (4, 8, 16, 32, 32) for k in ((3, 1), (4, 2))]),
         (PatchDiscriminator(4), [(4, 3, 1), (8, 4, 2), (8, 3, 1), (16, 4, 2), (1, 3, 1)]),
-        # The study's lacks the 256-channel convolution of stride 2.
-        (CodedDiscriminator(), [(w, 3, s) for w in (64, 128, 256, 512) for s in (1, 2) if (w, s) != (256, 2)]),
     ],
 )
 def test_discriminator_strides_match_papers(network, expected):
@@ -69,14 +66,6 @@ def test_spectral_norm_keeps_layer_gain_near_1():
             discriminator(IMAGES)
         gains = [float(torch.linalg.matrix_norm(module.weight.flatten(1), 2)) for module in convolutions]
     assert gains == pytest.approx([1] * 5, abs=0.1)
-
-
-def test_coded_discriminator_averages_before_linear_layers():
-    discriminator, seen = build_discriminator("coded", 32, 4).eval(), []
-    discriminator.head[0].register_forward_pre_hook(lambda _, given: seen.append(given[0]))
-    image = torch.rand(2, 3, 32, 40)
-    assert discriminator(image).shape == (2, 1)
-    torch.testing.assert_close(seen, [discriminator.convolutions(image).mean(dim=(2, 3))])
 
 
 def test_instance_noise_passes_gradients_and_uses_rng_only_if_on(discriminator):

@@ -76,19 +76,20 @@ def test_row_has_settings_of_study(row, preset, expected):
 
 @pytest.mark.parametrize("variant", VARIANTS)
 @pytest.mark.parametrize(("method", "sampling"), [("SRResNet", "def make_patches()"), ("SRGAN", "plan = gan_plumbing")])
-def test_row_adds_rotation_before_training(tmp_path, variant, method, sampling):
+def test_row_adds_networks_before_setup_and_rotation_before_training(tmp_path, variant, method, sampling):
     row = Row(variant, method, "MSE", 250)
     lab = with_cells(ROOT / "notebooks" / f"{row.lab}.ipynb", cells(row), tmp_path)
     code = [
         cell.source for cell in nbformat.read(lab, 4).cells if "not-in-studies" not in cell.metadata.get("tags", [])
     ]
-    rotation, training = (
+    setup, rotation, training = (
         next(number for number, source in enumerate(code) if text in source)
-        for text in ("rotated.patches_of", "history = train(RUN")
+        for text in ("course.setup(", "rotated.patches_of", "history = train(RUN")
     )
-    assert rotation < training
+    assert setup < rotation < training
     assert sampling in code[rotation - 1]
     assert f"rotate=10.0, black_corners={variant == 'coded'})" in code[rotation]
+    assert ("as_coded.register()" in code[setup - 1]) == (variant == "coded")
 
 
 def test_preset_without_images_or_with_unknown_row_is_rejected():

@@ -34,7 +34,7 @@ def cells(text, first):
 
 
 def test_table_cells_have_the_right_numbers():
-    coded = line("Res34_3", **CODED, psnr_rgb=19.75, layers="resnet34 -stage1 block16")
+    coded = line("Res34_3", **CODED, psnr_rgb=19.75, layers="resnet34_without_stage1 block16")
     seeds = [line("MSE", seed, psnr_rgb=25.25, color_shift=shift) for seed, shift in enumerate((1.0, 2.0, 4.5))]
     other = line("MSE", psnr_rgb=25.25, image="chelsea", color_shift=2.0)  # so seed 0 has 1.5
     found = means(*seeds, other, line("Res34_3", psnr_rgb=21.5), coded)
@@ -44,7 +44,7 @@ def test_table_cells_have_the_right_numbers():
     assert cells(text, "MSE")[3].startswith("25.25 (n=3, all alike) / 0.8000 (n=3, all alike) / 0.95")
     _, theirs, _, described, as_coded, looked = cells(text, "Res34_3")
     assert (theirs, described[:5], as_coded[:5]) == ("14.90 / 0.8287", "21.50", "19.75")
-    assert looked == "vgg19 relu5_4 (random)<br>resnet34 -stage1 block16 (random)"
+    assert looked == "vgg19 relu5_4 (random)<br>resnet34_without_stage1 block16 (random)"
     assert cells(text, "bicubic")[3] == "24.50 / 0.7000 / -"
     # mean of 1.5, 2, 4.5 is 2.6667; s = 1.6073; t(0.975, 2) = 4.3027; 4.3027 * 1.6073 / sqrt(3) = 3.9927
     assert cells(tables.over_losses(found, "color_shift"), "MSE")[1] == "2.67 ± 3.99 (n=3)"

@@ -1,13 +1,30 @@
 """Networks of the SRGAN content-loss study (Kim 2021) as in its code, bugs included, to reproduce its results.
 
-The study's text describes the networks of SRGAN: `srlab.models.SRResNet` and `srlab.models.SRGANDiscriminator`.
+The study's text describes the networks of SRGAN: `srlab.models.SRResNet` and `srlab.models.SRGANDiscriminator`. After
+`register`, labs and `srlab.load_generator` find the networks of this file by name, too.
 """
+
+from functools import partial
 
 import torch
 import torch.nn as nn
+from torchvision.models.resnet import BasicBlock, ResNet
 
+from srlab import models
+from srlab.models import backbones, features
 from srlab.models.layers import check_size, factors
 from srlab.models.srresnet import SRResNet
+
+
+def register() -> None:
+    """Add these networks to those that srlab finds by name; a second call changes nothing."""
+    models.GENERATORS["CodedSRResNet"] = CodedSRResNet
+    models.DISCRIMINATORS["coded"] = CodedDiscriminator
+    if "CodedSRResNet" not in models.TRAINED_ON_PAIRS:
+        models.TRAINED_ON_PAIRS.append("CodedSRResNet")
+    for whole, blocks in {"resnet18": [2, 2, 2, 2], "resnet34": [3, 4, 6, 3]}.items():
+        features.BUILDERS[f"{whole}_without_stage1"] = partial(ResNetWithoutStage1, BasicBlock, blocks)
+        backbones.NETWORKS[f"{whole}_without_stage1"] = whole  # it uses the weights of the whole network
 
 
 class CodedResidualBlock(nn.Module):
@@ -79,3 +96,16 @@ class CodedDiscriminator(nn.Module):
     def forward(self, image: torch.Tensor) -> torch.Tensor:
         """Map ``(N, 3, H, W)`` in [0, 1] to logits ``(N, 1)``."""
         return self.head(self.convolutions(image).mean(dim=(2, 3)))
+
+
+class ResNetWithoutStage1(ResNet):
+    """ResNet18 or 34 that does not compute its first stage, which does not change the width.
+
+    The stage and its weights are still there, so weights files of the whole network fit, and blocks have its numbers.
+    """
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Map normalized images ``(N, 3, H, W)`` to logits ``(N, 1000)``."""
+        x = self.maxpool(self.relu(self.bn1(self.conv1(x))))
+        x = self.layer4(self.layer3(self.layer2(x)))
+        return self.fc(self.avgpool(x).flatten(1))
