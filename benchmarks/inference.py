@@ -56,7 +56,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--run", nargs="+", default=["msrresnet", "realesrgan"], help="networks, as for srlab upscale")
     parser.add_argument("--megapixels", type=float, nargs="+", default=[1], metavar="N", help="megapixels of output")
-    parser.add_argument("--precision", nargs="+", default=["no", "bf16"])
+    parser.add_argument("--precision", nargs="+", default=["fp32", "bf16"])
     options = parser.parse_args()
     print(f"x4 on the CPU, {torch.get_num_threads()} threads\n")
     rows = []

@@ -56,25 +56,25 @@ def memory_gib(device: torch.device) -> float:
 
 
 def pick_precision(precision: str, device: torch.device) -> str:
-    """Resolve ``"auto"`` to ``"bf16"`` where it is fast, otherwise to ``"fp16"`` on a GPU and ``"no"`` on a CPU.
+    """Resolve ``"auto"`` to ``"bf16"`` where it is fast, otherwise to ``"fp16"`` on a GPU and ``"fp32"`` on a CPU.
 
-    ``"no"`` is float32, on a GPU without rounding to TF32 (`convolutions`). Emulated bfloat16 would be slower, so a CPU
-    must have AMX or AVX512-BF16. Intel's AVX512-BF16 does not count, because it is slower than float32
+    ``"fp32"`` is float32, on a GPU without rounding to TF32 (`cudnn_settings`). Emulated bfloat16 would be slower, so a
+    CPU must have AMX or AVX512-BF16. Intel's AVX512-BF16 does not count, because it is slower than float32
     (benchmarks/RESULTS.md). The environment variable ``SRLAB_PRECISION`` overrides ``"auto"``.
     """
     if precision == "auto":
         precision = os.environ.get("SRLAB_PRECISION") or "auto"
-    if precision not in ("auto", "no", "bf16", "fp16"):
-        raise SrlabError(f"'{precision}' is not a valid precision. Use auto, no, bf16 or fp16.")
+    if precision not in ("auto", "fp32", "bf16", "fp16"):
+        raise SrlabError(f"'{precision}' is not a valid precision. Use auto, fp32, bf16 or fp16.")
     if precision == "fp16" and device.type == "cpu":
-        raise SrlabError("fp16 needs a GPU, but this network is on the CPU. Use bf16 or no.")
+        raise SrlabError("fp16 needs a GPU, but this network is on the CPU. Use bf16 or fp32.")
     if precision != "auto":
         return precision
     if device.type == "cuda":
         return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp16"
     capabilities = torch.cpu.get_capabilities()
     fast = capabilities.get("avx512_bf16") and not capabilities.get("cpu_name", "").startswith("Intel")
-    return "bf16" if fast or capabilities.get("amx_bf16") else "no"
+    return "bf16" if fast or capabilities.get("amx_bf16") else "fp32"
 
 
 def unused_gpu() -> str:
@@ -95,22 +95,29 @@ def unused_gpu() -> str:
 
 
 @contextmanager
-def convolutions(whole: bool = True, fastest: bool = False, deterministic: bool = False) -> Iterator[None]:
-    """Set how a GPU computes convolutions in the block.
+def cudnn_settings(tf32: bool, autotune: bool = False, deterministic: bool = False) -> Iterator[None]:
+    """Set how cuDNN computes convolutions on a GPU in the block; a stricter setting of the caller is kept.
 
-    `whole` uses all 24 bits of a float32; by default cuDNN rounds factors to 11 bits (TF32). False changes nothing, for
-    networks that compute in 16 bits anyway. `fastest` tries all algorithms once for each new shape and keeps the
-    fastest. This pays off in training, where all batches have one shape. The choice, and so the last bits of a result,
-    may differ between processes. `deterministic` allows only algorithms that always add in the same order.
+    Parameters
+    ----------
+    tf32
+        Permission to round the factors of float32 from 24 bits to 11 (TF32), which is cuDNN's default.
+    autotune
+        Search for the fastest algorithm at each new shape. This pays off in training, where all batches have one shape.
+        The choice, and so the last bits of a result, may differ between processes.
+    deterministic
+        Restriction to algorithms that always add in the same order.
     """
     cudnn = torch.backends.cudnn
-    before = cudnn.benchmark, cudnn.allow_tf32, cudnn.deterministic
-    cudnn.benchmark, cudnn.allow_tf32 = before[0] or fastest, before[1] and not whole
+    # After a write to the newer cudnn.conv.fp32_precision, other code could not read allow_tf32 without an error.
+    before = cudnn.allow_tf32, cudnn.benchmark, cudnn.deterministic
+    cudnn.allow_tf32 = before[0] and tf32
+    cudnn.benchmark = before[1] or autotune
     cudnn.deterministic = before[2] or deterministic
     try:
         yield
     finally:
-        cudnn.benchmark, cudnn.allow_tf32, cudnn.deterministic = before
+        cudnn.allow_tf32, cudnn.benchmark, cudnn.deterministic = before
 
 
 def peak_memory_mib() -> float:

@@ -45,7 +45,7 @@ def upscale_file(
     force: bool = False,
     tile: int | None = None,
     overlap: int | None = None,
-    precision: str = "no",
+    precision: str = "fp32",
     progress: bool | str = True,
 ) -> Path:
     """Upscale an image file, write the result with 8 bits per channel, and return its path.

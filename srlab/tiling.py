@@ -9,7 +9,7 @@ from torch import nn
 from tqdm.auto import tqdm
 
 from srlab.data.images import check_scale, full_range, luma, to_float, to_uint8
-from srlab.devices import convolutions, explaining_lack_of_memory, out_of_memory, pick_precision
+from srlab.devices import cudnn_settings, explaining_lack_of_memory, out_of_memory, pick_precision
 from srlab.errors import SrlabError
 from srlab.shell import running_shell
 
@@ -31,7 +31,7 @@ def upscale(
     scale: int | None = None,
     tile: int | None = None,
     overlap: int | None = None,
-    precision: str = "no",
+    precision: str = "fp32",
     progress: str = "",
     dtype: torch.dtype | None = None,
 ) -> torch.Tensor:
@@ -57,7 +57,7 @@ def upscale(
         LR pixels (default: the upscaler's attribute ``overlap``, or its ``radius``, at most `OVERLAP`). If it is at
         least the receptive radius of the network, the result is the same as without tiles, up to float rounding.
     precision
-        Number format of the network: ``"no"`` (exact), ``"bf16"``, ``"fp16"``, or ``"auto"``, see `precision_of`.
+        Number format of the network: ``"fp32"`` (exact), ``"bf16"``, ``"fp16"``, or ``"auto"``, see `precision_of`.
     progress
         Label of a progress bar over the LR pixels; "" shows no bar.
     dtype
@@ -134,7 +134,7 @@ def precision_of(upscaler: Upscaler, precision: str) -> str:
 
 
 def apply(
-    upscaler: Upscaler, lr: torch.Tensor, precision: str = "no", origin: tuple[int, int] = (0, 0)
+    upscaler: Upscaler, lr: torch.Tensor, precision: str = "fp32", origin: tuple[int, int] = (0, 0)
 ) -> torch.Tensor:
     """Upscale an LR batch as a whole; the result is not clamped and stays on the device of the network.
 
@@ -156,7 +156,7 @@ def apply(
         # Do not cache the weights in half precision: each is used once, and cached weights between the activations
         # would fragment the memory, which doubles what RRDBNet needs.
         half = torch.autocast(lr.device.type, DTYPES.get(precision), precision in DTYPES, cache_enabled=False)
-        with torch.no_grad(), half, convolutions(whole=precision == "no"):
+        with torch.no_grad(), half, cudnn_settings(tf32=precision != "fp32"):
             return upscaler(lr, **place)
     finally:
         for module, training in modes.items():
@@ -181,8 +181,8 @@ def _core(
         raise SrlabError("The image contains NaN or infinity. Check how it was produced.")
     sr = apply(upscaler, lr, precision, (above, before))
     if not torch.isfinite(sr).all():
-        advice = f"The number format {precision} may be too coarse for it. Use precision no."
-        if precision == "no":
+        advice = f"The number format {precision} may be too coarse for it. Use precision fp32."
+        if precision == "fp32":
             advice = "Its weights are broken. Use earlier weights, such as the best ones of the run."
         raise SrlabError(f"The network's output contains NaN or infinity for this image. {advice}")
     factor = scale or sr.shape[-1] // lr.shape[-1]

@@ -19,7 +19,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-os.environ |= {"SRLAB_PRECISION": "no", "OMP_NUM_THREADS": "1"}
+os.environ |= {"SRLAB_PRECISION": "fp32", "OMP_NUM_THREADS": "1"}
 
 import torch
 

@@ -25,7 +25,7 @@ def test_each_process_uses_its_gpu(monkeypatch):
     [
         ({"cpu_name": "AMD EPYC", "avx512_bf16": True}, "bf16"),
         ({"cpu_name": "Intel Xeon", "avx512_bf16": True, "amx_bf16": True}, "bf16"),
-        ({"cpu_name": "Intel Xeon", "avx512_bf16": True, "amx_bf16": False}, "no"),
+        ({"cpu_name": "Intel Xeon", "avx512_bf16": True, "amx_bf16": False}, "fp32"),
     ],
 )
 def test_cpu_uses_bf16_only_if_faster(capabilities, wanted, monkeypatch):
@@ -36,9 +36,10 @@ def test_cpu_uses_bf16_only_if_faster(capabilities, wanted, monkeypatch):
 
 def test_srlab_precision_only_replaces_auto(monkeypatch):
     monkeypatch.setenv("SRLAB_PRECISION", "bf16")
-    assert [devices.pick_precision(name, CPU) for name in ("auto", "no", "bf16")] == ["bf16", "no", "bf16"]
+    assert [devices.pick_precision(name, CPU) for name in ("auto", "fp32", "bf16")] == ["bf16", "fp32", "bf16"]
     monkeypatch.setenv("SRLAB_PRECISION", "half")
-    for precision, words in (("auto", "'half' is not a valid precision"), ("fp16", "fp16 needs a GPU")):
+    said = {"auto": "'half' is not a valid", "no": "'no' is not .* Use auto, fp32, bf16", "fp16": "fp16 needs a GPU"}
+    for precision, words in said.items():
         with pytest.raises(SrlabError, match=words):
             devices.pick_precision(precision, CPU)
 
@@ -46,7 +47,7 @@ def test_srlab_precision_only_replaces_auto(monkeypatch):
 def test_mac_uses_cpu(monkeypatch):
     monkeypatch.setattr(torch.backends.mps, "is_available", lambda: True)
     monkeypatch.setattr(torch.backends.mps, "is_built", lambda: True)
-    assert make_accelerator(CPU, "no").device.type == "cpu"  # accelerate would prefer the GPU
+    assert make_accelerator(CPU, "fp32").device.type == "cpu"  # accelerate would prefer the GPU
     with pytest.raises(SrlabError, match="lacks float64"):
         devices.pick_device("mps")
 

@@ -132,7 +132,7 @@ def test_upscale_is_exact_unless_bf16_requested(photo, network):
     assert 0 < (coarse - exact).square().mean() < 1e-4
 
 
-@pytest.mark.parametrize(("precision", "rounded"), [("no", False), ("bf16", True)])
+@pytest.mark.parametrize(("precision", "rounded"), [("fp32", False), ("bf16", True)])
 def test_exact_precision_forbids_tf32(precision, rounded, photo, network):
     seen = []
     network.register_forward_hook(lambda *_: seen.append(torch.backends.cudnn.allow_tf32))
@@ -144,8 +144,8 @@ def test_exact_precision_forbids_tf32(precision, rounded, photo, network):
 def test_upscaler_may_have_its_own_precision(photo, network, monkeypatch):
     monkeypatch.setenv("SRLAB_PRECISION", "bf16")
     assert precision_of(network, "auto") == "bf16"
-    network.precision = "no"
-    assert [precision_of(network, asked) for asked in ("auto", "no", "bf16")] == ["no", "no", "bf16"]
+    network.precision = "fp32"
+    assert [precision_of(network, asked) for asked in ("auto", "fp32", "bf16")] == ["fp32", "fp32", "bf16"]
     with pytest.raises(SrlabError, match="fp16 needs a GPU"):
         upscale(network, photo, precision="fp16")
 
@@ -155,7 +155,7 @@ def test_nan_in_bf16_suggests_precision(photo):
         def forward(self, lr):
             return super().forward(lr) / (not torch.is_autocast_enabled("cpu"))
 
-    with pytest.raises(SrlabError, match=r"NaN or infinity .* bf16 may be too coarse for it. Use precision no"):
+    with pytest.raises(SrlabError, match=r"NaN or infinity .* bf16 may be too coarse for it. Use precision fp32"):
         upscale(Delicate(3, 3, 1), photo, precision="bf16")
 
 

@@ -24,7 +24,7 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
     parser.add_argument(
         "--precision",
         default="auto",
-        help="numeric precision: no (float32), bf16, fp16, or auto, the fastest (default: auto)",
+        help="numeric precision: fp32, bf16, fp16, or auto, the fastest (default: auto)",
     )
     parser.add_argument("--force", action="store_true", help="overwrite existing files")
     parser.set_defaults(command=run)

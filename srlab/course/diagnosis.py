@@ -207,5 +207,5 @@ RULES: tuple[tuple[str, Callable[[History], str], str, str], ...] = (  # name, r
 BROKEN = (
     "A loss or a weight became NaN or infinite, the loss exploded, or PSNR dropped far: the steps were too large, or "
     "the numeric precision too low.",
-    "lower learning rates, or precision 'no'; use another run name.",
+    "lower learning rates, or precision fp32; use another run name.",
 )

@@ -10,7 +10,7 @@ from functools import cache
 import torch
 import torch.nn.functional as F
 
-from srlab.devices import convolutions, pick_device
+from srlab.devices import cudnn_settings, pick_device
 from srlab.evaluation.metrics import FACE, TooSmall, prepared
 from srlab.models.features import FeatureExtractor
 
@@ -59,7 +59,7 @@ def _described(image: torch.Tensor, features: FeatureExtractor) -> torch.Tensor:
     rows, columns = ((length - PATCH) // (PATCH // 2) + 1 for length in (height, width))
     if min(rows, columns) < 1 or rows * columns < FEWEST:
         raise TooSmall(f"An image of {width}x{height} pixels has fewer than the {FEWEST} patches that are needed.")
-    with torch.no_grad(), convolutions():
+    with torch.no_grad(), cudnn_settings(tf32=False):
         (maps,) = features(image.to(features.mean.device)).values()
     window = PATCH // (width // maps.shape[-1])
     return F.avg_pool2d(maps, window, window // 2).flatten(2).mT.double()

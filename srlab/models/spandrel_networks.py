@@ -20,7 +20,7 @@ class SpandrelNetwork(nn.Module):
     Attributes
     ----------
     precision : str
-        ``"auto"`` if the network works in every 16-bit format, else ``"no"``.
+        ``"auto"`` if the network works in every 16-bit format, else ``"fp32"``.
     tile, overlap : int
         Sizes in LR pixels, see `srlab.upscale`. Networks with attention need more memory per pixel than ours and have a
         larger receptive field. Multiples of 32 keep the attention windows where they are in the whole image.
@@ -32,7 +32,7 @@ class SpandrelNetwork(nn.Module):
         super().__init__()
         self.descriptor, self.network = found, found.model
         self.config = {"scale": found.scale}
-        self.precision = "auto" if found.supports_half and found.supports_bfloat16 else "no"
+        self.precision = "auto" if found.supports_half and found.supports_bfloat16 else "fp32"
 
     def forward(self, lr: torch.Tensor) -> torch.Tensor:
         """Upscale ``(N, 3, h, w)`` in [0, 1] to ``(N, 3, h * scale, w * scale)`` in [0, 1], without gradients."""

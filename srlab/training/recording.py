@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from srlab.devices import convolutions
+from srlab.devices import cudnn_settings
 from srlab.errors import SrlabError
 
 Step = Callable[[torch.Tensor, torch.Tensor], dict[str, Any]]
@@ -117,7 +117,7 @@ class RecordedStep:
     def _record(self, lr: torch.Tensor, hr: torch.Tensor, turn: int) -> dict[str, Any]:
         """Do a step as written, and record it. To compare the two, first record it with deterministic convolutions."""
         reason, before, earlier = self._move_settings(lr.device), self._save(), self._gradients()
-        with convolutions(whole=False, deterministic=True):
+        with cudnn_settings(tf32=True, deterministic=True):
             with _noting_waits() as waits:
                 losses = dict(self._as_written(lr, hr))
             after, gradients = self._save(), [parameter.grad for parameter in self.parameters]

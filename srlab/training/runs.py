@@ -213,7 +213,9 @@ class Run:
             return
         if total != iters:
             self._manifest["continued"].append({"step": step, "from": total, "to": iters})
-        before = {"iters": total, "precision": self._manifest["precision"], "processes": self._manifest["processes"]}
+        precision = self._manifest["precision"]
+        precision = "fp32" if precision == "no" else precision  # its name in runs of earlier versions
+        before = {"iters": total, "precision": precision, "processes": self._manifest["processes"]}
         now = {"iters": iters, "precision": facts["precision"], "processes": facts["processes"]}
         changes = "".join(f", {change}" for change in differences(before, now))
         print(f"Resuming the run '{self.name}' from step {step}{changes}.")
@@ -287,7 +289,7 @@ class Run:
         """Mark the run as failed and raise `SrlabError` with the reason and what to try."""
         self._manifest["failure"] = what
         self._write_status("failed")
-        wider = "" if self._manifest["precision"] == "no" else " or set precision to 'no'"
+        wider = "" if self._manifest["precision"] == "fp32" else " or set precision to fp32"
         raise SrlabError(
             f"Training stopped: {what}. The checkpoint of step {self._manifest['step']} is kept in {self.path}. Lower "
             f"the learning rate{wider}, and choose another run name."

@@ -16,7 +16,7 @@ from torch import nn
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from srlab.data.sampler import PatchSampler
-from srlab.devices import convolutions, explaining_lack_of_memory, pick_device, pick_precision
+from srlab.devices import cudnn_settings, explaining_lack_of_memory, pick_device, pick_precision
 from srlab.errors import SrlabError
 from srlab.files import all_finite
 from srlab.training.calendar import LOG_EVERY, Calendar
@@ -272,7 +272,7 @@ class Trainer:
         )
         with (
             self.run.lock() if main else nullcontext(),
-            convolutions(whole=self.precision == "no", fastest=True),
+            cudnn_settings(tf32=self.precision != "fp32", autotune=True),
             explaining_lack_of_memory(f"batches of {sampler.batch} patches of {sampler.patch} pixels", advice),
         ):
             self._compiled = self._compile(int(iters))

@@ -33,7 +33,8 @@ def make_accelerator(device: torch.device, precision: str, recorded: bool = Fals
     if recorded:
         os.environ.setdefault("TORCH_NCCL_ASYNC_ERROR_HANDLING", "0")
     with _without_variables_of_others():
-        return Accelerator(mixed_precision=precision, cpu=device.type == "cpu", kwargs_handlers=handlers)
+        mixed = "no" if precision == "fp32" else precision  # accelerate's word for float32
+        return Accelerator(mixed_precision=mixed, cpu=device.type == "cpu", kwargs_handlers=handlers)
 
 
 @contextmanager

@@ -38,7 +38,7 @@ def test_plain_step_matches_labs_step(name):
     task = replace(task, layers="vgg19 relu2_1" if task.layers else "")
     batch = next(ways.sampled(task, CPU))
     plain, networks = ways.plain_loop(task, itertools.repeat(batch), CPU)
-    _, step = ways.trainer_step(task, CPU, name, "no")
+    _, step = ways.trainer_step(task, CPU, name, "fp32")
     start = steps.build(task)["generator"].state_dict()
     assert all(torch.equal(value, start[key]) for key, value in networks["generator"].state_dict().items())
     for tolerance in (1e-4, 0.1):  # the first update of Adam keeps only the sign of a gradient, so rounding grows

@@ -94,7 +94,7 @@ def upscale_in_page(page, file, *labels):
 
 def by_command(file, label):
     target = file.with_name(f"{file.stem}-{label}-wanted.png")
-    assert main(["upscale", str(file), str(target), *UPSCALERS[label], "--precision", "no"]) == 0
+    assert main(["upscale", str(file), str(target), *UPSCALERS[label], "--precision", "fp32"]) == 0
     return np.asarray(Image.open(target).convert("RGB"))
 
 

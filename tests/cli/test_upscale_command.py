@@ -47,7 +47,7 @@ def enlarge(source, tmp_path):
 
 def test_run_upscales_file(run_folder, source, enlarge, capsys):
     wanted = to_uint8(upscale(load_generator_file(str(run_folder)), read_image(source)[None]))
-    target = enlarge("--run", run_folder, "--device", "cpu", "--precision", "no")
+    target = enlarge("--run", run_folder, "--device", "cpu", "--precision", "fp32")
     assert capsys.readouterr().out == f"{target}\n"
     assert torch.equal(to_uint8(read_image(target)[None]), wanted)
 

@@ -81,7 +81,7 @@ def test_step_of_the_exercise_trains_as_that_of_the_package(home):
 
 def course(**changes):
     known = {"gan": "vanilla", "discriminator": "patch", "pixel": "l1", "label_real": 1.0, "label_flip": 0.0}
-    known |= {"g_every": 1, "precision": "no"} | changes
+    known |= {"g_every": 1, "precision": "fp32"} | changes
     return lab(name="03_srgan", run="default", parameters=known, precision=known["precision"])
 
 

@@ -71,7 +71,7 @@ def test_other_network_is_left_alone(own, capsys):
 
 
 def test_step_for_another_loss(home):
-    trainer = srlab.Trainer("01_srresnet", "own", device="cpu", precision="no")
+    trainer = srlab.Trainer("01_srresnet", "own", device="cpu", precision="fp32")
     network = Own()
     optimizer = torch.optim.SGD(network.parameters(), lr=0.1)
     hr = sample(1, 3, 24, 28, seed=1)

@@ -54,7 +54,7 @@ def photos_are_decoded_once_and_no_weights_are_there(monkeypatch, hub):
 
 def setup(lab, **given):
     """Return the lab, on the CPU in float32 on any machine."""
-    usual = {"device": "cpu", "precision": "no"}
+    usual = {"device": "cpu", "precision": "fp32"}
     usual = {name: value for name, value in usual.items() if re.search(rf"^{name} = ", cell_of(lab), re.M)}
     return course.setup(lab, namespace(lab, **usual | given))
 
@@ -226,12 +226,12 @@ SETUP = "from srlab import course; lab = course.setup('04_esrgan', globals()); l
 
 
 def test_setup_announces_training(cells):
-    result, shown = cells(cell_of("04_esrgan"), "device = 'cpu'; precision = 'no'; compiled = 'default'", SETUP)
+    result, shown = cells(cell_of("04_esrgan"), "device = 'cpu'; precision = 'fp32'; compiled = 'default'", SETUP)
     told = (f"srlab {srlab.__version__}", "recipe:  laptop", "800 steps of 8 patches of 32 px", "left half of gravel")
     for words in (*told, "right half of gravel (256 x 512 pixels)", "run:     04_esrgan/default\n"):
         assert words in shown.stdout
     assert "laptop" in shown.outputs[0].data["text/html"]
-    assert result.result.trainer_kwargs == {"device": torch.device("cpu"), "precision": "no", "compiled": "default"}
+    assert result.result.trainer_kwargs == {"device": torch.device("cpu"), "precision": "fp32", "compiled": "default"}
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from tests.training.fake_cuda import FakeCuda
 
 
 def lab_of(name, **given):
-    usual = {"recipe": "smoke", "device": "cpu", "precision": "no"}
+    usual = {"recipe": "smoke", "device": "cpu", "precision": "fp32"}
     return setup(name, read_book(recipes() / f"{name}.yaml").parameters | usual | given, dry=True)
 
 

@@ -58,7 +58,7 @@ class LittleRun:
         self.raw_optimizer = optimizer(self.network.parameters(), lr=rate)
         self.discriminator = gan() if gan else None
         self.sampler = PatchSampler(images(), **({"patch": 16, "batch": 2, "degradation": NOISY} | (sampler or {})))
-        self.trainer = Trainer(LAB, run, **({"device": "cpu", "precision": "no", "ema": 0.9} | settings))
+        self.trainer = Trainer(LAB, run, **({"device": "cpu", "precision": "fp32", "ema": 0.9} | settings))
         self.run = self.trainer.run
         self.rates, self.losses, self.noise = [], [], 0.01
         self.before_step = lambda number: None

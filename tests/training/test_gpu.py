@@ -13,7 +13,7 @@ from srlab import losses
 from srlab.course import gan_plumbing
 from srlab.course.exercises.flow.flow_loss import flow_loss
 from srlab.data.degradation import Degradation
-from srlab.devices import convolutions
+from srlab.devices import cudnn_settings
 from srlab.models import FlowNet, MSRResNet, PatchDiscriminator
 from srlab.models.features import FeatureExtractor
 from srlab.models.flow import bicubic
@@ -88,7 +88,7 @@ class FlowOnGpu(LittleRun):
         return {"loss": loss}
 
 
-@pytest.mark.parametrize("precision", ["bf16", "fp16", "no"])
+@pytest.mark.parametrize("precision", ["bf16", "fp16", "fp32"])
 @pytest.mark.parametrize("lab", [GanOnGpu, FlowOnGpu])
 def test_gpu_step_does_not_synchronize(lab, precision):
     little = lab(precision=precision, sampler={"batch": 4})
@@ -134,7 +134,7 @@ def test_photos_are_on_gpu_if_they_fit_half_of_free_memory(monkeypatch, free, ke
     assert next(sampler)[1].device.type == "cuda"
 
 
-@pytest.mark.parametrize("precision", ["bf16", "fp16", "no"])
+@pytest.mark.parametrize("precision", ["bf16", "fp16", "fp32"])
 @pytest.mark.parametrize("lab", [GanOnGpu, FlowOnGpu])
 def test_recorded_run_equals_run_as_written(lab, precision, monkeypatch):
     monkeypatch.setattr(torch.backends.cudnn, "deterministic", True)
@@ -158,10 +158,10 @@ def test_blocks_are_compiled_and_recorded(lab, monkeypatch):
 
 
 def test_gpu_run_resumes_nearly_identically():
-    GanOnGpu(run="straight", precision="no").fit(12)
-    stopped = GanOnGpu(precision="no")
+    GanOnGpu(run="straight", precision="fp32").fit(12)
+    stopped = GanOnGpu(precision="fp32")
     stopped.fail_at(8, KeyboardInterrupt(), 12)
-    resumed = GanOnGpu(precision="no")
+    resumed = GanOnGpu(precision="fp32")
     resumed.fit(12)
     rows = [
         [row["d_loss"] for row in srlab.Run("01_srresnet", run).metrics() if "d_loss" in row]
@@ -174,7 +174,7 @@ def test_float32_is_not_rounded_to_tf32():
     torch.manual_seed(0)
     image, weight = torch.randn(1, 64, 32, 32), torch.randn(64, 64, 3, 3)
     exact = F.conv2d(image.double(), weight.double())
-    with convolutions(whole=True):
+    with cudnn_settings(tf32=False):
         error = (F.conv2d(image.cuda(), weight.cuda()).cpu() - exact).abs().max()
     assert error < 1e-3 < (F.conv2d(image.bfloat16().float(), weight.bfloat16().float()) - exact).abs().max()
 

@@ -12,6 +12,7 @@ from srlab.data.sampler import PatchSampler
 from srlab.models import PatchDiscriminator
 from srlab.models.features import FeatureExtractor
 from srlab.training.interrupts import Interrupts, TrainingStopped
+from srlab.training.runs import Run
 from srlab.training.trainer import Trainer
 
 from .little_run import LAB, NOISY, LittleRun, half_done, refusal, undisturbed, what_is_left
@@ -119,7 +120,7 @@ def test_run_resumes_with_other_precision_and_torch(capsys):
     half_done()
     little = LittleRun(optimizer=newer, precision="bf16")
     little.fit()
-    assert "from step 4, precision='no' (now 'bf16')." in capsys.readouterr().out
+    assert "from step 4, precision='fp32' (now 'bf16')." in capsys.readouterr().out
     assert (little.trainer.step, little.run.manifest()["precision"]) == (6, "bf16")
 
 
@@ -136,6 +137,19 @@ def test_run_whose_sampler_could_rotate_resumes_if_rotation_was_off(monkeypatch,
         LittleRun().fit()
         expected = undisturbed()
         assert {name for name, value in what_is_left().items() if value != expected[name]} == {"parameters"}
+
+
+def test_run_of_earlier_version_with_precision_no_resumes(capsys):
+    half_done()
+    run = Run(LAB, "default")
+    state = run.load_checkpoint()
+    state["manifest"]["precision"] = "no"  # float32 was called "no"
+    run.save_checkpoint(state)
+    run.write_manifest(state["manifest"])
+    little = LittleRun()
+    little.fit()
+    assert "Resuming the run 'default' from step 4.\n" in capsys.readouterr().out
+    assert (little.trainer.step, little.run.manifest()["precision"]) == (6, "fp32")
 
 
 class Edited(LittleRun):

@@ -133,7 +133,7 @@ def test_log_events_and_manifest(monkeypatch):
     assert [event.step for event in events.Scalars("loss")] == [5, 10, 15]
     assert [event.value for event in events.Scalars("val_psnr")] == [20.0, 25.0, 30.0, 35.0]
     manifest = json.loads((little.run.path / "run.json").read_text())
-    facts = {"status": "finished", "step": 15, "precision": "no", "device": "cpu", "lab": LAB, "compiled": ""}
+    facts = {"status": "finished", "step": 15, "precision": "fp32", "device": "cpu", "lab": LAB, "compiled": ""}
     assert manifest.items() >= facts.items()
     assert (manifest["metrics"]["val_psnr"], manifest["versions"]["torch"]) == (35.0, version("torch"))
     assert 0 < manifest["wall_time_s"] < 30
@@ -334,11 +334,11 @@ with warnings.catch_warnings(action="ignore"):  # it is deprecated but in use
     ],
 )
 def test_prepare_rejects_invalid_objects(objects, words):
-    refusal(words, Trainer(LAB, "default", device="cpu", precision="no").prepare, **objects)
+    refusal(words, Trainer(LAB, "default", device="cpu", precision="fp32").prepare, **objects)
 
 
 def test_fit_rejects_before_writing(home):
-    refusal("Call prepare", Trainer(LAB, "default", device="cpu", precision="no").fit, None, None, 3)
+    refusal("Call prepare", Trainer(LAB, "default", device="cpu", precision="fp32").fit, None, None, 3)
     little = LittleRun()
     for iters in (0, 1.5, None):
         refusal(f"at least 1, but is {iters}", little.fit, iters)
@@ -422,7 +422,7 @@ def test_bf16_run_returns_float32_generator():
 
 def test_precision_can_change_within_process():
     alone = {}
-    for number, precision in enumerate(("no", "bf16", "no")):
+    for number, precision in enumerate(("fp32", "bf16", "fp32")):
         little, rounds = LittleRun(f"run{number}", precision=precision), set()
         little.before_step = lambda number, rounds=rounds: rounds.add(torch.backends.cudnn.allow_tf32)
         little.fit(3)
@@ -430,7 +430,7 @@ def test_precision_can_change_within_process():
         assert little.run.manifest()["precision"] == precision
         now = what_is_left(f"run{number}")["generator.safetensors"]
         assert alone.setdefault(precision, now) == now
-    assert alone["no"] != alone["bf16"]
+    assert alone["fp32"] != alone["bf16"]
 
 
 @pytest.mark.parametrize(("factor", "norm"), [(1.0, 5.0), (1024.0, 5.0), (math.inf, 0.0)])
