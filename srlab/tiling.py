@@ -11,9 +11,11 @@ from tqdm.auto import tqdm
 from srlab.data.images import check_scale, full_range, luma, to_float, to_uint8
 from srlab.devices import cudnn_settings, explaining_lack_of_memory, out_of_memory, pick_precision
 from srlab.errors import SrlabError
+from srlab.models.generator import Generator
 from srlab.shell import running_shell
 
-Upscaler = Callable[[torch.Tensor], torch.Tensor]
+Upscaler = Generator | Callable[[torch.Tensor], torch.Tensor]
+Box = tuple[int, int, int, int]  # top, bottom, left and right of the core of a tile in LR pixels
 
 # Side of a tile in LR pixels. At x4 SRResNet then uses about 1 GiB of memory, and RRDBNet 2.
 TILE = 320
@@ -38,24 +40,22 @@ def upscale(
     """Upscale an LR image or batch, without gradients, in eval mode and on the device of the network.
 
     A large image is upscaled in tiles. Each tile includes `overlap` LR pixels of its neighbors, and only its core is
-    kept, so the network's memory use does not grow with the image. If a tile does not fit into memory, its row is
-    repeated with smaller tiles.
+    kept, so the network's memory use does not grow with the image. A tile that does not fit into memory is divided, and
+    so are those after it.
 
     Parameters
     ----------
     upscaler
-        A network or a function: ``upscaler(lr)`` returns SR. If its attribute ``takes_origin`` is true, it is also
-        called with ``origin``, the position (top, left) of a tile in LR pixels, so that its noise has no seams.
+        A network or a function: ``upscaler(lr)`` returns SR. `srlab.models.Generator` describes its attributes.
     lr
         ``(N, C, h, w)`` or ``(C, h, w)``, float in [0, 1] or uint8 levels; C = 3 for RGB, 1 for gray.
     scale
         SR pixels per LR pixel (default: the upscaler's own factor).
     tile
-        Longest side of a tile's core in LR pixels (default: the upscaler's attribute ``tile``, or `TILE`; less for a
-        batch or a scale above 4).
+        Longest side of a tile's core in LR pixels (default: `tile_of`, and less for a batch).
     overlap
-        LR pixels (default: the upscaler's attribute ``overlap``, or its ``radius``, at most `OVERLAP`). If it is at
-        least the receptive radius of the network, the result is the same as without tiles, up to float rounding.
+        LR pixels (default: `overlap_of`). If it is at least the receptive radius of the network, the result is the same
+        as without tiles, up to float rounding.
     precision
         Number format of the network: ``"fp32"`` (exact), ``"bf16"``, ``"fp16"``, or ``"auto"``, see `precision_of`.
     progress
@@ -86,60 +86,52 @@ def upscale(
     if tile < 1 or overlap < 0:
         raise SrlabError(f"tile must be at least 1 and overlap at least 0, but they are {tile} and {overlap}.")
     tile, precision = min(tile, max(height, width)), precision_of(upscaler, precision)
-    sr, top = None, 0
+    sr, boxes = None, _boxes((0, height, 0, width), tile)
     with _bar(height * width, progress) as bar:
-        while top < height:
-            rows, columns = _even(height - top, tile), _even(width, tile)
-            bottom, failure = min(top + rows, height), ""
-            try:
-                for left in range(0, width, columns):
-                    right = min(left + columns, width)
-                    core, factor = _core(upscaler, lr, (top, bottom, left, right), overlap, scale, precision)
-                    if sr is None:
-                        with explaining_lack_of_memory("the upscaled image", "Crop the image first"):
-                            size = (count, channels, height * factor, width * factor)
-                            sr = torch.empty(size, dtype=dtype, device=lr.device, memory_format=layout)
-                    core = to_uint8(core) if dtype == torch.uint8 else core
-                    sr[..., top * factor : bottom * factor, left * factor : right * factor] = core
-                    del core
-                    bar.update((bottom - top) * (right - left))
-            except (RuntimeError, MemoryError) as error:
-                if not out_of_memory(error):
-                    raise
-                failure = str(error).split("\n")[0] or type(error).__name__
-            if failure:  # outside of the handler, which would keep the tensors of the failed tile alive
-                tile = _halved(tile, overlap, failure)
-                bar.n = top * width
-            else:
-                top = bottom
+        while boxes:
+            core = _core_if_it_fits(upscaler, lr, boxes[0], overlap, scale, precision, tile)
+            if core is None:
+                tile = _halved(tile)
+                boxes = [part for box in boxes for part in _boxes(box, tile)]
+                continue
+            top, bottom, left, right = boxes.pop(0)
+            factor = core.shape[-1] // (right - left)
+            if sr is None:
+                with explaining_lack_of_memory("the upscaled image", "Crop the image first"):
+                    size = (count, channels, height * factor, width * factor)
+                    sr = torch.empty(size, dtype=dtype, device=lr.device, memory_format=layout)
+            core = to_uint8(core) if dtype == torch.uint8 else core
+            sr[..., top * factor : bottom * factor, left * factor : right * factor] = core
+            del core  # frees memory for the next tile
+            bar.update((bottom - top) * (right - left))
     return sr
 
 
 def tile_of(upscaler: Upscaler, scale: int | None = None) -> int:
-    """Return the default side of a tile in LR pixels."""
+    """Return the default side of a tile in LR pixels: the upscaler's own or `TILE`, and less for a scale above 4."""
     return max(getattr(upscaler, "tile", TILE) * 4 // max(scale or 4, 4), 1)
 
 
 def overlap_of(upscaler: Upscaler) -> int:
-    """Return the default overlap of tiles in LR pixels."""
+    """Return the default overlap of tiles in LR pixels: the upscaler's own, or its radius, at most `OVERLAP`."""
     return getattr(upscaler, "overlap", min(getattr(upscaler, "radius", OVERLAP), OVERLAP))
 
 
 def precision_of(upscaler: Upscaler, precision: str) -> str:
-    """Replace ``"auto"`` with the upscaler's own ``precision``, or with `pick_precision` of its device."""
+    """Replace ``"auto"`` with the upscaler's own precision, or with `pick_precision` of its device."""
     weights = upscaler.parameters() if isinstance(upscaler, nn.Module) else ()
     if precision == "auto":
         precision = getattr(upscaler, "precision", precision)
     return pick_precision(precision, next((weight.device for weight in weights), torch.device("cpu")))
 
 
-def apply(
+def upscale_whole(
     upscaler: Upscaler, lr: torch.Tensor, precision: str = "fp32", origin: tuple[int, int] = (0, 0)
 ) -> torch.Tensor:
-    """Upscale an LR batch as a whole; the result is not clamped and stays on the device of the network.
+    """Upscale an LR batch without tiles; the result is not clamped and stays on the device of the network.
 
     In ``"bf16"`` and ``"fp16"`` convolutions compute in that format, and the weights stay in float32. `origin` is the
-    position of a tile, for an upscaler that takes it.
+    position of the batch in a larger image, for an upscaler that takes it.
     """
     place = {"origin": origin} if getattr(upscaler, "takes_origin", False) else {}
     if not isinstance(upscaler, nn.Module):
@@ -163,23 +155,39 @@ def apply(
             module.training = training
 
 
+def _core_if_it_fits(
+    upscaler: Upscaler, image: torch.Tensor, box: Box, overlap: int, scale: int | None, precision: str, tile: int
+) -> torch.Tensor | None:
+    """Return the SR image of a box, or None if the memory is not enough; raise if tiles cannot be smaller.
+
+    The error, which keeps the tensors of a failed tile alive, ends with this function, before the next attempt.
+    """
+    try:
+        return _core(upscaler, image, box, overlap, scale, precision)
+    except (RuntimeError, MemoryError) as error:
+        if not out_of_memory(error):
+            raise
+        if tile <= SMALLEST_TILE:
+            reason = str(error).partition("\n")[0] or type(error).__name__
+            raise SrlabError(
+                f"Out of memory even with tiles of {tile} pixels and an overlap of {overlap} ({reason}). "
+                "Close other programs, or use a smaller overlap."
+            ) from error
+        return None
+
+
 def _core(
-    upscaler: Upscaler,
-    image: torch.Tensor,
-    core: tuple[int, int, int, int],
-    overlap: int,
-    scale: int | None,
-    precision: str,
-) -> tuple[torch.Tensor, int]:
-    """Return SR of the core (top, bottom, left, right), on the device of the LR image, and the scale."""
-    top, bottom, left, right = core
+    upscaler: Upscaler, image: torch.Tensor, box: Box, overlap: int, scale: int | None, precision: str
+) -> torch.Tensor:
+    """Return the SR image of a box, on the device of the LR image."""
+    top, bottom, left, right = box
     size = image.shape[-2:]
     above, below = max(top - overlap, 0), min(bottom + overlap, size[0])
     before, after = max(left - overlap, 0), min(right + overlap, size[1])
     lr = to_float(image[..., above:below, before:after]).expand(-1, 3, -1, -1)
     if not torch.isfinite(lr).all():
         raise SrlabError("The image contains NaN or infinity. Check how it was produced.")
-    sr = apply(upscaler, lr, precision, (above, before))
+    sr = upscale_whole(upscaler, lr, precision, (above, before))
     if not torch.isfinite(sr).all():
         advice = f"The number format {precision} may be too coarse for it. Use precision fp32."
         if precision == "fp32":
@@ -196,7 +204,18 @@ def _core(
     sr = sr[..., rows, columns].clamp(0, 1).to(lr)
     if image.shape[1] == 1:  # the upscaler got RGB, but gray stays gray
         sr = full_range(luma(sr)).clamp(0, 1)
-    return sr, factor
+    return sr
+
+
+def _boxes(box: Box, tile: int) -> list[Box]:
+    """Divide a box into as few, about equal boxes as possible with sides of at most `tile`."""
+    top, bottom, left, right = box
+    columns, boxes = _even(right - left, tile), []
+    while top < bottom:
+        below = min(top + _even(bottom - top, tile), bottom)
+        boxes += [(top, below, start, min(start + columns, right)) for start in range(left, right, columns)]
+        top = below
+    return boxes
 
 
 def _even(length: int, longest: int) -> int:
@@ -208,15 +227,10 @@ def _even(length: int, longest: int) -> int:
     return min(32 * math.ceil(equal / 32), longest)
 
 
-def _halved(tile: int, overlap: int, failure: str) -> int:
-    """Return half the side of a tile that did not fit into memory; raise if it is already small."""
+def _halved(tile: int) -> int:
+    """Return half the side of a tile that did not fit into memory, with a message."""
     if torch.cuda.is_available():
         torch.cuda.empty_cache()
-    if tile <= SMALLEST_TILE:
-        raise SrlabError(
-            f"Out of memory even with tiles of {tile} pixels and an overlap of {overlap} ({failure}). "
-            "Close other programs, or use a smaller overlap."
-        )
     smaller = math.ceil(tile / 2)
     tqdm.write(f"Out of memory with tiles of {tile} pixels. Continuing with {smaller}.", file=sys.stderr)
     return smaller

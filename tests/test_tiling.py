@@ -1,5 +1,7 @@
 """Test srlab.tiling: tiles without seams, bounded memory, and accurate errors."""
 
+import weakref
+
 import pytest
 import torch
 from torch import nn
@@ -8,7 +10,7 @@ from srlab.data.images import full_range, luma, quantize, to_uint8
 from srlab.data.resampling import upsample
 from srlab.errors import SrlabError
 from srlab.models import MSRResNet, RRDBNet, SRResNet
-from srlab.tiling import OVERLAP, TILE, apply, overlap_of, precision_of, tile_of, upscale
+from srlab.tiling import OVERLAP, TILE, overlap_of, precision_of, tile_of, upscale, upscale_whole
 
 
 def trained_size(network, seed, gain):
@@ -114,7 +116,7 @@ def test_network_is_unchanged_and_gets_channels_last(photo, network):
 
     cut_out = torch.rand(1, 30, 40, 3)[:, :20, :10].permute(0, 3, 1, 2)
     odd = cut_out.as_strided(cut_out.shape, (3, *cut_out.stride()[1:]))  # as in one image of a batch
-    apply(Look(3, 3, 1), odd)
+    upscale_whole(Look(3, 3, 1), odd)
     assert strides == [(3 * 20 * 10, 1, 3 * 10, 3)]
 
 
@@ -163,10 +165,15 @@ def test_nan_in_bf16_suggests_precision(photo):
 
 
 @pytest.mark.parametrize("tile", [None, 96])
-def test_out_of_memory_halves_tile(tile, photo, capsys):
+def test_out_of_memory_halves_remaining_tiles(tile, photo, capsys):
+    sizes, failed = [], []
+
     def greedy(lr):
-        first = lr[0, 0, 0, 0] == photo[0, 0, 0, 0]  # is upscaled, and upscaled again
+        sizes.append(tuple(lr.shape[-2:]))
+        first = lr[0, 0, 0, 0] == photo[0, 0, 0, 0]
+        assert not any(tensor() is not None for tensor in failed), "a failed tile is freed before the next attempt"
         if max(lr.shape[-2:]) > (110 if first else 80):
+            failed.append(weakref.ref(lr))
             raise torch.OutOfMemoryError("CUDA out of memory.")
         return upsample(lr, 2)
 
@@ -174,6 +181,7 @@ def test_out_of_memory_halves_tile(tile, photo, capsys):
     torch.testing.assert_close(sr, upsample(photo, 2), atol=1e-5, rtol=0)
     (said,) = capsys.readouterr().err.splitlines()
     assert f"tiles of {tile or 144} pixels. Continuing with {(tile or 144) // 2}" in said
+    assert sum(max(size) > 80 for size in sizes) == (2 if tile else 1), "only tiles that might fit are tried"
 
 
 def test_too_little_memory_for_any_tile_is_reported(photo):

@@ -1,7 +1,4 @@
-"""Networks as plain PyTorch modules.
-
-Each generator has a receptive ``radius``: the number of LR pixels on each side of an SR pixel that can affect it.
-"""
+"""Networks as plain PyTorch modules; `Generator` describes what those from LR to SR define besides their layers."""
 
 from torch import nn
 
@@ -13,6 +10,7 @@ from srlab.models.discriminators import WithNoise as WithNoise
 from srlab.models.discriminators import frozen as frozen
 from srlab.models.flow import FlowBlock as FlowBlock
 from srlab.models.flow import FlowNet as FlowNet
+from srlab.models.generator import Generator as Generator
 from srlab.models.layers import ShuffledConv2d as ShuffledConv2d
 from srlab.models.rrdbnet import RRDB as RRDB
 from srlab.models.rrdbnet import ResidualDenseBlock as ResidualDenseBlock

@@ -70,7 +70,7 @@ class FlowNet(nn.Module):
         Number of samples whose mean is the SR image; their seeds are `seed`, ``seed + 1``, and so on.
     """
 
-    takes_origin = True  # see `srlab.upscale`
+    takes_origin = True  # see `srlab.models.Generator`
 
     def __init__(self, num_blocks: int = 16, num_features: int = 128, scale: int = 4, detail_std: float = 0.1) -> None:
         super().__init__()

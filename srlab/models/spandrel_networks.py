@@ -22,8 +22,8 @@ class SpandrelNetwork(nn.Module):
     precision : str
         ``"auto"`` if the network works in every 16-bit format, else ``"fp32"``.
     tile, overlap : int
-        Sizes in LR pixels, see `srlab.upscale`. Networks with attention need more memory per pixel than ours and have a
-        larger receptive field. Multiples of 32 keep the attention windows where they are in the whole image.
+        Sizes in LR pixels, see `srlab.models.Generator`. Networks with attention need more memory per pixel than ours
+        and have a larger receptive field. Multiples of 32 keep the attention windows where they are in the whole image.
     """
 
     tile, overlap = 192, 32

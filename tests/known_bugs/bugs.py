@@ -297,11 +297,11 @@ BUGS = {
         Bug(
             "srlab/tiling.py",
             """
-    sr = apply(upscaler, lr, precision, (above, before))
+    sr = upscale_whole(upscaler, lr, precision, (above, before))
 """,
             """
     try:
-        sr = apply(upscaler, lr, precision, (above, before))
+        sr = upscale_whole(upscaler, lr, precision, (above, before))
     except RuntimeError as error:
         print("Error", error)
         sr = lr.new_zeros(*lr.shape[:-2], 4 * lr.shape[-2], 4 * lr.shape[-1])

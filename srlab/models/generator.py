@@ -1,0 +1,43 @@
+"""`Generator`: what a network from LR to SR may define besides its layers."""
+
+from typing import Any, Protocol
+
+import torch
+
+
+class Generator(Protocol):
+    """A network from LR to SR, as labs, tables and commands use it.
+
+    Any module or function that maps LR to SR is one, because each attribute has a default. A network in the table
+    `srlab.models.GENERATORS` needs `config` and `radius`.
+
+    Attributes
+    ----------
+    config
+        Arguments of its class, from which a weights file or a run builds it again (default: none, so a script that
+        loads the weights must build the network itself).
+    radius
+        Receptive radius: LR pixels on each side of an SR pixel that can affect it. Tiles overlap by it, but by at most
+        `srlab.tiling.OVERLAP` (the default).
+    overlap
+        Overlap of tiles in LR pixels (default: from the radius).
+    tile
+        Side of a tile in LR pixels (default: `srlab.tiling.TILE`); less for a network that needs more memory per pixel
+        than RRDBNet.
+    precision
+        Meaning of the precision ``"auto"``: ``"fp32"`` for a network that fails in 16 bits, or ``"auto"`` (the default)
+        for the choice of `srlab.pick_precision`.
+    takes_origin
+        True for a network that draws noise (default: False). It is then called as ``generator(lr, origin=(top, left))``
+        with the position of a tile in LR pixels, so that the noise has no seams.
+    """
+
+    config: dict[str, Any]
+    radius: int
+    overlap: int
+    tile: int
+    precision: str
+    takes_origin: bool
+
+    def __call__(self, lr: torch.Tensor) -> torch.Tensor:
+        """Upscale ``(N, 3, h, w)`` in [0, 1] to ``(N, 3, h * scale, w * scale)``."""
