@@ -5,7 +5,7 @@ Read `setup` from top to bottom: parameters, hardware, recipe, photos, run name,
 
 import math
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import fields, replace
 from types import TracebackType
 from typing import Any
 
@@ -25,6 +25,10 @@ from srlab.data import catalog, datasets
 from srlab.errors import SrlabError
 from srlab.models import backbones
 from srlab.shell import running_shell
+
+# Attribute of `srlab.Degradation` -> parameter of a lab, which has the same name except for two.
+DEGRADATION = {field.name: field.name for field in fields(srlab.Degradation)}
+DEGRADATION |= {"method": "downsampler", "noise": "image_noise"}
 
 
 def setup(name: str, namespace: Mapping[str, Any], dry: bool = False) -> Lab:
@@ -69,7 +73,7 @@ def setup(name: str, namespace: Mapping[str, Any], dry: bool = False) -> Lab:
     elif "patch" in values:
         values["patch"] -= values["patch"] % scale
     train_set, unseen = large_enough(values, train_set, unseen, book.min_image_size)
-    made = {"blur": values.get("blur", 0.0), "noise": values.get("image_noise", 0.0), "jpeg": values.get("jpeg", 0.0)}
+    made = {name: values[parameter] for name, parameter in DEGRADATION.items() if parameter in values}
     own = iters or changed.keys() - {"seed", "backbone"}  # the claims do not depend on these two
     lab = Lab(
         name=name,
@@ -77,7 +81,7 @@ def setup(name: str, namespace: Mapping[str, Any], dry: bool = False) -> Lab:
         precision=precision,
         train_set=train_set,
         unseen=unseen,
-        degradation=srlab.Degradation(values.get("downsampler", "bicubic"), **made),
+        degradation=srlab.Degradation(**made),
         overrides=overrides,
         typed=overrides.keys() & namespace.keys() if earlier is None else earlier,
         is_reference_config=recipe.name in ("laptop", "smoke") and not own and device.type == "cpu",

@@ -7,7 +7,7 @@ random numbers from the caller's `torch.Generator`.
 import io
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 import numpy as np
@@ -160,7 +160,7 @@ class Degradation:
     def __post_init__(self) -> None:
         if self.method not in DOWNSAMPLERS:
             raise SrlabError(f"'{self.method}' is not a downsampler. Use one of {', '.join(DOWNSAMPLERS)}.")
-        for name in ("blur", "noise", "jpeg"):
+        for name in (field.name for field in fields(self) if field.name != "method"):
             given = getattr(self, name)  # in YAML and JSON a pair is a list
             pair = tuple(given) if isinstance(given, list | tuple) else (given, given)
             numbers = len(pair) == 2 and all(isinstance(end, int | float) for end in pair)
@@ -173,9 +173,10 @@ class Degradation:
 
     def describe(self) -> dict[str, Any]:
         """Return the attributes by name for a run's manifest: a number for equal ends, else a list as in JSON."""
-        pairs = {"blur": self.blur, "noise": self.noise, "jpeg": self.jpeg}
+        pairs = asdict(self)
+        method = pairs.pop("method")
         strengths = {name: low if low == high else [low, high] for name, (low, high) in pairs.items()}
-        return {"method": self.method} | strengths
+        return {"method": method} | strengths
 
     def reach(self, scale: int) -> int:
         """Return how many LR pixels around a pixel affect its value, without noise and JPEG."""

@@ -12,6 +12,7 @@ import pytest
 from srlab.course.claims import read_claims
 from srlab.course.quiz import count_right
 from srlab.course.recipes import read_book
+from srlab.course.setup import DEGRADATION
 from tests.conftest import EXTRAS, LABS, ROOT
 
 KEPT = {"nbval-check-output", "keep_output"}
@@ -62,7 +63,7 @@ def test_file_is_written_like_in_jupyter(lab):
 
 def test_all_recipe_settings_are_used(lab, cells):
     by_setup = {"recipe", "iters", "run", "images", "validation", "device", "precision", "compiled", "overrides"}
-    by_setup |= {"photos", "center_crop", "start", "parameter_limit", "downsampler", "blur", "image_noise", "jpeg"}
+    by_setup |= {"photos", "center_crop", "start", "parameter_limit", *DEGRADATION.values()}
     book = read_book(ROOT / "notebooks" / "recipes" / f"{lab.stem}.yaml")
     shared = (ROOT / "srlab" / "course" / "gan_plumbing.py").read_text(encoding="utf-8") if "gan" in lab.stem else ""
     shared = re.sub(r"^NOTED .*$", "", shared, flags=re.M)  # recording a setting in the manifest does not count as use
