@@ -13,6 +13,7 @@ import torch
 from srlab.errors import SrlabError
 
 DRIVER = Path("/proc/driver/nvidia/version")  # on Linux with NVIDIA's driver
+WITHOUT_FLOAT64 = ("mps",)  # types of device; MPS is PyTorch's name for a Mac's GPU
 TORCHRUN = {"RANK", "LOCAL_RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT"}  # set by torchrun in each process
 # Words in the out-of-memory errors of two of torch's allocators, CUDA, cuBLAS and cuDNN.
 NO_MEMORY = (
@@ -22,18 +23,19 @@ NO_MEMORY = (
 
 
 def pick_device(device: str | torch.device = "auto") -> torch.device:
-    """Resolve ``"auto"`` to the GPU if there is one, otherwise to the CPU.
+    """Resolve ``"auto"`` to an NVIDIA GPU if there is one, otherwise to the CPU.
 
-    Under ``torchrun`` each process uses its own GPU, numbered by ``LOCAL_RANK``.
+    A Mac's GPU is used only if you pass ``"mps"``, because no Mac has tested it. Under ``torchrun`` each process uses
+    its own GPU, numbered by ``LOCAL_RANK``.
     """
     if isinstance(device, torch.device):
         return device
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
-    if device == "mps":
-        raise SrlabError("A Mac's GPU (mps) cannot be used, because it lacks float64. Set device to cpu.")
-    if device not in ("cpu", "cuda"):
-        raise SrlabError(f"'{device}' is not a valid device. Use auto, cpu or cuda.")
+    if device not in ("cpu", "cuda", "mps"):
+        raise SrlabError(f"'{device}' is not a valid device. Use auto, cpu, cuda or mps.")
+    if device == "mps" and not torch.backends.mps.is_available():
+        raise SrlabError("This machine has no GPU of a Mac (mps). Set device to auto or cpu.")
     if device == "cuda" and not torch.cuda.is_available():
         reason = unused_gpu()
         raise SrlabError(f"This machine has no usable GPU. Set device to auto or cpu. {reason}".rstrip())
@@ -48,6 +50,11 @@ def from_torchrun(name: str) -> int | None:
     torchrun sets all variables in `TORCHRUN`, so a stray one in a cluster's shell does not count.
     """
     return int(os.environ[name]) if os.environ.keys() >= TORCHRUN else None
+
+
+def widest_float(device: torch.device) -> torch.dtype:
+    """Return float64, or float32 on a device that lacks it."""
+    return torch.float32 if device.type in WITHOUT_FLOAT64 else torch.float64
 
 
 def memory_gib(device: torch.device) -> float:
@@ -66,8 +73,8 @@ def pick_precision(precision: str, device: torch.device) -> str:
         precision = os.environ.get("SRLAB_PRECISION") or "auto"
     if precision not in ("auto", "fp32", "bf16", "fp16"):
         raise SrlabError(f"'{precision}' is not a valid precision. Use auto, fp32, bf16 or fp16.")
-    if precision == "fp16" and device.type == "cpu":
-        raise SrlabError("fp16 needs a GPU, but this network is on the CPU. Use bf16 or fp32.")
+    if precision == "fp16" and device.type != "cuda":  # scaled gradients need float64 on the device
+        raise SrlabError(f"fp16 needs a GPU from NVIDIA, but this network is on the {device.type}. Use bf16 or fp32.")
     if precision != "auto":
         return precision
     if device.type == "cuda":

@@ -44,12 +44,19 @@ def test_srlab_precision_only_replaces_auto(monkeypatch):
             devices.pick_precision(precision, CPU)
 
 
-def test_mac_uses_cpu(monkeypatch):
+def test_mac_uses_gpu_only_if_asked(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(SrlabError, match="no GPU of a Mac"):
+        devices.pick_device("mps")
     monkeypatch.setattr(torch.backends.mps, "is_available", lambda: True)
     monkeypatch.setattr(torch.backends.mps, "is_built", lambda: True)
     assert make_accelerator(CPU, "fp32").device.type == "cpu"  # accelerate would prefer the GPU
-    with pytest.raises(SrlabError, match="lacks float64"):
-        devices.pick_device("mps")
+    assert [devices.pick_device(name) for name in ("auto", "mps")] == [CPU, torch.device("mps")]
+    monkeypatch.delenv("SRLAB_PRECISION", raising=False)
+    monkeypatch.setattr(torch.cpu, "get_capabilities", dict)
+    assert devices.pick_precision("auto", torch.device("mps")) == "fp32"
+    with pytest.raises(SrlabError, match="fp16 needs a GPU from NVIDIA, but this network is on the mps"):
+        devices.pick_precision("fp16", torch.device("mps"))
 
 
 # --- Messages about GPUs ---------------------------------------------------------------------------------------

@@ -23,7 +23,7 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
     what = parser.add_mutually_exclusive_group(required=True)
     what.add_argument("--sr", metavar="DIR", help="folder with SR images, matched by name (baby_x4.png to baby.png)")
     add_choice(what)
-    parser.add_argument("--device", default="auto", help="device for --run: auto, cpu or cuda (default: auto)")
+    parser.add_argument("--device", default="auto", help="device for --run: auto, cpu, cuda or mps (default: auto)")
     parser.add_argument("--scale", type=int, help="HR pixels per LR pixel (default: the network's, or 4)")
     protocols = "paper: Y, crop 4; basicsr: like paper, with gray files read as RGB; face: RGB, crop 0; study: "
     protocols += "RGB, crop 0, not rounded (default: paper)"

@@ -20,7 +20,7 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
     add_choice(parser.add_mutually_exclusive_group(), DEFAULT)
     parser.add_argument("--scale", type=int, help="scale factor (default: the network's; 4 with --method)")
     parser.add_argument("--tile", type=int, metavar="N", help="tile size in pixels (default: fits in 2 GB)")
-    parser.add_argument("--device", default="auto", help="auto, cpu or cuda (default: auto)")
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps (default: auto)")
     parser.add_argument(
         "--precision",
         default="auto",

@@ -16,7 +16,7 @@ from torch import nn
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from srlab.data.sampler import PatchSampler
-from srlab.devices import cudnn_settings, explaining_lack_of_memory, pick_device, pick_precision
+from srlab.devices import cudnn_settings, explaining_lack_of_memory, pick_device, pick_precision, widest_float
 from srlab.errors import SrlabError
 from srlab.files import all_finite
 from srlab.training.calendar import LOG_EVERY, Calendar
@@ -113,7 +113,7 @@ class Trainer:
         self.optimizers: dict[str, torch.optim.Optimizer] = {}
         self.prepared: dict[str, Any] = {}  # all of them, wrapped for use in a step
         self._step, self.turns = 0, 1
-        self.progress = torch.zeros((), dtype=torch.float64, device=self.device)
+        self.progress = torch.zeros((), dtype=widest_float(self.device), device=self.device)
         self._recording: RecordedStep | None = None  # during training
         self._compiled = ""  # what was compiled: "blocks", or a mode
         self._rates: dict[str, list[float]] = {}  # learning rates of each optimizer's groups in the last step

@@ -48,8 +48,8 @@ class GanOnGpu(LittleRun):
 
     def __init__(self, sampler=None, **settings):
         networks = {"network": lambda: MSRResNet(2, 4), "gan": lambda: PatchDiscriminator(4)}
-        settings |= networks | {"optimizer": partial(torch.optim.Adam, fused=True), "device": "cuda"}
-        super().__init__(sampler={"device": "cuda"} | (sampler or {}), **settings)
+        settings = {"device": "cuda"} | settings | networks | {"optimizer": partial(torch.optim.Adam, fused=True)}
+        super().__init__(sampler={"device": settings["device"]} | (sampler or {}), **settings)
         self.prepare(features=FeatureExtractor("vgg19 relu2_1", "random"))
         labels = {"label_real": 0.9, "label_flip": 0.1}
         lab = SimpleNamespace(**labels, pixel="l1", g_every=1, instance_noise=0.1, parameters={})
@@ -58,7 +58,7 @@ class GanOnGpu(LittleRun):
         self.as_in_lab_04 = gan_plumbing.step_of(lab, game, weights, self.trainer)
 
     def validate(self, averaged):
-        return {"psnr": float(-averaged(torch.full((1, 3, 4, 4), 0.3, device="cuda")).square().mean())}
+        return {"psnr": float(-averaged(torch.full((1, 3, 4, 4), 0.3, device=self.trainer.device)).square().mean())}
 
     def content(self, sr, hr):
         return losses.content_loss(self.things["features"], sr, hr, F.l1_loss, relative=True, max_shift=3)
@@ -72,8 +72,9 @@ class FlowOnGpu(LittleRun):
     """Set up lab 06's training."""
 
     def __init__(self, sampler=None, **settings):
+        settings = {"device": "cuda"} | settings
         settings |= {"network": lambda: FlowNet(2, 8), "optimizer": partial(torch.optim.Adam, fused=True)}
-        super().__init__(sampler={"device": "cuda"} | (sampler or {}), device="cuda", **settings)
+        super().__init__(sampler={"device": settings["device"]} | (sampler or {}), **settings)
         self.step = self.flow_step
 
     validate = GanOnGpu.validate
