@@ -5,21 +5,15 @@ import shutil
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 import psutil
 import torch
 
 from srlab.errors import SrlabError
 
-DRIVER = Path("/proc/driver/nvidia/version")  # on Linux with NVIDIA's driver
 WITHOUT_FLOAT64 = ("mps",)  # types of device; MPS is PyTorch's name for a Mac's GPU
 TORCHRUN = {"RANK", "LOCAL_RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT"}  # set by torchrun in each process
-# Words in the out-of-memory errors of two of torch's allocators, CUDA, cuBLAS and cuDNN.
-NO_MEMORY = (
-    *("can't allocate memory", "not enough memory"),
-    *("cuda error: out of memory", "status_alloc_failed", "allocation_failed"),
-)
+NO_MEMORY = ("DefaultCPUAllocator", "out of memory", "ALLOC")  # of a CPU; of a GPU; of cuBLAS and cuDNN
 
 
 def pick_device(device: str | torch.device = "auto") -> torch.device:
@@ -87,17 +81,14 @@ def pick_precision(precision: str, device: torch.device) -> str:
 def unused_gpu() -> str:
     """Return the reason why this machine's NVIDIA GPU cannot be used; "" if there is no GPU or it is usable."""
     hidden = os.environ.get("CUDA_VISIBLE_DEVICES") in ("", "-1")  # hidden on purpose
-    if hidden or torch.cuda.is_available() or not (DRIVER.is_file() or shutil.which("nvidia-smi")):
+    if hidden or torch.cuda.is_available() or not shutil.which("nvidia-smi"):
         return ""
     try:
         torch.cuda.init()
     except (RuntimeError, AssertionError) as error:  # contains the reason, which is_available hides
-        build = f"CUDA {torch.version.cuda}" if torch.version.cuda else "CPUs only"
-        return (
-            f"An NVIDIA driver is installed, but torch {torch.__version__}, built for {build}, cannot use it "
-            f"({str(error).partition('. ')[0].rstrip('.')}). Update the driver, or install a matching torch from "
-            "https://pytorch.org/get-started/locally."
-        )
+        reason = str(error).partition(". ")[0]
+        advice = "Update the driver, or install a matching torch from https://pytorch.org/get-started/locally."
+        return f"torch {torch.__version__} cannot use this machine's NVIDIA GPU ({reason}). {advice}"
     return ""
 
 
@@ -141,10 +132,8 @@ def peak_memory_mib() -> float:
 
 def out_of_memory(error: BaseException) -> bool:
     """Return whether an error is an out-of-memory error."""
-    text = str(error).lower()
-    return isinstance(error, (torch.OutOfMemoryError, MemoryError)) or (
-        isinstance(error, RuntimeError) and any(words in text for words in NO_MEMORY)
-    )
+    known = isinstance(error, (torch.OutOfMemoryError, MemoryError))
+    return known or (isinstance(error, RuntimeError) and any(words in str(error) for words in NO_MEMORY))
 
 
 @contextmanager

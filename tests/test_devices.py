@@ -62,36 +62,30 @@ def test_mac_uses_gpu_only_if_asked(monkeypatch):
 # --- Messages about GPUs ---------------------------------------------------------------------------------------
 
 
-def no_driver():
-    raise RuntimeError("The NVIDIA driver on your system is too old (found version 12020). Please update.")
+def too_old():
+    raise RuntimeError("The NVIDIA driver on your system is too old (found version 12020).")
 
 
-@pytest.fixture
-def driver(monkeypatch, tmp_path):
-    """Mock a driver that is too old for this torch."""
-    monkeypatch.setattr(devices, "DRIVER", tmp_path / "version")
+def test_unused_gpu_reports_reason(monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    monkeypatch.setattr(torch.cuda, "init", no_driver)
-    monkeypatch.setattr(devices.shutil, "which", lambda name: None)
+    monkeypatch.setattr(torch.cuda, "init", too_old)
+    monkeypatch.setattr(devices.shutil, "which", lambda name: f"/usr/bin/{name}")
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
-    devices.DRIVER.touch()
-    return devices.DRIVER
-
-
-def test_unused_gpu_reports_reason(driver, monkeypatch):
-    assert "too old (found version 12020)). Update the driver" in devices.unused_gpu()
     assert devices.pick_device() == CPU
     with pytest.raises(SrlabError, match=r"no usable GPU\. .*too old"):
         devices.pick_device("cuda")
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")  # the GPU is hidden
     assert devices.unused_gpu() == ""
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES")
-    driver.unlink()  # there is no GPU
+    monkeypatch.setattr(devices.shutil, "which", lambda name: None)  # there is no GPU
     assert devices.unused_gpu() == ""
 
 
 def test_out_of_memory_is_recognized_by_message():
-    for words in ("CUDA error: out of memory", "CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate`"):
+    with pytest.raises(RuntimeError) as caught:
+        torch.empty(2**60)
+    assert devices.out_of_memory(caught.value)
+    for words in ("MPS backend out of memory", "CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate`"):
         assert devices.out_of_memory(RuntimeError(words))
         assert not devices.out_of_memory(ValueError(words))
     assert not devices.out_of_memory(RuntimeError("CUDA error: device-side assert triggered"))
