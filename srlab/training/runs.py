@@ -64,13 +64,14 @@ class Run:
         self.writes = True  # only the first of several processes writes
         self.history: list[dict[str, float]] = []  # all logged rows, during training
         self.best: dict[str, float] = {}  # highest validation scores so far
-        self._manifest: dict[str, Any] = {}
+        self._draft: dict[str, Any] = {}  # during training: the manifest as it will be written next
+        self._started_at = 0.0  # time.perf_counter(), less the seconds of earlier calls of `begin`
         self._events: Any = None  # TensorBoard's writer
 
     # --- Reading ---
 
     def manifest(self) -> dict[str, Any] | None:
-        """Return ``run.json``, or the checkpoint's copy if it is lost or damaged; None for a new run."""
+        """Read ``run.json``, or the checkpoint's copy if it is lost or damaged; return None for a new run."""
         file = self.path / "run.json"
         try:
             manifest = json.loads(file.read_text(encoding="utf-8"))
@@ -165,9 +166,9 @@ class Run:
         if state and not state["step"] and state["manifest"]["parameters"] != parameters:
             state = None  # nothing is trained yet, so settings may still change
         if state:
-            self._manifest, self.best = state["manifest"], state["best"]
-            earlier = self._manifest["parameters"]
-            if self._manifest["schedule_total"] != iters:
+            self._draft, self.best = state["manifest"], state["best"]
+            earlier = self._draft["parameters"]
+            if self._draft["schedule_total"] != iters:
                 earlier = earlier | {name: parameters[name] for name in FOLLOW_LENGTH}
             if changed := differences(earlier, parameters):
                 raise SrlabError(
@@ -175,7 +176,7 @@ class Run:
                     f"name with the parameter run, or delete {self.path} to start from scratch."
                 )
             if 0 < state["step"] < iters:  # a finished run keeps the parameters it was trained with
-                self._manifest["parameters"] = earlier
+                self._draft["parameters"] = earlier
             return state
         manifest = self.manifest()
         if trained or (manifest["step"] if manifest else any(self.path.rglob("*.safetensors"))):
@@ -183,9 +184,9 @@ class Run:
                 f"No checkpoint to resume from in {self.path} (existing files are left untouched). Choose another run "
                 "name, and re-run the cells that create the networks."
             )
-        self._manifest, self.best = {"format": FORMAT, "lab": self.lab, "name": self.name, "parameters": parameters}, {}
-        self._manifest |= {"step": 0, "started": time.strftime("%Y-%m-%dT%H:%M:%S%z"), "wall_time_s": 0.0}
-        self._manifest |= {"continued": []}
+        self._draft, self.best = {"format": FORMAT, "lab": self.lab, "name": self.name, "parameters": parameters}, {}
+        self._draft |= {"step": 0, "started": time.strftime("%Y-%m-%dT%H:%M:%S%z"), "wall_time_s": 0.0}
+        self._draft |= {"continued": []}
         return None
 
     def begin(self, step: int, iters: int, facts: dict[str, Any]) -> None:
@@ -200,22 +201,22 @@ class Run:
             rows = "".join(json.dumps(row) + "\n" for row in self.history)
             files.write_atomic(self.path / "metrics.jsonl", rows.encode(), ADVICE)
         if step < iters:
-            self._manifest |= facts | {"schedule_total": iters} | environment()
+            self._draft |= facts | {"schedule_total": iters} | environment()
             self._write_status("running")
-        self._began, self._seconds_before = time.perf_counter(), self._manifest["wall_time_s"]
+        self._started_at = time.perf_counter() - self._draft["wall_time_s"]
 
     def _print_changes(self, step: int, iters: int, facts: dict[str, Any]) -> None:
-        code, total = self._manifest["code_of_step"], self._manifest["schedule_total"]
+        code, total = self._draft["code_of_step"], self._draft["schedule_total"]
         if facts["code_of_step"] and code not in ("", facts["code_of_step"]):
             now = f"steps after {step:,} use the new code" if step < iters else "these weights are from the old code"
             print(f"The code of the training step has changed since this run was made: {now}.")
         if step >= iters:
             return
         if total != iters:
-            self._manifest["continued"].append({"step": step, "from": total, "to": iters})
-        precision = self._manifest["precision"]
+            self._draft["continued"].append({"step": step, "from": total, "to": iters})
+        precision = self._draft["precision"]
         precision = "fp32" if precision == "no" else precision  # its name in runs of earlier versions
-        before = {"iters": total, "precision": precision, "processes": self._manifest["processes"]}
+        before = {"iters": total, "precision": precision, "processes": self._draft["processes"]}
         now = {"iters": iters, "precision": facts["precision"], "processes": facts["processes"]}
         changes = "".join(f", {change}" for change in differences(before, now))
         print(f"Resuming the run '{self.name}' from step {step}{changes}.")
@@ -266,11 +267,11 @@ class Run:
         "running", "stopped" or "finished"; `recorded` is whether steps are replayed from a CUDA graph.
         """
         metrics = {name: value for row in self.history for name, value in row.items() if name != "step"}
-        seconds = round(self._seconds_before + time.perf_counter() - self._began, 1)
+        seconds = round(time.perf_counter() - self._started_at, 1)
         facts = {"metrics": metrics, "wall_time_s": seconds, "peak_memory_mib": peak_memory_mib()}
         facts["recorded"] = recorded
-        self._manifest |= facts | {"step": step, "status": status}
-        self.save_checkpoint(parts | {"step": step, "manifest": self._manifest, "best": self.best})
+        self._draft |= facts | {"step": step, "status": status}
+        self.save_checkpoint(parts | {"step": step, "manifest": self._draft, "best": self.best})
         if step:  # before the first step there is nothing to use
             self.save_generator(generator, step)
         self._write_status(status)
@@ -282,22 +283,22 @@ class Run:
         """
         self.save_generator(generator, step)
         failed = (self.manifest() or {}).get("status") == "failed"
-        if not failed and step >= self._manifest["schedule_total"]:
+        if not failed and step >= self._draft["schedule_total"]:
             self._write_status("finished")
 
     def fail(self, what: str) -> None:
         """Mark the run as failed and raise `SrlabError` with the reason and what to try."""
-        self._manifest["failure"] = what
+        self._draft["failure"] = what
         self._write_status("failed")
-        wider = "" if self._manifest["precision"] == "fp32" else " or set precision to fp32"
+        wider = "" if self._draft["precision"] == "fp32" else " or set precision to fp32"
         raise SrlabError(
-            f"Training stopped: {what}. The checkpoint of step {self._manifest['step']} is kept in {self.path}. Lower "
+            f"Training stopped: {what}. The checkpoint of step {self._draft['step']} is kept in {self.path}. Lower "
             f"the learning rate{wider}, and choose another run name."
         )
 
     def _write_status(self, status: str) -> None:
-        self._manifest["status"] = status
-        self.write_manifest(self._manifest)
+        self._draft["status"] = status
+        self.write_manifest(self._draft)
 
     # --- Files ---
 
