@@ -17,10 +17,10 @@ from srlab.data.cache import cached, fingerprint
 from srlab.data.catalog import data_set, folder_of, is_named
 from srlab.data.degradation import Degrade
 from srlab.data.download import fetch
-from srlab.data.images import EXTENSIONS, OTHER_FORMATS, check_scale, mod_crop, read_pixels, to_float, to_uint8
+from srlab.data.images import EXTENSIONS, check_scale, mod_crop, read_pixels, to_float, to_uint8
 from srlab.errors import SrlabError
 from srlab.paths import expanded
-from srlab.text import breaks_line, printable
+from srlab.text import breaks_line
 
 # Photos inside packages that the course needs anyway: name -> (package, file in the package).
 PHOTOS = {
@@ -45,17 +45,10 @@ VALIDATION_PHOTOS = ("astronaut", "chelsea", "text", "brick")
 HALVED = "gravel"  # looks the same everywhere, so we train on its left half and hold out the right half
 CACHE_FROM = 100  # sets of this many photos or more are decoded once into a file and mapped from there
 
-# Marks of HR and LR in the path of an image, relative to the folder of its set; the group is the scale.
-# HR: HR/, img_HR, GT/, GTmod12/. LR: LR/, img_LR, LR4, LQ/, LRx4/, LRbicx4/, LR_bicubic/X4/, X4/.
-HR_MARK = re.compile(r"(?:(?<=/)|^|[_-])(?:HR|GT)(?:mod\d+)?(?=/|$)", re.IGNORECASE)
-LR_MARK = re.compile(
-    r"(?:(?<=/)|^|[_-])L[RQ](?:bic|[_-][a-z]+)?(?:[_-]?x?(\d))?(?=/|$)|(?:(?<=/)|^)x(\d)(?=/)", re.IGNORECASE
-)
-SCALE_MARK = re.compile(r"[_-]?x(\d)$")  # end of the name of an LR file next to its HR file, such as 0801x4
-# Hidden folders, recycle bins, thumbnails and snapshots on Linux, Windows, macOS and network disks.
-SYSTEM_FOLDER = re.compile(
-    r"[.@$].*|#recycle|#snapshot|lost\+found|RECYCLER|System Volume Information|__MACOSX", re.IGNORECASE
-)
+# Marks of HR and LR in the path of an image: its folder, or the end of its name. The group of LR is the scale.
+# HR/, DIV2K_valid_HR/, img_001_SRF_4_HR, GTmod12/; LRx4/, LR_bicubic/X4/, img_001_SRF_4_LR, LQ/.
+HR_MARK = re.compile(r"(?:^|[/_-])(?:HR|GT)(?:mod\d+)?(?=/|$)", re.IGNORECASE)
+LR_MARK = re.compile(r"(?:^|[/_-])L[RQ](?:bic|_[a-z_]+)?(?:x|/x(?=\d/))?(\d?)(?=/|$)", re.IGNORECASE)
 
 
 class ImageSet:
@@ -231,11 +224,10 @@ def photo_file(name: str) -> Path:
 def load_images(where: str | Path, scale: int = 4) -> ImageSet:
     """Load all images in a folder and its subfolders, or a dataset by its name.
 
-    HR images are paired with the LR images of the same name, if there are any. LR images have ``LR`` or ``LQ`` in the
-    name of the file or its folder, or are in a folder ``X4``; HR images have ``HR`` or ``GT``, or no mark. So
-    ``HR/a.png`` belongs to ``LRx4/a.png``, ``LR_bicubic/X4/ax4.png`` or ``LR/a.png``, and ``a_HR.png`` to
-    ``a_LR4.png``. If some images are marked HR, those without a mark are left out, and so are LR images of another
-    scale; their folders are printed. Hidden folders, recycle bins and unreadable folders are skipped.
+    HR images are paired with the LR images of the same name, if there are any: ``HR/a.png`` with ``LRx4/a.png`` or
+    ``LR_bicubic/X4/ax4.png``, and ``a_HR.png`` with ``a_LR.png``. If some images are marked HR, those without a mark
+    are left out, and so are LR images of another scale; their folders are printed. Hidden folders, recycle bins and
+    unreadable folders are skipped.
 
     Sets of 100 images or more are decoded once into a file (`srlab.data.cache`).
 
@@ -290,22 +282,22 @@ def find_images(path: Path, scale: int = 4) -> tuple[dict[str, Path], dict[str, 
     Return name -> HR file and name -> LR file, with the same names; the second is empty if there are no LR images.
     """
     places = _places(path)
-    scales = _lr_scales(set(places.values()), scale)
-    if len(scales) == len(places):  # LR images only, as in LR_bicubic/
-        scales = {}
-    hr = {file: place for file, place in places.items() if place not in scales}
-    hr = {file: place for file, place in hr.items() if HR_MARK.search(place)} or hr
-    lr = {_key(place): file for file, place in places.items() if scales.get(place) == scale}
+    lr = {file: mark[1] for file, place in places.items() if (mark := LR_MARK.search(place))}
+    if len(lr) == len(places):  # LR images only, as in LR_bicubic/
+        lr = {}
+    hr = {file: place for file, place in places.items() if HR_MARK.search(place)}
+    hr = hr or {file: place for file, place in places.items() if file not in lr}
+    partners = {_key(places[file]): file for file, digit in lr.items() if digit in ("", str(scale))}
     images, pairs = _named(path, hr), {}
-    for name, file in images.items() if lr else ():
+    for name, file in images.items():
         for end in ("", f"x{scale}", f"_x{scale}"):  # 0801x4.png, as in DIV2K
-            if (found := lr.get(_key(hr[file]) + end)) is not None:
-                pairs[name] = found
+            if (partner := partners.get(_key(hr[file]) + end)) is not None:
+                pairs[name] = partner
     if pairs and (missing := [name for name in images if name not in pairs]):
         raise SrlabError(f"{path} has no LR image for {_some(missing)}. Add the missing ones, or remove all LR images.")
     if unused := places.keys() - {*hr, *pairs.values()}:
         folders = sorted({f"{path.name}/{file}".rpartition("/")[0] for file in unused})
-        print(f"Left out of {printable(path.name)}: {len(unused)} images in {printable(_some(folders))}.")
+        print(f"Left out of {path.name}: {len(unused)} images in {_some(folders)}.")
     return tuple({name: path / file for name, file in found.items()} for found in (images, pairs))
 
 
@@ -322,26 +314,12 @@ def _places(path: Path, below: bool = True) -> dict[str, str]:
     return places
 
 
-def _lr_scales(places: Collection[str], scale: int) -> dict[str, int]:
-    """Return the scale of each path that is marked as an LR image, or `scale` if the mark has no number."""
-    scales = {}
-    for place in places:
-        marks = LR_MARK.findall(place)
-        if (base := SCALE_MARK.sub("", place)) != place and base in places:  # a_x4 next to a
-            marks += SCALE_MARK.findall(place)
-        if marks:
-            digits = "".join("".join(mark) for mark in marks)
-            scales[place] = int(digits[-1]) if digits else scale
-    return scales
-
-
 def _key(place: str) -> str:
     """Return a path without its marks, which is the key that pairs HR with LR images.
 
     Accents are in one form, because macOS decomposes them in file names.
     """
-    place = unicodedata.normalize("NFC", place)
-    return "/".join(filter(None, HR_MARK.sub("", LR_MARK.sub("", place)).split("/")))
+    return HR_MARK.sub("", LR_MARK.sub("", unicodedata.normalize("NFC", place))).strip("/")
 
 
 def _named(path: Path, places: Mapping[str, str]) -> dict[str, str]:
@@ -359,13 +337,14 @@ def _named(path: Path, places: Mapping[str, str]) -> dict[str, str]:
 def _walk(path: Path, below: bool) -> Iterator[str]:
     """Yield the images in a folder, with `below` also those in its subfolders, as ``sub/a.png``.
 
-    Folders that cannot be read are printed.
+    Hidden folders and recycle bins (``.Trash``, ``@eaDir``, ``$RECYCLE.BIN``, ``#recycle``) are skipped. Folders that
+    cannot be read are printed.
     """
 
     def skip(error: OSError) -> None:
         if Path(error.filename) == path:
             raise SrlabError(f"Cannot read the folder {path} ({error.strerror}). Check the path.") from error
-        print(f"Left out: the folder {printable(error.filename)}, which cannot be read ({error.strerror}).")
+        print(f"Left out: the folder {error.filename}, which cannot be read ({error.strerror}).")
 
     seen = set()
     for place, folders, names in os.walk(path, onerror=skip, followlinks=True):
@@ -373,22 +352,17 @@ def _walk(path: Path, below: bool) -> Iterator[str]:
             folders.clear()
             continue
         seen.add(real)
-        folders[:] = sorted(name for name in folders if below and not SYSTEM_FOLDER.fullmatch(name))
-        for name in filter(breaks_line, folders.copy()):
-            print(f"Left out: the folder {name!a} in {printable(place)}, because its name is not printable. Rename it.")
-            folders.remove(name)
-        inner = Path(place).relative_to(path).as_posix()
-        if others := [name for name in names if name[0] != "." and name.lower().endswith(OTHER_FORMATS)]:
-            print(
-                f"Left out of {printable(place)}: {printable(_some(sorted(others)))}. Export them as PNG or TIFF first."
-            )
-        for name in sorted(names):
-            if name[0] == "." or not name.lower().endswith(EXTENSIONS):
-                continue
-            if breaks_line(name):
-                print(f"Left out: {name!a} in {printable(place)}, because its name is not printable. Rename it.")
-            else:
-                yield name if inner == "." else f"{inner}/{name}"
+        folders[:] = _on_one_line(place, [name for name in folders if below and name[0] not in ".@$#"])
+        images = [name for name in names if name[0] != "." and name.lower().endswith(EXTENSIONS)]
+        for name in _on_one_line(place, images):
+            yield Path(place, name).relative_to(path).as_posix()
+
+
+def _on_one_line(place: str, names: Sequence[str]) -> list[str]:
+    """Sort names; leave out those that would break a line or a terminal, and print them with escapes."""
+    for name in filter(breaks_line, names):
+        print(f"Left out: {name!a} in {place}, because its name is not printable. Rename it.")
+    return sorted(name for name in names if not breaks_line(name))
 
 
 def read_images(name: str, files: Mapping[str, Path], part: str = "") -> ImageSet:
