@@ -7,23 +7,21 @@ from pathlib import Path
 
 import psutil
 import torch
-from PIL import ExifTags, Image, ImageFilter
+from PIL import Image, ImageFilter
 
 from srlab.data.datasets import image_files
 from srlab.data.images import GRAY, LARGEST_SIDE, check_scale, encoded, open_upright, pixels_of
 from srlab.errors import SrlabError
 from srlab.files import open_atomic, refuse_existing
 from srlab.paths import exists, from_home
-from srlab.text import printable
 from srlab.tiling import Upscaler, upscale
 
 TIFF, JPEG = {"compression": "tiff_adobe_deflate"}, {"quality": 95, "subsampling": "4:4:4"}
 WEBP = {"lossless": True, "exact": True}  # exact keeps the colors of transparent pixels
 # Options for writing each format.
 OPTIONS = {".png": {}, ".tif": TIFF, ".tiff": TIFF, ".jpg": JPEG, ".jpeg": JPEG, ".webp": WEBP}
+METADATA = {"icc_profile": "color profile", "exif": "EXIF data"}  # what the result keeps, by Pillow's names
 BYTES = 8  # bytes of memory per pixel of the result, for Pillow's pixels and the encoded file
-# EXIF entries that are true only of the LR photo: its size, and the location of its subject.
-OF_SIZE = {0x0100, 0x0101, 0xA002, 0xA003, 0x9214, 0xA214}
 HIDDEN_REACH = 4.0  # sigma in pixels of the blur that spreads colors to transparent pixels
 
 
@@ -52,9 +50,10 @@ def upscale_file(
 
     The source is read as in `srlab.read_image`, except for transparency: gray stays gray; palettes and CMYK become RGB.
     The alpha channel is upscaled with bicubic interpolation. Transparent pixels get the color of their surroundings, so
-    that hidden colors cause no halo. The EXIF orientation is applied. The color profile and the EXIF data, except for
-    entries about the size, are kept if the format can store them; otherwise a message on stderr names what is lost. The
-    tags of a TIFF are not kept. Only the first image of an animation or of a file with several pages is used.
+    that hidden colors cause no halo. The EXIF orientation is applied. The color profile and the EXIF data are kept if
+    the format can store them; otherwise a message on stderr names what is lost. The EXIF data still state the size of
+    the source. A TIFF gets none, and the tags of a TIFF are not kept. Only the first image of an animation or of a file
+    with several pages is used.
 
     The result needs up to eight bytes of memory per pixel, in addition to a tile of the network. The target appears
     only when it is complete and on disk. `srlab.upscale` explains `tile`, `overlap` and `precision`.
@@ -96,7 +95,7 @@ def upscale_file(
                 "are free. Crop the photo first."
             )
         metadata = _metadata(image, target, "L" if gray and suffix != ".webp" else "RGB")  # WebP has no gray mode
-    label = printable(source.name) if progress is True else progress or ""
+    label = source.name if progress is True else progress or ""
     with open_atomic(target) as file:
         sr = upscale(upscaler, lr, scale, tile, overlap, precision, label, torch.uint8)
         result = Image.fromarray(sr.permute(1, 2, 0).squeeze(2).numpy())
@@ -130,7 +129,7 @@ def upscale_folder(
         if result.is_file() and not force:
             summary.present.append(result)
             continue
-        label = f"{number}/{len(images)} {printable(path.name)}" if progress else ""
+        label = f"{number}/{len(images)} {path.name}" if progress else ""
         try:
             upscale_file(path, result, upscaler, scale, force=force, progress=label, **options)
             summary.written.append(result)
@@ -161,32 +160,20 @@ def _split(image: Image.Image) -> tuple[Image.Image, Image.Image | None]:
 def _metadata(image: Image.Image, target: Path, mode: str) -> dict[str, bytes]:
     """Return the color profile and the EXIF data that the result keeps, and print what it does not keep.
 
-    Pillow fails in many ways on metadata from other programs, so both are first tried on an image of one pixel.
+    A profile for other channels would give wrong colors. Pillow 13.0 does not write a camera's EXIF into a compressed
+    TIFF. It fails in many ways on metadata from other programs, so both are first tried on an image of one pixel.
     """
-    kept, lost, profile = {}, [], image.info.get("icc_profile")
-    if profile and profile[16:20] != (b"GRAY" if mode == "L" else b"RGB "):
-        profile, lost = None, ["color profile"]
-    for name, key, value in (("color profile", "icc_profile", profile), ("EXIF data", "exif", image.info.get("exif"))):
+    found = {key: image.info[key] for key in METADATA if image.info.get(key)}
+    kept = dict(found)
+    if kept.get("icc_profile", b"")[16:20] != (b"GRAY" if mode == "L" else b"RGB "):
+        kept.pop("icc_profile", None)
+    if target.suffix.lower() in (".tif", ".tiff"):
+        kept.pop("exif", None)
+    for key, value in list(kept.items()):
         try:
-            if value:
-                value = _exif(image, target) if key == "exif" else value
-                encoded(Image.new(mode, (1, 1)), target, **OPTIONS[target.suffix.lower()], **{key: value})
-                kept[key] = value
+            encoded(Image.new(mode, (1, 1)), target, **OPTIONS[target.suffix.lower()], **{key: value})
         except Exception:
-            lost.append(name)
-    if lost:
-        print(printable(f"Not kept in {target.name}: {' and '.join(lost)}."), file=sys.stderr)
+            del kept[key]
+    if lost := [METADATA[key] for key in found if key not in kept]:
+        print(f"Not kept in {target.name}: {' and '.join(lost)}.", file=sys.stderr)
     return kept
-
-
-def _exif(image: Image.Image, target: Path) -> bytes:
-    """Return the EXIF data of an upright image of another size, without its thumbnail."""
-    exif, camera = image.getexif(), ExifTags.IFD.Exif
-    if target.suffix.lower() in (".tif", ".tiff") and {camera, ExifTags.IFD.GPSInfo} & {*exif}:
-        raise SrlabError("Pillow 13.0 cannot write entries about camera and place into a compressed TIFF.")
-    for tag in OF_SIZE:
-        exif.pop(tag, None)
-        exif.get_ifd(camera).pop(tag, None)
-    if ExifTags.Base.Orientation in exif:
-        exif[ExifTags.Base.Orientation] = 1
-    return exif.tobytes()

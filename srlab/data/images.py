@@ -8,42 +8,25 @@ import io
 import os
 import struct
 import sys
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, BinaryIO
 
 import numpy as np
 import torch
-from PIL import ExifTags, Image, PngImagePlugin, UnidentifiedImageError
-from PIL.Image import Transpose
+from PIL import Image, ImageOps, PngImagePlugin, UnidentifiedImageError
 
 from srlab.errors import SrlabError
 from srlab.files import write_atomic
 from srlab.paths import expanded, from_home
-from srlab.text import printable
 
 EXTENSIONS = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp")
 LARGEST_SIDE = {".jpg": 65500, ".jpeg": 65500, ".webp": 16383}  # pixels that a format can store
 FORMATS = ("PNG", "JPEG", "BMP", "TIFF", "WEBP")  # only these are decoded: for an EPS file Pillow would run Ghostscript
-# Camera raw and phone formats, which another program must convert; some begin with a preview that is a valid TIFF.
-OTHER_FORMATS = (".nef", ".cr2", ".cr3", ".arw", ".dng", ".raf", ".orf", ".rw2", ".pef", ".heic", ".heif", ".avif")
 GRAY = ("1", "L", "LA", "La")  # modes of Pillow
-REDUCED, DNG_VERSION = 254, 50706  # TIFF tags: the image is a preview of another one; the file is a DNG
-BITS, COMPRESSION, PHOTOMETRIC, CHANNELS, PLANES = 258, 259, 262, 277, 284  # TIFF tags
+PHOTOMETRIC, PLANES = 262, 284  # TIFF tags
 # Bytes of a text or a profile in a PNG; Pillow's limit of 1 MiB rejects some XMP.
 PngImagePlugin.MAX_TEXT_CHUNK = 1 << 26
-
-# EXIF orientation -> operation that turns the pixels upright; 1 is upright, and other numbers are invalid.
-TURNS = {
-    2: Transpose.FLIP_LEFT_RIGHT,
-    3: Transpose.ROTATE_180,
-    4: Transpose.FLIP_TOP_BOTTOM,
-    5: Transpose.TRANSPOSE,
-    6: Transpose.ROTATE_270,
-    7: Transpose.TRANSVERSE,
-    8: Transpose.ROTATE_90,
-}
 
 # ITU-R BT.601, the "studio range" luma of MATLAB's rgb2ycbcr, in units of [0, 1]: black is 16/255, white 235/255.
 LUMA_WEIGHTS = (65.481 / 255, 128.553 / 255, 24.966 / 255)
@@ -60,7 +43,7 @@ def read_image(path: str | os.PathLike, keep_gray: bool = False) -> torch.Tensor
     Parameters
     ----------
     path
-        PNG, JPEG, BMP, TIFF or WebP file; its content determines the format, not its name.
+        PNG, JPEG, BMP, TIFF or WebP file. Its name must end like one, and its content determines which it is.
     keep_gray
         Keep the single channel of a grayscale file.
 
@@ -88,18 +71,20 @@ def open_upright(path: Path) -> Iterator[Image.Image]:
     try:
         if not path.is_file():
             raise SrlabError(f"Image file {path} not found. Check the path.")
-        if path.suffix.lower() in OTHER_FORMATS:
-            raise SrlabError(f"{path} is a camera raw or phone format. Export it as PNG or TIFF first.")
+        if path.suffix.lower() not in EXTENSIONS:  # a camera raw file may begin with a preview that is a valid TIFF
+            raise SrlabError(
+                f"{path} is not a supported image; its name must end in {', '.join(EXTENSIONS)}. Save a camera raw, "
+                "HEIC or GIF file as PNG first."
+            )
         # Given a path instead of a file, Pillow 13.0 maps a plain TIFF into memory, and scrambles it if it is rotated.
         with path.open("rb") as file, Image.open(file, formats=FORMATS) as image:
             if image.format == "TIFF":
-                _check_tiff(path, image.tag_v2)
+                _check_tiff(path, image)
             if (count := getattr(image, "n_frames", 1)) > 1:
-                print(printable(f"{path.name} contains {count} images; the first one is used."), file=sys.stderr)
+                print(f"{path.name} contains {count} images; the first one is used.", file=sys.stderr)
             image.load()
-            turn = TURNS.get(_orientation(image))
-            image = _as_written(image, file)
-            yield image if turn is None else image.transpose(turn)
+            _turn_upright(path, image)
+            yield image
     except PermissionError as error:
         raise SrlabError(f"No permission to read {path}. Change its permissions.") from error
     except UnidentifiedImageError as error:
@@ -117,48 +102,21 @@ def open_upright(path: Path) -> Iterator[Image.Image]:
         raise SrlabError(f"The image {path} does not fit into memory. Downscale or crop it.") from error
 
 
-def _orientation(image: Image.Image) -> int | None:
-    """Return the EXIF orientation. ImageOps.exif_transpose would rewrite the other entries."""
-    with suppress(Exception):  # damaged EXIF data do not make the pixels unreadable
-        return image.getexif().get(ExifTags.Base.Orientation)
-    return None
+def _check_tiff(path: Path, image: Image.Image) -> None:
+    """Reject two kinds of TIFF that Pillow 13.0 decodes to the wrong image."""
+    white_is_zero = image.mode.startswith("I;16") and image.tag_v2.get(PHOTOMETRIC) == 0
+    if white_is_zero or image.tag_v2.get(PLANES) == 2:
+        reason = "counts 16-bit levels from white" if white_is_zero else "has its channels in separate planes"
+        raise SrlabError(f"{path} {reason}, which cannot be read. Save it as a PNG file.")
 
 
-def _check_tiff(path: Path, tags: Mapping[int, Any]) -> None:
-    """Reject TIFF files that Pillow 13.0 decodes to the wrong image: previews in raw files, and some with planes."""
-    if tags.get(REDUCED, 0) & 1 or DNG_VERSION in tags:
-        raise SrlabError(
-            f"{path} is a camera raw file, which begins with a small preview. Export it as PNG or TIFF first."
-        )
-    channels, deep = tags.get(CHANNELS, 1), max(tags.get(BITS, (1,))) > 8
-    plain = tags.get(COMPRESSION, 1) == 1
-    if tags.get(PLANES, 1) == 2 and (channels == 2 or (channels > 1 and deep and plain)):
-        raise SrlabError(f"{path} has its channels in separate planes, which cannot be read. Save it as a PNG file.")
-
-
-def _as_written(image: Image.Image, file: BinaryIO) -> Image.Image:
-    """Correct two mistakes that Pillow 13.0 makes.
-
-    It ignores that a 16-bit TIFF may count from white, and that a PNG's transparent value has as many bits as its
-    pixels.
-    """
-    if image.mode.startswith("I;16") and image.format == "TIFF" and image.tag_v2.get(PHOTOMETRIC) == 0:
-        return Image.fromarray(65535 - np.asarray(image))
-    value = image.info.get("transparency")
-    if image.format != "PNG" or not isinstance(value, int | tuple):
-        return image
-    file.seek(24)
-    bits = file.read(1)[0]  # in the first chunk, IHDR
-    if image.mode == "RGB" and bits == 16:  # Pillow keeps the high byte of each color
-        image.info["transparency"] = tuple(level >> 8 for level in value)
-    if image.mode not in ("L", "I;16"):
-        return image
-    pixels = np.asarray(image)  # Pillow has scaled fewer bits to 8, but not the transparent value
-    levels = np.rint(pixels / 257) if bits == 16 else pixels
-    alpha = np.where(pixels == (value if bits == 16 else value * 255 // (2**bits - 1)), 0, 255)
-    corrected = Image.fromarray(np.dstack([levels, alpha]).astype(np.uint8))
-    corrected.info = {key: entry for key, entry in image.info.items() if key != "transparency"}
-    return corrected
+def _turn_upright(path: Path, image: Image.Image) -> None:
+    """Apply the EXIF orientation; damaged EXIF data are left out, because the pixels are readable anyway."""
+    try:
+        ImageOps.exif_transpose(image, in_place=True)
+    except Exception:  # of many kinds; if the orientation is readable, the pixels are upright by now
+        print(f"The EXIF data of {path.name} are damaged and were left out.", file=sys.stderr)
+        image.info.pop("exif", None)
 
 
 def pixels_of(path: Path, image: Image.Image) -> np.ndarray:
