@@ -13,7 +13,6 @@ from srlab.evaluation.folders import evaluate_folders
 from srlab.evaluation.metrics import PROTOCOLS
 from srlab.evaluation.scoring import evaluate, save_table
 from srlab.files import refuse_existing
-from srlab.text import printable
 
 
 def add_parser(commands: argparse._SubParsersAction) -> None:
@@ -21,7 +20,7 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
     parser = commands.add_parser("evaluate", help="score images or a run against ground truth")
     parser.add_argument("--hr", required=True, metavar="DIR", help="folder with ground-truth images")
     what = parser.add_mutually_exclusive_group(required=True)
-    what.add_argument("--sr", metavar="DIR", help="folder with SR images, matched by name (baby_x4.png to baby.png)")
+    what.add_argument("--sr", metavar="DIR", help="folder with SR images, matched by name (baby.png or baby_x4.png)")
     add_choice(what)
     parser.add_argument("--device", default="auto", help="device for --run: auto, cpu, cuda or mps (default: auto)")
     parser.add_argument("--scale", type=int, help="HR pixels per LR pixel (default: the network's, or 4)")
@@ -51,7 +50,7 @@ def run(options: argparse.Namespace) -> int:
         upscaler, scale = pick_upscaler(options.run, options.method, options.scale, options.device)
         table = evaluate(upscaler, load_images(options.hr, scale), scale, **how)
     for note in notes:
-        print(printable(note), file=sys.stderr)
+        print(note, file=sys.stderr)
     if options.csv:
         save_table(table, options.csv, options.force)
     print(_text(table))
@@ -66,6 +65,6 @@ def _text(table: pd.DataFrame) -> str:
     means = table.mean(numeric_only=True).to_frame().T
     whole = pd.concat([table, means.assign(image="mean")], ignore_index=True)[["image", *means.columns]]
     digits = {name: f"{{:.{2 if name == 'psnr' else 4}f}}".format for name in means.columns}
-    names = whole["image"].map(printable).str.ljust(whole["image"].str.len().max())
+    names = whole["image"].str.ljust(whole["image"].str.len().max())
     lines = whole.assign(image=names).to_string(index=False, na_rep="-", formatters=digits).splitlines()
     return "\n".join([*lines[:-1], "-" * len(lines[0]), lines[-1]])

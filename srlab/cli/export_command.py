@@ -4,7 +4,6 @@ import argparse
 
 from srlab.cli.upscalers import RUN
 from srlab.exporting import export
-from srlab.text import printable
 
 
 def add_parser(commands: argparse._SubParsersAction) -> None:
@@ -19,5 +18,5 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Export, print the file, and return the exit code."""
-    print(printable(export(options.run, options.file, half=options.half, force=options.force)))
+    print(export(options.run, options.file, half=options.half, force=options.force))
     return 0

@@ -6,7 +6,6 @@ from pathlib import Path
 
 from srlab.cli.upscalers import add_choice, pick_upscaler
 from srlab.photo_files import upscale_file, upscale_folder
-from srlab.text import printable
 from srlab.tiling import precision_of
 
 DEFAULT = "msrresnet"
@@ -39,13 +38,13 @@ def run(options: argparse.Namespace) -> int:
     settings = {"force": options.force, "tile": options.tile}
     settings |= {"precision": precision_of(upscaler, options.precision)}
     if not source.is_dir():
-        print(printable(upscale_file(source, target, upscaler, scale, **settings)))
+        print(upscale_file(source, target, upscaler, scale, **settings))
         return 0
     summary = upscale_folder(source, target, upscaler, scale, **settings)
     for path in summary.written:
-        print(printable(path))
+        print(path)
     for path, reason in summary.failed:
-        print(f"failed {printable(path)}: {reason}", file=sys.stderr)
+        print(f"failed {path}: {reason}", file=sys.stderr)
     present = f", {len(summary.present)} already exist (--force overwrites them)" if summary.present else ""
     print(f"{len(summary.written)} written, {len(summary.failed)} failed{present}.", file=sys.stderr)
     return 1 if summary.failed else 0
