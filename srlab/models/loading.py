@@ -1,8 +1,5 @@
 """Load generators: those of training runs, those bundled with srlab, and those published by others."""
 
-import math
-import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import torch
@@ -21,8 +18,6 @@ FOLDER = Path(__file__).parent / "bundled"
 # ``bundled/README.md`` has the commands, licenses and scores.
 # Method, with the spelling of srlab.course.plots.COLORS -> name:
 BUNDLED = {"MSRResNet": "msrresnet", "RRDB": "rrdb", "SRGAN": "srgan"}
-# Prefixes of names in files of torch.compile, DataParallel, mmagic, BasicSR and Lightning; averaged weights first.
-PREFIXES = ("_orig_mod.", "module.", "generator_ema.", "generator.", "net_g.", "model.", "net.")
 NAMES = (*BUNDLED.values(), realesrgan.NAME)  # names that `load_generator_file` accepts instead of a path
 
 
@@ -66,52 +61,14 @@ def load_generator_file(path: str | Path) -> nn.Module:
     if path.is_dir():
         path = path / generator_file()
     if path.suffix in (".pth", ".pt"):
-        return _recognized(path)
+        return build_spandrel(path, load_weights(path))
     if path.suffix != ".safetensors":
         raise SrlabError(
             f"{path} is not a run folder or a weights file. Pass a run folder, a .safetensors or .pth file, or one of "
             f"{', '.join(NAMES)}."
         )
     weights, notes = files.read_safetensors(path)
-    return _build(path, weights, notes) if notes else _recognized(path)
-
-
-def _recognized(path: Path) -> nn.Module:
-    """Build the network that the names and shapes in a file of weights identify.
-
-    It is SRResNet or MSRResNet, or any network of spandrel.
-    """
-    variants = list(_variants(load_weights(path)))
-    for weights in variants:
-        if notes := _described(weights):
-            return _build(path, weights, notes)
-    return build_spandrel(path, variants)
-
-
-def _variants(weights: dict[str, torch.Tensor]) -> Iterator[dict[str, torch.Tensor]]:
-    """Yield weights as they are, and then without one prefix of training programs after the other."""
-    yield weights
-    while prefix := next((prefix for prefix in PREFIXES if any(name.startswith(prefix) for name in weights)), ""):
-        weights = {name.removeprefix(prefix): value for name, value in weights.items() if name.startswith(prefix)}
-        yield weights
-
-
-def _described(weights: dict[str, torch.Tensor]) -> dict:
-    """Return the notes that our own files have for such weights; {} for another network."""
-    first = {"MSRResNet": "blocks.0.conv1.weight", "SRResNet": "blocks.0.body.0.weight"}
-    network = next((network for network, layer in first.items() if weights.get(layer, torch.empty(0)).numel()), "")
-    if not network:
-        return {}
-    num_features = weights[first[network]].shape[0]
-    steps = [
-        value for name, value in weights.items() if re.fullmatch(r"upsample\.\d+\.weight", name) and value.ndim == 4
-    ]
-    config = {"num_blocks": len({name.split(".")[1] for name in weights if name.startswith("blocks.")})}
-    config |= {
-        "num_features": num_features,
-        "scale": math.isqrt(math.prod(len(step) // num_features for step in steps)),
-    }
-    return {"network": network, "config": config}
+    return _build(path, weights, notes) if notes else build_spandrel(path, load_weights(path))
 
 
 def _build(path: Path, weights: dict[str, torch.Tensor], notes: dict) -> nn.Module:

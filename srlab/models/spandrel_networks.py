@@ -1,7 +1,5 @@
 """Networks with weights published by others, built with spandrel."""
 
-from collections.abc import Iterable
-from contextlib import suppress
 from pathlib import Path
 
 import torch
@@ -40,24 +38,23 @@ class SpandrelNetwork(nn.Module):
         return self.descriptor(lr.clone(memory_format=torch.contiguous_format))
 
 
-def build_spandrel(path: Path, variants: Iterable[dict[str, torch.Tensor]]) -> SpandrelNetwork:
-    """Build a network from weights only; spandrel recognizes it by their names and shapes.
+def build_spandrel(path: Path, weights: dict[str, torch.Tensor]) -> SpandrelNetwork:
+    """Build a network from the weights in a file; spandrel recognizes it by their names and shapes.
 
-    The first of the `variants` that spandrel recognizes counts; all are from the same file. The network must be for
-    super-resolution of RGB photos by 2, 3, 4 or 8. It is in eval mode, on the CPU.
+    It must be for super-resolution of RGB photos by 2, 3, 4 or 8. It is in eval mode, on the CPU.
     """
-    from spandrel import ModelLoader, UnsupportedModelError  # takes seconds
+    from spandrel import ModelLoader, UnsupportedModelError, canonicalize_state_dict  # takes seconds
 
-    found = None
     try:
-        for weights in variants:
-            with suppress(UnsupportedModelError):
-                found = found or ModelLoader("cpu").load_from_state_dict(weights)
+        found = ModelLoader("cpu").load_from_state_dict(canonicalize_state_dict(weights))
+    except UnsupportedModelError as error:
+        raise SrlabError(
+            f"{path} does not contain a network that spandrel supports. Use another; for a network of this course, use "
+            "its run folder or its generator.safetensors."
+        ) from error
     except Exception as error:  # each architecture raises its own errors for weights that do not fit
         reason = " ".join(f"{type(error).__name__}: {error}".split())[:200]
         raise SrlabError(f"The weights in {path} do not fit the network that they resemble ({reason}).") from error
-    if found is None:
-        raise SrlabError(f"{path} does not contain a network that srlab or spandrel supports. Use another.")
     channels = (found.input_channels, found.output_channels)
     if found.purpose != "SR" or found.scale not in SCALES or channels != (3, 3):
         raise SrlabError(
