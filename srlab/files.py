@@ -17,7 +17,6 @@ from srlab.errors import SrlabError
 from srlab.paths import exists
 
 ADVICE = "Free some space or choose another folder"
-LONGEST_NAME = 255  # bytes in a file name
 
 
 def write_atomic(path: Path, content: bytes, advice: str = ADVICE) -> None:
@@ -37,10 +36,7 @@ def open_atomic(path: Path, advice: str = ADVICE) -> Iterator[BinaryIO]:
     Until then it is named ``.<name>.part``, in the same folder. An error deletes that file. If the process is killed,
     the file stays and the next call overwrites it. Only one process may write a file at a time.
     """
-    name = f".{path.name}.part"
-    if len(os.fsencode(name)) > LONGEST_NAME:
-        name = f".{hashlib.sha256(os.fsencode(path.name)).hexdigest()}.part"
-    part = path.with_name(name)
+    part = path.with_name(f".{path.name}.part")
     with writing(path, advice):
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -53,14 +49,13 @@ def open_atomic(path: Path, advice: str = ADVICE) -> Iterator[BinaryIO]:
             raise
 
 
-def refuse_existing(path: Path, force: bool | None = None) -> None:
-    """Reject a path that exists, unless `force` is set; call it before the work whose result goes there.
-
-    An empty folder counts as absent. If `force` is None, the message does not suggest it.
-    """
-    if exists(path) and not force and not (path.is_dir() and os.access(path, os.R_OK) and not any(path.iterdir())):
-        way = "remove it" if force is None else "add --force (force=True) to overwrite it"
-        raise SrlabError(f"{path} already exists. Choose another name, or {way}.")
+def refuse_existing(path: Path, force: bool = False) -> None:
+    """Reject a path that exists, unless `force` is set; call it before the work whose result goes there."""
+    if exists(path) and not force:
+        raise SrlabError(
+            f"{path} already exists. Choose another name, or remove it. Commands with --force (in Python: force=True) "
+            "overwrite it."
+        )
 
 
 def publish(part: Path, path: Path) -> None:

@@ -66,12 +66,6 @@ def test_disk_without_folder_fsync_works(tmp_path, monkeypatch, fails):
     assert (tmp_path / "photos" / "file").is_file()
 
 
-@pytest.mark.parametrize("name", ["x" * 255, "ä" * 127])
-def test_longest_file_name_works(tmp_path, name):
-    write_atomic(tmp_path / name, b"content")
-    assert [path.name for path in tmp_path.iterdir()] == [name]
-
-
 def test_content_is_synced_before_rename(tmp_path, monkeypatch):
     calls = []
     fsync, replace = os.fsync, Path.replace
