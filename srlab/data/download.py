@@ -1,6 +1,5 @@
 """Download the datasets in the catalog: pooch checks the hashes, and our downloader resumes."""
 
-import json
 import re
 import shutil
 import struct
@@ -17,7 +16,7 @@ from tqdm.auto import tqdm
 from srlab.data import catalog
 from srlab.data.catalog import Archive, DataSet, Folder
 from srlab.errors import SrlabError
-from srlab.files import one_writer, publish, sha256_of, write_atomic, writing
+from srlab.files import one_writer, publish, sha256_of, writing
 from srlab.paths import data_home
 
 BLOCK = 1 << 16  # bytes read at a time
@@ -74,7 +73,8 @@ def _fetch_archive(archive: Archive, home: Path) -> None:
         for folder in archive.folders:
             if not (home / folder.path).exists():
                 _unpack(path, folder, staging)
-                _publish_folder(staging, folder, home)
+                (home / folder.path).parent.mkdir(parents=True, exist_ok=True)
+                publish(staging, home / folder.path)
     except DAMAGE as error:
         raise SrlabError(f"{path} is damaged ({error}). Delete it and run the same command again.") from error
     finally:
@@ -89,16 +89,15 @@ def _resume(url: str, output: str, _: object) -> None:
     have = part.stat().st_size if part.exists() else 0
     headers = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={have}-"} if have else {})
     with requests.get(url, headers=headers, stream=True, timeout=TIMEOUT_S) as response:
-        if response.headers.get("Content-Range") != f"bytes */{have}":  # else status 416: the part is complete
-            if response.status_code == 416:
-                part.unlink()  # longer than the server's file, so it is part of another one
-            response.raise_for_status()
-            start = have if response.status_code == 206 else 0
-            total = start + int(response.headers.get("Content-Length", 0))
-            bar = tqdm(total=total, initial=start, desc=part.stem, unit="B", unit_scale=True)
-            with bar, part.open("ab" if start else "wb") as file:
-                for block in response.iter_content(BLOCK):
-                    bar.update(file.write(block))
+        if response.status_code == 416:
+            part.unlink()  # not shorter than the server's file, so the next attempt begins again
+        response.raise_for_status()
+        start = have if response.status_code == 206 else 0
+        total = start + int(response.headers.get("Content-Length", 0))
+        bar = tqdm(total=total, initial=start, desc=part.stem, unit="B", unit_scale=True)
+        with bar, part.open("ab" if start else "wb") as file:
+            for block in response.iter_content(BLOCK):
+                bar.update(file.write(block))
     part.replace(output)
 
 
@@ -130,14 +129,3 @@ def _read_images(path: Path, source: str) -> Iterator[tuple[str, bytes]]:
             for member in archive:
                 if member.isreg() and (name := name_of(member.name)):
                     yield name, archive.extractfile(member).read()
-
-
-def _publish_folder(staging: Path, folder: Folder, home: Path) -> None:
-    """Rename an unpacked folder, and save its source, license and citation next to it."""
-    target = home / folder.path
-    data_set = next(known for known in catalog.SETS.values() if known.owns(folder))
-    source = {name: getattr(data_set, name) for name in ("license", "citation")}
-    source["archives"] = [archive.url for archive in data_set.archives]
-    write_atomic(home / folder.path.split("/")[0] / "source.json", json.dumps(source, indent=1).encode())
-    target.parent.mkdir(parents=True, exist_ok=True)
-    publish(staging, target)
