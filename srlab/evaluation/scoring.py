@@ -115,23 +115,24 @@ def measures(
     metrics: Sequence[str | Measure], protocol: Protocol, scale: int, weights: str | Path = "auto"
 ) -> dict[str, Measure]:
     """Return name -> function of (SR, HR) for the chosen metrics, without LPIPS if its weights are missing."""
+    metrics = [metrics] if isinstance(metrics, str) else metrics
     resampler = protocol.resampler
     known = {name: partial(metric, protocol=protocol) for name, metric in FIDELITY.items()} | IN_COLOR
     # LR from the resampler only, without other degradations.
     known["lr_consistency"] = lambda sr, hr: fidelity.lr_consistency(sr, downsample(hr, scale, resampler), resampler)
     known["checkerboard"] = lambda sr, _: perceptual.checkerboard(sr, scale)  # it needs no HR
+    if "lpips" in metrics and (network := perceptual.load_lpips(weights)):
+        known["lpips"] = partial(perceptual.lpips, network=network)
     chosen: dict[str, Measure] = {}
-    for metric in [metrics] if isinstance(metrics, str) else metrics:
+    for metric in metrics:
         if callable(metric):
             name, measure = getattr(metric, "__name__", type(metric).__name__), metric  # a network has no __name__
         elif metric in known:
             name, measure = metric, known[metric]
-        elif metric != "lpips":
-            raise SrlabError(f"'{metric}' is not a metric. Use one of {', '.join(METRICS)}.")
-        elif network := perceptual.load_lpips(weights):
-            name, measure = metric, partial(perceptual.lpips, network=network)
-        else:
+        elif metric == "lpips":  # without weights, as load_lpips has printed
             continue
+        else:
+            raise SrlabError(f"'{metric}' is not a metric. Use one of {', '.join(METRICS)}.")
         if chosen.setdefault(name, measure) != measure:
             raise SrlabError(f"Two metrics are named '{name}'. Give your function another __name__.")
     if not chosen:

@@ -152,12 +152,6 @@ def test_lpips_without_weights_is_skipped_with_message(images, capsys, backbone_
         (lambda lr: upsample(lr, 2), 40, {}, "into 20x20, which is not 4 times larger"),
         (bicubic, 40, {"metrics": ("psnr", "vmaf")}, "'vmaf'.*patch_distance"),
         (bicubic, 40, {"metrics": ()}, "Use one of"),
-        (
-            bicubic,
-            40,
-            {"metrics": (lambda sr, hr: sr[0], lambda sr, hr: hr[0])},
-            "Two metrics are named '<lambda>'",
-        ),
     ],
 )
 def test_unscorable_image_and_unknown_metric_are_reported(model, height, options, said):
