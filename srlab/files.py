@@ -53,8 +53,8 @@ def refuse_existing(path: Path, force: bool = False) -> None:
     """Reject a path that exists, unless `force` is set; call it before the work whose result goes there."""
     if exists(path) and not force:
         raise SrlabError(
-            f"{path} already exists. Choose another name, or remove it. Commands with --force (in Python: force=True) "
-            "overwrite it."
+            f"{path} already exists. Choose another name, remove it, or overwrite it with --force (force=True) where "
+            "that is offered."
         )
 
 

@@ -56,14 +56,6 @@ def test_lossless_formats_keep_pixels(levels, suffix, save, tmp_path):
     assert names_in(target.parent) == [target.name]
 
 
-def test_16_bit_gray_becomes_8_bit(save, tmp_path):
-    levels, seen = np.random.default_rng(0).integers(0, 65536, (9, 12), dtype=np.uint16), []
-    sr = pixels(run(save("lr.png", levels), tmp_path / "sr.png", lambda lr: seen.append(lr) or double(lr)))
-    assert np.abs(seen[0][0, 0].numpy() * 65535 - levels).max() < 0.01
-    assert sr.dtype == np.uint8
-    assert np.abs(sr - enlarged(levels) / 257).max() <= 0.51
-
-
 def test_first_of_several_images_is_used_with_a_message(tmp_path, capsys):
     one, two = (Image.fromarray(np.full((9, 12, 3), level, np.uint8)) for level in (90, 200))
     for suffix in ("tif", "webp"):

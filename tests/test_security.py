@@ -10,7 +10,6 @@ from PIL import EpsImagePlugin
 import srlab
 from srlab import files, models
 from srlab.course import execute as executing
-from srlab.course.cli.main import main
 from srlab.course.trained import load_trained
 from srlab.data import datasets
 from srlab.errors import SrlabError
@@ -33,19 +32,14 @@ def test_messages_are_printable_and_short():
     assert long.endswith("xend")
 
 
-def test_terminal_output_escapes_foreign_names(tmp_path, home, capsys):
-    turned = tmp_path / "gnp.\u202eb"
-    for folder in ("hr", "sr"):
-        srlab.write_image(noise(), turned / folder / "\u202ea.png")
-        srlab.write_image(noise(), turned / folder / f"{folder}\u202e.png")
-    assert main(["evaluate", "--sr", str(turned / "sr"), "--hr", str(turned / "hr")]) == 0
+def test_terminal_output_escapes_foreign_runs(home, capsys):
     run = home / "lab" / "\x1b[31mred"
     run.mkdir(parents=True)
     (run / "generator.safetensors").touch()
     load_trained()
-    shown = capsys.readouterr()
-    assert "red" in shown.out
-    assert all(line.isprintable() for line in (shown.out + shown.err).splitlines())
+    shown = capsys.readouterr().out
+    assert "red" in shown
+    assert all(line.isprintable() for line in shown.splitlines())
 
 
 @pytest.mark.parametrize("part", ["a\x1b[31m", "caf\udce9"], ids=ascii)

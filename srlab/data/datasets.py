@@ -48,7 +48,7 @@ CACHE_FROM = 100  # sets of this many photos or more are decoded once into a fil
 # Marks of HR and LR in the path of an image: its folder, or the end of its name. The group of LR is the scale.
 # HR/, DIV2K_valid_HR/, img_001_SRF_4_HR, GTmod12/; LRx4/, LR_bicubic/X4/, img_001_SRF_4_LR, LQ/.
 HR_MARK = re.compile(r"(?:^|[/_-])(?:HR|GT)(?:mod\d+)?(?=/|$)", re.IGNORECASE)
-LR_MARK = re.compile(r"(?:^|[/_-])L[RQ](?:bic|_[a-z_]+)?(?:x|/x(?=\d/))?(\d?)(?=/|$)", re.IGNORECASE)
+LR_MARK = re.compile(r"(?:^|[/_-])L[RQ](?:bic|_[a-z]+)?(?:_?x|/x(?=\d/))?(\d?)(?=/|$)", re.IGNORECASE)
 
 
 class ImageSet:
