@@ -73,10 +73,12 @@ def upscale_file(
     """
     source, target = from_home(source), from_home(target)
     check_scale(scale)
+    if not exists(source):
+        raise SrlabError(f"{source} not found. Check the path.")
     suffix = target.suffix.lower()
     if suffix not in OPTIONS:
         raise SrlabError(f"{target.name} does not have a valid extension. Use {', '.join(OPTIONS)}.")
-    if exists(source) and exists(target.resolve()) and target.resolve().samefile(source):
+    if exists(target.resolve()) and target.resolve().samefile(source):
         raise SrlabError(f"The result would overwrite {source}. Choose another name for the result.")
     refuse_existing(target, force)
     with open_upright(source) as image:

@@ -201,6 +201,11 @@ def test_unsupported_output_is_rejected_before_upscaling(shape, name, words, sav
         run(save("lr.png", np.zeros(shape, np.uint8)), tmp_path / name, None)
 
 
+def test_missing_source_is_named(tmp_path):
+    with pytest.raises(SrlabError, match="nowhere not found"):
+        run(tmp_path / "nowhere", tmp_path / "out")
+
+
 def test_failure_leaves_no_files(save, tmp_path):
     calls = []
 
