@@ -152,6 +152,15 @@ def test_exif_that_cannot_be_written_is_reported(save, tmp_path, capfd):
     assert "Not kept in sr.jpg: EXIF data." in capfd.readouterr().err
 
 
+def test_photo_with_damaged_exif_is_turned_once(save, tmp_path, capfd):
+    exif = Image.Exif()
+    exif.update({ExifTags.Base.Orientation: 6, ExifTags.Base.ImageWidth: 18})
+    damaged = exif.tobytes().replace(b"\1\0\0\4", b"\1\0\0\x10")  # a 64-bit width, which EXIF does not have
+    with Image.open(run(save("lr.jpg", RGB, exif=damaged), tmp_path / "sr.jpg")) as sr:
+        assert (sr.size, dict(sr.getexif())) == ((42, 68), {})
+    assert "The EXIF data of lr.jpg are damaged and were left out." in capfd.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("mode", "space", "target", "kept"),
     [
