@@ -1,42 +1,65 @@
 """Export a generator for other programs: as ONNX, or as weights that spandrel loads."""
 
+import contextlib
 import copy
+import re
+import subprocess
+import sys
 import tempfile
 import warnings
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import torch
 from safetensors.torch import save as as_safetensors
 from torch import nn
 
 from srlab import files
 from srlab.errors import SrlabError
-from srlab.models import RRDBNet
 from srlab.models.loading import BUNDLED, load_generator_file
 from srlab.models.realesrgan import NAME as REAL_ESRGAN
-from srlab.models.spandrel_networks import SpandrelNetwork
+from srlab.models.spandrel_networks import SpandrelNetwork, build_spandrel
 from srlab.paths import from_home
 
-SUFFIXES = (".onnx", ".safetensors")
 OPSET = 18  # version of the ONNX operators
-USUAL = {"growth": 32, "fusion": 3, "residual_scale": 0.2, "enlarge": False}  # of RRDBNet
 TOLERANCE, HALF_TOLERANCE = 1e-4, 2e-2  # largest difference from PyTorch, in units of [0, 1]
+# Heights and widths on which an ONNX file is compared with PyTorch: odd, multiples of an attention window, one window,
+# and less. Python branches on the size are frozen in the file, so a network can be right at one of them only.
+SIZES = ((37, 23), (24, 40), (64, 51), (65, 130), (128, 96), (33, 64), (16, 16))
+SMALL = ((8, 8), (9, 70), (1, 1), (1, 5))
+# Runs an ONNX file on images, in its own process, because onnxruntime can crash.
+RUN = """
+import sys, numpy, onnxruntime
+options = onnxruntime.SessionOptions()
+options.log_severity_level = 4
+session = onnxruntime.InferenceSession(sys.argv[1], options, providers=["CPUExecutionProvider"])
+for number, image in numpy.load(sys.argv[2]).items():
+    try:
+        numpy.save(f"{sys.argv[2]}.{number}.npy", session.run(["sr"], {"lr": image})[0])
+    except Exception as error:
+        print(error, file=sys.stderr)
+"""
 
 
 def export(generator: nn.Module | str | Path, path: str | Path, *, half: bool = False, force: bool = False) -> Path:
     """Write a generator into a file for other programs; the ending of its name determines the format.
 
-    - ``.onnx``: input ``lr`` ``(1, 3, height, width)``, output ``sr``, both RGB in [0, 1]; any height and width. The
-      output is not clamped. The metadata contain the scale, the order of colors, the range of values, the license and
-      the source.
-    - ``.safetensors``: weights of an RRDBNet, which spandrel, and with it chaiNNer and ComfyUI, recognizes.
+    - ``.onnx``: input ``lr`` ``(batch, 3, height, width)``, output ``sr``, both RGB in [0, 1]; any height and width,
+      and any batch, except for networks that take only one image at a time in ONNX. The output is not clamped. The
+      metadata contain the scale, the order of colors, the range of values, the license, the source, and the smallest
+      side of an image.
+    - ``.safetensors``: weights, if spandrel, and with it chaiNNer and ComfyUI, recognizes the network.
 
-    The file is read again and compared with the generator on an image of odd size before it appears under its name.
+    The file is read again by onnxruntime or spandrel and compared with the generator, in ONNX at several sizes, before
+    it appears under its name.
 
     Parameters
     ----------
     generator
         Network in eval mode on the CPU, or what `load_generator_file` accepts.
+    path
+        File to write.
     half
         Store weights in float16, which halves the file. In ONNX, input and output are also float16.
     force
@@ -48,78 +71,127 @@ def export(generator: nn.Module | str | Path, path: str | Path, *, half: bool = 
         The path with ``~`` expanded.
     """
     path = from_home(path)
-    if path.suffix not in SUFFIXES:
-        raise SrlabError(f"The format of {path.name} is unknown. End its name in {', '.join(SUFFIXES)}.")
+    if path.suffix not in (".onnx", ".safetensors"):
+        raise SrlabError(f"The format of {path.name} is unknown. End its name in .onnx or .safetensors.")
     files.refuse_existing(path, force)
     source = type(generator).__name__ if isinstance(generator, nn.Module) else str(generator)
+    if Path(source).exists():  # a path can contain names that are nobody's business
+        source = Path(source).name
     generator = generator if isinstance(generator, nn.Module) else load_generator_file(generator)
-    lr = torch.rand(1, 3, 37, 23, generator=torch.Generator().manual_seed(0))
-    with torch.no_grad():
-        sr = generator(lr)
-    if path.suffix == ".onnx":
-        content, result = _onnx(generator, lr, half, _notes(source, sr.shape[-1] // lr.shape[-1]))
-    else:
-        content, result = _weights(generator, lr, half)
-    difference = (result.float().clamp(0, 1) - sr.clamp(0, 1)).abs().max().item()
-    if not difference <= (HALF_TOLERANCE if half else TOLERANCE):
-        raise SrlabError(f"{path.name} would differ from {source} by up to {difference:.2g}, so it was not written.")
+    content = _onnx(generator, half, source) if path.suffix == ".onnx" else _weights(generator, half, source)
     files.write_atomic(path, content)
     return path
 
 
-def _notes(source: str, scale: int) -> dict[str, str]:
-    """Return the metadata of an ONNX file."""
-    licenses = dict.fromkeys(BUNDLED.values(), "MIT") | {REAL_ESRGAN: "BSD-3-Clause, Copyright (c) 2021, Xintao Wang"}
-    license = licenses.get(source, "not stated: the weights belong to those who trained them")
-    return {"scale": str(scale), "colors": "RGB", "range": "0 to 1", "license": license, "source": source}
-
-
-def _onnx(generator: nn.Module, lr: torch.Tensor, half: bool, notes: dict[str, str]) -> tuple[bytes, torch.Tensor]:
-    """Return an ONNX file, and its SR image of `lr` in onnxruntime."""
+def _onnx(generator: nn.Module, half: bool, source: str) -> bytes:
+    """Return an ONNX file that computes the same as the generator."""
     try:
-        import onnxruntime
+        import onnx
+        import onnxruntime  # noqa: F401  runs the file
         import onnxscript  # noqa: F401  torch.onnx needs it
     except ImportError as error:
         packages = "onnx onnxruntime onnxscript"
         raise SrlabError(f"ONNX needs more packages. Run: python -m pip install {packages}") from error
-    image = lr.half() if half else lr
-    generator = copy.deepcopy(generator).half() if half else generator
-    dynamic = ({2: torch.export.Dim.DYNAMIC, 3: torch.export.Dim.DYNAMIC},)
+    try:  # with any number of images, if the network computes the same then
+        model, smallest = _checked(generator, half, {0: "batch", 2: "height", 3: "width"})
+    except SrlabError:
+        model, smallest = _checked(generator, half, {2: "height", 3: "width"})
+    model.ir_version = onnx.helper.find_min_ir_version_for(model.opset_import)  # for runtimes of other programs
+    for node in model.graph.node:
+        del node.metadata_props[:]  # the exporter writes the paths of this machine's files
+    if smallest > 1:
+        print(f"The ONNX file of {source} needs images of {smallest} pixels per side or more.", file=sys.stderr)
+    notes = {"scale": str(_scale(generator)), "colors": "RGB", "range": "0 to 1", "smallest side": str(smallest)}
+    for key, value in (notes | {"license": _license(source), "source": source}).items():
+        model.metadata_props.add(key=key, value=value)
+    return model.SerializeToString()
+
+
+def _checked(generator: nn.Module, half: bool, axes: dict[int, str]) -> tuple[Any, int]:
+    """Return an ONNX model in which these axes have any length, and the smallest side of an image, usually 1.
+
+    The model is compared with the generator. Sizes that the generator itself cannot upscale do not count.
+    """
+    batch, random = 2 if 0 in axes else 1, torch.Generator().manual_seed(0)
+    images = {size: torch.rand(batch, 3, *size, generator=random) for size in SIZES + SMALL}
+    precise = copy.deepcopy(generator).half() if half else generator
+    given = {size: lr.half() if half else lr for size, lr in images.items()}
     try:
         with warnings.catch_warnings(), torch.enable_grad():  # gradients keep SRResNet's PReLU out of place
             warnings.simplefilter("ignore")
-            names = {"input_names": ["lr"], "output_names": ["sr"]}
-            program = torch.onnx.export(
-                generator, (image,), dynamo=True, dynamic_shapes=dynamic, opset_version=OPSET, verbose=False, **names
-            )
+            names = {"input_names": ["lr"], "output_names": ["sr"], "dynamic_shapes": (axes,), "verbose": False}
+            model = torch.onnx.export(
+                precise, (given[SIZES[0]],), dynamo=True, opset_version=OPSET, **names
+            ).model_proto
     except Exception as error:  # torch raises many kinds for operations that ONNX lacks
-        reason = str(error).strip().splitlines()[0]
-        raise SrlabError(f"{type(generator).__name__} cannot be exported as ONNX ({reason}).") from error
-    model = program.model_proto
-    for key, value in notes.items():
-        model.metadata_props.add(key=key, value=value)
-    content = model.SerializeToString()
-    session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
-    return content, torch.from_numpy(session.run(["sr"], {"lr": image.numpy()})[0])
+        raise SrlabError(f"{_name(generator)} cannot be exported as ONNX ({_cause(error)}).") from error
+    wanted = {}
+    for size, lr in images.items():
+        with contextlib.suppress(Exception), torch.no_grad():  # each architecture fails in its own way at small sizes
+            wanted[size] = generator(lr)
+    found = _run_onnx(model.SerializeToString(), [given[size] for size in wanted])
+    wrong = {size: apart for size, sr in zip(wanted, found, strict=True) if (apart := _apart(sr, wanted[size], half))}
+    for size in SIZES:
+        if size in wrong:
+            raise SrlabError(
+                f"{_name(generator)} cannot be exported as ONNX: the file {wrong[size]} for an image of "
+                f"{size[1]}x{size[0]} pixels. Its code probably depends on the size, which ONNX cannot express."
+            )
+    return model, 1 + max((min(size) for size in SMALL if size in wrong), default=0)
 
 
-def _weights(generator: nn.Module, lr: torch.Tensor, half: bool) -> tuple[bytes, torch.Tensor]:
-    """Return a file of weights, and the SR image of `lr` from the network in that file."""
-    name = type(generator).__name__
-    if isinstance(generator, SpandrelNetwork):
-        raise SrlabError(f"The weights of {name} are in a file that other programs load already. Use that file.")
-    config = getattr(generator, "config", {})
-    changed = [key for key, usual in USUAL.items() if config.get(key, usual) != usual]
-    if changed:
-        raise SrlabError(
-            f"Programs that find the architecture from the weights cannot load {name} with "
-            f"{changed[0]}={config[changed[0]]}. Export it as .onnx."
-        )
-    if not isinstance(generator, RRDBNet) or config["scale"] == 8:
-        raise SrlabError(f"No other program loads weights of {name} x{config.get('scale', '?')}. Export it as .onnx.")
-    weights = generator.state_dict()
-    content = as_safetensors({key: (value.half() if half else value).contiguous() for key, value in weights.items()})
-    with tempfile.TemporaryDirectory() as folder, torch.no_grad():
-        file = Path(folder, "weights.safetensors")
+def _run_onnx(content: bytes, images: list[torch.Tensor]) -> list[torch.Tensor | None]:
+    """Return the SR images of an ONNX file; None for an image at which it fails."""
+    with tempfile.TemporaryDirectory() as folder:
+        file, given = Path(folder, "net.onnx"), Path(folder, "images.npz")
         file.write_bytes(content)
-        return content, load_generator_file(file).float()(lr)
+        np.savez(given, **{str(number): image.numpy() for number, image in enumerate(images)})
+        subprocess.run([sys.executable, "-c", RUN, file, given], capture_output=True)
+        results = [Path(f"{given}.{number}.npy") for number in range(len(images))]
+        return [torch.from_numpy(np.load(result)).float() if result.exists() else None for result in results]
+
+
+def _apart(sr: torch.Tensor | None, wanted: torch.Tensor, half: bool) -> str:
+    """Return how an SR image of a file differs from that of the generator, or ""."""
+    if sr is None or sr.shape != wanted.shape:
+        return "fails"
+    difference = (sr.clamp(0, 1) - wanted.clamp(0, 1)).abs().max().item()
+    return "" if difference <= (HALF_TOLERANCE if half else TOLERANCE) else f"differs by up to {difference:.2g}"
+
+
+def _weights(generator: nn.Module, half: bool, source: str) -> bytes:
+    """Return a file of weights from which spandrel builds the same network."""
+    network = generator.network if isinstance(generator, SpandrelNetwork) else generator
+    weights = {key: (value.half() if half else value).contiguous() for key, value in network.state_dict().items()}
+    lr = torch.rand(1, 3, 37, 23, generator=torch.Generator().manual_seed(0))
+    try:
+        with torch.no_grad():
+            apart = _apart(build_spandrel(Path(source), dict(weights)).float()(lr), generator(lr), half)
+    except SrlabError:
+        apart = "it does not recognize the network"
+    if apart:
+        raise SrlabError(f"spandrel cannot load {_name(generator)} of {source} ({apart}). Export it as .onnx.")
+    return as_safetensors(weights)
+
+
+def _license(source: str) -> str:
+    licenses = dict.fromkeys(BUNDLED.values(), "MIT") | {REAL_ESRGAN: "BSD-3-Clause, Copyright (c) 2021, Xintao Wang"}
+    return licenses.get(source, "not stated: the weights belong to those who trained them")
+
+
+def _name(generator: nn.Module) -> str:
+    return type(generator.network if isinstance(generator, SpandrelNetwork) else generator).__name__
+
+
+def _scale(generator: nn.Module) -> int:
+    lr = torch.rand(1, 3, 16, 16)
+    with torch.no_grad():
+        return generator(lr).shape[-1] // lr.shape[-1]
+
+
+def _cause(error: BaseException) -> str:
+    """Return the first sentence of the first error in a chain, without codes for terminals."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    text = re.sub(r"\x1b\[[\d;]*m", "", str(error)).strip().partition("\n")[0]
+    return text.partition(". ")[0].rstrip(".") or type(error).__name__

@@ -20,7 +20,7 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
     parser = commands.add_parser("evaluate", help="score images or a run against ground truth")
     parser.add_argument("--hr", required=True, metavar="DIR", help="folder with ground-truth images")
     what = parser.add_mutually_exclusive_group(required=True)
-    what.add_argument("--sr", metavar="DIR", help="folder with SR images, matched by name (baby.png or baby_x4.png)")
+    what.add_argument("--sr", metavar="DIR", help="folder with SR images, matched by name (baby_x4.png to baby.png)")
     add_choice(what)
     parser.add_argument("--device", default="auto", help="device for --run: auto, cpu, cuda or mps (default: auto)")
     parser.add_argument("--scale", type=int, help="HR pixels per LR pixel (default: the network's, or 4)")

@@ -14,24 +14,36 @@ from srlab.evaluation.metrics import PAPER, Protocol
 from srlab.evaluation.scoring import measures, score_pair
 from srlab.paths import from_home
 
-# What may differ at the end of names: img_001_SRF_4_HR and img_001_SRF_4_SR, baby and babyx4.
-ENDS = re.compile(r"(?:_SRF_\d)?(?:[_-](?:HR|GT|SR|LR))?(?:[_-]?x\d)?$", re.IGNORECASE)
+# The end of a name that marks an HR file: img_001_SRF_4_HR, baby_GT.
+_MARK = re.compile(r"[_-](?:HR|GT)$", re.IGNORECASE)
 
 
 def pair_names(sr: Sequence[str], hr: Sequence[str]) -> tuple[dict[str, str], list[str]]:
-    """Pair names of SR files with equal names of HR files, both without extension; `ENDS` do not count.
+    """Pair names of SR files with names of HR files, both without extension.
 
-    Return HR name -> SR name, in the order of `hr`, and a line for each image without a partner, or with several.
+    An SR file belongs to the longest HR name that its own name starts with, if the next character is not a letter or
+    digit, or is an ``x`` before a digit: ``baby_x4_SRGAN`` and ``babyx4`` belong to ``baby``, ``baby2`` does not. A
+    mark at the end of an HR name (``_HR``, ``-GT``) is ignored: ``baby_SRGAN`` belongs to ``baby_HR``.
+
+    Return HR name -> SR name, in the order of `hr`, and a message for each name without a partner.
     """
     # Normalize accents before comparing: macOS decomposes them in file names.
-    plain = {name: ENDS.sub("", unicodedata.normalize("NFC", name)) for name in (*sr, *hr)}
-    pairs = {}
-    for owner in hr:
-        partners = [name for name in sr if plain[name] == plain[owner] and name not in hr]
-        if owner in sr or len(partners) == 1:
-            pairs[owner] = owner if owner in sr else partners[0]
-    alone = [f"SR image {name}" for name in sr if name not in pairs.values()]
-    return pairs, alone + [f"HR image {name}" for name in hr if name not in pairs]
+    starts = {name: unicodedata.normalize("NFC", _MARK.sub("", name)) for name in hr}
+    claims: dict[str, list[str]] = {name: [] for name in hr}
+    alone = []
+    for name in sr:
+        composed = unicodedata.normalize("NFC", name)
+        owners = [owner for owner in hr if re.match(rf"{re.escape(starts[owner])}(x\d|[\W_]|$)", composed)]
+        if owners:
+            claims[max(owners, key=lambda owner: len(starts[owner]))].append(name)
+        else:
+            alone.append(f"{name} (its name does not start with that of an HR image)")
+    for owner, names in claims.items():
+        if len(names) > 1:
+            alone.append(f"{', '.join(names)} (more than one for {owner})")
+        elif not names:
+            alone.append(f"{owner} (an HR image without a partner)")
+    return {owner: names[0] for owner, names in claims.items() if len(names) == 1}, alone
 
 
 def evaluate_folders(
@@ -56,7 +68,7 @@ def evaluate_folders(
     if not pairs:
         raise SrlabError(
             f"No image in {sr} matches one in {hr} by name (such as {next(iter(files))} and "
-            f"{next(iter(originals))}). Give the SR files the names of the HR files."
+            f"{next(iter(originals))}). Rename the SR files so that they start with the names of the HR files."
         )
     rows, notes = [], [f"not paired: {line}" for line in alone]
     for name, sr_name in pairs.items():
