@@ -1,7 +1,8 @@
-"""Test the files that other programs read: workflows, citation, container, licenses."""
+"""Test what other programs read, such as workflows and the citation, and the subjects of commits."""
 
 import json
 import re
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -78,3 +79,12 @@ def test_html_export_has_alternative_texts(alt):
     html, _ = exporter.from_notebook_node(new_notebook(cells=[new_code_cell("draw()", outputs=[figure])]))
     pictures = re.findall(r"<img[^>]*AAAA[^>]*>", html)
     assert [(alt or "No description") in unescape(picture) for picture in pictures] == [True]
+
+
+@pytest.mark.skipif(not shutil.which("git"), reason="needs git")
+def test_commit_subjects():
+    command = ["git", "log", "--format=%s", "-n", "30"]
+    run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    if run.returncode:
+        pytest.skip("needs the history of the repository")
+    assert [subject for subject in run.stdout.splitlines() if len(subject) > 72] == []
