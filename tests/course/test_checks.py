@@ -132,6 +132,21 @@ def test_exception_shows_line(capsys, monkeypatch):
     assert isinstance(caught.value.__cause__, AttributeError)
 
 
+@pytest.mark.parametrize("stub", [TODO, lambda real, fake: TODO])
+def test_stub_gets_hints_and_is_rejected_in_strict_mode(stub, capsys, monkeypatch):
+    name, (first, second, *_) = "srgan.discriminator_loss", find("srgan.discriminator_loss").hints
+    fallback = check(name, stub)
+    text = said(capsys)
+    assert "Not attempted yet" in text
+    assert [first in text, second in text] == [True, False]
+    assert check(name, fallback, hints=2) is fallback
+    assert second in said(capsys)
+    monkeypatch.setenv("SRLAB_STRICT", "1")
+    for answer in (stub, fallback):
+        with pytest.raises(SrlabError, match="not attempted yet"):
+            check(name, answer)
+
+
 @pytest.mark.parametrize(("hints", "there"), [(1, [False, False]), (2, [True, False]), (3, [True, True])])
 def test_hints_appear_one_by_one(ask, hints, there):
     text = ask(lambda x: x, hints=hints)

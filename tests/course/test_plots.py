@@ -12,7 +12,7 @@ from skimage.color import xyz2lab
 from skimage.color.colorconv import xyz_from_rgb
 
 from srlab.course import plots
-from srlab.course.plots import COLORS, CYCLE, line_styles
+from srlab.course.plots import COLORS, CYCLE
 
 METHODS = {color: method for method, color in COLORS.items()}  # nothing else distinguishes methods of one color
 # Simulated color blindness in linear RGB (Machado, Oliveira and Fernandes 2009, severity 1).
@@ -55,13 +55,6 @@ def test_colors_are_distinguishable(vision):
         assert apart(one, other, vision) > least, f"{METHODS[one]} and {METHODS[other]} look alike"
     for one, other in itertools.combinations(CYCLE, 2):
         assert apart(one, other, vision) > 25, f"{one} and {other} look alike"
-
-
-def test_ten_other_lines_have_distinct_styles():
-    styles = [(style["color"], style["linestyle"]) for style in line_styles()]
-    assert styles[:5] == [(color, "-") for color in CYCLE]
-    assert len(set(styles)) == 10
-    assert set(CYCLE).isdisjoint(METHODS)
 
 
 class OldImage(IPython.display.Image):

@@ -37,17 +37,6 @@ def test_make_commands(command):
     subprocess.run([*shlex.split(command, comments=True), "-n"], cwd=ROOT, check=True, capture_output=True)
 
 
-def test_first_commands_of_the_readme():
-    start = TEXTS[README].partition("## Quick start")[2].partition("\n## ")[0]
-    assert re.findall(r"^make (\w+)", start, re.M) == ["lab", "labs", "test"]
-
-
-def test_ci_runs_make_test():
-    ci = (ROOT / ".ci" / "run").read_text(encoding="utf-8").splitlines()
-    assert ci[-1] == "make test"
-    assert [line for line in ci if "pytest" in line or "pip install" in line] == []
-
-
 @pytest.mark.parametrize("command", [c for c in COMMANDS if c.startswith(("python ", "sbatch "))])
 def test_script_commands(command):
     words = shlex.split(command)
