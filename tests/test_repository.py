@@ -4,12 +4,13 @@ import json
 import re
 import shutil
 import subprocess
-import sys
 import tomllib
 from html import unescape
 
+import check_jsonschema
 import pytest
 import yaml
+from click.testing import CliRunner
 from nbformat.v4 import new_code_cell, new_notebook, new_output
 
 import srlab
@@ -28,9 +29,8 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["
     ids=["workflows", "issues", "citation"],
 )
 def test_files_match_their_schemas(schema, paths):
-    command = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", schema, *map(str, paths)]
-    done = subprocess.run(command, capture_output=True, text=True)
-    assert done.returncode == 0, done.stdout + done.stderr
+    done = CliRunner().invoke(check_jsonschema.main, ["--builtin-schema", schema, *map(str, paths)])
+    assert done.exit_code == 0, done.output
 
 
 def test_version_is_consistent():
