@@ -22,16 +22,9 @@ def show_source(*objects: Any) -> None:
         file = Path(inspect.getsourcefile(thing))
         package = Path(srlab.__file__).parent
         place = file.relative_to(package.parent).as_posix() if file.is_relative_to(package) else file.name
-        source = re.sub(r'\n+( *)(Parameters|Returns|Raises|Attributes)\n *---[\s\S]*?"""', _close, "".join(lines))
+        source = re.sub(r'\n+ *(Parameters|Returns|Raises|Attributes)\n *---[\s\S]*?"""', '"""', "".join(lines))
         place = f"`{thing.__name__}`, from `{place}`, line {first}:"
         display(Markdown(f"{place}\n\n```python\n{source}```"))
-
-
-def _close(lists: re.Match) -> str:
-    """Close a docstring before its first section, on the same line if it has only one line."""
-    before = lists.string[: lists.start()]
-    one_line = "\n" not in before[before.rindex('"""') :]
-    return '"""' if one_line else f'\n{lists[1]}"""'
 
 
 def report_metric(label: str, value: float, unit: str = "") -> None:
