@@ -30,14 +30,15 @@ class Renamed(nn.Module):
 
 
 class Own(nn.Module):
-    def __init__(self, block=Block, factors=(2, 2)):
+    def __init__(self, block=Block, factors=(2, 2), slope=0.1):
         super().__init__()
+        self.slope = slope
         self.tail = Tail(4, factors)
         self.blocks = nn.Sequential(block(4), block(4))
         self.head = nn.Conv2d(3, 4, 3, padding=1)
 
     def forward(self, lr):
-        return self.tail(self.blocks(F.leaky_relu(self.head(lr), 0.1)), lr)
+        return self.tail(self.blocks(F.leaky_relu(self.head(lr), self.slope)), lr)
 
 
 @pytest.mark.parametrize("block", [Block, Renamed])
@@ -64,7 +65,7 @@ def test_copy_has_weights_of_its_own():
     assert torch.allclose(average(LR), F.interpolate(LR, scale_factor=4, mode="bilinear"))
 
 
-@pytest.mark.parametrize("own", [Own(find("srresnet.ResidualBlock").reference), Own(factors=(4,))])
+@pytest.mark.parametrize("own", [Own(find("srresnet.ResidualBlock").reference), Own(factors=(4,)), Own(slope=0.3)])
 def test_other_network_is_left_alone(own, capsys):
     assert with_known_names(own.eval(), num_blocks=2, num_features=4, scale=4) is own
     assert "later labs start from the bundled network" in capsys.readouterr().out

@@ -31,6 +31,10 @@ def test_mode_gap_of_shared_batch_norm_and_small_batch(batch):
     assert probes.mode_gap(MSRResNet(1, 8), batch) == 0
 
 
+def test_input_statistics_are_those_of_the_first_convolution(batch):
+    assert probes.input_statistics(SRResNet(1, 4), batch) == pytest.approx((batch.mean(), batch.std()))
+
+
 def test_probes_do_not_change_network(batch):
     network = SRResNet(1, 4)
     before, random = copy.deepcopy(network.state_dict()), torch.get_rng_state()
