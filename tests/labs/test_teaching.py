@@ -1,4 +1,4 @@
-"""Test that the blocks marked ``bash`` in teaching.md run as written."""
+"""Test that the commands of teaching.md for grading and for handouts run as written."""
 
 import base64
 import csv
@@ -7,7 +7,6 @@ import re
 import shutil
 import subprocess
 import sys
-import zipfile
 from pathlib import Path
 
 import nbformat
@@ -16,14 +15,6 @@ import pytest
 from tests.conftest import ROOT, left
 
 TEACHING = (ROOT / "docs" / "teaching.md").read_text(encoding="utf-8")
-# A small course that builds without any package that pip would have to download.
-PROJECT = '[build-system]\nrequires = []\nbuild-backend = "build"\nbackend-path = ["."]\n'
-BUILD = """\
-import shutil
-def build_wheel(folder, *_):
-    return shutil.copy("srlab-1.0-py3-none-any.whl", folder) and "srlab-1.0-py3-none-any.whl"
-build_editable = build_wheel
-"""
 
 
 def blocks(heading):
@@ -38,38 +29,6 @@ def run(block, folder, **variables):
     command = ["bash", "-euo", "pipefail", "-c", block]
     done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stdout + done.stderr
-
-
-def write_wheel(folder, name, metadata=""):
-    folder.mkdir(parents=True, exist_ok=True)
-    files = {"METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n{metadata}", "RECORD": ""}
-    files["WHEEL"] = "Wheel-Version: 1.0\nGenerator: a\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
-    with zipfile.ZipFile(folder / f"{name}-1.0-py3-none-any.whl", "w") as wheel:
-        for file, text in files.items():
-            wheel.writestr(f"{name}-1.0.dist-info/{file}", text)
-
-
-@pytest.mark.nightly
-@pytest.mark.skipif(not shutil.which("git"), reason="needs git")
-def test_offline_kit(tmp_path):
-    fetch, install = blocks("A room without a network")
-    index, course, room = tmp_path / "index", tmp_path / "desk" / "srlab", tmp_path / "room"
-    for name in ("one", "hatchling", "editables"):
-        write_wheel(index, name)
-    write_wheel(course, "srlab", "Requires-Dist: one\nProvides-Extra: labs\n")
-    for name, text in (("pyproject.toml", PROJECT), ("build.py", BUILD), ("requirements.lock", "one==1.0\n")):
-        (course / name).write_text(text)
-    git = "git -c user.name=a -c user.email=a@b.c -c commit.gpgsign=false"
-    run(f"git init -q; git add .; {git} commit -qm course", course)
-    run(fetch, course, PIP_NO_INDEX="1", PIP_FIND_LINKS=str(index))
-    assert sorted(path.name for path in course.parent.iterdir()) == ["SHA256SUMS", "course.tar", "srlab", "wheels"]
-    shutil.copytree(course.parent, room, ignore=shutil.ignore_patterns("srlab"))
-    shutil.rmtree(index)
-    run(install, room)
-    assert {path.name for path in room.rglob("*-1.0.dist-info")} == {"one-1.0.dist-info", "srlab-1.0.dist-info"}
-    (room / "course.tar").write_bytes(b"damaged")
-    with pytest.raises(AssertionError, match=r"course\.tar: FAILED"):
-        run(install, room)
 
 
 @pytest.mark.nightly
