@@ -24,6 +24,9 @@ from srlab.training.runs import Run
 class Lab:
     """The settings of a lab. Each parameter is also an attribute: ``lab.batch`` is ``lab.parameters["batch"]``.
 
+    No class defines these attributes. The lab's file in ``notebooks/recipes/`` has them under ``parameters``, or under
+    ``help`` with a description and a unit.
+
     Attributes
     ----------
     device, precision
