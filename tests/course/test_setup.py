@@ -239,7 +239,7 @@ def test_setup_announces_training(cells):
     [
         ((cell_of("04_esrgan"), "itters = 3", SETUP), "SrlabError: Unknown parameter 'itters'", "Traceback"),
         ((cell_of("04_esrgan"), SETUP, "lab + sampler"), "Run All Above Selected Cell", "frame"),
-        (("def f():\n    sampler += 1\nf()",), "UnboundLocalError", "Run All Above"),
+        ((cell_of("04_esrgan"), SETUP, "def f():\n    sampler += 1\nf()"), "UnboundLocalError", "Run All Above"),
     ],
     ids=["slip", "name-of-a-cell-above", "local-name"],
 )
