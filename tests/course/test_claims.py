@@ -93,6 +93,7 @@ def test_claim_needs_bound_and_is_recorded_for_make_seeds(monkeypatch):
         lab.expect("it is large", 5.0)
     with pytest.raises(SrlabError, match="false: the value is undefined"):
         lab.expect("the value is undefined", float("nan"), above=0)
+    lab.expect("most seeds are above six", 5.0, above=6, usually=True)
     monkeypatch.setenv("SRLAB_CLAIMS", "record")
     lab.expect("the value is undefined", float("nan"), above=0)
 
