@@ -21,7 +21,6 @@ Then each recipe has
 """
 
 import html
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
@@ -188,7 +187,7 @@ def _scaled(steps: Any, factor: float) -> Any:
 
 
 def _plain(value: Any) -> str:
-    """Format a number readably: neither 2e-05 nor 1000000."""
+    """Format a number with commas, as in 400,000."""
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         return str(value)
-    return f"{value:,}" if isinstance(value, int) or not value or abs(math.log10(abs(value))) <= 4 else f"{value:.1e}"
+    return f"{value:,}"
