@@ -24,6 +24,7 @@ from torch import nn
 import srlab
 from srlab import losses, models
 from srlab.course.exercises.flow.flow_loss import flow_loss
+from srlab.course.sizes import pick_size
 from srlab.models.flow import bicubic
 
 Step = Callable[[torch.Tensor, torch.Tensor], dict[str, torch.Tensor]]
@@ -78,7 +79,7 @@ class Task:
         return losses.ADVERSARIAL[self.gan].relativistic
 
 
-PAPER, RRDB = models.pick_size("paper"), models.pick_size("paper", "RRDBNet")
+PAPER, RRDB = pick_size("paper"), pick_size("paper", "RRDBNet")
 SRRESNET = Task("SRResNet", PAPER, batch=16, patch=96, criterion="mse")
 RRDBNET = Task("RRDBNet", RRDB, batch=4, patch=96, criterion="l1")
 GAN = {"rate": TINY_RATE, "layers": "vgg19 relu5_4", "discriminator": "SRGANDiscriminator"}
@@ -90,9 +91,9 @@ TASKS = {
     "srgan": SRGAN,
     "rrdbnet": RRDBNET,
     "esrgan": ESRGAN,
-    "laptop": Task("MSRResNet", models.pick_size("laptop"), 8, 96, "mse"),  # what lab 01 trains on a CPU
+    "laptop": Task("MSRResNet", pick_size("laptop"), 8, 96, "mse"),  # what lab 01 trains on a CPU
 }
-FLOW = Task("FlowNet", models.pick_size("paper", "FlowNet"), 64, 96, "mse")  # lab 06 on a GPU
+FLOW = Task("FlowNet", pick_size("paper", "FlowNet"), 64, 96, "mse")  # lab 06 on a GPU
 
 
 def resized(task: Task, batch: int = 0, patch: int = 0, num_blocks: int = 0, num_features: int = 0) -> Task:

@@ -101,11 +101,3 @@ def locate(typed: str | os.PathLike, known: Iterable[str] = ()) -> Path:
 def generator_file(best: str = "") -> str:
     """Return the file name of a run's latest weights, or of its best weights by a score such as ``"psnr"``."""
     return f"generator-best-{best}.safetensors" if best else "generator.safetensors"
-
-
-def seen_from_here(path: Path) -> str:
-    """Return a path as text, relative to the working directory if that is shorter."""
-    try:
-        return min(str(path), os.path.relpath(path), key=len)
-    except ValueError:  # on Windows from one drive to another
-        return str(path)

@@ -10,8 +10,8 @@ import matplotlib.pyplot as plt
 import pandas as pd
 
 from srlab.course import plots
+from srlab.course.layout import in_markdown
 from srlab.files import write_atomic
-from srlab.text import in_markdown
 from srlab.training.settings import environment
 
 DIGITS = {"psnr_rgb": 2, "psnr_y": 2, "psnr": 2, "color_shift": 2}  # otherwise four for SSIM and three for others

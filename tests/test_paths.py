@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from srlab import paths
+from srlab.course.layout import seen_from_here
 
 
 @pytest.fixture
@@ -51,4 +52,4 @@ def test_path_on_other_windows_drive_is_absolute(tmp_path, monkeypatch):
         raise ValueError("path is on mount 'D:', start on mount 'C:'")
 
     monkeypatch.setattr("os.path.relpath", relpath)
-    assert paths.seen_from_here(tmp_path) == str(tmp_path)
+    assert seen_from_here(tmp_path) == str(tmp_path)

@@ -10,6 +10,7 @@ import torch
 
 import srlab
 from srlab import files
+from srlab.course import baselines
 from srlab.data import datasets
 from srlab.data.datasets import ImageSet
 from srlab.errors import SrlabError
@@ -105,7 +106,7 @@ def beside(network: Any, start: Any, sets: list[ImageSet]) -> dict[str, dict[str
             sr, begun = srlab.upscale(network, lr), srlab.upscale(start, lr)
             sharp.append(perceptual.gradient_ratio(sr, hr).item())
             before.append(perceptual.gradient_ratio(begun, hr).item())
-            errors.append(perceptual.energy_error(perceptual.with_noise(begun, hr, sharp[-1]), hr).item())
+            errors.append(perceptual.energy_error(baselines.with_noise(begun, hr, sharp[-1]), hr).item())
         gap[images.name] = gap_closed(sharp, before)
         noise[images.name] = sum(errors) / len(errors)
     return {"gap": gap, "noise": noise}

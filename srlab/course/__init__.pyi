@@ -8,5 +8,6 @@ from .quiz import quiz as quiz
 from .setup import setup as setup
 from .show import report_metric as report_metric
 from .show import show_source as show_source
+from .sizes import pick_size as pick_size
 from .subjects import split_photo as split_photo
 from .trained import load_trained as load_trained

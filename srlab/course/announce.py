@@ -9,12 +9,11 @@ from IPython.display import display
 import srlab
 from srlab import devices
 from srlab.course.lab import Lab
+from srlab.course.layout import in_columns, seen_from_here
 from srlab.course.recipes import Recipe
 from srlab.errors import SrlabError
 from srlab.models import backbones
-from srlab.paths import seen_from_here
 from srlab.shell import running_shell
-from srlab.text import in_columns
 
 SEEN_OFTEN = 200  # times that training sees each pixel; above this, the network may memorize the photos
 FEW = 30  # megapixels of training photos; with fewer, a paper-size network triggers a warning

@@ -6,8 +6,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from statistics import fmean
 
+from srlab.course.layout import in_markdown
 from srlab.errors import SrlabError
-from srlab.text import in_markdown, printable
+from srlab.text import printable
 from srlab.training.calendar import LOG_EVERY
 from srlab.training.divergence import DIVERGED, FALLEN, HEALTHY, History, series
 from srlab.training.runs import Run, find_run

@@ -15,11 +15,12 @@ import nbformat
 import papermill
 
 from srlab.course.claims import insert_claims
+from srlab.course.layout import seen_from_here
 from srlab.course.notebooks import outputs_of, read_notebook, tags_of
 from srlab.course.saved import METRIC
 from srlab.devices import from_torchrun
 from srlab.errors import SrlabError
-from srlab.paths import seen_from_here, switched_on
+from srlab.paths import switched_on
 
 
 def execute(notebook: Path, output: Path, parameters: dict[str, Any], without: str | None = None) -> dict[str, Any]:

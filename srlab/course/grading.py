@@ -17,13 +17,13 @@ import pandas as pd
 from nbformat import NotebookNode
 
 from srlab.course.exercise import find, names
+from srlab.course.layout import in_columns, seen_from_here
 from srlab.course.notebooks import find_notebooks, read_notebook
 from srlab.course.quiz import ASKED, count_right
 from srlab.course.saved import MARK, Result, checks_in
 from srlab.errors import SrlabError
 from srlab.files import refuse_existing, write_atomic
-from srlab.paths import seen_from_here
-from srlab.text import in_columns, printable
+from srlab.text import printable
 
 MARKS = re.compile(MARK.format(r"(\w+\.\w+)", f"({'|'.join(Result)})"))
 # The text after the student's name in "Anna Li_1234_assignsubmission_file_" (Moodle), "lianna_LATE_1234_5678_" (Canvas)

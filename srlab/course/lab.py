@@ -14,6 +14,7 @@ from IPython.display import display
 from srlab import models
 from srlab.course import initialization
 from srlab.course.saved import CLAIM
+from srlab.course.sizes import check_limit, pick_size
 from srlab.data.datasets import ImageSet
 from srlab.data.degradation import Degradation
 from srlab.errors import SrlabError
@@ -152,9 +153,9 @@ def generator_of(values: dict[str, Any]) -> dict[str, Any]:
     network, changes = values.get("network", "RRDBNet"), {"num_blocks": values["num_blocks"]}
     if "growth" in values:
         changes |= {"num_features": values["num_features"], "growth": values["growth"]}
-    shape = models.pick_size(values["size"], network, **changes)
+    shape = pick_size(values["size"], network, **changes)
     shape |= {key: values[key] for key in ("fusion", "residual_scale", "scale") if key in values}
     with torch.device("meta"):  # only shapes, no memory
         generator = models.GENERATORS[network](**shape)
-    models.check_limit(generator, values.get("parameter_limit", 0))
+    check_limit(generator, values.get("parameter_limit", 0))
     return {"network": network} | generator.config

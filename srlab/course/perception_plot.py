@@ -10,8 +10,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter
 from matplotlib.transforms import Bbox
 
+from srlab.course.layout import in_figure
 from srlab.course.plots import COLORS, OTHER
-from srlab.text import in_figure
 
 # Metric -> axis label; lower is better for all of them.
 AXES = {

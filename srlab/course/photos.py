@@ -1,13 +1,15 @@
 """Choose the photos for training and for validation, which never overlap."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import torch
 
 import srlab
 from srlab.course.subjects import split_photo, subject_file
-from srlab.data.datasets import PHOTOS, ImageSet
+from srlab.data.catalog import data_set, folder_of, is_named
+from srlab.data.datasets import PHOTOS, ImageSet, load_images
 from srlab.errors import SrlabError
 
 
@@ -29,7 +31,7 @@ def choose_photos(
     """Return the photos to train on and the photos to validate on.
 
     `values` are parameters and entries of the recipe, and `offered` are the training photos without a subject. `read`
-    loads a folder or a named set: `srlab.load_images` or `srlab.data.datasets.planned_set`.
+    loads a folder or a named set: `srlab.load_images` or `planned_set`.
     """
     if values.get("subject"):
         return split_photo(values["subject"])
@@ -74,3 +76,18 @@ def large_enough(values: dict[str, Any], train_set: ImageSet, unseen: ImageSet, 
                 f"{values['photo']} is {width} x {height}. Use a photo with at least {least} pixels per side."
             )
     return train_set, unseen
+
+
+def planned_set(where: str | Path, scale: int = 4) -> ImageSet:
+    """Return what `load_images` returns, but images without pixels for a dataset that is not downloaded yet.
+
+    They have the usual size of the dataset, which is enough to plan a training run.
+    """
+    if not is_named(where) or Path(where).exists():
+        return load_images(where, scale)
+    if (folder_of(where) / "HR").is_dir():
+        return load_images(folder_of(where), scale)
+    known = data_set(where)
+    names, (height, width) = [str(number) for number in range(known.images)], known.usual
+    pixels = torch.empty(known.images * height * width, 3, dtype=torch.uint8, device="meta")
+    return ImageSet(known.title, names, pixels, [known.usual] * known.images, digest="not there yet")

@@ -21,8 +21,8 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.patheffects import withStroke
 
+from srlab.course.layout import in_figure, in_markdown
 from srlab.course.widgets import CellBox, Presence
-from srlab.text import in_figure, in_markdown
 
 # One color per method in all labs. Each has a contrast of at least 3 on white, and any two are distinct with every kind
 # of color vision; tests/course/test_plots.py tests both.

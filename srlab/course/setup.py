@@ -18,10 +18,10 @@ from srlab.course import initialization, plots
 from srlab.course.announce import announce, megapixels, print_hardware
 from srlab.course.lab import Lab, generator_of
 from srlab.course.parameters import read_parameters
-from srlab.course.photos import choose_photos, find_subject, large_enough
+from srlab.course.photos import choose_photos, find_subject, large_enough, planned_set
 from srlab.course.recipes import Book, Recipe, pick_recipe, read_book
 from srlab.course.run_names import changes, check_run, name_run
-from srlab.data import catalog, datasets
+from srlab.data import catalog
 from srlab.errors import SrlabError
 from srlab.models import backbones
 from srlab.shell import running_shell
@@ -58,7 +58,7 @@ def setup(name: str, namespace: Mapping[str, Any], dry: bool = False) -> Lab:
     plt.rcParams["axes.prop_cycle"] = plots.line_styles()
     if shell := running_shell():
         shell.set_custom_exc((NameError,), explain_name_error)
-    read, scale = datasets.planned_set if dry else srlab.load_images, given.get("scale", 4)
+    read, scale = planned_set if dry else srlab.load_images, given.get("scale", 4)
     offered = read(given["images"], scale) if given.get("images") else srlab.bundled_photos("train")
     recipe = _choose_recipe(book, given, overrides, device, offered)
     subject = find_subject(given, recipe.values.get("subject", ""))

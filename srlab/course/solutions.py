@@ -10,6 +10,7 @@ from nbformat import NotebookNode
 
 from srlab import paths
 from srlab.course.exercise import Answer, find
+from srlab.course.layout import seen_from_here
 from srlab.course.notebooks import find_lab, read_notebook
 from srlab.course.saved import checks_in
 from srlab.errors import SrlabError
@@ -33,7 +34,7 @@ def run(options: argparse.Namespace) -> int:
     if not count:
         raise SrlabError(f"{lab.stem} has no untouched exercise. Download the lab again from the repository.")
     write_atomic(out, (nbformat.writes(notebook) + "\n").encode())
-    print(f"{paths.seen_from_here(out)}: {lab.stem} with {count} of {all_checks} exercises solved")
+    print(f"{seen_from_here(out)}: {lab.stem} with {count} of {all_checks} exercises solved")
     return 0
 
 

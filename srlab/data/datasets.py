@@ -14,7 +14,7 @@ from typing import Any
 import torch
 
 from srlab.data.cache import cached, fingerprint
-from srlab.data.catalog import data_set, folder_of, is_named
+from srlab.data.catalog import is_named
 from srlab.data.degradation import Degrade
 from srlab.data.download import fetch
 from srlab.data.images import EXTENSIONS, check_scale, mod_crop, read_pixels, to_float, to_uint8
@@ -259,21 +259,6 @@ def load_images(where: str | Path, scale: int = 4) -> ImageSet:
                 f"LR image '{name}' in {path} is {size[1]}x{size[0]}, which is not 1/{scale} of its HR image."
             )
     return images
-
-
-def planned_set(where: str | Path, scale: int = 4) -> ImageSet:
-    """Return what `load_images` returns, but images without pixels for a dataset that is not downloaded yet.
-
-    They have the usual size of the dataset, which is enough to plan a training run.
-    """
-    if not is_named(where) or Path(where).exists():
-        return load_images(where, scale)
-    if (folder_of(where) / "HR").is_dir():
-        return load_images(folder_of(where), scale)
-    known = data_set(where)
-    names, (height, width) = [str(number) for number in range(known.images)], known.usual
-    pixels = torch.empty(known.images * height * width, 3, dtype=torch.uint8, device="meta")
-    return ImageSet(known.title, names, pixels, [known.usual] * known.images, digest="not there yet")
 
 
 def find_images(path: Path, scale: int = 4) -> tuple[dict[str, Path], dict[str, Path]]:

@@ -78,16 +78,6 @@ def convolve(image: torch.Tensor, kernels: torch.Tensor) -> torch.Tensor:
         return F.conv2d(padded, weights, groups=count * channels).view(count, channels, height, width)
 
 
-def blur_until(image: torch.Tensor, error: float) -> torch.Tensor:
-    """Blur images ``(N, C, H, W)`` until they have a given MSE, using bisection up to a sigma of 8 pixels."""
-    low, high = 0.0, 8.0
-    for _ in range(30):
-        sigma = (low + high) / 2
-        blurred = blur(image, sigma)
-        low, high = (sigma, high) if F.mse_loss(blurred, image) < error else (low, sigma)
-    return blurred
-
-
 def _per_image(value: float | torch.Tensor, image: torch.Tensor) -> torch.Tensor:
     if not isinstance(value, torch.Tensor):  # the number is written on the device, without a copy from the CPU
         return torch.full((len(image),), value, dtype=torch.float32, device=image.device)

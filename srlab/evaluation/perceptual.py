@@ -12,7 +12,6 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from srlab.data.degradation import blur
 from srlab.data.images import full_range, luma
 from srlab.errors import SrlabError
 from srlab.evaluation.metrics import FACE, TooSmall, prepared
@@ -109,35 +108,6 @@ def checkerboard(sr: torch.Tensor, scale: int = 4) -> torch.Tensor:
         total = total + both.sum(dim=(1, 2))
     power = (shared / total).sum(dim=(1, 2)) - (shared / total)[:, 0, 0]  # without the mean, which is not a pattern
     return power.clamp(min=0).sqrt()
-
-
-def with_noise(sr: torch.Tensor, hr: torch.Tensor, ratio: float, seed: int = 0, *, gray: bool = False) -> torch.Tensor:
-    """Raise the `gradient_ratio` of SR to `ratio` with white noise: a baseline for networks that claim to add texture.
-
-    The noise has a standard deviation of at most 0.2. SR is unchanged if it is already sharp enough. `gray` adds the
-    same noise to all channels; otherwise it shows as colored specks. Images are ``(N, C, H, W)`` in [0, 1].
-    """
-    shape = (*sr.shape[:-3], 1, *sr.shape[-2:]) if gray else sr.shape
-    pattern = torch.randn(shape, generator=torch.Generator().manual_seed(seed)).to(sr)
-    low, high = 0.0, 0.2
-    for _ in range(16):
-        middle = (low + high) / 2
-        found = gradient_ratio((sr + middle * pattern).clamp(0, 1), hr).mean().item()
-        low, high = (middle, high) if found < ratio else (low, middle)
-    return (sr + low * pattern).clamp(0, 1)
-
-
-def sharpened(sr: torch.Tensor, hr: torch.Tensor, ratio: float) -> torch.Tensor:
-    """Raise the `gradient_ratio` of one SR image to `ratio` with an unsharp mask: a baseline for sharp edges.
-
-    Add a multiple, at most 16, of what a Gaussian blur of 2 pixels removes. Images are ``(1, C, H, W)`` in [0, 1].
-    """
-    detail, low, high = sr - blur(sr, 2), 0.0, 16.0
-    for _ in range(20):
-        amount = (low + high) / 2
-        found = (sr + amount * detail).clamp(0, 1)
-        low, high = (amount, high) if gradient_ratio(found, hr).item() < ratio else (low, amount)
-    return found
 
 
 def load_lpips(weights: str | Path = "auto") -> nn.Module | None:

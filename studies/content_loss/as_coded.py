@@ -11,6 +11,7 @@ import torch.nn as nn
 from torchvision.models.resnet import BasicBlock, ResNet
 
 from srlab import models
+from srlab.course import sizes
 from srlab.models import backbones, features
 from srlab.models.layers import check_size, factors
 from srlab.models.srresnet import SRResNet
@@ -20,8 +21,8 @@ def register() -> None:
     """Add these networks to those that srlab finds by name; a second call changes nothing."""
     models.GENERATORS["CodedSRResNet"] = CodedSRResNet
     models.DISCRIMINATORS["coded"] = CodedDiscriminator
-    if "CodedSRResNet" not in models.TRAINED_ON_PAIRS:
-        models.TRAINED_ON_PAIRS.append("CodedSRResNet")
+    if "CodedSRResNet" not in sizes.TRAINED_ON_PAIRS:
+        sizes.TRAINED_ON_PAIRS.append("CodedSRResNet")
     for whole, blocks in {"resnet18": [2, 2, 2, 2], "resnet34": [3, 4, 6, 3]}.items():
         features.BUILDERS[f"{whole}_without_stage1"] = partial(ResNetWithoutStage1, BasicBlock, blocks)
         backbones.NETWORKS[f"{whole}_without_stage1"] = whole  # it uses the weights of the whole network

@@ -8,10 +8,11 @@ import pytest
 from srlab.course import subjects
 from srlab.course.initialization import StartRequirements, check_start, find_start, find_trained, load_start
 from srlab.course.lab import Lab, generator_of
+from srlab.course.sizes import pick_size
 from srlab.data import datasets
 from srlab.data.degradation import Degradation
 from srlab.errors import SrlabError
-from srlab.models import MSRResNet, RRDBNet, pick_size
+from srlab.models import MSRResNet, RRDBNet
 from tests.conftest import leave_run
 
 LAB = "01_srresnet"

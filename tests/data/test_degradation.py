@@ -9,7 +9,7 @@ import torch
 from scipy import ndimage
 
 from srlab.data import datasets
-from srlab.data.degradation import Degradation, blur, blur_until, convolve, gaussian_noise, jpeg
+from srlab.data.degradation import Degradation, blur, convolve, gaussian_noise, jpeg
 from srlab.data.images import mod_crop, quantize, to_uint8
 from srlab.data.resampling import DOWNSAMPLERS, KERNELS, downsample, resize, upsample
 from srlab.errors import SrlabError
@@ -158,10 +158,6 @@ def test_convolve_uses_each_kernel_on_its_image(photo):
     for wrong in (torch.ones(4, 4), torch.ones(3, 5)):
         with pytest.raises(SrlabError, match="square with an odd side"):
             convolve(batch, wrong)
-
-
-def test_blur_until(photo):
-    assert (blur_until(photo, 0.002) - photo).square().mean().item() == pytest.approx(0.002, rel=0.01)
 
 
 def test_gaussian_noise():

@@ -14,6 +14,7 @@ from unittest.mock import Mock
 import pytest
 from PIL import Image
 
+from srlab.course.photos import planned_set
 from srlab.data import catalog, datasets, download
 from srlab.data.catalog import Archive, DataSet, Folder
 from srlab.errors import SrlabError
@@ -232,12 +233,12 @@ def test_load_images_by_name(site, tmp_path, monkeypatch):
 
 def test_planned_set(site, tmp_path, monkeypatch):
     monkeypatch.setenv("SRLAB_DATA", str(tmp_path))
-    planned = datasets.planned_set("tiny")
+    planned = planned_set("tiny")
     assert (planned.name, planned.sizes, planned.describe()["count"]) == ("Tiny", [(16, 16)] * 2, 2)
     assert planned.at_least(16).hr[1].is_meta
     assert site.requests == []
     download.fetch("tiny")
-    assert datasets.planned_set("tiny").names == ["a", "b_2"]
+    assert planned_set("tiny").names == ["a", "b_2"]
 
 
 def test_download_data(site, tmp_path, capsys):

@@ -6,13 +6,13 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from srlab.course.baselines import with_noise
 from srlab.course.subjects import split_photo
 from srlab.data.datasets import bundled_photos
 from srlab.data.images import mod_crop
 from srlab.data.resampling import downsample, upsample
 from srlab.evaluation.metrics import TooSmall
 from srlab.evaluation.patch_distance import patch_distance
-from srlab.evaluation.perceptual import with_noise
 from srlab.models.features import FeatureExtractor
 from srlab.models.loading import load_bundled
 from srlab.tiling import upscale

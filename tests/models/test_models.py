@@ -6,8 +6,9 @@ import torch.nn.functional as F
 from torch import nn
 
 from srlab import models
+from srlab.course.sizes import check_limit, pick_size
 from srlab.errors import SrlabError
-from srlab.models import FlowNet, MSRResNet, ResidualBlock, RRDBNet, SRResNet, pick_size
+from srlab.models import FlowNet, MSRResNet, ResidualBlock, RRDBNet, SRResNet
 from srlab.models.loading import load_generator
 from srlab.tiling import upscale
 from srlab.training.runs import Run
@@ -218,7 +219,7 @@ def test_each_network_has_three_sizes_up_to_paper(name):
         (lambda: pick_size("tiny", "Unheard"), "'Unheard' is not .*RRDBNet"),
         (lambda: models.build_discriminator("vgg", 48), "multiple of 32"),
         (lambda: models.build_discriminator("unheard", 64), "'unheard' is not .* patch, srgan"),
-        (lambda: models.check_limit(nn.Linear(100, 20), 2019), r"has 2,020 .* 2,019\. .*parameter_limit"),
+        (lambda: check_limit(nn.Linear(100, 20), 2019), r"has 2,020 .* 2,019\. .*parameter_limit"),
     ],
 )
 def test_unknown_size_network_or_setting_is_rejected(call, said):
@@ -228,4 +229,4 @@ def test_unknown_size_network_or_setting_is_rejected(call, said):
 
 @pytest.mark.parametrize("limit", [0, 2020])
 def test_network_within_limit_passes(limit):
-    models.check_limit(nn.Linear(100, 20), limit)
+    check_limit(nn.Linear(100, 20), limit)

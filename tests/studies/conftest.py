@@ -3,9 +3,10 @@
 import pytest
 
 from srlab import models
+from srlab.course import sizes
 from srlab.models import backbones, features
 
-TABLES = ((models, "GENERATORS"), (models, "DISCRIMINATORS"), (models, "TRAINED_ON_PAIRS"))
+TABLES = ((models, "GENERATORS"), (models, "DISCRIMINATORS"), (sizes, "TRAINED_ON_PAIRS"))
 TABLES += ((backbones, "NETWORKS"), (features, "BUILDERS"))
 
 

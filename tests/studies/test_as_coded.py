@@ -6,6 +6,7 @@ from torch import nn
 from torchvision.models import get_model
 
 import srlab
+from srlab.course import sizes
 from srlab.errors import SrlabError
 from srlab.models import build_discriminator, parameter_count
 from srlab.models.loading import load_generator
@@ -52,7 +53,7 @@ def test_registered_networks_are_found_by_name():
     as_coded.register()
     assert torch.equal(load_generator("02_content_loss", "coded")(IMAGE), network(IMAGE))
     assert isinstance(build_discriminator("coded", 32), CodedDiscriminator)
-    assert srlab.models.TRAINED_ON_PAIRS.count("CodedSRResNet") == 1
+    assert sizes.TRAINED_ON_PAIRS.count("CodedSRResNet") == 1
 
 
 def test_features_without_first_stage_use_the_weights_of_the_whole_network(tmp_path):

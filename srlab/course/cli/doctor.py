@@ -10,8 +10,9 @@ import torch
 import torch.nn.functional as F
 
 from srlab.course.recipes import read_book
+from srlab.course.sizes import pick_size
 from srlab.devices import pick_device, unused_gpu
-from srlab.models import MSRResNet, pick_size
+from srlab.models import MSRResNet
 from srlab.paths import home, recipes
 
 MEMORY = 3.5  # GiB; a machine with 4 GB reports 3.6 to 3.9

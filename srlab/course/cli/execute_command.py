@@ -7,13 +7,14 @@ from typing import Any
 
 from srlab.course.execute import execute
 from srlab.course.lab import Lab
+from srlab.course.layout import seen_from_here
 from srlab.course.notebooks import find_lab, find_notebooks
 from srlab.course.recipes import read_book
 from srlab.course.setup import setup
 from srlab.course.timing import milliseconds_per_step, stages
 from srlab.errors import SrlabError
 from srlab.files import writing
-from srlab.paths import home, recipes, seen_from_here
+from srlab.paths import home, recipes
 
 
 def add_parser(commands: argparse._SubParsersAction) -> None:

@@ -4,8 +4,9 @@ import argparse
 import time
 
 from srlab.course.diagnosis import diagnose
-from srlab.paths import home, seen_from_here
-from srlab.text import in_columns, printable
+from srlab.course.layout import in_columns, seen_from_here
+from srlab.paths import home
+from srlab.text import printable
 from srlab.training.runs import read_runs
 
 

@@ -8,10 +8,11 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 
+from srlab.course.baselines import blur_until
 from srlab.course.exercise import Answer, Exercise, IncorrectAnswer, filled
 from srlab.course.exercises.networks import reaches
 from srlab.data.datasets import bundled_photos
-from srlab.data.degradation import blur, blur_until
+from srlab.data.degradation import blur
 
 
 def describe(image: torch.Tensor) -> torch.Tensor:
