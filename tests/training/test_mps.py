@@ -48,7 +48,7 @@ def no_float64(monkeypatch):
 
 @pytest.mark.parametrize("kind", [LittleRun, GanOnGpu, FlowOnGpu])
 def test_training_needs_no_float64(kind, no_float64):
-    little = kind(device="cpu", sampler={"device": "cpu", "degradation": BLIND, "rotate": 5.0})
+    little = kind(device="cpu", sampler={"device": "cpu", "degradation": BLIND})
     with no_float64:
         little.fit()
     assert little.run.manifest()["status"] == "finished"
