@@ -12,10 +12,10 @@ import torch.nn.functional as F
 
 from srlab.errors import SrlabError
 from srlab.models.layers import check_size, factors, start_small
+from srlab.models.noise import noise_at
 
 EMBEDDING = 64  # numbers that describe the time
 LAST = 0.05  # least time that is left, so that the velocity stays finite
-PERIOD = 512  # side in pixels of the field of noise that `FlowNet.noise` repeats
 
 
 class FlowBlock(nn.Module):
@@ -65,7 +65,7 @@ class FlowNet(nn.Module):
     steps
         Steps of the sampler, which uses Heun's method; each runs the network twice, except the last.
     seed
-        Random seed of the noise; another seed gives another sample.
+        Random seed of the noise, any integer; another seed gives another sample.
     samples
         Number of samples whose mean is the SR image; their seeds are `seed`, ``seed + 1``, and so on.
     """
@@ -90,8 +90,6 @@ class FlowNet(nn.Module):
         self.norm = ChannelNorm()
         self.tail = nn.Conv2d(num_features, channels, 3, padding=1)
         start_small(self)
-        field = torch.randn(3, PERIOD, PERIOD, generator=torch.Generator().manual_seed(0), device="cpu")
-        self.register_buffer("field", field, persistent=False)
 
     def forward(
         self,
@@ -147,15 +145,14 @@ class FlowNet(nn.Module):
     def noise(self, lr: torch.Tensor, origin: tuple[int, int], seed: int) -> torch.Tensor:
         """Return the noise of the pixels that replace `lr`, which depends only on their position and the seed.
 
-        So an image gets the same noise in tiles as in one piece. A seed is a place in one field of noise, which repeats
-        every `PERIOD` pixels; there are `PERIOD` different seeds.
+        So an image gets the same noise in tiles as in one piece, and each image of a batch gets the same.
         """
         scale = self.config["scale"]
         rows, columns = (
-            (first * scale + seed * far + torch.arange(length * scale, device=lr.device)) % PERIOD
-            for first, far, length in zip(origin, (97, 193), lr.shape[-2:], strict=True)
+            first * scale + torch.arange(length * scale, device=lr.device)
+            for first, length in zip(origin, lr.shape[-2:], strict=True)
         )
-        return self.field.to(lr)[:, rows[:, None], columns].expand(len(lr), -1, -1, -1)
+        return noise_at(rows, columns, seed).to(lr).expand(len(lr), -1, -1, -1)
 
     @property
     def radius(self) -> int:
