@@ -37,6 +37,8 @@ A word to look for is quincunx. And an equation, $a_0$ in a line and
 $$\\mathrm{lr} = \\frac{\\mathrm{hr}}{4} + n .$$
 
 ## A section
+
+This code is wider than a phone: `course.show_source(losses.generator_loss_of_the_average_gan)`.
 """
 
 
@@ -153,10 +155,15 @@ def test_slider_on_phone(site, open_page):
     page = open_page((site / f"{NAME}.html").as_uri(), **phone)
     stage = page.locator(".srlab-stage")
     stage.scroll_into_view_if_needed()
-    assert page.evaluate("document.documentElement.scrollWidth") == 390
     box = stage.bounding_box()
     page.touchscreen.tap(box["x"] + box["width"] / 4, box["y"] + box["height"] / 2)
     page.wait_for_function("document.querySelector('.srlab-stage').ariaValueNow === '25'", timeout=WAIT)
+
+
+@pytest.mark.parametrize("name", ["index.html", f"{NAME}.html", "docs/next.html"])
+def test_page_fits_phone(site, open_page, name):
+    page = open_page((site / name).as_uri(), is_mobile=True, viewport={"width": 390, "height": 844})
+    assert page.evaluate("document.documentElement.scrollWidth") == 390
 
 
 def test_stale_labs_are_detected(book, tmp_path):
