@@ -2,7 +2,9 @@
  *
  * mountSlider(root, options) builds it inside `root`. options: width, height (pixels of an image), shown (preferred
  * width in CSS pixels), labels, notes, images (elements), left, right (indices), caption, split (0 to 1), and
- * optionally view ([top, left, zoom]). Returns a function that detaches the slider from the window.
+ * optionally view ([top, left, zoom]) or around ([x, y], the image point in the center of a large stage, on which the
+ * image is not downscaled), and visitors (a page without Python: no button that copies Python text, and no PSNR
+ * without HR). Returns a function that detaches the slider from the window.
  */
 const AROUND = 255; // CSS pixels for names and buttons of the slider, and for the bars of JupyterLab
 
@@ -10,6 +12,7 @@ function mountSlider(root, options) {
   if (root.srlabSlider) return; // the script ran twice
   root.querySelectorAll(":scope > .srlab-ui").forEach((old) => old.remove()); // a page saved from a browser
 
+  const keyboard = window.matchMedia("(hover: hover) and (pointer: fine)").matches; // hardly on a touch screen
   const ui = make("div", "srlab-ui", root);
   const names = make("div", "srlab-names", ui);
   const frame = make("div", "srlab-frame", ui);
@@ -30,7 +33,7 @@ function mountSlider(root, options) {
   const flicker = button(tools, "Flicker", "Space", "Hold to swap left and right (hold Space)");
   const differ = button(tools, "Difference", "D", "Show their difference: 8 times, 32 times, off (D)", difference);
   const all = button(tools, "Grid", "G", "Show the same region of all images (G)", toggleGrid);
-  button(tools, "Copy view", "C", "Copy this view as Python text for compare (C)", copyView);
+  if (!options.visitors) button(tools, "Copy view", "C", "Copy this view as Python text for compare (C)", copyView);
   const status = make("div", "srlab-status", ui, { role: "status" });
   const help = make("div", "srlab-help", ui);
   if (options.caption) make("div", "srlab-caption", ui).textContent = options.caption;
@@ -52,7 +55,7 @@ function mountSlider(root, options) {
 
   function button(parent, text, key, title, action) {
     const node = make("button", "srlab-button", parent, { type: "button", title });
-    if (key) make("small", "", node, { "aria-hidden": "true" }).textContent = key;
+    if (key && keyboard) make("small", "", node, { "aria-hidden": "true" }).textContent = key;
     node.append(text);
     if (action) node.addEventListener("click", action);
     return node;
@@ -68,11 +71,11 @@ function mountSlider(root, options) {
       });
     }
     const digits = `1–${Math.min(labels.length, 9)}`;
-    help.textContent = window.matchMedia("(any-pointer: fine)").matches
+    help.textContent = keyboard
       ? "Drag the line or press ← →. Click the image, then scroll to zoom (or + −), and drag or press Shift + arrows " +
         `to move it; double-click to reset (0). ${digits} choose the right image, Shift + ${digits} the left.`
-      : "Swipe sideways or tap to move the line. Pinch with two fingers to zoom; then drag with one finger to move " +
-        "the image, and double-tap to reset.";
+      : "Drag the line, or tap to move it. Pinch with two fingers to zoom; then drag with one finger to move the " +
+        "image, and double-tap to show the whole image.";
   }
 
   function choose(key, index) {
@@ -124,9 +127,10 @@ function mountSlider(root, options) {
     // A whole image fits on the screen with its names and buttons, in a notebook with bars above and below.
     const room = Math.max(Math.min(0.7 * window.innerHeight, window.innerHeight - AROUND), 160);
     const high = (Math.min(space, options.shown) * height) / width; // exact for the divider, approximate for a grid
-    const tall = Math.min(grid ? Math.max(high, 420) : high, room), first = !view.scale;
-    view.arrange(count, wide * dpr, tall * dpr, dpr);
+    const tall = options.around ? room : Math.min(grid ? Math.max(high, 420) : high, room), first = !view.scale;
+    view.arrange(count, wide * dpr, tall * dpr, dpr, Boolean(options.around));
     if (first && options.view) view.open(options.view[0], options.view[1], options.view[2]);
+    if (first && options.around) view.openAround(options.around[0], options.around[1]);
     if (canvas.width !== view.width) canvas.width = view.width; // setting it clears the canvas, even at the same size
     if (canvas.height !== view.height) canvas.height = view.height;
     stage.style.width = `${view.width / dpr}px`;
@@ -176,7 +180,8 @@ function mountSlider(root, options) {
     const hr = labels.indexOf("HR"), to = hr < 0 ? shown.right : hr;
     const scored = [...new Set(grid ? labels.keys() : [shown.left, shown.right])].filter((index) => index !== to);
     score.textContent = "";
-    if (!view.width || !scored.length || (grid && hr < 0) || !images.every((image) => image.naturalWidth)) return;
+    if (hr < 0 && (grid || options.visitors)) return;
+    if (!view.width || !scored.length || !images.every((image) => image.naturalWidth)) return;
     score.append("This region: ");
     scored.forEach((index, n) => {
       score.append(n ? " · " : "", `${labels[index]} `);
@@ -291,6 +296,7 @@ function mountSlider(root, options) {
     } else if (pointers.size === 1) {
       const near = divided() && Math.abs(gap) < (touch ? 28 : 16) * view.dpr, { zoomed } = view;
       drag = { kind: near || (divided() && !zoomed) ? "split" : "pan", gap: near ? gap : 0, at, from: [view.x, view.y] };
+      drag.touch = touch;
       // A finger may only want to scroll the page, so wait for a tap or a sideways swipe. Don't wait on the grip, or in
       // a zoomed image that has the focus.
       drag.waits = touch && event.target !== grip && !(zoomed && document.activeElement === stage);
@@ -319,8 +325,11 @@ function mountSlider(root, options) {
 
   function release(event) {
     if (!pointers.delete(event.pointerId)) return;
-    const [x, y] = place(event), tapped = event.type === "pointerup" && drag?.waits;
-    if (tapped && Math.hypot(x - drag.at[0], y - drag.at[1]) < 8 * view.dpr) begin(x);
+    const [x, y] = place(event), still = drag?.at && Math.hypot(x - drag.at[0], y - drag.at[1]) < 8 * view.dpr;
+    if (still && drag.touch && event.type === "pointerup") { // a tap, which moves the line also in a zoomed image
+      if (drag.waits) begin(x);
+      if (divided()) setSplit((x + drag.gap) / view.width);
+    }
     if (drag?.kind === "pinch" && pointers.size === 1) { // settle at the nearest zoom with square pixels
       const off = (scale) => Math.abs(Math.log(scale / view.scale));
       const nearest = view.levels.reduce((a, b) => (off(b) < off(a) ? b : a));
@@ -360,7 +369,7 @@ function mountSlider(root, options) {
     if (event.key === "0" || event.code === "Digit0") return reset;
     // The code is for keyboards without Latin letters.
     const letter = /^[a-z]$/i.test(event.key) ? event.key.toUpperCase() : event.code.slice(3);
-    const tool = { D: difference, G: toggleGrid, C: copyView }[letter];
+    const tool = { D: difference, G: toggleGrid, C: options.visitors ? undefined : copyView }[letter];
     if (tool) return event.repeat ? () => {} : tool;
     if (event.key === " " && [stage, flicker].includes(event.target)) return () => swap(true);
     if (event.target !== stage) return null; // a button keeps its arrows and its space bar

@@ -13,19 +13,23 @@ class SliderView {
   }
 
   /* Make the cells as large as `wide` x `tall` allows, with whole device pixels per image pixel if that is close. Very
-   * narrow cells get some extra space. */
-  arrange(count, wide, tall, dpr) {
+   * narrow cells get some extra space; `roomy` cells get all that an image of one CSS pixel per pixel can fill. */
+  arrange(count, wide, tall, dpr, roomy) {
     const { pictureWidth, pictureHeight } = this, gap = count > 1 ? 8 * dpr : 0, strip = count > 1 ? 22 * dpr : 0;
     let best = { fit: -1 };
     for (let columns = 1; columns <= count; columns++) {
       const rows = Math.ceil(count / columns);
       const across = (wide - gap * (columns - 1)) / columns, down = (tall - gap * (rows - 1)) / rows - strip;
       const fit = Math.min(across / pictureWidth, down / pictureHeight);
-      if (fit > best.fit) best = { fit, columns, rows, across };
+      if (fit > best.fit) best = { fit, columns, rows, across, down };
     }
-    const { fit, columns, rows, across } = best, whole = Math.floor(fit + 1e-6), atFit = !this.zoomed;
+    const { fit, columns, rows, across, down } = best, whole = Math.floor(fit + 1e-6), atFit = !this.zoomed;
     Object.assign(this, { dpr, gap, strip, columns, fit: whole >= 0.75 * fit ? whole : fit });
     const natural = [Math.round(this.fit * pictureWidth), Math.round(this.fit * pictureHeight)];
+    if (roomy) {
+      natural[0] = Math.max(natural[0], Math.min(across, dpr * pictureWidth));
+      natural[1] = Math.max(natural[1], Math.min(down, dpr * pictureHeight));
+    }
     this.cell.width = Math.floor(Math.min(Math.max(natural[0], 96 * dpr), across));
     this.cell.height = Math.floor(Math.max(natural[1], 64 * dpr));
     this.width = columns * (this.cell.width + gap) - gap;
@@ -51,6 +55,11 @@ class SliderView {
     const near = this.fit * zoom;
     const scale = clamp(zoom > 1 && near > 1 ? Math.round(near) : near, this.fit, this.levels.at(-1));
     this.set(scale, left + this.cell.width / 2 / scale, top + this.cell.height / 2 / scale);
+  }
+
+  /* Open around an image point, with at least one CSS pixel per image pixel. */
+  openAround(x, y) {
+    this.set(Math.max(this.fit, Math.ceil(this.dpr)), x, y);
   }
 
   /* Device pixel of the image's upper left corner in its cell; an integer, so that the edges of pixels are sharp. */

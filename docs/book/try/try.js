@@ -8,17 +8,21 @@ const LIMIT = 512 ** 2; // LR pixels that are upscaled at once: 4 megapixels of 
 const LARGEST = 100e6; // pixels of a photo, which also take 4 bytes of memory each
 const TILE = 128; // LR pixels per side; a worker needs about 200 MB for one tile
 const MOST_WORKERS = 4;
+const OVERVIEW = 512; // pixels of the longer side of a large photo, in which the part with the most detail is found
+const DETAIL = 24; // LR pixels; a photo opens where there is most detail in up to twice this distance
 // The levels as stored, without the color profile, as in srlab. Transparent pixels are composited onto white.
 const AS_STORED = { colorSpaceConversion: "none", premultiplyAlpha: "none" };
 
 const find = (selector) => document.querySelector(selector);
 const [status, file, samples, downloads] = ["#status", "#file", ".samples", ".downloads"].map(find);
-const [part, overview, told] = [".part", ".part canvas", ".part p"].map(find);
+const [part, overview, told, whole] = [".part", ".part canvas", ".part p", ".whole"].map(find);
 const [progress, bar, doing] = [".progress", ".progress progress", ".progress span"].map(find);
 
 let networks = [], workers = [], ready;
+let models, megabytes, provider; // provider: "webgpu" or "wasm", once the networks are loaded
 let photo = null; // {bitmap, name, references, left, top, width, height}: the last four are the part to upscale
 let job = 0, chosen = 0; // counters: work on an earlier photo stops
+let refused = false; // whether the last file was refused, so that nothing is shown
 let unmount = () => {}, addresses = [], timer;
 
 /* --- workers ----------------------------------------------------------------------------------------------------- */
@@ -55,27 +59,32 @@ async function fetched(path) {
 const bytes = async (path) => (await fetched(path)).arrayBuffer();
 
 /* Load the networks into all workers, or into one that uses the GPU. ?backend=wasm or webgpu decides which. */
-async function loadNetworks(megabytes) {
+async function loadNetworks() {
   const wanted = new URLSearchParams(location.search).get("backend");
   const files = await Promise.all(networks.map(async ({ name }) => [name, await bytes(`${name}.onnx`)]));
-  const models = Object.fromEntries(files);
-  async function load(provider) {
-    doing.textContent = `Loading the networks (${megabytes[provider]} MB) …`;
-    const library = `./ort/${provider}.js`, binary = await bytes(`ort/${provider}.wasm`);
-    await Promise.all(workers.map((call) => call("load", { library, binary, models, provider })));
-  }
+  models = Object.fromEntries(files);
   const adapter = wanted === "wasm" || !WebAssembly.Suspending ? null : await navigator.gpu?.requestAdapter();
-  if (adapter && (wanted === "webgpu" || !adapter.info?.isFallbackAdapter)) {
-    const all = workers;
-    workers = all.slice(0, 1);
-    try {
-      return await load("webgpu");
-    } catch (error) {
-      console.warn(`WebGPU doesn't work here (${error.message}), so WebAssembly is used.`);
-      workers = all;
-    }
+  if (!adapter || (wanted !== "webgpu" && adapter.info?.isFallbackAdapter)) return load("wasm", workers);
+  try {
+    await load("webgpu", workers.slice(0, 1));
+  } catch (error) {
+    await leaveGpu(error);
   }
-  await load("wasm");
+}
+
+async function load(backend, users) {
+  doing.textContent = `Loading the networks (${megabytes[backend]} MB) …`;
+  const library = `./ort/${backend}.js`, binary = await bytes(`ort/${backend}.wasm`);
+  await Promise.all(users.map((call) => call("load", { library, binary, models, provider: backend })));
+  provider = backend;
+}
+
+/* Use WebAssembly instead of a GPU that failed, also after the page is reloaded. */
+async function leaveGpu(error) {
+  console.warn(`WebGPU doesn't work here (${error.message}), so WebAssembly is used.`);
+  find("#gpu").hidden = false;
+  history.replaceState(null, "", "?backend=wasm");
+  await load("wasm", workers);
 }
 
 /* --- photos ------------------------------------------------------------------------------------------------------ */
@@ -93,18 +102,30 @@ function refusal(content) {
   return head.startsWith("GIF8") ? "is a GIF, which may be animated and has few colors. Use a JPEG or PNG." : "";
 }
 
-/* Read a file and upscale it. If it can't be read, say why, and keep what is on the page. */
+/* Say why a file isn't shown, and show no other photo. What is computed of an earlier photo can still be downloaded. */
+function refuse(sentence) {
+  refused = true;
+  clearTimeout(timer);
+  unmount();
+  unmount = () => {};
+  find("#comparison").replaceChildren();
+  part.hidden = true;
+  say(sentence);
+}
+
+/* Read a file and upscale it, or say why it can't be read. */
 async function openFile(file) {
   const mine = ++chosen;
   say(`Reading ${file.name} …`);
   try {
     const reason = refusal(await file.slice(0, 1 << 16).arrayBuffer());
-    if (reason) return say(`${file.name} ${reason}`);
-    const bitmap = await createImageBitmap(file, AS_STORED);
-    if (mine === chosen) openBitmap(bitmap, file.name);
+    const bitmap = reason ? null : await createImageBitmap(file, AS_STORED);
+    if (mine !== chosen) return;
+    if (reason) refuse(`${file.name} ${reason}`);
+    else openBitmap(bitmap, file.name);
   } catch {
     if (mine === chosen) {
-      say(`${file.name} isn't an image that this browser can read, or it is damaged. Use a JPEG, PNG or WebP file.`);
+      refuse(`${file.name} isn't an image that this browser can read, or it is damaged. Use a JPEG, PNG or WebP file.`);
     }
   }
 }
@@ -112,16 +133,61 @@ async function openFile(file) {
 function openBitmap(bitmap, name, references = []) {
   const { width, height } = bitmap, pixels = width * height;
   const size = `${(pixels / 1e6).toFixed(1)} megapixels`;
-  if (pixels > LARGEST) return say(`${name} has ${size}, too many for this page. Crop it to ${LARGEST / 1e6} first.`);
+  if (pixels > LARGEST) return refuse(`${name} has ${size}, too many for this page. Crop it to ${LARGEST / 1e6} first.`);
   const side = Math.min(1, Math.sqrt(LIMIT / pixels));
   photo?.bitmap.close();
   photo = { bitmap, name, references, width: Math.max(1, Math.floor(width * side)), height: Math.floor(height * side) };
   photo.height = Math.max(1, photo.height);
   part.hidden = side === 1;
-  told.textContent = `${name} has ${size}, too many to upscale at once: only the marked part is used. Tap the photo, or ` +
-    "focus it and press arrow keys, to move the part.";
-  movePart(width / 2, height / 2);
+  whole.hidden = true;
+  const keyboard = matchMedia("(hover: hover) and (pointer: fine)").matches;
+  told.textContent = `${name} has ${size}, too many to upscale at once: only the marked part is used. ` +
+    (keyboard ? "Click the photo, or focus it and press arrow keys, to move the part." : "Tap the photo to move the part.");
+  movePart(...(part.hidden ? [0, 0] : detailOf(bitmap, photo)));
   upscalePart();
+}
+
+/* The center of the part of a photo, of this size, that has the most detail. */
+function detailOf(bitmap, { width, height }) {
+  const shrink = Math.min(1, OVERVIEW / Math.max(bitmap.width, bitmap.height));
+  const [wide, high] = [bitmap.width, bitmap.height].map((side) => Math.ceil(side * shrink));
+  const context = newContext(wide, high);
+  context.imageSmoothingQuality = "high";
+  context.drawImage(bitmap, 0, 0, wide, high);
+  const found = mostDetailed(context.getImageData(0, 0, wide, high), Math.ceil((Math.min(width, height) * shrink) / 4));
+  return found.map((at) => at / shrink);
+}
+
+/* The point with the largest steps between neighboring pixels around it, [x, y], or the center of a flat image. */
+function mostDetailed({ data, width, height }, reach) {
+  const steps = new Float64Array(width * height), level = (x, y) => data[4 * (y * width + x) + 1]; // of green
+  for (let y = 0, at = 0; y < height; y++) {
+    for (let x = 0; x < width; x++, at++) {
+      steps[at] = Math.abs(level(x, y) - level(Math.max(x - 1, 0), y));
+      steps[at] += Math.abs(level(x, y) - level(x, Math.max(y - 1, 0)));
+    }
+  }
+  let sums = steps;
+  for (let time = 0; time < 2; time++) { // twice, so that detail in the middle counts more
+    sums = summed(summed(sums, height, width, reach), width, height, reach);
+  }
+  const center = Math.floor(height / 2) * width + Math.floor(width / 2);
+  const best = sums.reduce((best, sum, at) => (sum > sums[best] ? at : best), center);
+  return [best % width, Math.floor(best / width)];
+}
+
+/* Sum (rows, columns) over `reach` neighbors on both sides along the columns, and transpose. */
+function summed(values, rows, columns, reach) {
+  const result = new Float64Array(rows * columns);
+  for (let row = 0; row < rows; row++) {
+    let sum = 0;
+    for (let end = 0; end < columns + reach; end++) {
+      if (end < columns) sum += values[row * columns + end];
+      if (end > 2 * reach) sum -= values[row * columns + end - 2 * reach - 1];
+      if (end >= reach) result[(end - reach) * rows + row] = sum;
+    }
+  }
+  return result;
 }
 
 /* Move the center of the part as far as the photo allows, and mark it. */
@@ -179,60 +245,95 @@ async function upscaleTile(call, upscaler, lr, sr, [left, top, across, down], gr
   sr.putImageData(await call("upscale", { upscaler: name, tile, core, gray }), SCALE * left, SCALE * top);
 }
 
+/* Upscale all tiles while `current()` is true, call `count` after each, and return the seconds. */
+async function upscaleTiles(upscaler, lr, sr, tiles, gray, current, count) {
+  const start = performance.now(), queue = [...tiles], users = provider === "webgpu" ? workers.slice(0, 1) : workers;
+  try {
+    await Promise.all(users.map(async (call) => {
+      for (let core; current() && (core = queue.shift());) {
+        await upscaleTile(call, upscaler, lr, sr, core, gray);
+        if (current()) count(tiles.length - queue.length);
+      }
+    }));
+  } catch (error) { // some GPUs load a network but can't run it
+    if (!current() || provider !== "webgpu") throw error;
+    ready = leaveGpu(error);
+    await ready;
+    return upscaleTiles(upscaler, lr, sr, tiles, gray, current, count);
+  }
+  return (performance.now() - start) / 1000;
+}
+
 /* Upscale the part with bicubic and then with each network. The slider shows each result as soon as it is complete. */
 async function upscalePart() {
   clearTimeout(timer);
-  const mine = ++job, { bitmap, name, references, left, top, width, height } = photo;
+  refused = false;
+  const mine = ++job, current = () => mine === job, { bitmap, name, references, left, top, width, height } = photo;
   const lr = newContext(width, height);
   lr.fillStyle = "white";
   lr.fillRect(0, 0, width, height);
   lr.drawImage(bitmap, left, top, width, height, 0, 0, width, height);
-  const gray = isGray(lr.getImageData(0, 0, width, height)), tiles = tilesOf(width, height);
+  const pixels = lr.getImageData(0, 0, width, height), gray = isGray(pixels), tiles = tilesOf(width, height);
   const upscalers = [{ name: "bicubic", label: "bicubic", margin: 2 }, ...networks];
-  const images = upscalers.map(() => new Image()), notes = upscalers.map(() => "not computed yet");
+  const images = upscalers.map(() => new Image()), notes = upscalers.map(() => "not computed yet"), times = [];
   mount([...upscalers.map(({ label }) => label), ...references.map(([label]) => label)],
-    [...images, ...references.map(([, image]) => image)], notes, SCALE * width, SCALE * height);
+    [...images, ...references.map(([, image]) => image)], notes, SCALE * width, SCALE * height,
+    mostDetailed(pixels, DETAIL).map((at) => SCALE * at));
   say("");
   Object.assign(bar, { max: tiles.length * networks.length, value: 0 });
   progress.hidden = false;
   try {
     for (const [index, upscaler] of upscalers.entries()) {
       if (index > 0) await ready;
-      const start = performance.now(), sr = newContext(SCALE * width, SCALE * height), queue = [...tiles];
-      await Promise.all(workers.map(async (call) => {
-        for (let core; mine === job && (core = queue.shift());) {
-          await upscaleTile(call, upscaler, lr, sr, core, gray);
-          if (mine !== job || index === 0) continue;
-          bar.value += 1;
-          doing.textContent = `${upscaler.label}: ${tiles.length - queue.length} of ${tiles.length} tiles`;
-        }
-      }));
-      if (mine !== job) return;
-      notes[index] = `${((performance.now() - start) / 1000).toFixed(1)} s`;
+      const sr = newContext(SCALE * width, SCALE * height), count = (done) => {
+        if (index === 0) return;
+        bar.value = (index - 1) * tiles.length + done;
+        doing.textContent = `${name}, ${upscaler.label}: ${done} of ${tiles.length} tiles`;
+      };
+      const seconds = await upscaleTiles(upscaler, lr, sr, tiles, gray, current, count);
+      if (!current()) return;
+      notes[index] = `${seconds.toFixed(1)} s`;
       const blob = await new Promise((done) => sr.canvas.toBlob(done, "image/png"));
-      if (mine !== job) return;
+      if (!current()) return;
       offer(blob, images[index], upscaler.label, name);
+      if (index === 0) continue;
+      times.push([upscaler.label, seconds]);
+      if (!part.hidden) tellWhole(times, blob.size);
     }
     progress.hidden = true;
-    say(`${width} × ${height} pixels became ${SCALE * width} × ${SCALE * height}.`);
+    if (!refused) say(`${width} × ${height} pixels became ${SCALE * width} × ${SCALE * height}.`);
   } catch (error) {
-    if (mine !== job) return;
+    if (!current()) return;
     job++;
     progress.hidden = true;
-    say(`The networks can't be loaded or run out of memory here (${error.message}). Reload the page, or use a smaller photo.`);
+    if (refused) return;
+    say(`The networks can't be loaded or run out of memory here (${error.message}). ` +
+      "Reload the page, or use a smaller photo.");
   }
 }
 
-/* Mount a new slider, and release the images of the previous one. */
-function mount(labels, images, notes, width, height) {
+/* Estimate from a part, which took these [label, seconds] and bytes, what the whole photo would take in the browser. */
+function tellWhole(times, bytes) {
+  const { bitmap, width, height } = photo, ratio = (bitmap.width * bitmap.height) / (width * height);
+  const lasting = (seconds) => (seconds < 90 ? `${Math.ceil(seconds)} seconds`
+    : seconds < 5400 ? `${Math.round(seconds / 60)} minutes` : `${Math.round(seconds / 3600)} hours`);
+  const list = times.map(([label, seconds]) => `${lasting(seconds * ratio)} (${label})`).join(", ");
+  whole.firstElementChild.textContent = `In this browser, the whole photo would take about ${list}, and become ` +
+    `${SCALE * bitmap.width} × ${SCALE * bitmap.height} pixels, a PNG of about ${Math.ceil((bytes * ratio) / 1e6)} MB.`;
+  whole.hidden = false;
+}
+
+/* Mount a new slider that shows an image point, and release the images of the previous one. */
+function mount(labels, images, notes, width, height, around) {
   unmount();
   addresses.splice(0).forEach((address) => URL.revokeObjectURL(address));
   downloads.hidden = true;
-  downloads.replaceChildren("Download (PNG): ");
+  downloads.replaceChildren(`Download ${photo.name} (PNG): `);
   const root = document.createElement("div");
   root.className = "srlab-compare";
   find("#comparison").replaceChildren(root);
-  unmount = mountSlider(root, { labels, images, notes, width, height, left: 0, right: 1, split: 0.5, shown: 1000 });
+  const first = { left: 0, right: 1, split: 0.5, shown: 1000, around, visitors: true };
+  unmount = mountSlider(root, { labels, images, notes, width, height, ...first });
 }
 
 /* Show a finished image, and add a link that downloads it. */
@@ -292,9 +393,9 @@ async function start() {
   say("");
   listen();
   const contents = await (await fetched("contents.json")).json();
-  networks = contents.networks;
+  ({ networks, megabytes } = contents);
   workers = Array.from({ length: Math.min(navigator.hardwareConcurrency || 1, MOST_WORKERS) }, startWorker);
-  ready = loadNetworks(contents.megabytes);
+  ready = loadNetworks();
   ready.catch(() => {}); // upscalePart reports it
   const [first] = contents.photos.map(addSample);
   await first.thumbnail.decode();

@@ -4,8 +4,7 @@
  */
 const SCALE = 4;
 const actions = { load, upscale };
-let runtime, provider, models;
-const sessions = {};
+let runtime, provider, models, sessions;
 let last = Promise.resolve();
 
 addEventListener("message", ({ data }) => {
@@ -15,10 +14,10 @@ addEventListener("message", ({ data }) => {
   );
 });
 
-/* Start onnxruntime-web. Its binary and the models come with the message, so that nothing is fetched later. */
+/* Start onnxruntime-web, also another build of it after one that failed. Its binary and the models come with the message, so that nothing is fetched later. */
 async function load(given) {
   runtime = await import(given.library);
-  [provider, models] = [given.provider, given.models];
+  [provider, models, sessions] = [given.provider, given.models, {}];
   runtime.env.wasm.numThreads = 1; // threads would need special headers from the host
   runtime.env.wasm.wasmBinary = given.binary;
   await session(Object.keys(models)[0]); // fails here if the browser lacks something
