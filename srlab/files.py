@@ -1,13 +1,17 @@
 """Write files atomically, lock them, and store tensors with notes as safetensors."""
 
+import errno
 import hashlib
 import json
 import os
+import platform
+import secrets
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
+import psutil
 import torch
 from filelock import FileLock, Timeout
 from safetensors import SafetensorError, safe_open
@@ -16,31 +20,38 @@ from safetensors.torch import save
 from srlab.errors import SrlabError
 from srlab.paths import exists
 
-ADVICE = "Free some space or choose another folder"
+# What to do about an error of the system, after its number; for other errors, check the path.
+ADVICE = dict.fromkeys((errno.ENOSPC, errno.EDQUOT), "Free some space or choose another folder")
+ADVICE |= dict.fromkeys((errno.EACCES, errno.EPERM, errno.EROFS), "Choose a folder that you may write to")
 
 
-def write_atomic(path: Path, content: bytes, advice: str = ADVICE) -> None:
+def write_atomic(path: Path, content: bytes, where: str = "") -> None:
     """Write a file that appears under its name only when it is complete and on disk.
 
-    Missing folders are created. After an error an existing file is unchanged. `advice` is the end of the error message:
-    what to do if the file cannot be written.
+    Missing folders are created. After an error an existing file is unchanged. `where` ends the advice of the error
+    message: how another folder can be chosen, such as ``"with SRLAB_HOME"``.
     """
-    with open_atomic(path, advice) as file:
+    with open_atomic(path, where) as file:
         file.write(content)
 
 
 @contextmanager
-def open_atomic(path: Path, advice: str = ADVICE) -> Iterator[BinaryIO]:
+def open_atomic(path: Path, where: str = "") -> Iterator[BinaryIO]:
     """Open a file for writing that appears under its name only when it is complete and on disk.
 
-    Until then it is named ``.<name>.part``, in the same folder. An error deletes that file. If the process is killed,
-    the file stays and the next call overwrites it. Only one process may write a file at a time.
+    Until then it has another name in the same folder, which no other call uses. So several processes or threads can
+    write the same file, and the last one to finish wins. An error deletes the unfinished file. If the process is
+    killed, the file stays until the next call for the same path on the same machine.
     """
-    part = path.with_name(f".{path.name}.part")
-    with writing(path, advice):
+    owner = hashlib.sha256(f"{platform.node()} {path.name}".encode(errors="surrogateescape")).hexdigest()[:16]
+    part = path.with_name(f".{owner}-{os.getpid()}-{secrets.token_hex(4)}.part")
+    with writing(path, where):
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            with part.open("wb") as file:
+            for left in path.parent.glob(f".{owner}-*.part"):
+                if not psutil.pid_exists(int(left.name.split("-")[1])):
+                    left.unlink(missing_ok=True)
+            with part.open("xb") as file:
                 yield file
             publish(part, path)
         except BaseException:  # also Ctrl-C
@@ -75,11 +86,12 @@ def publish(part: Path, path: Path) -> None:
 
 
 @contextmanager
-def writing(path: Path, advice: str = ADVICE) -> Iterator[None]:
-    """Turn an OSError in the block into an SrlabError that names `path` and ends with `advice`."""
+def writing(path: Path, where: str = "") -> Iterator[None]:
+    """Turn an OSError in the block into an SrlabError that names `path`, the cause, and what to do (`where`)."""
     try:
         yield
     except OSError as error:
+        advice = f"{ADVICE.get(error.errno, 'Check the path')} {where}".rstrip()
         raise SrlabError(
             f"Could not write {path} ({error.strerror or error}). {advice}. Everything saved before is intact."
         ) from error
@@ -91,15 +103,13 @@ def sha256_of(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def write_safetensors(
-    path: Path, tensors: dict[str, torch.Tensor], notes: dict[str, Any], advice: str = ADVICE
-) -> None:
+def write_safetensors(path: Path, tensors: dict[str, torch.Tensor], notes: dict[str, Any], where: str = "") -> None:
     """Write tensors and JSON-serializable notes to a safetensors file, atomically; equal content gives equal bytes."""
     # Store all notes under one key, because the file's header would order several keys at random.
     # Clone, because a layer that a network uses twice has two names, and safetensors rejects shared memory.
     tensors = {key: value.detach().cpu().contiguous().clone() for key, value in tensors.items()}
     metadata = {"srlab": json.dumps(notes, sort_keys=True)}
-    write_atomic(path, save(tensors, metadata), advice)
+    write_atomic(path, save(tensors, metadata), where)
 
 
 def read_safetensors(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:

@@ -1,7 +1,9 @@
 """Upscale image files of any size, with their alpha channel, color profile and EXIF."""
 
+import math
 import os
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -10,7 +12,7 @@ import torch
 from PIL import Image, ImageFilter
 
 from srlab.data.datasets import image_files
-from srlab.data.images import GRAY, LARGEST_SIDE, check_scale, encoded, open_upright, pixels_of
+from srlab.data.images import EXTENSIONS, GRAY, LARGEST_SIDE, encoded, open_upright, pixels_of
 from srlab.errors import SrlabError
 from srlab.files import open_atomic, refuse_existing
 from srlab.paths import exists, from_home
@@ -33,12 +35,18 @@ class Summary:
     present: list[Path] = field(default_factory=list)
     failed: list[tuple[Path, str]] = field(default_factory=list)
 
+    def add(self, other: "Summary") -> None:
+        """Add the files of another summary."""
+        self.written += other.written
+        self.present += other.present
+        self.failed += other.failed
+
 
 def upscale_file(
     source: str | os.PathLike,
     target: str | os.PathLike,
     upscaler: Upscaler,
-    scale: int,
+    scale: float,
     *,
     force: bool = False,
     tile: int | None = None,
@@ -65,14 +73,16 @@ def upscale_file(
     upscaler
         Network or function from LR ``(1, 3, h, w)`` in [0, 1] to SR.
     scale
-        SR pixels per LR pixel.
+        Pixels of the result per pixel of the source along an axis. Below the upscaler's own factor, its result is
+        downscaled with Pillow's bicubic filter.
     force
         Replace an existing target, but never the source.
     progress
         Show a progress bar; a string is its label.
     """
     source, target = from_home(source), from_home(target)
-    check_scale(scale)
+    if not 0 < scale < math.inf:
+        raise SrlabError(f"The scale must be above 0, but is {scale}.")
     if not exists(source):
         raise SrlabError(f"{source} not found. Check the path.")
     suffix = target.suffix.lower()
@@ -85,12 +95,13 @@ def upscale_file(
         colors, alpha = _split(image)
         lr = torch.from_numpy(pixels_of(source, colors)).permute(2, 0, 1)
         gray = lr.shape[0] == 1
-        size = (lr.shape[2] * scale, lr.shape[1] * scale)
+        size = tuple(max(1, round(side * scale)) for side in (lr.shape[2], lr.shape[1]))
         too_long = max(size) > LARGEST_SIDE.get(suffix, max(size))
         if too_long or (alpha and suffix in (".jpg", ".jpeg")):
             what = f"{max(size)} upscaled pixels per side" if too_long else "transparency"
             raise SrlabError(f"{source} has {what}, which {target.name} cannot store. Write a PNG or TIFF instead.")
-        needed, free = BYTES * size[0] * size[1] / 1e9, psutil.virtual_memory().available / 1e9
+        own = getattr(upscaler, "config", {}).get("scale", scale)
+        needed, free = BYTES * lr[0].numel() * own**2 / 1e9, psutil.virtual_memory().available / 1e9
         if needed > free:
             raise SrlabError(
                 f"{target.name} ({size[0]}x{size[1]} pixels) needs {needed:.3g} GB of memory, but only {free:.3g} GB "
@@ -99,9 +110,15 @@ def upscale_file(
         metadata = _metadata(image, target, "L" if gray and suffix != ".webp" else "RGB")  # WebP has no gray mode
     label = source.name if progress is True else progress or ""
     with open_atomic(target) as file:
-        sr = upscale(upscaler, lr, scale, tile, overlap, precision, label, torch.uint8)
+        sr = upscale(upscaler, lr, None, tile, overlap, precision, label, torch.uint8)
         result = Image.fromarray(sr.permute(1, 2, 0).squeeze(2).numpy())
         del sr  # frees memory for the file
+        if result.width < size[0] or result.height < size[1]:
+            raise SrlabError(
+                f"The upscaler's own factor is {result.width // lr.shape[2]}, less than the scale {scale:g}."
+            )
+        if result.size != size:
+            result = result.resize(size, Image.Resampling.BICUBIC)
         if alpha:
             result.putalpha(alpha.resize(size, Image.Resampling.BICUBIC))
         file.write(encoded(result, target, **OPTIONS[suffix], **metadata))
@@ -112,31 +129,48 @@ def upscale_folder(
     source: str | os.PathLike,
     target: str | os.PathLike,
     upscaler: Upscaler,
-    scale: int,
+    scale: float,
+    **options: bool | int | str | None,
+) -> Summary:
+    """Upscale every image in a folder to ``<name>.png`` in another folder; a second call resumes a stopped one.
+
+    A file that fails does not stop the others; the returned `Summary` lists it. Files that are not images are named on
+    stderr. `options` are those of `upscale_file`.
+    """
+    source, target = from_home(source), from_home(target)
+    images = image_files(source)
+    if target.is_file() or (exists(target.resolve()) and target.resolve().samefile(source)):
+        raise SrlabError(f"The results cannot be written to {target}. Choose a folder other than that of the images.")
+    others = {path.name for path in source.iterdir() if path.is_file() and path.name[0] != "."}
+    if left := sorted(others - {path.name for path in images.values()}):
+        print(f"Left out, because they are not {', '.join(EXTENSIONS)}: {', '.join(left)}.", file=sys.stderr)
+    return upscale_files({path: target / f"{name}.png" for name, path in images.items()}, upscaler, scale, **options)
+
+
+def upscale_files(
+    results: Mapping[Path, Path],
+    upscaler: Upscaler,
+    scale: float,
     *,
     force: bool = False,
     progress: bool = True,
     **options: int | str | None,
 ) -> Summary:
-    """Upscale every image in a folder to ``<name>.png`` in another folder; a second call resumes a stopped one.
-
-    A file that fails does not stop the others; the returned `Summary` lists it. `options` are those of `upscale_file`.
-    """
-    source, target = from_home(source), from_home(target)
-    summary, images = Summary(), image_files(source)
-    if target.is_file() or (exists(target.resolve()) and target.resolve().samefile(source)):
-        raise SrlabError(f"The results cannot be written to {target}. Choose a folder other than that of the images.")
-    for number, (name, path) in enumerate(images.items(), 1):
-        result = target / f"{name}.png"
+    """Upscale image files, source -> target, and keep targets that exist; see `upscale_folder`."""
+    summary = Summary()
+    for number, (path, result) in enumerate(results.items(), 1):
         if result.is_file() and not force:
             summary.present.append(result)
             continue
-        label = f"{number}/{len(images)} {path.name}" if progress else ""
+        label = f"{number}/{len(results)} {path.name}" if progress else ""
         try:
             upscale_file(path, result, upscaler, scale, force=force, progress=label, **options)
             summary.written.append(result)
         except SrlabError as error:
-            summary.failed.append((path, str(error)))
+            if result.is_file() and not force:  # another process has made it meanwhile
+                summary.present.append(result)
+            else:
+                summary.failed.append((path, str(error)))
     return summary
 
 

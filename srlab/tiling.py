@@ -2,7 +2,8 @@
 
 import math
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 
 import torch
 from torch import nn
@@ -86,15 +87,17 @@ def upscale(
     if tile < 1 or overlap < 0:
         raise SrlabError(f"tile must be at least 1 and overlap at least 0, but they are {tile} and {overlap}.")
     tile, precision = min(tile, max(height, width)), precision_of(upscaler, precision)
-    sr, boxes = None, _boxes((0, height, 0, width), tile)
-    with _bar(height * width, progress) as bar:
+    sr, boxes, done = None, _boxes((0, height, 0, width), tile), 0
+    with _bar(height * width, progress) as bar, _moved_by_layers(bar, upscaler, lr, precision) as begin:
         while boxes:
+            top, bottom, left, right = boxes[0]
+            begin((bottom - top) * (right - left))
             core = _core_if_it_fits(upscaler, lr, boxes[0], overlap, scale, precision, tile)
             if core is None:
                 tile = _halved(tile)
                 boxes = [part for box in boxes for part in _boxes(box, tile)]
                 continue
-            top, bottom, left, right = boxes.pop(0)
+            boxes.pop(0)
             factor = core.shape[-1] // (right - left)
             if sr is None:
                 with explaining_lack_of_memory("the upscaled image", "Crop the image first"):
@@ -103,7 +106,8 @@ def upscale(
             core = to_uint8(core) if dtype == torch.uint8 else core
             sr[..., top * factor : bottom * factor, left * factor : right * factor] = core
             del core  # frees memory for the next tile
-            bar.update((bottom - top) * (right - left))
+            done += (bottom - top) * (right - left)
+            bar.update(done - bar.n)
     return sr
 
 
@@ -241,3 +245,36 @@ def _bar(total: int, label: str) -> tqdm:
     pause = 0.1 if sys.stderr.isatty() or hasattr(running_shell(), "kernel") else 30
     pauses = {"mininterval": pause, "maxinterval": max(pause, 10)}
     return tqdm(total=total, desc=label, disable=not label, unit="px", unit_scale=True, **pauses)
+
+
+@contextmanager
+def _moved_by_layers(
+    bar: tqdm, upscaler: Upscaler, lr: torch.Tensor, precision: str
+) -> Iterator[Callable[[int], None]]:
+    """Move a bar with each layer of a network in the block, because a tile can take minutes.
+
+    Yield a function to call before each tile, with its pixels. A small part of the image shows how often layers run.
+    """
+    calls, step = 0, 0.0
+
+    def moved(*_: object) -> None:
+        nonlocal calls
+        calls += 1
+        bar.update(step)
+
+    def begin(pixels: int) -> None:
+        nonlocal step
+        step = pixels / total
+
+    watched = isinstance(upscaler, nn.Module) and not bar.disable
+    layers = [layer for layer in upscaler.modules() if not list(layer.children())] if watched else []
+    hooks = [layer.register_forward_hook(moved) for layer in layers]
+    try:
+        with suppress(Exception):  # a network may need a larger image
+            if watched:
+                upscale_whole(upscaler, to_float(lr[:1, :, :16, :16]).expand(-1, 3, -1, -1), precision)
+        total = calls + 1
+        yield begin
+    finally:
+        for hook in hooks:
+            hook.remove()

@@ -3,6 +3,8 @@
 import errno
 import os
 import stat
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -15,6 +17,7 @@ from srlab.errors import SrlabError
 from srlab.files import read_safetensors, write_atomic, write_safetensors
 from srlab.paths import locate
 from srlab.training.runs import Run
+from tests.conftest import ROOT
 
 
 def full_disk(*args, **settings):
@@ -150,3 +153,46 @@ def test_missing_file_is_reported_and_foreign_file_has_no_notes(tmp_path):
         read_safetensors(file)
     save_file({"x": torch.ones(2)}, file, {"format": "pt"})
     assert read_safetensors(file)[1] == {}
+
+
+def test_two_writers_of_one_file_do_not_disturb_each_other(tmp_path):
+    path = tmp_path / "result.png"
+    first, second = files.open_atomic(path), files.open_atomic(path)
+    one, two = first.__enter__(), second.__enter__()
+    two.write(b"half")
+    two.flush()
+    one.write(b"whole of one")
+    first.__exit__(None, None, None)
+    assert path.read_bytes() == b"whole of one"
+    two.write(b" and whole of two")
+    second.__exit__(None, None, None)
+    assert path.read_bytes() == b"half and whole of two"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_unfinished_file_of_a_killed_process_is_removed(tmp_path):
+    script = f"""
+import os, pathlib
+from srlab.files import open_atomic
+with open_atomic(pathlib.Path({str(tmp_path / "result.png")!r})) as file:
+    os._exit(9)
+"""
+    assert subprocess.run([sys.executable, "-c", script], cwd=ROOT).returncode == 9
+    assert len(list(tmp_path.glob(".*.part"))) == 1
+    write_atomic(tmp_path / "other.png", b"")
+    assert len(list(tmp_path.glob(".*.part"))) == 1
+    write_atomic(tmp_path / "result.png", b"")
+    assert list(tmp_path.glob(".*.part")) == []
+
+
+@pytest.mark.parametrize(
+    ("number", "advice"),
+    [
+        (errno.ENOSPC, "Free some space or choose another folder with SRLAB_HOME"),
+        (errno.EACCES, "Choose a folder that you may write to with SRLAB_HOME"),
+        (errno.ENOENT, "Check the path"),
+    ],
+)
+def test_error_names_its_own_cause(tmp_path, number, advice):
+    with pytest.raises(SrlabError, match=advice), files.writing(tmp_path, "with SRLAB_HOME"):
+        raise OSError(number, os.strerror(number))

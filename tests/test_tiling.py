@@ -5,7 +5,9 @@ import weakref
 import pytest
 import torch
 from torch import nn
+from tqdm.auto import tqdm
 
+from srlab import tiling
 from srlab.data.images import full_range, luma, quantize, to_uint8
 from srlab.data.resampling import upsample
 from srlab.errors import SrlabError
@@ -241,3 +243,19 @@ def test_nan_and_infinite_output_is_rejected(photo, network):
 def test_invalid_tiles_and_scales_are_rejected(upscaler, options, said, photo):
     with pytest.raises(SrlabError, match=said):
         upscale(upscaler, photo, **options)
+
+
+def test_bar_moves_within_a_tile_and_ends_at_the_last_pixel(monkeypatch):
+    moves = []
+
+    class Bar(tqdm):
+        def update(self, n=1):
+            super().update(n)
+            moves.append(self.n)
+
+    monkeypatch.setattr(tiling, "tqdm", Bar)
+    network = MSRResNet(4, 4)
+    upscale(network, torch.rand(3, 64, 32), tile=32, overlap=0, progress="photo")
+    assert moves[-1] == 64 * 32
+    assert sum(0 < move < 1024 for move in moves) > 8, "it moves with the layers of the first tile"
+    assert not any(module._forward_hooks for module in network.modules())

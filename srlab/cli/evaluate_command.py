@@ -9,15 +9,15 @@ import pandas as pd
 
 from srlab.cli.upscalers import add_choice, pick_upscaler
 from srlab.data.datasets import load_images
+from srlab.errors import SrlabError
 from srlab.evaluation.folders import evaluate_folders
 from srlab.evaluation.metrics import PROTOCOLS
 from srlab.evaluation.scoring import evaluate, save_table
 from srlab.files import refuse_existing
 
 
-def add_parser(commands: argparse._SubParsersAction) -> None:
-    """Add the command to the parser of ``srlab``."""
-    parser = commands.add_parser("evaluate", help="score images or a run against ground truth")
+def add_evaluate(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of the command."""
     parser.add_argument("--hr", required=True, metavar="DIR", help="folder with ground-truth images")
     what = parser.add_mutually_exclusive_group(required=True)
     what.add_argument("--sr", metavar="DIR", help="folder with SR images, matched by name (baby_x4.png to baby.png)")
@@ -48,6 +48,10 @@ def run(options: argparse.Namespace) -> int:
         table, notes = evaluate_folders(options.sr, options.hr, scale, **how)
     else:
         upscaler, scale = pick_upscaler(options.run, options.method, options.scale, options.device)
+        if options.scale not in (None, scale):
+            raise SrlabError(
+                f"{options.run} upscales by {scale}, but --scale is {options.scale}. Pass --scale {scale}."
+            )
         table = evaluate(upscaler, load_images(options.hr, scale), scale, **how)
     for note in notes:
         print(note, file=sys.stderr)

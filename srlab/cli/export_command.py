@@ -6,9 +6,8 @@ from srlab.cli.upscalers import RUN
 from srlab.exporting import export
 
 
-def add_parser(commands: argparse._SubParsersAction) -> None:
-    """Add the command to the parser of ``srlab``."""
-    parser = commands.add_parser("export", help="write a network as ONNX, or as weights that other programs load")
+def add_export(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of the command."""
     parser.add_argument("run", metavar="RUN", help=RUN)
     parser.add_argument("file", metavar="FILE", help="file to write: .onnx, or .safetensors for an RRDBNet")
     parser.add_argument("--half", action="store_true", help="store float16 instead of float32")

@@ -5,7 +5,6 @@ import argparse
 from srlab.data.images import check_scale
 from srlab.data.resampling import upsample
 from srlab.devices import pick_device
-from srlab.errors import SrlabError
 from srlab.models.loading import load_generator_file
 from srlab.tiling import Upscaler
 
@@ -24,16 +23,13 @@ def add_choice(group: argparse._MutuallyExclusiveGroup, default: str = "") -> No
 
 
 def pick_upscaler(run: str, method: str | None, scale: int | None, device: str) -> tuple[Upscaler, int]:
-    """Return the interpolation `method`, or if it is None the network of a `run`, and the scale.
+    """Return the interpolation `method` with this `scale` (default: 4), or if it is None the network of a `run`.
 
-    If `scale` is None, use the network's scale, or 4 for a method. Otherwise it must match the network's.
+    Return also the upscaler's scale.
     """
     if method:
         scale = 4 if scale is None else scale
         check_scale(scale)
         return lambda lr: upsample(lr, scale, method), scale
     network = load_generator_file(run).to(pick_device(device))
-    own = network.config["scale"]
-    if scale not in (None, own):
-        raise SrlabError(f"{run} upscales by {own}, but --scale is {scale}. Pass --scale {own}.")
-    return network, own
+    return network, network.config["scale"]

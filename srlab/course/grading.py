@@ -31,12 +31,14 @@ MARKS = re.compile(MARK.format(r"(\w+\.\w+)", f"({'|'.join(Result)})"))
 AFTER_NAME = re.compile(r"_(?:LATE_)?\d{3,}(?:_|$)|_assignsubmission_|[-_ ]+(?=\d\d_[a-z])")
 
 
-def add_parser(commands: argparse._SubParsersAction) -> None:
-    """Add the commands to the parser of ``srlab``."""
-    parser = commands.add_parser("progress", help="show exercise results from saved notebooks")
+def add_progress(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of the command."""
     parser.add_argument("notebooks", nargs="*", metavar="FILE", help="saved notebooks (default: the labs)")
     parser.set_defaults(command=progress, when_stopped="Nothing was changed.")
-    parser = commands.add_parser("grade", help="list a class's submissions and write a gradebook")
+
+
+def add_grade(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of the command."""
     parser.add_argument("folder", metavar="FOLDER", help="folder with one folder or one file per student")
     parser.add_argument("--class", metavar="FILE", dest="names", help="file with student names, one per line")
     parser.add_argument("--csv", metavar="FILE", help="write a gradebook CSV, one row per student")

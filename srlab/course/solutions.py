@@ -17,9 +17,8 @@ from srlab.errors import SrlabError
 from srlab.files import refuse_existing, write_atomic
 
 
-def add_parser(commands: argparse._SubParsersAction) -> None:
-    """Add the command to the parser of ``srlab``."""
-    parser = commands.add_parser("solutions", help="write a solved copy of a lab to solutions/ in the folder of runs")
+def add_solutions(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of the command."""
     parser.add_argument("lab", metavar="LAB", help="lab name or prefix, e.g. 03")
     parser.set_defaults(command=run)
 

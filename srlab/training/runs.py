@@ -39,7 +39,7 @@ from srlab.paths import exists, generator_file, home, locate, run_folder
 from srlab.training.settings import as_read_back, differences, environment
 
 FORMAT = 2  # version of the run folder; folders of other versions are left untouched
-ADVICE = f"{files.ADVICE} with SRLAB_HOME"  # for errors when a file cannot be written
+WHERE = "with SRLAB_HOME"  # for errors when a file cannot be written
 REMEDY = "Move the folder elsewhere or choose another run name"
 SIDE_RUN = "-ablation-"  # part of the names of a lab's side runs, which later labs do not use
 IN_EACH_MANIFEST = {"format", "lab", "parameters", "step", "status", "wall_time_s"}
@@ -199,7 +199,7 @@ class Run:
         self.history = [row for row in self.metrics() if row["step"] <= step] if step else []
         if self.writes:
             rows = "".join(json.dumps(row) + "\n" for row in self.history)
-            files.write_atomic(self.path / "metrics.jsonl", rows.encode(), ADVICE)
+            files.write_atomic(self.path / "metrics.jsonl", rows.encode(), WHERE)
         if step < iters:
             self._draft |= facts | {"schedule_total": iters} | environment()
             self._write_status("running")
@@ -230,12 +230,12 @@ class Run:
         from torch.utils.tensorboard import SummaryWriter  # slow to import
 
         folder = self.path / "tensorboard"
-        with files.writing(folder, ADVICE):
+        with files.writing(folder, WHERE):
             self._events = SummaryWriter(str(folder), purge_step=step + 1 if step else 0)
         try:
             yield
         finally:
-            with files.writing(folder, ADVICE):
+            with files.writing(folder, WHERE):
                 self._events.close()
             self._events = None
 
@@ -246,7 +246,7 @@ class Run:
         if not self.writes:
             return
         file = self.path / "metrics.jsonl"
-        with files.writing(file, ADVICE):
+        with files.writing(file, WHERE):
             with file.open("a", encoding="utf-8") as log:
                 log.write(json.dumps(row) + "\n")
             for name, value in values.items() if self._events else ():
@@ -305,7 +305,7 @@ class Run:
     def write_manifest(self, manifest: dict[str, Any]) -> None:
         """Write ``run.json``."""
         if self.writes:
-            files.write_atomic(self.path / "run.json", json.dumps(manifest, indent=1).encode(), ADVICE)
+            files.write_atomic(self.path / "run.json", json.dumps(manifest, indent=1).encode(), WHERE)
 
     def save_checkpoint(self, state: dict[str, Any]) -> None:
         """Write a checkpoint as one file, and keep the previous one.
@@ -313,7 +313,7 @@ class Run:
         `state` has the entries ``step`` and ``manifest``, and contains only tensors, numbers, strings, lists and dicts.
         """
         if self.writes:
-            with files.open_atomic(self.path / "checkpoints" / f"{state['step']:09d}.pt", ADVICE) as file:
+            with files.open_atomic(self.path / "checkpoints" / f"{state['step']:09d}.pt", WHERE) as file:
                 torch.save(state, file)
             for old in self._checkpoints()[:-2]:
                 old.unlink()
@@ -327,7 +327,7 @@ class Run:
         if self.writes:
             notes |= {"network": type(generator).__name__, "config": getattr(generator, "config", {})}
             notes |= {"step": step, "lab": self.lab}
-            files.write_safetensors(self.path / generator_file(best), generator.state_dict(), notes, ADVICE)
+            files.write_safetensors(self.path / generator_file(best), generator.state_dict(), notes, WHERE)
 
 
 def _checkpoints_in(folder: Path) -> list[Path]:

@@ -4,6 +4,7 @@ import re
 import signal
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from PIL import Image
@@ -76,11 +77,49 @@ def test_folder_resumes_and_failed_file_is_reported(source, tmp_path, capsys):
         assert counts in said.err
 
 
+@pytest.mark.parametrize(("scale", "size"), [("2", (24, 20)), ("1.5", (18, 15)), ("3.9", (47, 39))])
+@pytest.mark.parametrize("upscaler", [["--run", "msrresnet"], ["--method", "bicubic"]])
+def test_smaller_scale_shrinks_the_result(enlarge, upscaler, scale, size):
+    large = np.asarray(Image.open(enlarge(*upscaler)), np.float32)
+    with Image.open(enlarge(*upscaler, "--scale", scale)) as small:
+        assert small.size == size
+        assert abs(np.asarray(small, np.float32).mean() - large.mean()) < 2
+
+
+def test_several_images_and_folders(source, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    write_image(read_image(source), "b.jpg")
+    Path("more").mkdir()
+    write_image(read_image(source), "more/c.png")
+    for name in ("more/notes.txt", "more/funny.gif"):
+        Path(name).write_text("no image that can be read")
+    method = ["--method", "nearest", "--scale", "2"]
+    assert main(["upscale", "lr.png", *method]) == 0
+    assert main(["upscale", "lr.png", "b.jpg", "results", *method]) == 0
+    assert main(["upscale", "lr.png", "results", *method, "--force"]) == 0
+    assert main(["upscale", "more", *method]) == 0
+    assert "Left out, because they are not .png, .jpg, .jpeg" in (said := capsys.readouterr().err)
+    assert "funny.gif, notes.txt" in said
+    made = ["lr_x2.png", "results/lr.png", "results/b.png", "more_x2/c.png"]
+    assert all(Image.open(name).size == (24, 20) for name in made)
+    assert main(["upscale", "lr.png", "b.jpg", "missing.png", "results/lr.png", *method]) == 1
+    assert "failed missing.png: missing.png not found" in capsys.readouterr().err
+    assert Path("b_x2.png").is_file(), "an existing image at the end is not a target"
+    assert main(["upscale", "lr.png", "b.jpg", *method]) == 2
+    assert main(["upscale", "lr.png", "more/c.png", "new.png", *method]) == 2
+    assert "new.png is not a folder, but there are several images" in capsys.readouterr().err
+    write_image(read_image(source), "lr.jpg")
+    assert main(["upscale", "lr.png", "lr.jpg", "both", *method]) == 2
+    assert "Several images would become lr.png" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("target", "options", "words"),
     [
         ("mine.png", ["--method", "bicubic"], "already exists"),
-        ("sr.png", ["--run", "01_srresnet/default", "--scale", "4"], "upscales by 2, but --scale is 4"),
+        ("sr.png", ["--run", "01_srresnet/default", "--scale", "4"], "upscales by 2, but --scale is 4. Pass at most 2"),
+        ("sr.png", ["--run", "01_srresnet/default", "--scale", "-1"], "scale must be above 0"),
+        ("sr.png", ["--run", "01_srresnet/default", "--tile", "3"], "--tile 3 is less than the overlap"),
         ("sr.png", ["--run", "01_srresnet/default", "--precision", "fp16", "--device", "cpu"], "fp16 needs a GPU"),
         ("sr.png", ["--run", "mine.png"], "mine.png is not a run folder or a weights file"),
         ("sr.png", ["--run", "empty.safetensors"], "damaged or truncated"),

@@ -13,7 +13,7 @@ import torch
 
 from srlab.course.cli.main import main
 from srlab.course.recipes import read_book
-from srlab.data.images import write_image
+from srlab.data.images import read_image, write_image
 from srlab.models import MSRResNet
 from srlab.models.realesrgan import find_realesrgan
 from tests.conftest import LABS as NOTEBOOKS
@@ -68,6 +68,8 @@ def desk(tmp_path, monkeypatch, home):
     for name in ("path/to/Set5/HR/a.png", "path/to/results/a.png", "data/Set5/HR/a.png", "photos/a.png", "photo.png"):
         write_image(picture, tmp_path / name)
     (tmp_path / "photo.png").rename(tmp_path / "photo.jpg")
+    for name in ("one.jpg", "two.jpg", "three.jpg"):
+        write_image(picture, tmp_path / name)
     for lab, name in (("01_srresnet", "default"), ("03_srgan", "default"), ("04_esrgan", "mine")):
         run = leave_run(lab, name, 1)
         run.save_generator(MSRResNet(1, 4), 1)
@@ -96,9 +98,14 @@ def test_srlab_commands(command):
 
 def test_python_code(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
+    write_image(torch.rand(3, 21, 17, generator=torch.Generator().manual_seed(0)), "photo.jpg")
+    assert main(["export", "msrresnet", "net.onnx"]) == 0
     for code in [block for language, block in FENCED if language == "python"]:
         exec(compile(code, "docs/tools.md", "exec"), {})
     assert "srlab-compare" in (tmp_path / "page.html").read_text(encoding="utf-8")
+    assert main(["upscale", "photo.jpg", "wanted.png", "--precision", "fp32"]) == 0
+    difference = read_image("photo_x4.png") - read_image("wanted.png")
+    assert difference.abs().max() < 1.5 / 255
 
 
 def test_table_of_labs():

@@ -30,7 +30,7 @@ def photo_folder(path: str = "") -> Path:
             raise SrlabError(f"Folder {path} not found. Correct `images`, or use the bundled photos with images = ''.")
         return folder
     folder = data_home() / "bundled_photos"
-    with writing(folder, "Set SRLAB_DATA to a folder that you own"):
+    with writing(folder, "with SRLAB_DATA"):
         folder.mkdir(parents=True, exist_ok=True)
         for name in PHOTOS:
             file = photo_file(name)

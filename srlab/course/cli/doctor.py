@@ -21,9 +21,8 @@ DISK = 1.0  # GB; the runs of all labs need 0.4
 SLOW = 10.0  # minutes of training in lab 01; normally two to three
 
 
-def add_parser(commands: argparse._SubParsersAction) -> None:
-    """Add the command to the parser of ``srlab``."""
-    parser = commands.add_parser("doctor", help="check this machine (about 10 s)")
+def add_doctor(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of the command."""
     parser.set_defaults(command=doctor, when_stopped="Nothing was written.")
 
 

@@ -17,9 +17,8 @@ from srlab.files import writing
 from srlab.paths import home, recipes
 
 
-def add_parser(commands: argparse._SubParsersAction) -> None:
-    """Add the commands to the parser of ``srlab``."""
-    parser = commands.add_parser("execute", help="run labs headlessly and print a summary")
+def add_execute(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of the command."""
     parser.add_argument("labs", nargs="*", metavar="LAB", help="lab names or prefixes, e.g. 01 (default: all)")
     parser.add_argument("--recipe", default="auto", help="recipe to use, e.g. smoke (default: chosen automatically)")
     parser.add_argument("--seed", type=int, help="random seed; runs keep their names, so set another SRLAB_HOME")
@@ -27,9 +26,10 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
         command=lambda options: min(1, run_labs(options.recipe, options.labs, options.seed)),
         when_stopped="Finished training steps are saved; the same command resumes from there.",
     )
-    parser = commands.add_parser(
-        "plan", help="show what a lab would train, and on a GPU how long it would take (dry run)"
-    )
+
+
+def add_plan(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of the command."""
     parser.add_argument("lab", metavar="LAB", help="lab name or prefix, e.g. 04")
     parser.add_argument(
         "-p", nargs=2, action="append", default=[], metavar=("NAME", "VALUE"), help="set a parameter, as in papermill"
@@ -50,7 +50,7 @@ def run_labs(recipe: str = "auto", labs: list[str] | None = None, seed: int | No
     if recipe not in names:
         raise SrlabError(f"Recipe '{recipe}' not found. Choose {', '.join(names)}.")
     folder = home() / "notebooks" / ("" if recipe == "auto" else recipe)
-    with writing(folder, "Set SRLAB_HOME to a folder that you own"):
+    with writing(folder, "with SRLAB_HOME"):
         folder.mkdir(parents=True, exist_ok=True)
     failed = 0
     for lab in chosen:

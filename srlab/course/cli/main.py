@@ -1,40 +1,55 @@
 """The command line ``srlab``."""
 
 import argparse
-import importlib
+import difflib
 import os
+import pkgutil
 import signal
 import sys
 import warnings
 from collections.abc import Sequence
 
+from srlab import __version__
 from srlab.errors import SrlabError
 from srlab.text import printable
 
-COMMANDS = {  # command, in the order of the help -> module, which is imported only when the command runs
-    "execute": "srlab.course.cli.execute_command",
-    "plan": "srlab.course.cli.execute_command",
-    "runs": "srlab.course.cli.runs",
-    "diagnose": "srlab.course.cli.runs",
-    "evaluate": "srlab.cli.evaluate_command",
-    "upscale": "srlab.cli.upscale_command",
-    "export": "srlab.cli.export_command",
-    "doctor": "srlab.course.cli.doctor",
-    "progress": "srlab.course.grading",
-    "grade": "srlab.course.grading",
-    "solutions": "srlab.course.solutions",
+# Command, in the order of the help -> the function that adds its arguments to a parser, and its line in the help. The
+# function's module is imported only for its command, because most of them import torch, which takes seconds.
+COMMANDS = {
+    "execute": ("srlab.course.cli.execute_command:add_execute", "run labs headlessly and print a summary"),
+    "plan": (
+        "srlab.course.cli.execute_command:add_plan",
+        "show what a lab would train, and on a GPU how long it would take (dry run)",
+    ),
+    "runs": ("srlab.course.cli.runs:add_runs", "list training runs with progress and scores"),
+    "diagnose": ("srlab.course.cli.runs:add_diagnose", "diagnose a training run from its curves"),
+    "evaluate": ("srlab.cli.evaluate_command:add_evaluate", "score images or a run against ground truth"),
+    "upscale": ("srlab.cli.upscale_command:add_upscale", "upscale images or folders of images"),
+    "export": ("srlab.cli.export_command:add_export", "write a network for other programs"),
+    "doctor": ("srlab.course.cli.doctor:add_doctor", "check this machine (about 10 s)"),
+    "progress": ("srlab.course.grading:add_progress", "show exercise results from saved notebooks"),
+    "grade": ("srlab.course.grading:add_grade", "list a class's submissions and write a gradebook"),
+    "solutions": (
+        "srlab.course.solutions:add_solutions",
+        "write a solved copy of a lab to solutions/ in the folder of runs",
+    ),
 }
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command and return its exit code. Print errors that the user can fix as one line on stderr."""
     parser = argparse.ArgumentParser(prog="srlab", description="Command-line tools for the super-resolution course.")
+    parser.add_argument("--version", action="version", version=f"srlab {__version__}")
     parser.set_defaults(when_stopped="Completed files were kept; partial files were removed.")
     commands = parser.add_subparsers(required=True, metavar="command")
     arguments = sys.argv[1:] if arguments is None else list(arguments)
-    known = COMMANDS.get(arguments[0]) if arguments else None
-    for module in [known] if known else dict.fromkeys(COMMANDS.values()):
-        importlib.import_module(module).add_parser(commands)
+    given = arguments[0] if arguments else ""
+    for name, (where, text) in COMMANDS.items():
+        command = commands.add_parser(name, help=text, description=text)
+        if name == given:
+            pkgutil.resolve_name(where)(command)
+    if near := difflib.get_close_matches(given, COMMANDS) if given not in COMMANDS else []:
+        parser.error(f"'{given}' is not a command. Did you mean {' or '.join(near)}?")
     options = parser.parse_args(arguments)
     if not sys.warnoptions:  # hide warnings of other libraries, unless python -W requests them
         warnings.simplefilter("ignore")

@@ -10,12 +10,14 @@ from srlab.text import printable
 from srlab.training.runs import read_runs
 
 
-def add_parser(commands: argparse._SubParsersAction) -> None:
-    """Add the commands to the parser of ``srlab``."""
-    parser = commands.add_parser("runs", help="list training runs with progress and scores")
+def add_runs(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of the command."""
     parser.add_argument("lab", nargs="?", default="", metavar="LAB", help="lab name or prefix (default: all)")
     parser.set_defaults(command=list_runs)
-    parser = commands.add_parser("diagnose", help="diagnose a training run from its curves")
+
+
+def add_diagnose(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of the command."""
     parser.add_argument("run", metavar="RUN", help="<lab>/<name>, or the path of a run folder")
     parser.set_defaults(command=diagnose_run, when_stopped="Nothing was written.")
 
