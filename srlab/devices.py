@@ -13,7 +13,7 @@ from srlab.errors import SrlabError
 
 WITHOUT_FLOAT64 = ("mps",)  # types of device; MPS is PyTorch's name for a Mac's GPU
 TORCHRUN = {"RANK", "LOCAL_RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT"}  # set by torchrun in each process
-NO_MEMORY = ("DefaultCPUAllocator", "out of memory", "ALLOC")  # of a CPU; of a GPU; of cuBLAS and cuDNN
+NO_MEMORY = ("DefaultCPUAllocator", "out of memory", "ALLOC_FAILED")  # of a CPU; of a GPU; of cuBLAS and cuDNN
 
 
 def pick_device(device: str | torch.device = "auto") -> torch.device:

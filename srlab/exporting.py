@@ -57,7 +57,7 @@ def export(generator: nn.Module | str | Path, path: str | Path, *, half: bool = 
     Parameters
     ----------
     generator
-        Network in eval mode on the CPU, or what `load_generator_file` accepts.
+        Network, or what `load_generator_file` accepts.
     path
         File to write.
     half
@@ -77,7 +77,8 @@ def export(generator: nn.Module | str | Path, path: str | Path, *, half: bool = 
     source = type(generator).__name__ if isinstance(generator, nn.Module) else str(generator)
     if Path(source).exists():  # a path can contain names that are nobody's business
         source = Path(source).name
-    generator = generator if isinstance(generator, nn.Module) else load_generator_file(generator)
+    generator = copy.deepcopy(generator) if isinstance(generator, nn.Module) else load_generator_file(generator)
+    generator.cpu().eval()
     content = _onnx(generator, half, source) if path.suffix == ".onnx" else _weights(generator, half, source)
     files.write_atomic(path, content)
     return path

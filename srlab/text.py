@@ -1,6 +1,8 @@
-"""Find and replace what would break a terminal."""
+"""Names as text: without what would break a terminal, and without addresses in memory."""
 
+import re
 import unicodedata
+from collections.abc import Callable
 
 
 def printable(text: object) -> str:
@@ -13,3 +15,8 @@ def printable(text: object) -> str:
 def breaks_line(name: str) -> bool:
     """Return whether a file name would break a line or a terminal, or is not text (bytes in another encoding)."""
     return any(unicodedata.category(sign) in ("Cc", "Cs", "Zl", "Zp") for sign in name)
+
+
+def name_of(function: Callable) -> str:
+    """Return the name of a function or of a callable object, without its address in memory."""
+    return re.sub(" at 0x[0-9a-fA-F]+", "", getattr(function, "__name__", repr(function)))

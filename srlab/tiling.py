@@ -12,10 +12,9 @@ from tqdm.auto import tqdm
 from srlab.data.images import check_scale, full_range, luma, to_float, to_uint8
 from srlab.devices import cudnn_settings, explaining_lack_of_memory, out_of_memory, pick_precision
 from srlab.errors import SrlabError
-from srlab.models.generator import Generator
 from srlab.shell import running_shell
 
-Upscaler = Generator | Callable[[torch.Tensor], torch.Tensor]
+Upscaler = Callable[[torch.Tensor], torch.Tensor]
 Box = tuple[int, int, int, int]  # top, bottom, left and right of the core of a tile in LR pixels
 
 # Side of a tile in LR pixels. At x4 SRResNet then uses about 1 GiB of memory, and RRDBNet 2.

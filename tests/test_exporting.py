@@ -59,6 +59,16 @@ def test_onnx_of_command_has_metadata(tmp_path, capsys):
     assert (notes["license"], notes["source"]) == ("MIT", "msrresnet")
 
 
+def test_network_in_training_mode_is_exported_in_eval_mode_and_stays_as_it_is(tmp_path):
+    net = network(SRResNet, 1, 4, 2).train()
+    before = {name: value.clone() for name, value in net.state_dict().items()}
+    path, lr = srlab.export(net, tmp_path / "net.onnx"), torch.rand(1, 3, 9, 7)
+    assert net.training
+    assert all(torch.equal(value, before[name]) for name, value in net.state_dict().items())
+    with torch.no_grad():
+        torch.testing.assert_close(run_onnx(path, lr), net.eval()(lr), atol=1e-4, rtol=0)
+
+
 def test_half_precision_onnx_is_smaller(tmp_path):
     net = network(MSRResNet, 4, 32, 4)
     whole, half = (srlab.export(net, tmp_path / f"{half}.onnx", half=half) for half in (False, True))

@@ -40,16 +40,16 @@ def train_start(
     loss: Callable[[torch.Tensor, torch.Tensor], torch.Tensor],
     rate: float,
     schedule: Schedule,
-    recipe: dict[str, Any] | None = None,
-    **watched: Any,
+    settings: dict[str, Any] | None = None,
+    **validation: Any,
 ) -> nn.Module:
     """Pretrain a generator with lab 01's training step, and return the averaged network in eval mode.
 
     It trains for ``lab.pretrain_iters`` steps with ``loss(sr, hr)``, a mean over pixels. `rate` is Adam's learning
-    rate, `recipe` is recorded with the run, and ``watched`` are validation arguments of `srlab.Trainer.fit`.
+    rate, `settings` are recorded with the run, and ``validation`` are arguments of `srlab.Trainer.fit`.
     """
     optimizer = torch.optim.Adam(generator.parameters(), rate, fused=True)
-    trainer = Trainer(lab.name, name, **lab.trainer_kwargs, seed=lab.seed, recipe=recipe)
+    trainer = Trainer(lab.name, name, **lab.trainer_kwargs, seed=lab.seed, settings=settings)
     generator, optimizer = trainer.prepare(generator=generator, optimizer=optimizer)
 
     def step(lr: torch.Tensor, hr: torch.Tensor) -> Losses:
@@ -59,7 +59,7 @@ def train_start(
         optimizer.step()
         return {"loss": value}
 
-    return trainer.fit(step, patches_of(lab), lab.pretrain_iters, schedule, **watched)
+    return trainer.fit(step, patches_of(lab), lab.pretrain_iters, schedule, **validation)
 
 
 def weights_of(lab: Lab) -> dict[str, float]:
@@ -146,7 +146,7 @@ def step_of(lab: Lab, game: Game, weights: dict[str, float], trainer: Trainer) -
     """Return the training step of a GAN whose networks and optimizers the trainer has prepared.
 
     Instance noise fades, and both losses and D's outputs are logged. With `Lab.g_every` above 1, G learns only in every
-    second or third step, unless it doesn't learn from D at all.
+    second or third step, which the trainer has as its `turns`, unless it doesn't learn from D at all.
     """
     generator, g_optimizer = trainer.prepared["generator"], trainer.prepared["g_optimizer"]
     discriminator, d_optimizer = WithNoise(trainer.prepared["discriminator"]), trainer.prepared["d_optimizer"]
@@ -160,7 +160,7 @@ def step_of(lab: Lab, game: Game, weights: dict[str, float], trainer: Trainer) -
             return game.d_loss(real, fake)
 
         if game.train_step is None:
-            g_turn = trainer.turn == lab.g_every - 1 or not weights["adversary"]
+            g_turn = trainer.turn == trainer.turns - 1 or not weights["adversary"]
             return log | gan_step(*players, lr, hr, d_loss, game.g_loss, trainer.update, g_turn)
         log["d_loss"], log["g_loss"] = game.train_step(*players, lr, hr, d_loss, game.g_loss)
         return log
@@ -182,7 +182,7 @@ class GanPlan:
         Learning-rate schedule for a number of steps.
     validate, min_psnr
         See `srlab.Trainer.fit`.
-    recorded
+    settings
         Settings to record with each run, besides those of `noted`.
     patches
         Returns the training patches of the lab.
@@ -195,7 +195,7 @@ class GanPlan:
     schedule: Callable[[int], Schedule]
     validate: Callable[[nn.Module], dict[str, float]]
     min_psnr: float
-    recorded: dict[str, Any]
+    settings: dict[str, Any]
     patches: Callable[[Lab], PatchSampler] = patches_of
 
     def train(
@@ -207,21 +207,22 @@ class GanPlan:
         d_rate: float | None = None,
         monitor: Callable[[Trainer], None] | None = None,
         every: int = 0,
-        **recorded: Any,
+        **more: Any,
     ) -> tuple[nn.Module, list[dict[str, float]]]:
         """Train a copy of the start against a new discriminator; return the averaged generator and the log.
 
         `weights` are the weights of G's three losses, `d_rate` is D's learning rate (default: the recipe's), and
-        `every` is the number of steps between validations; 0 for none. ``recorded`` are more settings to record.
+        `every` is the number of steps between validations; 0 for none. ``more`` are settings to record, too.
         """
-        lab, d_rate = self.lab, d_rate or self.lab.discriminator_rate
+        lab, d_rate = self.lab, self.lab.discriminator_rate if d_rate is None else d_rate
         torch.manual_seed(lab.seed)
         generator = copy.deepcopy(self.start).train().requires_grad_(True)
         discriminator = game.build_discriminator()
         adam = {"betas": lab.betas, "fused": True}
-        recipe = noted(lab, weights, discriminator_rate=d_rate, start=self.origin, **self.recorded, **recorded)
+        settings = noted(lab, weights, discriminator_rate=d_rate, start=self.origin, **self.settings, **more)
         averaging = {"ema": lab.ema, "ema_warmup": 3 if self.origin else 10}
-        trainer = Trainer(lab.name, name, **lab.trainer_kwargs, **averaging, seed=lab.seed, recipe=recipe)
+        how = lab.trainer_kwargs | {"seed": lab.seed, "settings": settings, "turns": lab.g_every}
+        trainer = Trainer(lab.name, name, **how, **averaging)
         trainer.prepare(
             generator=generator,
             discriminator=discriminator,
@@ -238,7 +239,6 @@ class GanPlan:
             validate_every=every or iters,
             monitor=monitor,
             min_psnr=self.min_psnr,
-            turns=lab.g_every,
         )
         return averaged, trainer.history
 

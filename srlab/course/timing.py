@@ -51,10 +51,10 @@ def milliseconds_per_step(lab: Lab, stage: str) -> float:
         contextlib.redirect_stderr(io.StringIO()),
         contextlib.suppress(_Enough),
     ):
-        trainer = srlab.Trainer(lab.name, "timing", **lab.trainer_kwargs)
-        trainer.run = srlab.Run(lab.name, "timing", Path(scratch))
         turns = lab.g_every if stage == "GAN" else 1
-        trainer.fit(_step(lab, stage, trainer), sampler, stages(lab)[stage], validate_every=10**9, turns=turns)
+        trainer = srlab.Trainer(lab.name, "timing", **lab.trainer_kwargs, turns=turns)
+        trainer.run = srlab.Run(lab.name, "timing", Path(scratch))
+        trainer.fit(_step(lab, stage, trainer), sampler, stages(lab)[stage], validate_every=10**9)
     return trainer.history[-1]["ms_per_step"]
 
 

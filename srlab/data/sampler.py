@@ -9,6 +9,7 @@ from srlab.data.degradation import Degradation, Degrade
 from srlab.data.images import check_scale, to_float
 from srlab.data.resampling import mirrored
 from srlab.errors import SrlabError
+from srlab.text import name_of
 
 
 class PatchSampler:
@@ -149,8 +150,7 @@ class PatchSampler:
         """Return all settings that determine the batches, by name, for a run's manifest."""
         names = ("scale", "patch", "batch", "augment", "seed")
         function = self.degradation
-        known = isinstance(function, Degradation)
-        described = function.describe() if known else {"function": getattr(function, "__name__", repr(function))}
+        described = function.describe() if hasattr(function, "describe") else {"function": name_of(function)}
         parts = {"images": self.images.describe(), "degradation": described}
         return {name: getattr(self, name) for name in names} | parts
 

@@ -1,4 +1,4 @@
-"""`Generator`: what a network from LR to SR may define besides its layers."""
+"""`Generator`: what a network from LR to SR defines besides its layers."""
 
 from typing import Any, Protocol
 
@@ -6,19 +6,21 @@ import torch
 
 
 class Generator(Protocol):
-    """A network from LR to SR, as labs, tables and commands use it.
+    """A network in the table `srlab.models.GENERATORS`.
 
-    Any module or function that maps LR to SR is one, because each attribute has a default. A network in the table
-    `srlab.models.GENERATORS` needs `config` and `radius`.
+    `srlab.upscale` and `srlab.evaluate` take any function from LR to SR, and a network without these attributes, too. A
+    weights file of such a network has no `config`, so whoever loads it builds the network first.
 
     Attributes
     ----------
     config
-        Arguments of its class, from which a weights file or a run builds it again (default: none, so a script that
-        loads the weights must build the network itself).
+        Arguments of its class, from which a weights file or a run builds it again; one of them is ``scale``.
     radius
         Receptive radius: LR pixels on each side of an SR pixel that can affect it. Tiles overlap by it, but by at most
         `srlab.tiling.OVERLAP` (the default).
+
+    Other Attributes
+    ----------------
     overlap
         Overlap of tiles in LR pixels (default: from the radius).
     tile
@@ -34,10 +36,6 @@ class Generator(Protocol):
 
     config: dict[str, Any]
     radius: int
-    overlap: int
-    tile: int
-    precision: str
-    takes_origin: bool
 
     def __call__(self, lr: torch.Tensor) -> torch.Tensor:
         """Upscale ``(N, 3, h, w)`` in [0, 1] to ``(N, 3, h * scale, w * scale)``."""

@@ -77,7 +77,9 @@ def _build(path: Path, weights: dict[str, torch.Tensor], notes: dict) -> nn.Modu
     if name not in models.GENERATORS:
         raise SrlabError(f"{path} contains a network '{name}', but it must be {', '.join(models.GENERATORS)}.")
     try:
-        if config["num_blocks"] > len(weights):  # else building a network larger than the file could take all memory
+        if config.get("num_blocks", 1) > len(
+            weights
+        ):  # else building a network larger than the file could take all memory
             raise ValueError("each block has its own weights")
         with torch.device("meta"):  # only shapes
             models.GENERATORS[name](**config).load_state_dict(weights, assign=True)

@@ -209,7 +209,7 @@ class Run:
         code, total = self._draft["code_of_step"], self._draft["schedule_total"]
         if facts["code_of_step"] and code not in ("", facts["code_of_step"]):
             now = f"steps after {step:,} use the new code" if step < iters else "these weights are from the old code"
-            print(f"The code of the training step has changed since this run was made: {now}.")
+            print(f"The code of the training step or of the degradation has changed since this run was made: {now}.")
         if step >= iters:
             return
         if total != iters:

@@ -5,7 +5,6 @@ import inspect
 import json
 import os
 import platform
-import re
 import subprocess
 from collections.abc import Callable
 from dataclasses import is_dataclass
@@ -16,6 +15,7 @@ from typing import Any
 import torch
 
 import srlab
+from srlab.text import name_of
 from srlab.training.schedules import Schedule
 
 COMPUTED = ("fused", "foreach", "capturable")  # optimizer settings that affect only how an update is computed
@@ -50,14 +50,14 @@ def describe_schedule(schedule: Schedule, iters: int) -> str:
     if is_dataclass(schedule):
         return repr(schedule)
     curve = [f"{float(schedule(round(share * (iters - 1) / 50))):.6g}" for share in range(51)]
-    name = re.sub(" at 0x[0-9a-fA-F]+", "", getattr(schedule, "__name__", repr(schedule)))
-    return f"{name} (curve {hashlib.sha256(' '.join(curve).encode()).hexdigest()[:8]})"
+    return f"{name_of(schedule)} (curve {hashlib.sha256(' '.join(curve).encode()).hexdigest()[:8]})"
 
 
-def hash_of_source(step: Callable) -> str:
-    """Return a hash of a training step's source, without the functions it calls; "" if the source is not available."""
+def hash_of_source(*functions: Callable) -> str:
+    """Return a hash of the source of functions, without those that they call; "" if a source is not available."""
     try:
-        return hashlib.sha256(inspect.getsource(step).encode()).hexdigest()[:16]
+        sources = [inspect.getsource(one if inspect.isroutine(one) else type(one)) for one in functions]
+        return hashlib.sha256("".join(sources).encode()).hexdigest()[:16]
     except (OSError, TypeError):
         return ""
 

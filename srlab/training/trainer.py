@@ -59,9 +59,9 @@ class Trainer:
         starts from a pretrained generator.
     seed
         Seed for PyTorch's global random numbers at the start of the run.
-    recipe
+    settings
         Other settings that determine the result, such as the name of the loss. A run is resumed only with the same
-        recipe.
+        ones.
     compiled
         How a GPU gets its work. With ``""`` the step runs as written, and a fast GPU waits for Python most of the time.
         With ``"graph"`` the step is recorded as a CUDA graph and replayed, with the same results
@@ -69,6 +69,9 @@ class Trainer:
         or more it also compiles the repeated blocks of the networks, which may then round differently; on a CPU it does
         nothing. Any other value is a mode of `srlab.training.wrapping.compile_networks`. Where something does not work,
         the trainer prints why and continues without it.
+    turns
+        Number of steps after which the step does the same again, such as 2 if it updates G in every second step. It may
+        depend on `turn`, and each turn is recorded separately.
 
     Attributes
     ----------
@@ -97,22 +100,24 @@ class Trainer:
         ema: float = 0.999,
         ema_warmup: int = 10,
         seed: int = 0,
-        recipe: dict[str, Any] | None = None,
+        settings: dict[str, Any] | None = None,
         compiled: str = "",
+        turns: int = 1,
     ) -> None:
-        self.device = pick_device(device)
-        self.precision = pick_precision(precision, self.device)
-        self.accelerator = make_accelerator(self.device, self.precision, recorded=compiled == "graph")
+        wanted = pick_device(device)
+        self.precision = pick_precision(precision, wanted)
+        self.accelerator = make_accelerator(wanted, self.precision, recorded=compiled == "graph")
         self.device = self.accelerator.device
+        _refuse_another_device(wanted, self.device)
         self.run = Run(lab, run)
         self.run.writes = self.accelerator.is_main_process
         self.ema_decay, self.ema_warmup, self.seed = ema, ema_warmup, seed
-        self.recipe, self.compiled = recipe or {}, compiled
+        self.settings, self.compiled, self.turns = settings or {}, compiled, turns
         self.networks: dict[str, nn.Module] = {}  # trainable networks
         self.fixed: dict[str, nn.Module] = {}  # networks without trainable parameters
         self.optimizers: dict[str, torch.optim.Optimizer] = {}
         self.prepared: dict[str, Any] = {}  # all of them, wrapped for use in a step
-        self._step, self.turns = 0, 1
+        self._step = 0
         self.progress = torch.zeros((), dtype=widest_float(self.device), device=self.device)
         self._recording: RecordedStep | None = None  # during training
         self._compiled = ""  # what was compiled: "blocks", or a mode
@@ -127,7 +132,7 @@ class Trainer:
 
     @property
     def turn(self) -> int:
-        """Number of the current step, counted from 0, modulo the `turns` of `fit`."""
+        """Number of the current step, counted from 0, modulo `turns`."""
         return self._step % self.turns
 
     @property
@@ -158,6 +163,13 @@ class Trainer:
                 self.optimizers[name] = thing
             else:
                 raise SrlabError(f"prepare accepts networks and optimizers, but {name} is a {type(thing).__name__}.")
+        known = {parameter for network in (self.networks | self.fixed).values() for parameter in network.parameters()}
+        for name, optimizer in self.optimizers.items():
+            if not any(parameter in known for group in optimizer.param_groups for parameter in group["params"]):
+                raise SrlabError(
+                    f"{name} updates a network that is not passed to prepare, such as one of an earlier run of a cell. "
+                    "Create the optimizer again, from the network that you pass."
+                )
         if "generator" not in self.networks:
             raise SrlabError("No network is named generator. Pass the one to validate and save as generator=...")
         # Copy before wrapping: accelerate binds the wrapped forward to the original network.
@@ -218,8 +230,7 @@ class Trainer:
         validate_every: int = 1000,
         monitor: Callable[["Trainer"], None] | None = None,
         min_psnr: float = float("-inf"),
-        turns: int = 1,
-        watched: Collection[str] = ("loss", "g_loss"),
+        stop_on: Collection[str] = ("loss", "g_loss"),
     ) -> nn.Module:
         """Train until the run has `iters` steps in total, starting where an earlier call or a crash left it.
 
@@ -245,10 +256,7 @@ class Trainer:
         min_psnr
             Lowest acceptable ``psnr`` in dB, for example a few dB below bicubic. Training stops if the score falls
             below it and far below its best value, so that no later stage starts from a collapsed network.
-        turns
-            Number of steps after which `step` does the same again, such as 2 if it updates G in every second step. It
-            may depend on `turn`, and each turn is recorded separately.
-        watched
+        stop_on
             Names of the losses whose explosion stops the training. D's loss is not among them: it is near 0 when D is
             confident, and 100 times that is still harmless.
 
@@ -263,7 +271,7 @@ class Trainer:
             raise SrlabError(f"iters is the total number of training steps and must be at least 1, but is {iters}.")
         if validate_every < 1:
             raise SrlabError(f"validate_every must be at least 1 step, but is {validate_every}.")
-        self.turns, self.watched = turns, watched
+        self.stop_on = stop_on
         main = self.accelerator.is_main_process
         draw = monitor if monitor is not None and main else lambda trainer: None
         advice = (
@@ -440,7 +448,7 @@ class Trainer:
             self.run.fail(f"a weight became NaN or infinite by step {self.step}")
 
     def _stop_if_ruined(self, min_psnr: float = float("-inf")) -> None:
-        if ruin := detect_divergence(self.history, self.watched, min_psnr):
+        if ruin := detect_divergence(self.history, self.stop_on, min_psnr):
             self.run.fail(ruin)
 
     # --- Saving and loading ---
@@ -465,20 +473,24 @@ class Trainer:
             self._refuse_other_layers(state)
             self._load_state_dict(state, sampler)
         facts = {"device": str(self.device), "precision": self.precision, "compiled": self._compiled}
-        facts |= {"processes": self.accelerator.num_processes, "code_of_step": hash_of_source(step)}
+        own = [step] if hasattr(sampler.degradation, "describe") else [step, sampler.degradation]
+        facts |= {"processes": self.accelerator.num_processes, "code_of_step": hash_of_source(*own)}
         self.run.begin(self.step, iters, facts)
         if not state:
             self._save(sampler, "running")  # if a step raises, a second attempt in this kernel starts from here
 
     def _parameters(self, sampler: PatchSampler, schedule: Schedule, iters: int) -> dict[str, Any]:
         """Return the settings that determine the result, for the manifest."""
-        parameters = self.recipe | {"seed": self.seed, "ema": self.ema_decay, "ema_warmup": self.ema_warmup}
+        parameters = {"seed": self.seed, "ema": self.ema_decay, "ema_warmup": self.ema_warmup}
         parameters["sampler"] = sampler.describe()
         for name, network in (self.networks | self.fixed).items():
             parameters[name] = {"network": type(network).__name__} | getattr(network, "config", {})
         for name, optimizer in self.optimizers.items():
             parameters[name] = describe_optimizer(optimizer)
-        return parameters | {"schedule": describe_schedule(schedule, iters)}
+        parameters["schedule"] = describe_schedule(schedule, iters)
+        if clash := parameters.keys() & self.settings.keys():
+            raise SrlabError(f"The trainer itself records '{min(clash)}'. Use another name in settings.")
+        return self.settings | parameters
 
     def _stateful(self, sampler: PatchSampler) -> dict[str, Any]:
         """Return the objects with a state dict by name: networks, EMA, sampler, and the float16 scaler."""
@@ -535,6 +547,13 @@ class Trainer:
                 "This run starts with the weights of its first attempt, not with the current ones. To use "
                 f"the current ones, delete {self.run.path}, or choose another run name."
             )
+
+
+def _refuse_another_device(wanted: torch.device, found: torch.device) -> None:
+    """Reject a device that accelerate does not use, which is the process's current one."""
+    number = torch.cuda.current_device() if found.type == "cuda" and found.index is None else found.index
+    if wanted.type != found.type or (wanted.type == "cuda" and wanted.index not in (None, number)):
+        raise SrlabError(f"Training cannot use {wanted}, but only {found}. Choose a GPU with CUDA_VISIBLE_DEVICES.")
 
 
 def _refuse_what_cannot_be_trained(name: str, network: nn.Module) -> None:

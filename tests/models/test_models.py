@@ -153,6 +153,25 @@ def test_generator_upscales_learns_and_is_restored_by_name(name):
         assert torch.equal(again(lr), generator.eval()(lr))
 
 
+def test_generator_without_blocks_is_restored(monkeypatch):
+    class Mine(nn.Module):
+        radius = 0
+
+        def __init__(self, scale=2, width=3):
+            super().__init__()
+            self.config = {"scale": scale, "width": width}
+            self.layer = nn.Conv2d(3, width * scale**2, 1)
+            self.larger = nn.PixelShuffle(scale)
+
+        def forward(self, lr):
+            return self.larger(self.layer(lr))
+
+    monkeypatch.setitem(models.GENERATORS, "Mine", Mine)
+    mine = Mine()
+    Run("lab", "run").save_generator(mine, 7)
+    assert torch.equal(load_generator("lab", "run").layer.weight, mine.layer.weight)
+
+
 @pytest.mark.parametrize("name", models.GENERATORS)
 def test_generator_supports_listed_scales(name):
     for scale in (2, 4, 8) if name == "RRDBNet" else (2, 3, 4, 8):

@@ -112,7 +112,7 @@ def test_second_fit_and_other_code_find_rates_that_are_numbers():
 
 
 def test_each_turn_has_its_own_recording():
-    written, recorded = Recorded("written", "", gan=gan).fit(turns=2), Recorded(gan=gan).fit(turns=2)
+    written, recorded = Recorded("written", "", gan=gan, turns=2).fit(), Recorded(gan=gan, turns=2).fit()
     assert recorded.calls == 2 * (CALLS)
     assert_same(written, recorded)
 
@@ -214,10 +214,10 @@ def test_counter_that_changes_little_is_reported(capsys):
 
 
 def test_no_turn_is_recorded_if_another_cannot_be(capsys):
-    runs = [Recorded(run, compiled, gan=gan) for run, compiled in (("written", ""), ("recorded", "graph"))]
+    runs = [Recorded(run, compiled, gan=gan, turns=2) for run, compiled in (("written", ""), ("recorded", "graph"))]
     for little in runs:
         little.extra = lack_memory(little, turn=1)
-        little.fit(turns=2)
+        little.fit()
     assert capsys.readouterr().out.count("the recording stopped (CUDA out of memory") == 1
     assert_same(*runs)
 
@@ -234,9 +234,11 @@ def test_turns_that_add_up_gradients_are_not_recorded(capsys):
             return {"loss": loss}
 
         little.step = step
-        return little.fit(turns=2)
+        return little.fit()
 
-    runs = [accumulating(Recorded(run, compiled)) for run, compiled in (("written", ""), ("recorded", "graph"))]
+    runs = [
+        accumulating(Recorded(run, compiled, turns=2)) for run, compiled in (("written", ""), ("recorded", "graph"))
+    ]
     assert "because its turns add up gradients." in capsys.readouterr().out
     assert_same(*runs)
 

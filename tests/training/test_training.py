@@ -15,7 +15,9 @@ from accelerate.state import AcceleratorState
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from torch import nn
 
+import srlab
 from srlab.data.degradation import Degradation
+from srlab.errors import SrlabError
 from srlab.files import read_safetensors
 from srlab.models import MSRResNet, SRResNet
 from srlab.models.loading import load_generator, load_generator_file
@@ -25,7 +27,7 @@ from srlab.training.schedules import Milestones, OneCycle
 from srlab.training.settings import environment
 from srlab.training.trainer import Trainer
 
-from .little_run import LAB, LittleRun, half_done, refusal, undisturbed, what_is_left
+from .little_run import LAB, LittleRun, half_done, plain, refusal, undisturbed, what_is_left
 
 
 def small():
@@ -123,7 +125,7 @@ def test_validation_and_checkpoint_steps():
 
 def test_log_events_and_manifest(monkeypatch):
     monkeypatch.setattr(runs, "environment", environment)
-    little = LittleRun(network=small, recipe={"loss": "L1", "betas": (0.9, 0.99)})
+    little = LittleRun(network=small, settings={"loss": "L1", "betas": (0.9, 0.99)})
     little.fit(15, validate=lambda g: {"psnr": 20.0 + little.trainer.step}, validate_every=20, schedule=lambda _: 1.0)
     logged = [row for row in little.run.metrics() if "loss" in row]
     assert [row["step"] for row in logged] == [5, 10, 15]
@@ -248,8 +250,8 @@ def in_groups(parameters, lr):
     return torch.optim.Adam([{"params": [first]}, {"params": others, "weight_decay": 0.1}], lr=lr)
 
 
-CHANGES = [  # recipe changes (from loss L1 and old 1), arguments of fit, message
-    ({"recipe": {"loss": "MSE", "new": 2}}, {}, r"loss='L1' \(now 'MSE'\), old=1 \(now None\), new=None \(now 2\)"),
+CHANGES = [  # settings changes (from loss L1 and old 1), arguments of fit, message
+    ({"settings": {"loss": "MSE", "new": 2}}, {}, r"loss='L1' \(now 'MSE'\), old=1 \(now None\), new=None \(now 2\)"),
     ({"ema": 0.99}, {}, r"ema=0.9 \(now 0.99\)"),
     ({"sampler": {"degradation": Degradation(noise=0.1)}}, {}, r"degradation\.noise=\[0.0, 0.1\] \(now 0.1\)"),
     ({"network": lambda: MSRResNet(1, 6)}, {}, r"made with generator\.num_features=4 \(now 6\)"),
@@ -260,7 +262,7 @@ CHANGES = [  # recipe changes (from loss L1 and old 1), arguments of fit, messag
 
 
 def test_resume_rejects_changed_settings():
-    settings = {"recipe": {"loss": "L1", "old": 1}, "network": small}
+    settings = {"settings": {"loss": "L1", "old": 1}, "network": small}
     LittleRun(**settings).fit(2)
     before = what_is_left()
     for change, of_fit, words in CHANGES:
@@ -309,7 +311,7 @@ def test_schedule_is_identified_by_its_values():
 
 def test_settings_without_json_type_are_recorded():
     for _ in range(2):  # the second run is compared with the first
-        little = LittleRun(rate=torch.tensor(1e-3), recipe={"x": Path("a"), "y": torch.ones(2)})
+        little = LittleRun(rate=torch.tensor(1e-3), settings={"x": Path("a"), "y": torch.ones(2)})
         little.fit(2)
     parameters = little.run.manifest()["parameters"]
     assert (parameters["x"], parameters["y"]) == ("a", [1.0, 1.0])
@@ -466,3 +468,46 @@ def test_run_works_without_compiler(monkeypatch, capsys):
     little.fit(2)
     assert "(Failed to find C++ compiler. Please specify)." in capsys.readouterr().out
     assert (little.trainer.step, little.run.manifest()["compiled"]) == (2, "")
+
+
+def test_settings_that_the_trainer_records_itself_are_rejected():
+    refusal("The trainer itself records 'seed'", LittleRun(settings={"seed": 3, "loss": "L1"}).fit)
+
+
+def test_optimizer_of_another_network_is_rejected():
+    """A cell that creates the network runs again, but not the cell that creates the optimizer."""
+    little = LittleRun()
+    refusal(
+        "optimizer updates a network that is not passed",
+        little.trainer.prepare,
+        generator=plain(),
+        optimizer=little.raw_optimizer,
+    )
+
+
+def test_device_that_accelerate_does_not_use_is_rejected():
+    with pytest.raises(SrlabError, match="cannot use xpu, but only cpu"):
+        Trainer("lab", "run", device=torch.device("xpu"))
+
+
+class Motion:
+    """A degradation as an object, which has another address in each process."""
+
+    def __call__(self, hr, scale, generator):
+        return srlab.downsample(hr, scale)
+
+    def reach(self, scale):
+        return 2
+
+
+def test_own_degradation_is_recorded_without_address_and_its_code_is_compared(capsys):
+    LittleRun(sampler={"degradation": Motion()}).fit(2)
+    assert "0x" not in str(LittleRun().run.manifest()["parameters"]["sampler"]["degradation"])
+    LittleRun(sampler={"degradation": Motion()}).fit(4)
+    assert "code" not in capsys.readouterr().out
+
+
+def test_changed_code_of_own_degradation_is_reported(capsys):
+    LittleRun(sampler={"degradation": lambda hr, scale, generator: srlab.downsample(hr, scale)}).fit(2)
+    LittleRun(sampler={"degradation": lambda hr, scale, generator: hr[..., ::4, ::4]}).fit(4)
+    assert "code of the training step or of the degradation has changed" in capsys.readouterr().out
