@@ -22,7 +22,7 @@ import srlab
 
 ROWS = ("srresnet-16x96", "srgan-16x96", "rrdbnet-32x128", "esrgan-16x128", "esrgan-32x128", "esrgan-64x128")
 ROWS += ("flow-64x96",)
-WAYS = {"as written": "", "recorded": "graph", "recorded, blocks compiled": "blocks"}
+WAYS = {"as written": "python", "recorded": "graph", "recorded, blocks compiled": "blocks"}
 SIDE = 8192  # of the matrices
 
 
@@ -65,11 +65,11 @@ def work_of(task: Task, device: torch.device) -> tuple[float, float]:
 def timings(task: Task, device: torch.device, repeats: int, steps: int) -> tuple[dict[str, str], float]:
     """Return the columns of all ways, and the seconds of the fastest one."""
     columns, fastest = {}, float("inf")
-    for way, compiled in WAYS.items():
+    for way, launch in WAYS.items():
         gc.collect()  # a prepared network refers to itself
         torch.cuda.empty_cache()
         torch.cuda.reset_peak_memory_stats()
-        turns = timed_fit(task, steps, device, f"{task.network}-{task.batch}-{compiled or 'written'}", compiled)
+        turns = timed_fit(task, steps, device, f"{task.network}-{task.batch}-{launch}", launch)
         seconds = [next(turns) for _ in range(repeats)]
         turns.close()
         columns[f"{way}, ms"] = spread([1000 * value for value in seconds], digits=1)

@@ -18,7 +18,7 @@ from steps import SCALE, Modules, Step, Task, build, labs_step, layer_by_layer, 
 from torch.utils.data import DataLoader, Dataset
 
 import srlab
-from srlab.training.wrapping import compile_networks, repeated_blocks
+from srlab.training.wrapping import compile_in_place, repeated_blocks
 
 Batches = Iterator[tuple[torch.Tensor, torch.Tensor]]
 
@@ -87,12 +87,12 @@ def plain_loop(
 
 
 def trainer_step(
-    task: Task, device: torch.device, run: str, precision: str = "auto", compiled: str = ""
+    task: Task, device: torch.device, run: str, precision: str = "auto", launch: str = "python"
 ) -> tuple[srlab.Trainer, Step]:
     """Return a `Trainer`, and the step of the labs for its `fit`."""
     networks = build(task)
     objects = networks | optimizers_of(networks, task.rate, fused=True)
-    trainer = srlab.Trainer("benchmark", run, device=device.type, precision=precision, compiled=compiled)
+    trainer = srlab.Trainer("benchmark", run, device=device.type, precision=precision, launch=launch)
     trainer.prepare(**objects)
     return trainer, labs_step(task, trainer)
 
@@ -131,15 +131,15 @@ class WatchedSampler(srlab.PatchSampler):
         return super().__next__()
 
 
-def timed_fit(task: Task, steps: int, device: torch.device, run: str, compiled: str = "") -> Iterator[float]:
+def timed_fit(task: Task, steps: int, device: torch.device, run: str, launch: str = "python") -> Iterator[float]:
     """Yield seconds per step of `Trainer.fit`, without its start and its last checkpoint.
 
-    `compiled` is a value of the trainer's, or ``"blocks"``: a recorded step with compiled blocks.
+    `launch` is a value of the trainer's, or ``"blocks"``: a recorded step with compiled blocks.
     """
-    trainer, step = trainer_step(task, device, run, compiled="graph" if compiled == "blocks" else compiled)
-    if compiled == "blocks":
+    trainer, step = trainer_step(task, device, run, launch="graph" if launch == "blocks" else launch)
+    if launch == "blocks":
         blocks = [block for network in trainer.networks.values() for block in repeated_blocks(network)]
-        if reason := compile_networks(blocks, "default", trainer.device):
+        if reason := compile_in_place(blocks, trainer.device):
             raise RuntimeError(reason)
     photos = srlab.bundled_photos("train")
     sampler = WatchedSampler(photos, SCALE, task.patch, task.batch, device=trainer.device)
@@ -154,7 +154,7 @@ def timed_fit(task: Task, steps: int, device: torch.device, run: str, compiled: 
         sampler.watch = watch
         with contextlib.redirect_stdout(sys.stderr):  # its messages are not part of a table
             trainer.fit(step, sampler, first + steps + 1, validate_every=10**9)
-        if compiled in ("graph", "blocks") and not trainer.run.manifest()["recorded"]:
+        if launch in ("graph", "blocks") and not trainer.run.manifest()["recorded"]:
             raise RuntimeError(f"The step of {run} was not recorded.")
         yield (seen[1] - seen[0]) / steps
         first += steps + 1 + START

@@ -73,8 +73,8 @@ class Lab:
 
     @property
     def trainer_kwargs(self) -> dict[str, Any]:
-        """Hardware arguments for `srlab.Trainer`: device, precision and compilation."""
-        return {"device": self.device, "precision": self.precision, "compiled": self.parameters.get("compiled", "auto")}
+        """Hardware arguments for `srlab.Trainer`: device, precision and launch."""
+        return {"device": self.device, "precision": self.precision, "launch": self.parameters.get("launch", "auto")}
 
     @property
     def start_requirements(self) -> initialization.StartRequirements:

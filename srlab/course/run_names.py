@@ -10,7 +10,7 @@ from srlab.data.datasets import PHOTOS, ImageSet
 from srlab.errors import SrlabError
 
 # Parameters left out of a name: recipe and steps are added separately, and the others do not affect the weights.
-NOT_IN_NAME = {"iters", "run", "recipe", "device", "precision", "compiled", "photo", "benchmark"}
+NOT_IN_NAME = {"iters", "run", "recipe", "device", "precision", "launch", "photo", "benchmark"}
 LONGEST = 100  # characters of a name; leaves space for the suffixes of side runs
 
 

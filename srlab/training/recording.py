@@ -20,7 +20,7 @@ CLOSE = 0.1  # largest relative difference of a replay; where operations are not
 WAITS = "called a synchronizing CUDA operation"  # in torch's warning
 WARNING = (
     "WARNING: A replay of the recorded step differs slightly from the step itself. If your step uses a number that "
-    "changes in Python, it is frozen now: use trainer.progress, or set compiled to ''."
+    "changes in Python, it is frozen now: use trainer.progress, or set launch to 'python'."
 )
 
 

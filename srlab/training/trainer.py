@@ -27,11 +27,12 @@ from srlab.training.recording import AS_WRITTEN, WITH_PROCESSES, NotRecordable, 
 from srlab.training.runs import Run
 from srlab.training.schedules import Schedule, constant
 from srlab.training.settings import describe_optimizer, describe_schedule, hash_of_source
-from srlab.training.wrapping import bare, compile_networks, make_accelerator, repeated_blocks
+from srlab.training.wrapping import bare, compile_in_place, make_accelerator, repeated_blocks
 
 Losses = dict[str, torch.Tensor]
 RESERVED = ("ema", "ema_warmup", "sampler", "scaler", "schedule", "seed")  # names in a checkpoint or a manifest
-CAN_RECORD = "cuda"  # type of the devices that can record a step
+LAUNCHES = ("auto", "graph", "python")
+RECORDS_ON = "cuda"  # type of the devices that can record a step
 PAYS_FROM = 2000  # steps; compiling blocks takes 3 to 13 s and saves 0.4 to 11 ms per step (docs/gpu.md)
 
 
@@ -62,13 +63,12 @@ class Trainer:
     settings
         Other settings that determine the result, such as the name of the loss. A run is resumed only with the same
         ones.
-    compiled
-        How a GPU gets its work. With ``""`` the step runs as written, and a fast GPU waits for Python most of the time.
-        With ``"graph"`` the step is recorded as a CUDA graph and replayed, with the same results
+    launch
+        Who launches a GPU's work. With ``"python"`` the step runs as written, and a fast GPU waits for Python most of
+        the time. With ``"graph"`` the step is recorded as a CUDA graph and replayed, with the same results
         (`srlab.training.recording`). ``"auto"`` does the same if there is one process, and in runs of `PAYS_FROM` steps
         or more it also compiles the repeated blocks of the networks, which may then round differently; on a CPU it does
-        nothing. Any other value is a mode of `srlab.training.wrapping.compile_networks`. Where something does not work,
-        the trainer prints why and continues without it.
+        nothing. Where something does not work, the trainer prints why and continues without it.
     turns
         Number of steps after which the step does the same again, such as 2 if it updates G in every second step. It may
         depend on `turn`, and each turn is recorded separately.
@@ -101,18 +101,20 @@ class Trainer:
         ema_warmup: int = 10,
         seed: int = 0,
         settings: dict[str, Any] | None = None,
-        compiled: str = "",
+        launch: str = "python",
         turns: int = 1,
     ) -> None:
+        if launch not in LAUNCHES:
+            raise SrlabError(f"'{launch}' is not a valid launch. Use {', '.join(LAUNCHES)}.")
         wanted = pick_device(device)
         self.precision = pick_precision(precision, wanted)
-        self.accelerator = make_accelerator(wanted, self.precision, recorded=compiled == "graph")
+        self.accelerator = make_accelerator(wanted, self.precision, recorded=launch == "graph")
         self.device = self.accelerator.device
         _refuse_another_device(wanted, self.device)
         self.run = Run(lab, run)
         self.run.writes = self.accelerator.is_main_process
         self.ema_decay, self.ema_warmup, self.seed = ema, ema_warmup, seed
-        self.settings, self.compiled, self.turns = settings or {}, compiled, turns
+        self.settings, self.launch, self.turns = settings or {}, launch, turns
         self.networks: dict[str, nn.Module] = {}  # trainable networks
         self.fixed: dict[str, nn.Module] = {}  # networks without trainable parameters
         self.optimizers: dict[str, torch.optim.Optimizer] = {}
@@ -120,13 +122,13 @@ class Trainer:
         self._step = 0
         self.progress = torch.zeros((), dtype=widest_float(self.device), device=self.device)
         self._recording: RecordedStep | None = None  # during training
-        self._compiled = ""  # what was compiled: "blocks", or a mode
+        self._compiled = ""  # what was compiled: "blocks", or nothing
         self._rates: dict[str, list[float]] = {}  # learning rates of each optimizer's groups in the last step
 
     @property
     def step(self) -> int:
         """Number of finished steps."""
-        if self.device.type == CAN_RECORD and torch.cuda.is_current_stream_capturing():
+        if self.device.type == RECORDS_ON and torch.cuda.is_current_stream_capturing():
             raise NotRecordable("it reads trainer.step, which would never change (use trainer.progress)")
         return self._step
 
@@ -341,24 +343,23 @@ class Trainer:
     def _records(self) -> bool:
         """Return whether steps are recorded, if they can be."""
         alone = self.accelerator.num_processes == 1
-        return self.device.type == CAN_RECORD and (self.compiled == "graph" or (self.compiled == "auto" and alone))
+        return self.device.type == RECORDS_ON and (self.launch == "graph" or (self.launch == "auto" and alone))
 
     def _compile(self, iters: int) -> str:
-        """Compile the networks or their repeated blocks, as `compiled` demands. Return what was compiled."""
-        parts, mode = [*self.networks.values(), *self.fixed.values()], self.compiled
-        if mode == "auto" and self._records() and iters >= PAYS_FROM:
-            parts, mode = [block for network in parts for block in repeated_blocks(network)], "blocks"
-        if mode in ("", "auto", "graph") or not parts:
+        """Compile the networks' repeated blocks if it pays. Return what was compiled, ``"blocks"`` or ""."""
+        networks = [*self.networks.values(), *self.fixed.values()]
+        blocks = [block for network in networks for block in repeated_blocks(network)]
+        if self.launch != "auto" or not self._records() or iters < PAYS_FROM or not blocks:
             return ""
-        if reason := compile_networks(parts, "default" if mode == "blocks" else mode, self.device):
+        if reason := compile_in_place(blocks, self.device):
             print(f"torch.compile does not work here ({reason}). Continuing without it.")
-        return "" if reason else mode
+        return "" if reason else "blocks"
 
     @contextmanager
     def _recorded(self, step: Step) -> Iterator[Callable[[torch.Tensor, torch.Tensor, int], Losses]]:
-        """Yield the step as a function of the batch and the turn, recorded if `compiled` and the device allow it."""
+        """Yield the step as a function of the batch and the turn, recorded if `launch` and the device allow it."""
         if not self._records():
-            if self.compiled == "graph":
+            if self.launch == "graph":
                 print(f"A CUDA graph needs a GPU. On the {self.device.type}, each step is trained as written.")
             yield lambda lr, hr, turn: step(lr, hr)
             return

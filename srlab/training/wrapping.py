@@ -66,19 +66,18 @@ def bare(thing: Any) -> Any:
     return getattr(thing, "optimizer", thing) if isinstance(thing, torch.optim.Optimizer) else thing
 
 
-def compile_networks(networks: Iterable[nn.Module], mode: str, device: torch.device) -> str:
-    """Compile the forward and backward passes of networks in place, if a first attempt on the device works.
+def compile_in_place(modules: Iterable[nn.Module], device: torch.device) -> str:
+    """Compile the forward and backward passes of modules, if a first attempt on the device works.
 
-    `mode` is ``"default"``, ``"reduce-overhead"`` (CUDA graphs on a GPU) or ``"max-autotune"``. Return "", or the
-    reason why nothing was compiled, such as a missing C++ compiler.
+    Return "", or the reason why nothing was compiled, such as a missing C++ compiler.
     """
     try:
-        torch.compile(lambda values: values * 2 + 1, mode=mode)(torch.ones(8, device=device))
+        torch.compile(lambda values: values * 2 + 1)(torch.ones(8, device=device))
     except (RuntimeError, ImportError, OSError) as error:  # torch raises RuntimeError here
         return str(error).strip().partition("\n")[0] or type(error).__name__
     torch._dynamo.config.suppress_errors = True  # code that cannot be compiled runs as written, with torch's warning
-    for network in networks:
-        network.compile(mode=mode)
+    for module in modules:
+        module.compile()
     return ""
 
 

@@ -226,12 +226,12 @@ SETUP = "from srlab import course; lab = course.setup('04_esrgan', globals()); l
 
 
 def test_setup_announces_training(cells):
-    result, shown = cells(cell_of("04_esrgan"), "device = 'cpu'; precision = 'fp32'; compiled = 'default'", SETUP)
+    result, shown = cells(cell_of("04_esrgan"), "device = 'cpu'; precision = 'fp32'; launch = 'graph'", SETUP)
     told = (f"srlab {srlab.__version__}", "recipe:  laptop", "800 steps of 8 patches of 32 px", "left half of gravel")
     for words in (*told, "right half of gravel (256 x 512 pixels)", "run:     04_esrgan/default\n"):
         assert words in shown.stdout
     assert "laptop" in shown.outputs[0].data["text/html"]
-    assert result.result.trainer_kwargs == {"device": torch.device("cpu"), "precision": "fp32", "compiled": "default"}
+    assert result.result.trainer_kwargs == {"device": torch.device("cpu"), "precision": "fp32", "launch": "graph"}
 
 
 @pytest.mark.parametrize(

@@ -62,7 +62,7 @@ def test_file_is_written_like_in_jupyter(lab):
 
 
 def test_all_recipe_settings_are_used(lab, cells):
-    by_setup = {"recipe", "iters", "run", "images", "validation", "device", "precision", "compiled", "overrides"}
+    by_setup = {"recipe", "iters", "run", "images", "validation", "device", "precision", "launch", "overrides"}
     by_setup |= {"photos", "center_crop", "start", "parameter_limit", *DEGRADATION.values()}
     book = read_book(ROOT / "notebooks" / "recipes" / f"{lab.stem}.yaml")
     shared = (ROOT / "srlab" / "course" / "gan_plumbing.py").read_text(encoding="utf-8") if "gan" in lab.stem else ""

@@ -73,7 +73,7 @@ class FakeCuda:
             monkeypatch.setattr(torch.cuda, name, replacement)
         # Here torch's random numbers are the GPU's, so only those of other libraries are on the CPU.
         monkeypatch.setattr(recording, "_cpu_randomness", random.getstate)
-        monkeypatch.setattr(trainer, "CAN_RECORD", "cpu")
+        monkeypatch.setattr(trainer, "RECORDS_ON", "cpu")
 
     def warn(self, mode):
         if self.reads:

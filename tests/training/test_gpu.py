@@ -130,7 +130,7 @@ def test_photos_are_on_gpu_if_they_fit_half_of_free_memory(monkeypatch, free, ke
 @pytest.mark.parametrize("lab", [GanOnGpu, FlowOnGpu])
 def test_recorded_run_equals_run_as_written(lab, precision, monkeypatch):
     monkeypatch.setattr(torch.backends.cudnn, "deterministic", True)
-    runs = [lab(run=f"run-{kind}", compiled=kind, precision=precision) for kind in ("", "graph")]
+    runs = [lab(run=f"run-{kind}", launch=kind, precision=precision) for kind in ("python", "graph")]
     for little in runs:
         little.fit(30, schedule=lambda step: 1.0 if step < 20 else 0.5, validate_every=15)
     assert [little.run.manifest()["recorded"] for little in runs] == [False, True]
@@ -143,7 +143,7 @@ def test_recorded_run_equals_run_as_written(lab, precision, monkeypatch):
 @pytest.mark.parametrize("lab", [GanOnGpu, FlowOnGpu])
 def test_blocks_are_compiled_and_recorded(lab, monkeypatch):
     monkeypatch.setattr(trainer, "PAYS_FROM", 10)
-    little = lab(compiled="auto")
+    little = lab(launch="auto")
     little.fit(12, validate_every=12)
     manifest = little.run.manifest()
     assert (manifest["compiled"], manifest["recorded"], manifest["status"]) == ("blocks", True, "finished")

@@ -23,11 +23,11 @@ from .little_run import LAB, LittleRun
 STEPS = 20
 
 
-def train(run, iters=STEPS, gan=None, signal_at=0, compiled="", change=lambda number, losses: losses):
+def train(run, iters=STEPS, gan=None, signal_at=0, launch="python", change=lambda number, losses: losses):
     """Train without random numbers in all processes; only the second one gets a signal."""
     network, options = partial(MSRResNet, 1, 8), {"batch": 8, "degradation": Degradation()}
     adam = partial(torch.optim.Adam, fused=True)
-    little = LittleRun(run, network, adam, 2**-10, gan=gan, ema=0, sampler=options, compiled=compiled)
+    little = LittleRun(run, network, adam, 2**-10, gan=gan, ema=0, sampler=options, launch=launch)
     little.change, little.note = change, lambda made: None
     little.noise = 0.0
     processes = little.trainer.accelerator
@@ -59,7 +59,7 @@ def work(say, rank, port):
     with pytest.MonkeyPatch.context() as patch:
         FakeCuda(patch)
         own = {"weight": 0.5} if rank == "1" else {}
-        train("mixed", compiled="graph", change=lambda number, losses: losses | {"weight": losses["loss"]} | own)
+        train("mixed", launch="graph", change=lambda number, losses: losses | {"weight": losses["loss"]} | own)
     try:
         train("stopped", signal_at=3)
     except TrainingStopped as stop:

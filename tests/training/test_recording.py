@@ -36,10 +36,10 @@ def cuda(monkeypatch):
 class Recorded(LittleRun):
     """A little run with a rate that changes in the middle, noise that fades, and no batch norm."""
 
-    def __init__(self, run="recorded", compiled="graph", optimizer=fused_adam, gan=None, **settings):
+    def __init__(self, run="recorded", launch="graph", optimizer=fused_adam, gan=None, **settings):
         settings = {"network": lambda: MSRResNet(2, 4), "rate": RATE, "device": DEVICE} | settings
         settings["sampler"] = {"degradation": None, "device": DEVICE}
-        super().__init__(run, compiled=compiled, optimizer=optimizer, gan=gan, **settings)
+        super().__init__(run, launch=launch, optimizer=optimizer, gan=gan, **settings)
         self.calls, self.extra = 0, lambda lr: 0.0
 
     def step(self, lr, hr):
@@ -82,7 +82,7 @@ def gan():
 
 @pytest.mark.parametrize("gan", [None, gan])
 def test_recorded_run_equals_run_as_written(gan):
-    written, recorded = Recorded("written", "", gan=gan).fit(), Recorded(gan=gan).fit()
+    written, recorded = Recorded("written", "python", gan=gan).fit(), Recorded(gan=gan).fit()
     assert recorded.calls == CALLS
     assert_same(written, recorded)
     assert [little.run.manifest()["recorded"] for little in (written, recorded)] == [False, True]
@@ -112,7 +112,7 @@ def test_second_fit_and_other_code_find_rates_that_are_numbers():
 
 
 def test_each_turn_has_its_own_recording():
-    written, recorded = Recorded("written", "", gan=gan, turns=2).fit(), Recorded(gan=gan, turns=2).fit()
+    written, recorded = Recorded("written", "python", gan=gan, turns=2).fit(), Recorded(gan=gan, turns=2).fit()
     assert recorded.calls == 2 * (CALLS)
     assert_same(written, recorded)
 
@@ -159,9 +159,9 @@ def lack_memory(little, turn=0):
 )
 def test_step_that_cannot_be_recorded_trains_as_written(capsys, extra, reason):
     runs = []
-    for name, compiled in (("written", ""), ("recorded", "graph")):
+    for name, launch in (("written", "python"), ("recorded", "graph")):
         random.seed(0)
-        runs.append(little := Recorded(name, compiled))
+        runs.append(little := Recorded(name, launch))
         little.extra = extra(little)
         little.fit()
     assert f"Each step is trained as written, not as a CUDA graph, because {reason}." in capsys.readouterr().out
@@ -191,7 +191,7 @@ class NoState(torch.optim.Adam):
     ],
 )
 def test_optimizer_that_cannot_be_recorded(capsys, optimizer, reason):
-    runs = [Recorded(run, compiled, optimizer).fit() for run, compiled in (("written", ""), ("recorded", "graph"))]
+    runs = [Recorded(run, launch, optimizer).fit() for run, launch in (("written", "python"), ("recorded", "graph"))]
     assert f"because {reason}." in capsys.readouterr().out
     assert_same(*runs)
 
@@ -214,7 +214,7 @@ def test_counter_that_changes_little_is_reported(capsys):
 
 
 def test_no_turn_is_recorded_if_another_cannot_be(capsys):
-    runs = [Recorded(run, compiled, gan=gan, turns=2) for run, compiled in (("written", ""), ("recorded", "graph"))]
+    runs = [Recorded(run, launch, gan=gan, turns=2) for run, launch in (("written", "python"), ("recorded", "graph"))]
     for little in runs:
         little.extra = lack_memory(little, turn=1)
         little.fit()
@@ -237,7 +237,7 @@ def test_turns_that_add_up_gradients_are_not_recorded(capsys):
         return little.fit()
 
     runs = [
-        accumulating(Recorded(run, compiled, turns=2)) for run, compiled in (("written", ""), ("recorded", "graph"))
+        accumulating(Recorded(run, launch, turns=2)) for run, launch in (("written", "python"), ("recorded", "graph"))
     ]
     assert "because its turns add up gradients." in capsys.readouterr().out
     assert_same(*runs)
@@ -263,8 +263,8 @@ def test_small_network_that_a_recording_does_not_update(capsys):
 def test_shift_of_content_loss_changes_in_replays():
     features = srlab.FeatureExtractor("vgg6 relu1_1").to(DEVICE)
     runs = []
-    for run, compiled in (("written", ""), ("recorded", "graph")):
-        runs.append(little := Recorded(run, compiled))
+    for run, launch in (("written", "python"), ("recorded", "graph")):
+        runs.append(little := Recorded(run, launch))
         little.extra = lambda lr: losses.content_loss(features, lr, 1 - lr, max_shift=2)
         little.fit()
     assert_same(*runs)
@@ -277,7 +277,7 @@ def test_gradients_that_add_up_are_not_replaced(capsys):
         optimizer.zero_grad = lambda: None
         return little
 
-    runs = [without_zero_grad(Recorded(run, compiled)) for run, compiled in (("written", ""), ("recorded", "graph"))]
+    runs = [without_zero_grad(Recorded(run, launch)) for run, launch in (("written", "python"), ("recorded", "graph"))]
     for little in runs:
         little.fit()
     assert_same(*runs)
@@ -285,19 +285,19 @@ def test_gradients_that_add_up_are_not_replaced(capsys):
 
 def test_auto_compiles_blocks_only_in_long_runs_on_a_gpu(monkeypatch):
     compiled = []
-    monkeypatch.setattr(training, "compile_networks", lambda networks, mode, device: compiled.extend(networks) or "")
+    monkeypatch.setattr(training, "compile_in_place", lambda modules, device: compiled.extend(modules) or "")
     monkeypatch.setattr(training, "PAYS_FROM", 10)
     short, long = Recorded("short", "auto").fit(9), Recorded("long", "auto").fit(10)
     assert compiled == list(long.network.blocks)
     manifests = [little.run.manifest() for little in (short, long)]
     assert [(about["compiled"], about["recorded"]) for about in manifests] == [("", True), ("blocks", True)]
-    monkeypatch.setattr(training, "CAN_RECORD", "another")
+    monkeypatch.setattr(training, "RECORDS_ON", "another")
     cpu = Recorded("cpu", "auto").fit(10).run.manifest()
     assert (cpu["compiled"], cpu["recorded"]) == ("", False)
 
 
 def test_graph_without_a_gpu_trains_as_written(monkeypatch, capsys):
-    monkeypatch.setattr(training, "CAN_RECORD", "another")
+    monkeypatch.setattr(training, "RECORDS_ON", "another")
     little = Recorded().fit(4)
     assert f"A CUDA graph needs a GPU. On the {DEVICE}, each step is trained as written." in capsys.readouterr().out
     assert little.run.manifest()["recorded"] is False

@@ -26,6 +26,7 @@ from srlab.training.calendar import LOG_EVERY
 from srlab.training.schedules import Milestones, OneCycle
 from srlab.training.settings import environment
 from srlab.training.trainer import Trainer
+from srlab.training.wrapping import compile_in_place
 
 from .little_run import LAB, LittleRun, half_done, plain, refusal, undisturbed, what_is_left
 
@@ -447,27 +448,28 @@ def test_gradient_norm_is_unscaled_in_float16(monkeypatch, factor, norm):
     assert little.trainer.update(loss, little.things["optimizer"]).item() == pytest.approx(norm)
 
 
-def test_networks_are_compiled_for_this_trainer_but_not_the_ema(monkeypatch):
-    modes = []
-    monkeypatch.setattr(torch, "compile", lambda call, mode: lambda *inputs: modes.append(mode) or call(*inputs))
-    little = LittleRun(compiled="max-autotune")
+def test_compiled_networks_are_plain_again_for_the_next_trainer(monkeypatch):
+    calls, little = [], LittleRun()
+    monkeypatch.setattr(torch, "compile", lambda call, **_: lambda *inputs: calls.append(call) or call(*inputs))
+    assert compile_in_place([little.network], little.trainer.device) == ""
     little.fit(2)  # its validations call the EMA
-    assert modes == ["max-autotune"] * 3, "the first attempt and two steps"
+    assert len(calls) == 3, "the first attempt and two steps"
     LittleRun("plain", network=lambda: little.network).fit(1)
-    assert modes == ["max-autotune"] * 3
+    assert len(calls) == 3
 
 
-def test_run_works_without_compiler(monkeypatch, capsys):
-    def without_compiler(function, mode):
+def test_reason_without_compiler(monkeypatch):
+    def without_compiler(function):
         raise RuntimeError("Failed to find C++ compiler. Please specify\nmore of it")
 
-    LittleRun("typo", compiled="fast").fit(2)
-    assert "does not work here (Unrecognized mode=fast" in capsys.readouterr().out
     monkeypatch.setattr(torch, "compile", without_compiler)
-    little = LittleRun(compiled="default")
-    little.fit(2)
-    assert "(Failed to find C++ compiler. Please specify)." in capsys.readouterr().out
-    assert (little.trainer.step, little.run.manifest()["compiled"]) == (2, "")
+    reason = compile_in_place([plain()], torch.device("cpu"))
+    assert reason == "Failed to find C++ compiler. Please specify"
+
+
+def test_unknown_launch_is_rejected():
+    with pytest.raises(SrlabError, match=r"'fast' is not a valid launch\. Use auto, graph, python"):
+        LittleRun(launch="fast")
 
 
 def test_settings_that_the_trainer_records_itself_are_rejected():
