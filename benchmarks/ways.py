@@ -148,7 +148,7 @@ def timed_fit(task: Task, steps: int, device: torch.device, run: str, launch: st
         seen: list[float] = []
 
         def watch(first: int = first, seen: list = seen) -> None:
-            if trainer.step in (first, first + steps):
+            if trainer.steps_done in (first, first + steps):
                 seen.append(now(trainer.device))
 
         sampler.watch = watch

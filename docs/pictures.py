@@ -25,7 +25,7 @@ import nbformat
 from PIL import Image
 from playwright.sync_api import Browser, sync_playwright
 
-from srlab.paths import home
+from srlab.paths import runs_home
 
 ROOT = Path(__file__).resolve().parents[1]
 FOLDER = ROOT / "docs" / "images"
@@ -55,7 +55,7 @@ ANSWER = "return 2 * (answer - pieces).mean(0)"  # the slope of the MSE, for bot
 
 def outputs(lab: str) -> list[nbformat.NotebookNode]:
     """Return all outputs with data of an executed lab."""
-    cells = nbformat.read(home() / "notebooks" / f"{lab}.ipynb", 4).cells
+    cells = nbformat.read(runs_home() / "notebooks" / f"{lab}.ipynb", 4).cells
     return [output for cell in cells for output in cell.get("outputs", []) if "data" in output]
 
 

@@ -52,7 +52,7 @@ from .models.loading import load_generator_file as load_generator_file
 from .models.realesrgan import find_realesrgan as find_realesrgan
 from .models.realesrgan import load_realesrgan as load_realesrgan
 from .paths import data_home as data_home
-from .paths import home as home
+from .paths import runs_home as runs_home
 from .photo_files import upscale_file as upscale_file
 from .photo_files import upscale_folder as upscale_folder
 from .slider import compare as compare

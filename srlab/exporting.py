@@ -20,7 +20,7 @@ from srlab.errors import SrlabError
 from srlab.models.loading import BUNDLED, load_generator_file
 from srlab.models.realesrgan import NAME as REAL_ESRGAN
 from srlab.models.spandrel_networks import SpandrelNetwork, build_spandrel
-from srlab.paths import from_home
+from srlab.paths import expand_user
 
 OPSET = 18  # version of the ONNX operators
 TOLERANCE, HALF_TOLERANCE = 1e-4, 2e-2  # largest difference from PyTorch, in units of [0, 1]
@@ -70,7 +70,7 @@ def export(generator: nn.Module | str | Path, path: str | Path, *, half: bool = 
     Path
         The path with ``~`` expanded.
     """
-    path = from_home(path)
+    path = expand_user(path)
     if path.suffix not in (".onnx", ".safetensors"):
         raise SrlabError(f"The format of {path.name} is unknown. End its name in .onnx or .safetensors.")
     files.refuse_existing(path, force)

@@ -8,24 +8,24 @@ from pathlib import Path
 from srlab.errors import SrlabError
 
 
-def home() -> Path:
+def runs_home() -> Path:
     """Return the folder of all runs: ``$SRLAB_HOME``, or ``runs/`` in the course folder."""
     return _place("SRLAB_HOME", "runs")
 
 
-def expanded(path: str | os.PathLike) -> Path:
+def find_in_course(path: str | os.PathLike) -> Path:
     """Resolve a typed path: ``~`` is your home folder, and a relative path may start in several folders of the course.
 
     A path that does not exist in the working directory (in Jupyter, the notebook's folder) is looked up in the course
     folder and in its ``notebooks/``. If it is not there either, only ``~`` is expanded.
     """
-    path = from_home(path)
+    path = expand_user(path)
     top = course()
     places = [path, *([top / path, top / "notebooks" / path] if top else [])]
     return next(filter(exists, places), path)
 
 
-def from_home(path: str | os.PathLike) -> Path:
+def expand_user(path: str | os.PathLike) -> Path:
     """Expand ``~`` to your home folder; the ``~`` of an unknown user is unchanged."""
     try:
         return Path(path).expanduser()
@@ -75,7 +75,7 @@ def run_folder(lab: str, name: str) -> Path:
             raise SrlabError(
                 f"'{part}' is not a valid run name. Use letters, digits, '-' and '_', with '.' only between them."
             )
-    return home() / lab / name
+    return runs_home() / lab / name
 
 
 def locate(typed: str | os.PathLike, known: Iterable[str] = ()) -> Path:
@@ -83,11 +83,11 @@ def locate(typed: str | os.PathLike, known: Iterable[str] = ()) -> Path:
 
     `known` contains other valid names, for suggestions in the error message.
     """
-    path = from_home(typed)
-    for place in (path, home() / path):
+    path = expand_user(typed)
+    for place in (path, runs_home() / path):
         if exists(place):
             return place
-    runs = [run.relative_to(home()).as_posix() for run in home().glob("*/*") if run.is_dir()]
+    runs = [run.relative_to(runs_home()).as_posix() for run in runs_home().glob("*/*") if run.is_dir()]
     readable = exists(path.parent) and path.parent.is_dir() and os.access(path.parent, os.R_OK)
     beside = [file.name for file in path.parent.iterdir()] if readable else []
     near = get_close_matches(str(path), [*runs, *known])
@@ -95,7 +95,7 @@ def locate(typed: str | os.PathLike, known: Iterable[str] = ()) -> Path:
     advice = (
         f"Did you mean {' or '.join(dict.fromkeys(near))}?" if near else "Pass a run folder, <lab>/<name>, or a file."
     )
-    raise SrlabError(f"{path} not found, neither as a path nor among the runs in {home()}. {advice}")
+    raise SrlabError(f"{path} not found, neither as a path nor among the runs in {runs_home()}. {advice}")
 
 
 def generator_file(best: str = "") -> str:

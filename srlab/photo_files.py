@@ -15,7 +15,7 @@ from srlab.data.datasets import image_files
 from srlab.data.images import EXTENSIONS, GRAY, LARGEST_SIDE, encoded, open_upright, pixels_of
 from srlab.errors import SrlabError
 from srlab.files import open_atomic, refuse_existing
-from srlab.paths import exists, from_home
+from srlab.paths import exists, expand_user
 from srlab.tiling import Upscaler, upscale
 
 TIFF, JPEG = {"compression": "tiff_adobe_deflate"}, {"quality": 95, "subsampling": "4:4:4"}
@@ -52,7 +52,7 @@ def upscale_file(
     tile: int | None = None,
     overlap: int | None = None,
     precision: str = "fp32",
-    progress: bool | str = True,
+    label: str | None = None,
 ) -> Path:
     """Upscale an image file, write the result with 8 bits per channel, and return its path.
 
@@ -77,10 +77,10 @@ def upscale_file(
         downscaled with Pillow's bicubic filter.
     force
         Replace an existing target, but never the source.
-    progress
-        Show a progress bar; a string is its label.
+    label
+        Name of the image for the progress bar (default: that of the source); "" shows no bar.
     """
-    source, target = from_home(source), from_home(target)
+    source, target = expand_user(source), expand_user(target)
     if not 0 < scale < math.inf:
         raise SrlabError(f"The scale must be above 0, but is {scale}.")
     if not exists(source):
@@ -108,7 +108,7 @@ def upscale_file(
                 "are free. Crop the photo first."
             )
         metadata = _metadata(image, target, "L" if gray and suffix != ".webp" else "RGB")  # WebP has no gray mode
-    label = source.name if progress is True else progress or ""
+    label = source.name if label is None else label
     with open_atomic(target) as file:
         sr = upscale(upscaler, lr, None, tile, overlap, precision, label, torch.uint8)
         result = Image.fromarray(sr.permute(1, 2, 0).squeeze(2).numpy())
@@ -137,7 +137,7 @@ def upscale_folder(
     A file that fails does not stop the others; the returned `Summary` lists it. Files that are not images are named on
     stderr. `options` are those of `upscale_file`.
     """
-    source, target = from_home(source), from_home(target)
+    source, target = expand_user(source), expand_user(target)
     images = image_files(source)
     if target.is_file() or (exists(target.resolve()) and target.resolve().samefile(source)):
         raise SrlabError(f"The results cannot be written to {target}. Choose a folder other than that of the images.")
@@ -164,7 +164,7 @@ def upscale_files(
             continue
         label = f"{number}/{len(results)} {path.name}" if progress else ""
         try:
-            upscale_file(path, result, upscaler, scale, force=force, progress=label, **options)
+            upscale_file(path, result, upscaler, scale, force=force, label=label, **options)
             summary.written.append(result)
         except SrlabError as error:
             if result.is_file() and not force:  # another process has made it meanwhile

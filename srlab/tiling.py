@@ -34,7 +34,7 @@ def upscale(
     tile: int | None = None,
     overlap: int | None = None,
     precision: str = "fp32",
-    progress: str = "",
+    label: str = "",
     dtype: torch.dtype | None = None,
 ) -> torch.Tensor:
     """Upscale an LR image or batch, without gradients, in eval mode and on the device of the network.
@@ -58,8 +58,8 @@ def upscale(
         as without tiles, up to float rounding.
     precision
         Number format of the network: ``"fp32"`` (exact), ``"bf16"``, ``"fp16"``, or ``"auto"``, see `precision_of`.
-    progress
-        Label of a progress bar over the LR pixels; "" shows no bar.
+    label
+        Name of the image for a progress bar over the LR pixels; "" shows no bar.
     dtype
         Number format of the result (default: that of `lr`); ``torch.uint8`` rounds to 8-bit levels.
 
@@ -69,7 +69,7 @@ def upscale(
         ``(N, C, H, W)`` or ``(C, H, W)``, clamped to [0, 1], on the device of `lr`.
     """
     if lr.ndim == 3:
-        return upscale(upscaler, lr[None], scale, tile, overlap, precision, progress, dtype)[0]
+        return upscale(upscaler, lr[None], scale, tile, overlap, precision, label, dtype)[0]
     if lr.ndim != 4 or lr.shape[1] not in (1, 3) or not lr.numel():
         raise SrlabError(
             f"upscale needs RGB or gray images (N, C, h, w) or (C, h, w), but got a tensor of shape {tuple(lr.shape)}."
@@ -87,7 +87,7 @@ def upscale(
         raise SrlabError(f"tile must be at least 1 and overlap at least 0, but they are {tile} and {overlap}.")
     tile, precision = min(tile, max(height, width)), precision_of(upscaler, precision)
     sr, boxes, done = None, _boxes((0, height, 0, width), tile), 0
-    with _bar(height * width, progress) as bar, _moved_by_layers(bar, upscaler, lr, precision) as begin:
+    with _bar(height * width, label) as bar, _moved_by_layers(bar, upscaler, lr, precision) as begin:
         while boxes:
             top, bottom, left, right = boxes[0]
             begin((bottom - top) * (right - left))

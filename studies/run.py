@@ -16,7 +16,7 @@ sys.path.insert(0, str(ROOT))
 
 from srlab.errors import SrlabError  # noqa: E402
 from srlab.files import lock  # noqa: E402
-from srlab.paths import home  # noqa: E402
+from srlab.paths import runs_home  # noqa: E402
 
 STUDIES = sorted(file.parent.name for file in (ROOT / "studies").glob("*/jobs.py"))
 
@@ -41,7 +41,7 @@ def main(arguments: list[str]) -> int:
     if options.benchmarks:
         given["benchmarks"] = ",".join(str(Path(folder).absolute()) for folder in options.benchmarks.split(","))
     read_preset(options.preset, **given)  # reports a mistake before Snakemake does, in one line
-    folder = home() / "studies" / options.study / options.preset
+    folder = runs_home() / "studies" / options.study / options.preset
     settings = {"study": options.study, "preset": options.preset, "out": folder} | given
     command = [sys.executable, "-m", "snakemake", "-s", str(ROOT / "studies" / "Snakefile")]
     # Snakemake's own lock survives a killed process and then needs --unlock; the one here does not.

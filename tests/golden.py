@@ -113,7 +113,7 @@ def setups() -> Iterator[tuple[str, str]]:
             with contextlib.redirect_stdout(io.StringIO()):
                 course.setup(lab, namespace(lab, **values))
         except srlab.SrlabError as error:
-            yield f"refused {lab} {values}", str(error).replace(str(srlab.home()), "")[:60]
+            yield f"refused {lab} {values}", str(error).replace(str(srlab.runs_home()), "")[:60]
 
 
 def checks() -> Iterator[tuple[str, str]]:

@@ -71,6 +71,6 @@ def test_readme_training_example_runs(home, capsys):
     scope = {}
     exec(compile(code, "srlab/README.md", "exec"), scope)
     assert (home / "playground" / "first" / "generator.safetensors").is_file()
-    assert scope["trainer"].step == 2
+    assert scope["trainer"].steps_done == 2
     printed = capsys.readouterr().out
     assert all(word in printed for word in ("psnr", "ssim", *scope["unseen"].names))

@@ -30,7 +30,7 @@ def test_home_of_runs(course, monkeypatch, folder, variable, runs):
     monkeypatch.delenv("SRLAB_HOME")
     if variable is not None:
         monkeypatch.setenv("SRLAB_HOME", variable)
-    assert paths.home() == course.parent / Path(runs).expanduser()
+    assert paths.runs_home() == course.parent / Path(runs).expanduser()
 
 
 def test_path_search_order(course, monkeypatch):
@@ -38,13 +38,13 @@ def test_path_search_order(course, monkeypatch):
         (course.parent / file).touch()
     for here in (course / "notebooks", course):
         monkeypatch.chdir(here)
-        assert paths.expanded("own.png").resolve() == course / "notebooks" / "own.png"
-        assert paths.expanded("notebooks/own.png").resolve() == course / "notebooks" / "own.png"
-        assert paths.expanded("top.png").resolve() == course / "top.png"
+        assert paths.find_in_course("own.png").resolve() == course / "notebooks" / "own.png"
+        assert paths.find_in_course("notebooks/own.png").resolve() == course / "notebooks" / "own.png"
+        assert paths.find_in_course("top.png").resolve() == course / "top.png"
         for nowhere in ("no.png", "x" * 300, "a\0b"):
-            assert paths.expanded(nowhere) == Path(nowhere)
+            assert paths.find_in_course(nowhere) == Path(nowhere)
     monkeypatch.chdir(course / "notebooks" / "recipes")
-    assert paths.expanded("own.png") == Path("own.png")
+    assert paths.find_in_course("own.png") == Path("own.png")
 
 
 def test_path_on_other_windows_drive_is_absolute(tmp_path, monkeypatch):

@@ -21,7 +21,7 @@ def double(lr):
 
 
 def run(source, target, upscaler=double, **options):
-    return upscale_file(source, target, upscaler, 2, progress=False, **options)
+    return upscale_file(source, target, upscaler, 2, label="", **options)
 
 
 def pixels(path):
@@ -101,7 +101,7 @@ def test_transparent_colors_cause_no_halo(softness, kind, most, save, tmp_path):
         return np.asarray(Image.alpha_composite(canvas, image))[..., :3].astype(int)
 
     truth = seen(Image.fromarray(levels).resize((256, 256), Image.Resampling.BICUBIC))
-    made = upscale_file(save("lr.png", levels), tmp_path / "sr.png", lambda lr: upsample(lr, 4), 4, progress=False)
+    made = upscale_file(save("lr.png", levels), tmp_path / "sr.png", lambda lr: upsample(lr, 4), 4, label="")
     assert np.abs(seen(Image.open(made)) - truth).max() <= most
 
 

@@ -255,7 +255,7 @@ def test_bar_moves_within_a_tile_and_ends_at_the_last_pixel(monkeypatch):
 
     monkeypatch.setattr(tiling, "tqdm", Bar)
     network = MSRResNet(4, 4)
-    upscale(network, torch.rand(3, 64, 32), tile=32, overlap=0, progress="photo")
+    upscale(network, torch.rand(3, 64, 32), tile=32, overlap=0, label="photo")
     assert moves[-1] == 64 * 32
     assert sum(0 < move < 1024 for move in moves) > 8, "it moves with the layers of the first tile"
     assert not any(module._forward_hooks for module in network.modules())

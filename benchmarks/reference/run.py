@@ -18,7 +18,7 @@ from srlab.course.initialization import begun_with
 from srlab.data import datasets
 from srlab.data.catalog import is_named
 from srlab.errors import SrlabError
-from srlab.paths import home
+from srlab.paths import runs_home
 from srlab.training.runs import Run
 from studies.content_loss.jobs import has_layers
 from studies.train import failed
@@ -42,7 +42,10 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--anew", action="store_true", help="also train rows that have a record, and replace it")
     parser.add_argument("--records", type=Path, default=RECORDS, help="folder of the records")
     parser.add_argument(
-        "--runs", type=Path, default=home() / "reference", help="folder for the runs, separate from those of the labs"
+        "--runs",
+        type=Path,
+        default=runs_home() / "reference",
+        help="folder for the runs, separate from those of the labs",
     )
     options = parser.parse_args(arguments)
     os.environ["SRLAB_HOME"] = str(options.runs.absolute())
@@ -102,10 +105,10 @@ def learn(row: Row, given: dict[str, Any]) -> None:
         start = Run(*given["start"].split("/"))
         if (start.manifest() or {}).get("status") != "finished":
             raise SrlabError(
-                f"the run that it continues, {given['start']}, is not finished in {home()}. Train the row {row.start} "
-                "there first (with --anew if it has a record already)."
+                f"the run that it continues, {given['start']}, is not finished in {runs_home()}. Train the row "
+                f"{row.start} there first (with --anew if it has a record already)."
             )
-    done = home() / "notebooks" / f"{given['run']}.ipynb"
+    done = runs_home() / "notebooks" / f"{given['run']}.ipynb"
     done.parent.mkdir(parents=True, exist_ok=True)
     execute(LABS / f"{row.lab}.ipynb", failed(done), row.preset | given, without="not-in-studies")
     failed(done).replace(done)

@@ -17,13 +17,13 @@ from sphinx.cmd.build import main as sphinx
 from srlab.course.cli.execute_command import run_labs
 from srlab.course.notebooks import find_notebooks
 from srlab.errors import SrlabError
-from srlab.paths import home
+from srlab.paths import runs_home
 
 
 def main() -> int:
     """Run outdated labs, build the site, and return the exit code."""
     os.chdir(ROOT)
-    executed = home() / "notebooks"
+    executed = runs_home() / "notebooks"
     old = [lab.stem for lab in find_notebooks() if stale(lab, executed / lab.name)]
     try:
         if old and run_labs(labs=old):

@@ -26,7 +26,7 @@ def print_hardware(device: torch.device, precision: str, typed: str) -> None:
     numbers = {"fp32": "float32", "bf16": "bfloat16 mixed precision", "fp16": "float16 mixed precision"}[precision]
     print(f"srlab {srlab.__version__}, torch {torch.__version__}, Python {platform.python_version()}")
     print(f"device:  {device.type} ({hardware}), {numbers}")
-    print(f"runs in: {seen_from_here(srlab.home())}")
+    print(f"runs in: {seen_from_here(srlab.runs_home())}")
     if typed == "auto" and device.type == "cpu" and (reason := devices.unused_gpu()):
         print(f"WARNING: {reason}")
 

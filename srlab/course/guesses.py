@@ -12,7 +12,7 @@ from srlab.course.lab import Lab
 from srlab.course.widgets import PRESENCE, CellBox, Presence, on_a_page
 from srlab.errors import SrlabError
 from srlab.files import write_atomic
-from srlab.paths import home
+from srlab.paths import runs_home
 from srlab.shell import running_shell
 
 # Only JupyterLab has a panel around the notebook; exported pages and the book do not.
@@ -77,7 +77,7 @@ class Guess(CellBox):
         try:
             kept = _read()
             kept[self.lab] = kept.get(self.lab, {}) | {self.question: said}
-            write_atomic(home() / FILE, json.dumps(kept, indent=1).encode())
+            write_atomic(runs_home() / FILE, json.dumps(kept, indent=1).encode())
         except SrlabError as error:  # Jupyter hides errors of callbacks in its log
             problem = str(error)
         self._say(problem)
@@ -123,7 +123,7 @@ def _lab() -> str:
 
 def _read() -> dict[str, dict[str, str]]:
     """Return all saved guesses: lab -> question -> guess."""
-    path = home() / FILE
+    path = runs_home() / FILE
     try:
         kept = json.loads(path.read_bytes())
         return {lab: {question: str(said) for question, said in asked.items()} for lab, asked in kept.items()}

@@ -89,7 +89,7 @@ def _misfit(start: str, wanted: StartRequirements, free: bool = False) -> str:
     if not RUN.fullmatch(start):
         return f"'{start}' is neither bundled nor LAB/RUN, such as 01_srresnet/default"
     run = Run(*start.split("/"))
-    if not run.is_trained():
+    if not run.is_usable():
         return f"no trained run found in {run.path}"
     made = run.manifest()["parameters"]
     network = {"scale": wanted.network["scale"]} if free else wanted.network

@@ -42,10 +42,10 @@ class Monitor:
     def __call__(self, trainer: Trainer) -> None:
         """Redraw the figure after a validation."""
         sr = upscale(trainer.ema, self.lr)
-        write_image(sr, trainer.run.path / "samples" / f"step-{trainer.step:07d}.png")
+        write_image(sr, trainer.run.path / "samples" / f"step-{trainer.steps_done:07d}.png")
         figure, (*above, left, right) = self._panels()
         self._draw_curves(trainer.history, *above)
-        for axis, label, image in ((left, f"SR at step {trainer.step}", sr), (right, "HR", self.hr)):
+        for axis, label, image in ((left, f"SR at step {trainer.steps_done}", sr), (right, "HR", self.hr)):
             axis.imshow(to_numpy(image), interpolation="nearest")
             axis.set_title(label)
             axis.axis("off")

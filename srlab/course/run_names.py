@@ -44,7 +44,7 @@ def _said(key: str, value: Any, train_set: ImageSet, unseen: ImageSet) -> Any:
         return value
     if key == "subject" and value not in ("", *PHOTOS):
         return f"{Path(value).stem[:30]}-{_sign(value, train_set.fingerprint(), unseen.fingerprint())}"
-    if key in ("images", "validation") and (folder := paths.expanded(value)).is_dir():
+    if key in ("images", "validation") and (folder := paths.find_in_course(value)).is_dir():
         return f"{folder.resolve().name}-{_sign((train_set if key == 'images' else unseen).fingerprint())}"
     return value if key == "start" else Path(value).name
 

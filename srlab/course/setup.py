@@ -120,7 +120,7 @@ def _check_what_comes_later(lab: Lab) -> None:
         initialization.check_start(lab.start, lab.start_requirements)
     sets = [values["benchmark"]] if values.get("benchmark") else values.get("benchmarks", "auto").split()
     for path in sets if sets != ["auto"] else ():
-        if not catalog.is_named(path) and not paths.expanded(path).is_dir():
+        if not catalog.is_named(path) and not paths.find_in_course(path).is_dir():
             raise SrlabError(f"Benchmark folder {path} not found. Check the path.")
     for run in values["runs"].split() if values.get("runs", "all") != "all" else ():
         lab_of_run, _, name = run.partition("/")

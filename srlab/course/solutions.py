@@ -26,7 +26,7 @@ def add_solutions(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Write the notebook and print its path."""
     lab = find_lab(options.lab)
-    out = paths.home() / "solutions" / lab.name  # not in git, and not in a folder that students open
+    out = paths.runs_home() / "solutions" / lab.name  # not in git, and not in a folder that students open
     refuse_existing(out)
     notebook = read_notebook(lab)
     count, all_checks = fill_in(notebook), sum(len(checks_in(cell.source)) for cell in notebook.cells)

@@ -6,7 +6,7 @@ from srlab.data.datasets import PHOTOS, ImageSet, photo_file, read_images
 from srlab.data.images import mod_crop, to_float
 from srlab.data.resampling import downsample, upsample
 from srlab.errors import SrlabError
-from srlab.paths import expanded
+from srlab.paths import find_in_course
 from srlab.text import breaks_line
 
 LARGEST = 1024  # side in pixels of the center crop of your own photo, so that minutes of training are enough
@@ -65,7 +65,7 @@ def subject_file(subject: str | Path) -> Path:
     """Return the absolute path of a subject's file."""
     if str(subject) in PHOTOS:
         return photo_file(str(subject))
-    file = expanded(subject)
+    file = find_in_course(subject)
     file = file.parent.resolve() / file.name  # a link keeps its own name
     if file.is_dir():
         raise SrlabError(f"The subject {file} is a folder. Pass one photo in it, or pass the folder as images.")

@@ -48,7 +48,7 @@ def load_trained(
             lab, _, name = asked.partition("/")
             found |= _load(lab, name or "default", scale)
         return found
-    for file in sorted(paths.home().glob(f"*/*/{paths.generator_file()}")):
+    for file in sorted(paths.runs_home().glob(f"*/*/{paths.generator_file()}")):
         lab, name = file.parts[-3:-1]
         if runs.SIDE_RUN in name:
             continue
@@ -68,7 +68,7 @@ def load_trained(
             if not subject:
                 print(f"Skipping the run {printable(lab)}/{printable(name)}: {error}")
     if not (found or subject):
-        print(f"No finished general-purpose runs found in {paths.home()}. Run the labs first.")
+        print(f"No finished general-purpose runs found in {paths.runs_home()}. Run the labs first.")
     return found
 
 
@@ -79,7 +79,7 @@ def newest_run(lab: str, name: str = "default") -> str | None:
     (`srlab.course.student_code.run_of`).
     """
     started = {}
-    for file in paths.home().glob(f"{glob.escape(lab)}/*/{paths.generator_file()}"):
+    for file in paths.runs_home().glob(f"{glob.escape(lab)}/*/{paths.generator_file()}"):
         try:
             manifest = runs.Run(lab, file.parent.name).manifest() or {}
         except SrlabError:  # damaged, or a copy

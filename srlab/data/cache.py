@@ -21,7 +21,7 @@ from tqdm.auto import tqdm
 from srlab import files
 from srlab.data.images import read_pixels, to_uint8
 from srlab.errors import SrlabError
-from srlab.paths import home
+from srlab.paths import runs_home
 from srlab.text import printable
 
 AHEAD = 16  # photos in memory or being decoded
@@ -70,7 +70,7 @@ def cached(folder: Path, photos: Mapping[str, Path], part: str = "") -> Decoded:
     folder = folder.resolve()
     name = printable(folder.name)[:40].replace("?", "_")
     owner = f"{name}-{hashlib.sha256(os.fsencode(folder) + part.encode()).hexdigest()[:12]}"
-    index = home() / "cache" / f"{owner}-{_state(photos)}.json"
+    index = runs_home() / "cache" / f"{owner}-{_state(photos)}.json"
     if (decoded := _open(index)) is not None:
         return decoded
     with files.one_writer(index.with_name(owner)):

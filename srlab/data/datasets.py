@@ -19,7 +19,7 @@ from srlab.data.degradation import Degrade
 from srlab.data.download import fetch
 from srlab.data.images import EXTENSIONS, check_scale, mod_crop, read_pixels, to_float, to_uint8
 from srlab.errors import SrlabError
-from srlab.paths import expanded
+from srlab.paths import find_in_course
 from srlab.text import breaks_line
 
 # Photos inside packages that the course needs anyway: name -> (package, file in the package).
@@ -245,7 +245,7 @@ def load_images(where: str | Path, scale: int = 4) -> ImageSet:
         Images sorted by path and named after their files, with the folder in front if there are several folders.
     """
     check_scale(scale)
-    path = expanded(where)
+    path = find_in_course(where)
     if is_named(path) and not path.exists():
         path = fetch(str(path))
     hr, lr = find_images(path, scale)

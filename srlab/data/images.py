@@ -18,7 +18,7 @@ from PIL import Image, ImageOps, PngImagePlugin, UnidentifiedImageError
 
 from srlab.errors import SrlabError
 from srlab.files import write_atomic
-from srlab.paths import expanded, from_home
+from srlab.paths import expand_user, find_in_course
 
 EXTENSIONS = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp")
 LARGEST_SIDE = {".jpg": 65500, ".jpeg": 65500, ".webp": 16383}  # pixels that a format can store
@@ -52,7 +52,7 @@ def read_image(path: str | os.PathLike, keep_gray: bool = False) -> torch.Tensor
     torch.Tensor
         ``(3, H, W)``, or ``(1, H, W)`` for a grayscale file with `keep_gray`; float32 in [0, 1].
     """
-    pixels = to_float(read_pixels(expanded(path)))
+    pixels = to_float(read_pixels(find_in_course(path)))
     return pixels.expand(-1, -1, 1 if keep_gray and pixels.shape[2] == 1 else 3).permute(2, 0, 1).contiguous()
 
 
@@ -145,7 +145,7 @@ def write_image(image: torch.Tensor, path: str | os.PathLike) -> Path:
     image
         ``(3, H, W)`` or ``(1, 3, H, W)``; float in [0, 1] or uint8.
     """
-    path = from_home(path)
+    path = expand_user(path)
     if image.ndim == 4 and len(image) == 1:
         image = image[0]
     if image.ndim != 3 or len(image) != 3 or not image.numel():

@@ -102,19 +102,19 @@ class PatchSampler:
         # Only a few numbers per patch are sent to a GPU, and the CPU does not wait for the GPU.
         windows = self._draw_windows()[:, mine].to(self._pixels.device, non_blocking=True)
         # One more number per patch, for subclasses. It is always drawn, so that a seed still gives the same patches.
-        chances = torch.rand(self.batch, generator=self.generator)[mine]
+        draws = torch.rand(self.batch, generator=self.generator)[mine]
         # Degradations draw for this process only, so they have their own generator, seeded in each step.
         seed = int(torch.randint(2**62, (), generator=self.generator)) + self.rank
-        hr = self.cut(windows, chances)
+        hr = self.cut(windows, draws)
         lr = self.degradation(hr, self.scale, self._noise.manual_seed(seed))
         if lr.shape[-2:] != (expected := tuple(side // self.scale for side in hr.shape[-2:])):
             raise SrlabError(f"The degradation returned LR of {tuple(lr.shape[-2:])} pixels instead of {expected}.")
         return _without_margin(lr, self.margin), _without_margin(hr, self.margin * self.scale)
 
-    def cut(self, windows: torch.Tensor, chances: torch.Tensor) -> torch.Tensor:
+    def cut(self, windows: torch.Tensor, draws: torch.Tensor) -> torch.Tensor:
         """Cut drawn windows with their margin out of the images: ``(n, 3, side, side)``, float32 on 8-bit levels.
 
-        A subclass can change the patches, for example rotate them. `chances` are random numbers in [0, 1) for that,
+        A subclass can change the patches, for example rotate them. `draws` are random numbers in [0, 1) for that,
         ``(n,)`` on the CPU.
         """
         indices = self._indices(windows)

@@ -12,7 +12,7 @@ from srlab.data.images import mod_crop, read_image
 from srlab.errors import SrlabError
 from srlab.evaluation.metrics import PAPER, Protocol
 from srlab.evaluation.scoring import measures, score_pair
-from srlab.paths import from_home
+from srlab.paths import expand_user
 
 # The end of a name that marks an HR file: img_001_SRF_4_HR, baby_GT.
 _MARK = re.compile(r"[_-](?:HR|GT)$", re.IGNORECASE)
@@ -63,7 +63,7 @@ def evaluate_folders(
     partner and each pair that cannot be scored.
     """
     chosen = measures(metrics, protocol, scale, weights)
-    files, originals = image_files(from_home(sr)), find_images(from_home(hr))[0]
+    files, originals = image_files(expand_user(sr)), find_images(expand_user(hr))[0]
     pairs, alone = pair_names(list(files), list(originals))
     if not pairs:
         raise SrlabError(

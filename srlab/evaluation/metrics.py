@@ -68,13 +68,13 @@ class Protocol:
 PAPER = Protocol(color="y", crop=4)
 # The same for tables made with BasicSR or IMDN's script.
 BASICSR = Protocol(color="y", crop=4, gray="luma")
-# The protocol of blind face SR.
-FACE = Protocol(color="rgb", crop=0)
+# The whole image with all channels, for most metrics other than PSNR and SSIM; also the protocol of blind face SR.
+WHOLE_RGB = Protocol(color="rgb", crop=0)
 # The protocol of the SRGAN content-loss study. Its column "SSIM" is probably MS-SSIM: it reports .935 with 23.13 dB on
 # Set5 for a network trained with MSE, while bicubic scores 26.71 dB, an SSIM of .774 and an MS-SSIM of .955 with this
 # protocol. An SSIM this far above bicubic's would contradict the much larger error.
 STUDY = Protocol(color="rgb", crop=0, quantize=False)
-PROTOCOLS = {"paper": PAPER, "basicsr": BASICSR, "face": FACE, "study": STUDY}
+PROTOCOLS = {"paper": PAPER, "basicsr": BASICSR, "face": WHOLE_RGB, "study": STUDY}
 MS_SSIM_SIDE = 161  # pixels: an 11x11 window must still fit after the image is halved four times
 
 
@@ -98,6 +98,11 @@ def prepared(sr: torch.Tensor, hr: torch.Tensor, protocol: Protocol) -> tuple[to
             "clamp the overshoot of a network."
         )
     return protocol(to_float(sr.detach())), protocol(to_float(hr.detach()))
+
+
+def whole_rgb(image: torch.Tensor) -> torch.Tensor:
+    """Check one batch as `prepared` does, and apply `WHOLE_RGB` to it."""
+    return prepared(image, image, WHOLE_RGB)[0]
 
 
 def psnr(sr: torch.Tensor, hr: torch.Tensor, protocol: Protocol = PAPER) -> torch.Tensor:
@@ -137,14 +142,14 @@ def lr_consistency(sr: torch.Tensor, lr: torch.Tensor, resampler: str = "bicubic
     resampler
         Key of `srlab.DOWNSAMPLERS`.
     """
-    sr, lr = (prepared(image, image, FACE)[0] for image in (sr, lr))
+    sr, lr = (whole_rgb(image) for image in (sr, lr))
     (height, width), (small_height, small_width) = sr.shape[-2:], lr.shape[-2:]
     scale = height // small_height
     if (height, width) != (scale * small_height, scale * small_width):
         raise SrlabError(
             f"SR of {width}x{height} pixels must be an integer multiple of LR, which has {small_width}x{small_height}."
         )
-    return psnr(downsample(sr, scale, resampler), lr, FACE)
+    return psnr(downsample(sr, scale, resampler), lr, WHOLE_RGB)
 
 
 def ssim(sr: torch.Tensor, hr: torch.Tensor, protocol: Protocol = PAPER) -> torch.Tensor:

@@ -14,7 +14,7 @@ from torch import nn
 
 from srlab.data.images import full_range, luma
 from srlab.errors import SrlabError
-from srlab.evaluation.metrics import FACE, TooSmall, prepared
+from srlab.evaluation.metrics import WHOLE_RGB, TooSmall, prepared, whole_rgb
 from srlab.models import backbones
 
 BLOCK = 16  # side of a block of the energy map in pixels
@@ -58,7 +58,7 @@ def color_shift(sr: torch.Tensor, hr: torch.Tensor) -> torch.Tensor:
 
     ``sqrt(dCb^2 + dCr^2)`` with BT.601 chroma (112 levels for a pure blue or red); 0 for gray images.
     """
-    sr, hr = (chroma(image).mean(dim=(2, 3)) for image in prepared(sr, hr, FACE))
+    sr, hr = (chroma(image).mean(dim=(2, 3)) for image in prepared(sr, hr, WHOLE_RGB))
     return (sr - hr).norm(dim=1)
 
 
@@ -92,7 +92,7 @@ def checkerboard(sr: torch.Tensor, scale: int = 4) -> torch.Tensor:
     if scale < 2:
         raise SrlabError(f"A checkerboard needs a scale of 2 or more, but the scale is {scale}.")
     side = CELLS * scale
-    image = prepared(sr, sr, FACE)[0].double()
+    image = whole_rgb(sr).double()
     _refuse_small(image, 2 * side, "the checkerboard")
     spectra = _spectra(255 * (full_range(luma(image)) if image.shape[1] == 3 else image), side)
     grid = spectra[..., ::CELLS, ::CELLS]
@@ -141,7 +141,7 @@ def lpips(sr: torch.Tensor, hr: torch.Tensor, network: nn.Module) -> torch.Tenso
 
     `network` is from `load_lpips`. Images must have at least 31 pixels per side.
     """
-    sr, hr = prepared(sr, hr, FACE)
+    sr, hr = prepared(sr, hr, WHOLE_RGB)
     _refuse_small(sr, LPIPS_SIDE, "LPIPS")
     device = next(network.parameters()).device
     with torch.no_grad(), torch.autocast(device.type, enabled=False):
@@ -151,7 +151,7 @@ def lpips(sr: torch.Tensor, hr: torch.Tensor, network: nn.Module) -> torch.Tenso
 
 def _planes(sr: torch.Tensor, hr: torch.Tensor, side: int, what: str) -> list[torch.Tensor]:
     """Return luma planes ``(N, 1, H, W)`` in float64; a gray image is used as it is."""
-    pair = prepared(sr, hr, FACE)
+    pair = prepared(sr, hr, WHOLE_RGB)
     _refuse_small(pair[0], side, what)
     return [luma(x.double()) if x.shape[1] == 3 else x.double() for x in pair]
 

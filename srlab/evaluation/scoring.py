@@ -18,7 +18,7 @@ from srlab.evaluation import perceptual
 from srlab.evaluation.metrics import PAPER, Protocol, TooSmall
 from srlab.evaluation.patch_distance import patch_distance
 from srlab.files import refuse_existing, write_atomic
-from srlab.paths import from_home
+from srlab.paths import expand_user
 from srlab.tiling import Upscaler, upscale
 
 Measure = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]  # (sr, hr) -> (N,)
@@ -169,7 +169,7 @@ def summarize(table: pd.DataFrame) -> pd.DataFrame:
 
 def save_table(table: pd.DataFrame, path: str | Path, force: bool = False) -> Path:
     """Write a table as CSV, atomically, and return the path; `force` overwrites an existing file."""
-    path = from_home(path)
+    path = expand_user(path)
     refuse_existing(path, force)
     write_atomic(path, table.to_csv(index=False).encode())
     return path

@@ -23,7 +23,7 @@ from srlab.errors import SrlabError
 from srlab.evaluation.metrics import PAPER, psnr
 from srlab.evaluation.scoring import score_pair
 from srlab.files import refuse_existing, write_atomic
-from srlab.paths import from_home
+from srlab.paths import expand_user
 
 ROOMY = 560  # CSS pixels: small images are magnified by a whole number up to about this width
 SCRIPT = "\n".join(
@@ -50,7 +50,7 @@ class Comparison:
 
     def save(self, path: str | Path, force: bool = False) -> Path:
         """Write a page that opens offline in any browser, and return its path; `force` overwrites an existing file."""
-        path = from_home(path)
+        path = expand_user(path)
         refuse_existing(path, force)
         page = _PAGE.format(title=escape(" / ".join(self.labels)), body=self.html)
         write_atomic(path, page.encode(errors="replace"))

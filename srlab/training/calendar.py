@@ -29,6 +29,8 @@ class Calendar:
     def saves(self, step: int) -> bool:
         """Return whether a checkpoint is due; between validations only after `SAVE_EVERY_S` without one."""
         late = step % LOG_EVERY == 0 and time.monotonic() - self.saved_at > SAVE_EVERY_S
-        if due := late or self.validates(step):
-            self.saved_at = time.monotonic()
-        return due
+        return late or self.validates(step)
+
+    def note_save(self) -> None:
+        """Count the time to the next checkpoint from now."""
+        self.saved_at = time.monotonic()

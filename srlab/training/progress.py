@@ -55,15 +55,15 @@ class Pace:
 
     def __init__(self, step: int) -> None:
         self._milliseconds: deque[float] = deque(maxlen=10)
-        self.resume(step)
+        self.start(step)
 
-    def resume(self, step: int) -> None:
+    def start(self, step: int) -> None:
         """Start the clock, after a pause or at the beginning."""
         self._since = step, time.perf_counter()
 
-    def read(self, step: int) -> float:
-        """Return the median of the milliseconds per step in the last ten rows, including the one of this step."""
+    def lap(self, step: int) -> float:
+        """Return the median of the milliseconds per step in the last ten rows, and start the clock again."""
         first, began = self._since
         self._milliseconds.append(1000 * (time.perf_counter() - began) / (step - first))
-        self.resume(step)
+        self.start(step)
         return round(median(self._milliseconds), 3)

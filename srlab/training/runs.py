@@ -35,7 +35,7 @@ from torch import nn
 from srlab import files
 from srlab.devices import out_of_memory, peak_memory_mib
 from srlab.errors import SrlabError
-from srlab.paths import exists, generator_file, home, locate, run_folder
+from srlab.paths import exists, generator_file, locate, run_folder, runs_home
 from srlab.training.settings import as_read_back, differences, environment
 
 FORMAT = 2  # version of the run folder; folders of other versions are left untouched
@@ -127,7 +127,7 @@ class Run:
     def _checkpoints(self) -> list[Path]:
         return _checkpoints_in(self.path)
 
-    def is_trained(self) -> bool:
+    def is_usable(self) -> bool:
         """Return whether another training run can start from this one: it has begun and has not failed."""
         manifest = self.manifest() or {"step": 0}
         return manifest["step"] > 0 and manifest["status"] != "failed"
@@ -367,7 +367,7 @@ def find_run(typed: str | os.PathLike) -> Run:
 
 def read_runs(labs: str = "*") -> Iterator[tuple[Run, dict[str, Any]]]:
     """Yield runs and manifests of all labs that match a pattern, without side runs; print and skip damaged runs."""
-    for folder in sorted(home().glob("*/*")):
+    for folder in sorted(runs_home().glob("*/*")):
         if not fnmatch(folder.parent.name, labs) or SIDE_RUN in folder.name or not _is_run(folder):
             continue
         try:

@@ -119,23 +119,23 @@ class Trainer:
         self.fixed: dict[str, nn.Module] = {}  # networks without trainable parameters
         self.optimizers: dict[str, torch.optim.Optimizer] = {}
         self.prepared: dict[str, Any] = {}  # all of them, wrapped for use in a step
-        self._step = 0
+        self._steps_done = 0
         self.progress = torch.zeros((), dtype=widest_float(self.device), device=self.device)
         self._recording: RecordedStep | None = None  # during training
         self._compiled = ""  # what was compiled: "blocks", or nothing
         self._rates: dict[str, list[float]] = {}  # learning rates of each optimizer's groups in the last step
 
     @property
-    def step(self) -> int:
+    def steps_done(self) -> int:
         """Number of finished steps."""
         if self.device.type == RECORDS_ON and torch.cuda.is_current_stream_capturing():
-            raise NotRecordable("it reads trainer.step, which would never change (use trainer.progress)")
-        return self._step
+            raise NotRecordable("it reads trainer.steps_done, which would never change (use trainer.progress)")
+        return self._steps_done
 
     @property
     def turn(self) -> int:
         """Number of the current step, counted from 0, modulo `turns`."""
-        return self._step % self.turns
+        return self._steps_done % self.turns
 
     @property
     def history(self) -> list[dict[str, float]]:
@@ -287,45 +287,52 @@ class Trainer:
         ):
             self._compiled = self._compile(int(iters))
             self._begin(step, sampler, schedule, int(iters))
-            if self.step >= iters:
-                print(f"The run '{self.run.name}' has already done {self.step} of {iters} steps. Nothing to train.")
-                self.run.finish(self.step, self.ema)
+            if self.steps_done >= iters:
+                print(
+                    f"The run '{self.run.name}' has already done {self.steps_done} of {iters} steps. Nothing to train."
+                )
+                self.run.finish(self.steps_done, self.ema)
                 draw(self)
                 self.accelerator.wait_for_everyone()  # until the first process has written its files
                 return self.ema
             calendar = Calendar(int(iters), validate_every)
             with (
                 Interrupts() as interrupts,
-                self.run.tensorboard(self.step),
-                Progress(total=iters, initial=self.step, desc=self.run.name, mininterval=1, disable=not main) as bar,
+                self.run.tensorboard(self.steps_done),
+                Progress(
+                    total=iters, initial=self.steps_done, desc=self.run.name, mininterval=1, disable=not main
+                ) as bar,
                 self._recorded(step) as advance,
             ):
-                if self.step == 0:
+                if self.steps_done == 0:
                     self._validate(validate, min_psnr)
                     draw(self)
-                pace = Pace(self.step)
-                while self.step < iters:
+                pace = Pace(self.steps_done)
+                while self.steps_done < iters:
                     self._set_learning_rates(schedule)
-                    self.progress.fill_(self.step / iters)
+                    self.progress.fill_(self.steps_done / iters)
                     if self._compiled:
                         torch.compiler.cudagraph_mark_step_begin()  # CUDA graphs may reuse the last step's memory
                     lr, hr = (batch.contiguous(memory_format=torch.channels_last) for batch in next(sampler))
                     losses = self._checked(advance(lr, hr, self.turn))
-                    self._step += 1
+                    self._steps_done += 1
                     self._update_average()
 
                     stopping = self._stopping(interrupts)
-                    if calendar.logs(self.step) or stopping:
+                    if calendar.logs(self.steps_done) or stopping:
                         self._log(losses, bar, pace)
-                    if calendar.validates(self.step):
+                    if calendar.validates(self.steps_done):
                         self._validate(validate, min_psnr)
                         draw(self)
-                    if calendar.saves(self.step) or stopping:
-                        self._save(sampler, "finished" if self.step == iters else "stopped" if stopping else "running")
-                        pace.resume(self.step)
+                    if calendar.saves(self.steps_done) or stopping:
+                        self._save(
+                            sampler, "finished" if self.steps_done == iters else "stopped" if stopping else "running"
+                        )
+                        calendar.note_save()
+                        pace.start(self.steps_done)
                     if stopping:
                         interrupts.leave(
-                            f"Stopped at step {self.step} of {iters}; everything is saved in {self.run.path}. "
+                            f"Stopped at step {self.steps_done} of {iters}; everything is saved in {self.run.path}. "
                             "Run the same cell or command again to resume."
                         )
             self.accelerator.wait_for_everyone()
@@ -333,7 +340,7 @@ class Trainer:
 
     def _set_learning_rates(self, schedule: Schedule) -> None:
         for name, optimizer in self.optimizers.items():
-            self._rates[name] = [group["initial_lr"] * schedule(self.step) for group in optimizer.param_groups]
+            self._rates[name] = [group["initial_lr"] * schedule(self.steps_done) for group in optimizer.param_groups]
             for group, rate in zip(optimizer.param_groups, self._rates[name], strict=True):
                 if isinstance(group["lr"], torch.Tensor):  # a recorded step reads this tensor
                     group["lr"].fill_(rate)
@@ -392,11 +399,11 @@ class Trainer:
             raise SrlabError(f"'{min(reserved)}' is a reserved column of the log. Rename that loss of step.")
         losses = {name: value.reshape(()) for name, value in losses.items()}
         healthy = torch.stack([value.float() for value in losses.values()]).isfinite().all()
-        self._first_bad = torch.where(healthy | (self._first_bad > 0), self._first_bad, self.step + 1)
+        self._first_bad = torch.where(healthy | (self._first_bad > 0), self._first_bad, self.steps_done + 1)
         return losses
 
     def _update_average(self) -> None:
-        decay = min(self.ema_decay, (1 + self.step) / (self.ema_warmup + self.step))
+        decay = min(self.ema_decay, (1 + self.steps_done) / (self.ema_warmup + self.steps_done))
         generator = self.networks["generator"]
         with torch.no_grad():
             get_ema_multi_avg_fn(decay)(list(self.ema.parameters()), list(generator.parameters()), None)
@@ -408,12 +415,12 @@ class Trainer:
             self.run.fail(f"a loss became NaN or infinite at step {first_bad}")
         values = self._everywhere(torch.stack([value.float() for value in losses.values()])).mean(0)
         row = dict(zip(losses, values.tolist(), strict=True))
-        milliseconds = pace.read(self.step)
+        milliseconds = pace.lap(self.steps_done)
         shown = {name: f"{value:.4f}" for name, value in row.items()} | {"ms/step": f"{milliseconds:.1f}"}
         bar.set_postfix(shown, refresh=False)
-        bar.update(self.step - bar.n)
+        bar.update(self.steps_done - bar.n)
         rate = next(iter(self._rates.values()))[0]
-        self.run.log(self.step, **row, rate=rate, ms_per_step=milliseconds)
+        self.run.log(self.steps_done, **row, rate=rate, ms_per_step=milliseconds)
         self._stop_if_ruined()
 
     def _validate(self, validate: Callable[[nn.Module], dict[str, float]] | None, min_psnr: float) -> None:
@@ -427,14 +434,14 @@ class Trainer:
             if not hasattr(scores, "items"):
                 raise SrlabError(f'validate must return its scores by name, such as {{"psnr": 28.1}}, not {scores}.')
             rows = [{f"val_{name}": float(value) for name, value in scores.items()}]
-        self.run.log(self.step, **broadcast_object_list(rows)[0])  # the other processes wait for the first
+        self.run.log(self.steps_done, **broadcast_object_list(rows)[0])  # the other processes wait for the first
         self._stop_if_ruined(min_psnr)
-        self.run.keep_best(self.step, self.ema)
+        self.run.keep_best(self.steps_done, self.ema)
 
     def _stopping(self, interrupts: Interrupts) -> bool:
         """Return whether to stop after this step. Several processes agree on it when they wait to log anyway."""
         if self.accelerator.num_processes > 1:
-            if self.step % LOG_EVERY:
+            if self.steps_done % LOG_EVERY:
                 return False
             signals = self._everywhere(torch.tensor(interrupts.caught or 0, device=self.device))
             interrupts.caught = int(signals.max()) or None
@@ -446,7 +453,7 @@ class Trainer:
 
     def _require_finite(self, values: dict[str, Any]) -> None:
         if not all_finite({name: value for name, value in values.items() if isinstance(value, torch.Tensor)}):
-            self.run.fail(f"a weight became NaN or infinite by step {self.step}")
+            self.run.fail(f"a weight became NaN or infinite by step {self.steps_done}")
 
     def _stop_if_ruined(self, min_psnr: float = float("-inf")) -> None:
         if ruin := detect_divergence(self.history, self.stop_on, min_psnr):
@@ -468,7 +475,7 @@ class Trainer:
                     )
         self._first_bad = torch.zeros((), dtype=torch.long, device=self.device)
         torch.manual_seed(self.seed)
-        state = self.run.resume(self._parameters(sampler, schedule, iters), iters, trained=self.step)
+        state = self.run.resume(self._parameters(sampler, schedule, iters), iters, trained=self.steps_done)
         self.accelerator.wait_for_everyone()  # until all have read, before the first process writes
         if state:
             self._refuse_other_layers(state)
@@ -476,7 +483,7 @@ class Trainer:
         facts = {"device": str(self.device), "precision": self.precision, "compiled": self._compiled}
         own = [step] if hasattr(sampler.degradation, "describe") else [step, sampler.degradation]
         facts |= {"processes": self.accelerator.num_processes, "code_of_step": hash_of_source(*own)}
-        self.run.begin(self.step, iters, facts)
+        self.run.begin(self.steps_done, iters, facts)
         if not state:
             self._save(sampler, "running")  # if a step raises, a second attempt in this kernel starts from here
 
@@ -520,7 +527,7 @@ class Trainer:
         torch.set_rng_state(state["random"]["cpu"])
         if self.device.type == "cuda" and "cuda" in state["random"]:
             torch.cuda.set_rng_state(state["random"]["cuda"], self.device)
-        self._step = state["step"]
+        self._steps_done = state["step"]
 
     def _save(self, sampler: PatchSampler, status: str) -> None:
         state = self._state_dict(sampler)
@@ -528,7 +535,7 @@ class Trainer:
         for tensors in (*state["networks"].values(), *slots):
             self._require_finite(tensors)
         recorded = self._recording is not None and any(self._recording.recordings)
-        self.run.save(self.step, state, self.ema, status, recorded)
+        self.run.save(self.steps_done, state, self.ema, status, recorded)
 
     def _refuse_other_layers(self, state: dict[str, Any]) -> None:
         """Reject networks whose layers differ from the checkpoint, before `load_state_dict` partly overwrites them.

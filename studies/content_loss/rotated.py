@@ -53,14 +53,14 @@ class RotatedSampler(PatchSampler):
             self.window = patch + 2 * math.ceil(patch * (larger - 1) / 2)
             check_sizes(images, self.window)
 
-    def cut(self, windows: torch.Tensor, chances: torch.Tensor) -> torch.Tensor:
+    def cut(self, windows: torch.Tensor, draws: torch.Tensor) -> torch.Tensor:
         """Cut windows, rotate each about its center, and return the patches in their centers."""
-        angles = (2 * chances - 1) * self.largest_angle
+        angles = (2 * draws - 1) * self.largest_angle
         cos, sin = angles.cos(), angles.sin()
         zero = torch.zeros_like(cos)
         theta = torch.stack([torch.stack([cos, -sin, zero], 1), torch.stack([sin, cos, zero], 1)], 1)
         zoom = self.patch / self.window  # for grid_sample the borders of the window are -1 and 1
-        whole = super().cut(windows, chances)
+        whole = super().cut(windows, draws)
         theta = (theta * zoom).to(whole, non_blocking=True)
         grid = F.affine_grid(theta, (len(angles), 3, self.patch, self.patch), align_corners=False)
         mode, padding = ("nearest", "zeros") if self.black_corners else ("bilinear", "border")

@@ -2,7 +2,7 @@
 
 import torch
 
-from srlab.evaluation.metrics import FACE, prepared
+from srlab.evaluation.metrics import WHOLE_RGB, prepared
 from srlab.evaluation.perceptual import chroma
 
 
@@ -12,5 +12,5 @@ def saturation_ratio(sr: torch.Tensor, hr: torch.Tensor) -> torch.Tensor:
     The distance from gray is ``sqrt(Cb^2 + Cr^2)`` (BT.601 chroma around 0). Images are ``(N, C, H, W)`` or ``(C, H,
     W)`` in [0, 1], with C = 3 for RGB and 1 for gray. The result is ``(N,)``, float64; NaN where HR is gray.
     """
-    sr, hr = (chroma(image).norm(dim=1).mean(dim=(1, 2)) for image in prepared(sr, hr, FACE))
+    sr, hr = (chroma(image).norm(dim=1).mean(dim=(1, 2)) for image in prepared(sr, hr, WHOLE_RGB))
     return torch.where(hr == 0, torch.nan, sr / hr)

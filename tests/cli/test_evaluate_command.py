@@ -8,7 +8,7 @@ from srlab.course.cli.main import main
 from srlab.data.datasets import load_images
 from srlab.data.images import mod_crop, quantize, write_image
 from srlab.data.resampling import downsample, upsample
-from srlab.evaluation.metrics import FACE
+from srlab.evaluation.metrics import WHOLE_RGB
 from srlab.evaluation.scoring import evaluate
 from srlab.models import MSRResNet
 from srlab.training.runs import Run
@@ -58,7 +58,7 @@ def test_unscorable_image_is_reported(capsys):
 
 @pytest.mark.parametrize("what", [["--sr", "sr"], ["--method", "bicubic"]], ids=str)
 def test_protocol_affects_scores(capsys, what):
-    wanted = evaluate(enlarge, load_images("hr"), protocol=FACE)["psnr"].tolist()
+    wanted = evaluate(enlarge, load_images("hr"), protocol=WHOLE_RGB)["psnr"].tolist()
     assert scores(capsys, *what, "--protocol", "face")[0] == pytest.approx(wanted, abs=1e-6)
 
 

@@ -73,7 +73,7 @@ def test_home_folder_is_expanded(tmp_path, monkeypatch):
     monkeypatch.setenv("USERPROFILE", str(tmp_path))
     assert write_image(torch.ones(3, 4, 4), "~/set/a.png") == tmp_path / "set" / "a.png"
     assert srlab.load_images("~/set").names == ["a"]
-    assert srlab.upscale_file("~/set/a.png", "~/b.png", lambda lr: lr, 1, progress=False).parent == tmp_path
+    assert srlab.upscale_file("~/set/a.png", "~/b.png", lambda lr: lr, 1, label="").parent == tmp_path
     with pytest.raises(SrlabError, match=f"{tmp_path}/none"):
         srlab.load_generator_file("~/none")
 

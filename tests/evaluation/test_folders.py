@@ -11,7 +11,7 @@ from srlab.data.images import quantize, to_uint8, write_image
 from srlab.data.resampling import upsample
 from srlab.errors import SrlabError
 from srlab.evaluation.folders import evaluate_folders, pair_names
-from srlab.evaluation.metrics import FACE, PAPER, psnr
+from srlab.evaluation.metrics import PAPER, WHOLE_RGB, psnr
 
 
 def picture(height=52, width=63, seed=0):
@@ -81,9 +81,9 @@ def test_unpaired_file_is_reported_and_rest_scored(folders):
 
 
 def test_full_size_sr_is_not_cropped_and_other_sizes_are_rejected(folders):
-    table, _ = evaluate_folders(folders / "sr", folders / "hr", protocol=FACE)
+    table, _ = evaluate_folders(folders / "sr", folders / "hr", protocol=WHOLE_RGB)
     hr = picture()  # 63x52: the width is not a multiple of 4
-    assert table["psnr"][0] == pytest.approx(float(psnr(quantize((hr + 0.1).clamp(0, 1)), hr, FACE)), abs=1e-4)
+    assert table["psnr"][0] == pytest.approx(float(psnr(quantize((hr + 0.1).clamp(0, 1)), hr, WHOLE_RGB)), abs=1e-4)
     write_image(picture(48, 60), folders / "sr" / "baby_x4_SRGAN.png")
     table, notes = evaluate_folders(folders / "sr", folders / "hr", 3)
     assert len(table) == 1
@@ -97,6 +97,8 @@ def test_gray_hr_is_scored_on_gray_values_of_color_sr(tmp_path):
         (tmp_path / name).mkdir()
         Image.fromarray(to_uint8(image)[0, 0].numpy()).save(tmp_path / name / "bridge.png")
     for _ in range(2):
-        found = [evaluate_folders(tmp_path / "sr", tmp_path / "hr", protocol=p)[0]["psnr"][0] for p in (PAPER, FACE)]
-        assert found == pytest.approx([psnr(sr, hr).item(), psnr(sr, hr, FACE).item()], abs=1e-4)
+        found = [
+            evaluate_folders(tmp_path / "sr", tmp_path / "hr", protocol=p)[0]["psnr"][0] for p in (PAPER, WHOLE_RGB)
+        ]
+        assert found == pytest.approx([psnr(sr, hr).item(), psnr(sr, hr, WHOLE_RGB).item()], abs=1e-4)
         write_image(sr.expand(-1, 3, -1, -1), tmp_path / "sr" / "bridge.png")

@@ -10,10 +10,10 @@ from srlab.data.images import full_range, luma, mod_crop, quantize, read_image
 from srlab.data.resampling import downsample, upsample
 from srlab.errors import SrlabError
 from srlab.evaluation.metrics import (
-    FACE,
     PAPER,
     PROTOCOLS,
     STUDY,
+    WHOLE_RGB,
     Protocol,
     lr_consistency,
     ms_ssim,
@@ -59,7 +59,7 @@ def test_psnr_of_equal_images_and_of_one_channel_on_y():
 # --- SSIM ----------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("protocol", [PAPER, FACE], ids=str)
+@pytest.mark.parametrize("protocol", [PAPER, WHOLE_RGB], ids=str)
 def test_ssim_matches_scikit_image(sr, hr, protocol):
     options = {"data_range": 1, "gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False, "full": True}
     planes = [protocol(image)[0].double().numpy() for image in (sr[:1], hr[:1])]

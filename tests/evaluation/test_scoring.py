@@ -14,7 +14,7 @@ from srlab.data.images import mod_crop, to_uint8
 from srlab.data.resampling import downsample, upsample
 from srlab.errors import SrlabError
 from srlab.evaluation import perceptual
-from srlab.evaluation.metrics import FACE, Protocol, lr_consistency, psnr, ssim
+from srlab.evaluation.metrics import WHOLE_RGB, Protocol, lr_consistency, psnr, ssim
 from srlab.evaluation.scoring import evaluate, evaluate_all, summarize
 from srlab.models import MSRResNet
 from srlab.tiling import upscale
@@ -94,7 +94,7 @@ def test_columns_are_requested_metrics_in_order(images):
     table = evaluate(bicubic, images, metrics=("energy_error", "psnr", "color_shift", "gradient_ratio", "psnr"))
     assert list(table.columns) == ["image", "energy_error", "psnr", "color_shift", "gradient_ratio"]
     # Perceptual metrics and user-defined functions use the whole image in color, whatever the protocol.
-    again = evaluate(bicubic, images, protocol=FACE, metrics=("energy_error", perceptual.color_shift))
+    again = evaluate(bicubic, images, protocol=WHOLE_RGB, metrics=("energy_error", perceptual.color_shift))
     assert again.equals(table[["image", "energy_error", "color_shift"]])
     assert list(evaluate(bicubic, images, metrics=[partial(perceptual.color_shift)]).columns) == ["image", "partial"]
     hr = mod_crop(images["a"], 4)

@@ -82,7 +82,7 @@ class LittleRun:
         return srlab.gan_step(*players, lr, hr, losses.discriminator_loss, g_loss, self.trainer.update, g_turn)
 
     def step(self, lr, hr):
-        number = self.trainer.step + 1
+        number = self.trainer.steps_done + 1
         self.before_step(number)
         self.rates.append(self.raw_optimizer.param_groups[0]["lr"])
         lr = lr + self.noise * torch.randn_like(lr)

@@ -64,7 +64,7 @@ class GanOnGpu(LittleRun):
         return losses.content_loss(self.things["features"], sr, hr, F.l1_loss, relative=True, max_shift=3)
 
     def step(self, lr, hr):
-        self.before_step(self.trainer._step + 1)
+        self.before_step(self.trainer._steps_done + 1)
         return self.as_in_lab_04(lr, hr)
 
 
@@ -80,7 +80,7 @@ class FlowOnGpu(LittleRun):
     validate = GanOnGpu.validate
 
     def flow_step(self, lr, hr):
-        self.before_step(self.trainer._step + 1)
+        self.before_step(self.trainer._steps_done + 1)
         generator, optimizer = self.things["generator"], self.things["optimizer"]
         loss = flow_loss(lambda x, t: generator(lr, x, t), (hr - bicubic(lr, 4)) / 0.1)
         optimizer.zero_grad()

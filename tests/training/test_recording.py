@@ -94,7 +94,7 @@ def test_recorded_run_resumes_with_same_bits():
 
     def crash():
         average()
-        if stopped.trainer.step == 13:  # the last checkpoint is of step 10
+        if stopped.trainer.steps_done == 13:  # the last checkpoint is of step 10
             raise Crash
 
     stopped.trainer._update_average = crash
@@ -108,7 +108,7 @@ def test_second_fit_and_other_code_find_rates_that_are_numbers():
     little = Recorded().fit(12)
     assert type(little.raw_optimizer.param_groups[0]["lr"]) is float
     little.fit(24)
-    assert (little.trainer.step, little.raw_optimizer.param_groups[0]["lr"]) == (24, RATE / 2)
+    assert (little.trainer.steps_done, little.raw_optimizer.param_groups[0]["lr"]) == (24, RATE / 2)
 
 
 def test_each_turn_has_its_own_recording():
@@ -126,7 +126,7 @@ def alternate(little):
 
 
 def read_step(little):
-    return lambda lr: 0.0 * little.trainer.step
+    return lambda lr: 0.0 * little.trainer.steps_done
 
 
 def draw(little):
@@ -151,7 +151,7 @@ def lack_memory(little, turn=0):
     [
         (count, "a replay has a different loss than the step itself, which depends on a value in Python"),
         (alternate, "a replay has a different update than the step itself, which depends on a value in Python"),
-        (read_step, "it reads trainer.step, which would never change (use trainer.progress)"),
+        (read_step, "it reads trainer.steps_done, which would never change (use trainer.progress)"),
         (draw, "it draws random numbers on the CPU"),
         (wait, "it waits for a number from the GPU, as .item() does"),
         (lack_memory, "the recording stopped (CUDA out of memory. Tried to allocate 2 GiB)"),

@@ -121,7 +121,7 @@ def test_run_resumes_with_other_precision_and_torch(capsys):
     little = LittleRun(optimizer=newer, precision="bf16")
     little.fit()
     assert "from step 4, precision='fp32' (now 'bf16')." in capsys.readouterr().out
-    assert (little.trainer.step, little.run.manifest()["precision"]) == (6, "bf16")
+    assert (little.trainer.steps_done, little.run.manifest()["precision"]) == (6, "bf16")
 
 
 @pytest.mark.parametrize(("rotate", "words"), [(0.0, ""), (5.0, r"made with sampler\.rotate=5\.0 \(now 0\.0\)")])
@@ -149,7 +149,7 @@ def test_run_of_earlier_version_with_precision_no_resumes(capsys):
     little = LittleRun()
     little.fit()
     assert "Resuming the run 'default' from step 4.\n" in capsys.readouterr().out
-    assert (little.trainer.step, little.run.manifest()["precision"]) == (6, "fp32")
+    assert (little.trainer.steps_done, little.run.manifest()["precision"]) == (6, "fp32")
 
 
 class Edited(LittleRun):

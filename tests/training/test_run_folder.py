@@ -146,7 +146,7 @@ def test_invalid_manifest_is_reported_in_one_line(capsys, content):
     run = leave_run(LAB, "default", 4)
     (run.path / "run.json").write_bytes(content)
     words = rf"{run.path / 'run.json'} is not a valid run manifest .* Move the folder elsewhere"
-    refusal(words, run.is_trained)
+    refusal(words, run.is_usable)
     assert list(read_runs(LAB)) == []
     assert main(["diagnose", str(run.path)]) == 2
     said = capsys.readouterr()

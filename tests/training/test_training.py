@@ -115,10 +115,10 @@ def test_validation_and_checkpoint_steps():
 
     def validate(generator):
         assert not generator.training
-        seen.append(little.trainer.step)
+        seen.append(little.trainer.steps_done)
         return {"psnr": 1.0}
 
-    little.fit(19, validate=validate, validate_every=8, monitor=lambda trainer: drawn.append(trainer.step))
+    little.fit(19, validate=validate, validate_every=8, monitor=lambda trainer: drawn.append(trainer.steps_done))
     logged = [row["step"] for row in little.run.metrics() if "val_psnr" in row]
     assert seen == drawn == logged == [0, 2, 4, 8, 16, 19]
     assert sorted(file.name for file in (little.run.path / "checkpoints").iterdir()) == ["000000016.pt", "000000019.pt"]
@@ -127,7 +127,9 @@ def test_validation_and_checkpoint_steps():
 def test_log_events_and_manifest(monkeypatch):
     monkeypatch.setattr(runs, "environment", environment)
     little = LittleRun(network=small, settings={"loss": "L1", "betas": (0.9, 0.99)})
-    little.fit(15, validate=lambda g: {"psnr": 20.0 + little.trainer.step}, validate_every=20, schedule=lambda _: 1.0)
+    little.fit(
+        15, validate=lambda g: {"psnr": 20.0 + little.trainer.steps_done}, validate_every=20, schedule=lambda _: 1.0
+    )
     logged = [row for row in little.run.metrics() if "loss" in row]
     assert [row["step"] for row in logged] == [5, 10, 15]
     assert [row["loss"] for row in logged] == pytest.approx([little.losses[step - 1]["loss"] for step in (5, 10, 15)])
@@ -152,8 +154,8 @@ def test_best_weights_are_kept_with_the_last():
     little, kept = LittleRun(network=small), {}
 
     def validate(generator):
-        kept[little.trainer.step] = weights(generator)
-        return {"psnr": scores[little.trainer.step], "ssim": little.trainer.step / 10}
+        kept[little.trainer.steps_done] = weights(generator)
+        return {"psnr": scores[little.trainer.steps_done], "ssim": little.trainer.steps_done / 10}
 
     little.fit(10, validate=validate, validate_every=8)
     for name, step in (("psnr", 2), ("ssim", 10)):
@@ -222,7 +224,7 @@ def test_diverged_run_stops_and_keeps_last_good_checkpoint(ruin):
 
     def validate(averaged):
         assert weights(averaged).isfinite().all()
-        return {"psnr": scores.get(little.trainer.step, 7)}
+        return {"psnr": scores.get(little.trainer.steps_done, 7)}
 
     settings = {
         "validate": None if scores is None else validate,
@@ -232,7 +234,7 @@ def test_diverged_run_stops_and_keeps_last_good_checkpoint(ruin):
     said = refusal(words, little.fit, 12, **settings)
     run = little.run
     assert run.manifest()["failure"] in said
-    assert (run.manifest()["status"], run.is_trained(), run.load_checkpoint()["step"]) == ("failed", False, kept)
+    assert (run.manifest()["status"], run.is_usable(), run.load_checkpoint()["step"]) == ("failed", False, kept)
     assert all(math.isfinite(value) for row in run.metrics() for value in row.values())
     assert weights(load_generator(LAB)).isfinite().all()
 
@@ -389,7 +391,7 @@ def test_shared_layer_is_trained_saved_and_resumed():
     LittleRun(network=Twice).fail_at(5, KeyboardInterrupt(), np.int64(6))
     little = LittleRun(network=Twice)
     averaged = little.fit(np.int64(6))
-    assert little.trainer.step == 6
+    assert little.trainer.steps_done == 6
     saved, _ = read_safetensors(little.run.path / "generator.safetensors")
     assert all(torch.equal(saved[name], value) for name, value in averaged.state_dict().items())
 

@@ -15,7 +15,7 @@ from srlab.data.images import EXTENSIONS, read_image
 from srlab.data.resampling import upsample
 from srlab.errors import SrlabError
 from srlab.files import write_atomic, writing
-from srlab.paths import data_home, expanded
+from srlab.paths import data_home, find_in_course
 
 SAME_SCENE = 0.8  # correlation of thumbnails: 0.87 for the bundled stereo pair, at most 0.58 for other bundled photos
 
@@ -26,7 +26,7 @@ def photo_folder(path: str = "") -> Path:
     Files that are already there are kept as they are.
     """
     if path:
-        if not (folder := expanded(path)).is_dir():
+        if not (folder := find_in_course(path)).is_dir():
             raise SrlabError(f"Folder {path} not found. Correct `images`, or use the bundled photos with images = ''.")
         return folder
     folder = data_home() / "bundled_photos"

@@ -13,7 +13,7 @@ from srlab.course.recipes import read_book
 from srlab.course.sizes import pick_size
 from srlab.devices import pick_device, unused_gpu
 from srlab.models import MSRResNet
-from srlab.paths import home, recipes
+from srlab.paths import recipes, runs_home
 
 MEMORY = 3.5  # GiB; a machine with 4 GB reports 3.6 to 3.9
 FREE_MEMORY = 1.5  # GiB; the largest requirement in the first cell of a lab
@@ -29,7 +29,7 @@ def add_doctor(parser: argparse.ArgumentParser) -> None:
 def doctor(options: argparse.Namespace) -> int:
     """Print facts about this machine and how to fix its problems. Return 1 if there are any."""
     there, free = (count / 2**30 for count in psutil.virtual_memory()[:2])
-    disk = shutil.disk_usage(next(place for place in (home(), *home().parents) if place.exists())).free / 1e9
+    disk = shutil.disk_usage(next(place for place in (runs_home(), *runs_home().parents) if place.exists())).free / 1e9
     device, minutes, failure = pick_device(), 0.0, ""
     try:
         minutes = minutes_of_lab_01(device)

@@ -14,7 +14,7 @@ from srlab.course.setup import setup
 from srlab.course.timing import milliseconds_per_step, stages
 from srlab.errors import SrlabError
 from srlab.files import writing
-from srlab.paths import home, recipes
+from srlab.paths import recipes, runs_home
 
 
 def add_execute(parser: argparse.ArgumentParser) -> None:
@@ -49,7 +49,7 @@ def run_labs(recipe: str = "auto", labs: list[str] | None = None, seed: int | No
     names = dict.fromkeys(name for book in books.values() for name in ("auto", *book.recipes))
     if recipe not in names:
         raise SrlabError(f"Recipe '{recipe}' not found. Choose {', '.join(names)}.")
-    folder = home() / "notebooks" / ("" if recipe == "auto" else recipe)
+    folder = runs_home() / "notebooks" / ("" if recipe == "auto" else recipe)
     with writing(folder, "with SRLAB_HOME"):
         folder.mkdir(parents=True, exist_ok=True)
     failed = 0

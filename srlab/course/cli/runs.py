@@ -5,7 +5,7 @@ import time
 
 from srlab.course.diagnosis import diagnose
 from srlab.course.layout import in_columns, seen_from_here
-from srlab.paths import home
+from srlab.paths import runs_home
 from srlab.text import printable
 from srlab.training.runs import read_runs
 
@@ -44,7 +44,7 @@ def list_runs(options: argparse.Namespace) -> int:
             )
         )
     else:
-        print(f"No runs found in {seen_from_here(home())}.")
+        print(f"No runs found in {seen_from_here(runs_home())}.")
     return 0
 
 
