@@ -41,14 +41,14 @@ def open_atomic(path: Path, where: str = "") -> Iterator[BinaryIO]:
 
     Until then it has another name in the same folder, which no other call uses. So several processes or threads can
     write the same file, and the last one to finish wins. An error deletes the unfinished file. If the process is
-    killed, the file stays until the next call for the same path on the same machine.
+    killed, the file stays until the same machine writes into that folder again.
     """
-    owner = hashlib.sha256(f"{platform.node()} {path.name}".encode(errors="surrogateescape")).hexdigest()[:16]
-    part = path.with_name(f".{owner}-{os.getpid()}-{secrets.token_hex(4)}.part")
+    machine = hashlib.sha256(platform.node().encode()).hexdigest()[:8]
+    part = path.with_name(f".{machine}-{os.getpid()}-{secrets.token_hex(4)}.part")
     with writing(path, where):
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            for left in path.parent.glob(f".{owner}-*.part"):
+            for left in path.parent.glob(f".{machine}-*.part"):
                 if not psutil.pid_exists(int(left.name.split("-")[1])):
                     left.unlink(missing_ok=True)
             with part.open("xb") as file:

@@ -179,9 +179,9 @@ with open_atomic(pathlib.Path({str(tmp_path / "result.png")!r})) as file:
 """
     assert subprocess.run([sys.executable, "-c", script], cwd=ROOT).returncode == 9
     assert len(list(tmp_path.glob(".*.part"))) == 1
-    write_atomic(tmp_path / "other.png", b"")
-    assert len(list(tmp_path.glob(".*.part"))) == 1
-    write_atomic(tmp_path / "result.png", b"")
+    with files.open_atomic(tmp_path / "other.png"):
+        write_atomic(tmp_path / "result.png", b"")
+        assert len(list(tmp_path.glob(".*.part"))) == 1, "the file of a living process stays"
     assert list(tmp_path.glob(".*.part")) == []
 
 

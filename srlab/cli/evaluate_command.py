@@ -15,6 +15,8 @@ from srlab.evaluation.metrics import PROTOCOLS
 from srlab.evaluation.scoring import evaluate, save_table
 from srlab.files import refuse_existing
 
+SMALLEST = "SSIM needs 11 pixels per side, MS-SSIM 161 and the patch distance 176."
+
 
 def add_evaluate(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of the command."""
@@ -52,13 +54,17 @@ def run(options: argparse.Namespace) -> int:
             raise SrlabError(
                 f"{options.run} upscales by {scale}, but --scale is {options.scale}. Pass --scale {scale}."
             )
-        table = evaluate(upscaler, load_images(options.hr, scale), scale, **how)
+        damaged: list[str] = []
+        table = evaluate(upscaler, load_images(options.hr, scale, damaged), scale, **how)
+        notes = [f"not scored: {reason}" for reason in damaged]
     for note in notes:
         print(note, file=sys.stderr)
     if options.csv:
         save_table(table, options.csv, options.force)
     print(_text(table))
     print(f"{len(table)} image{'' if len(table) == 1 else 's'}, protocol {options.protocol}; PSNR in dB")
+    if empty := [name for name in table.columns if table[name].isna().any()]:
+        print(f"-: the image is too small for {', '.join(empty)}. {SMALLEST}")
     if count := int(table.isin([math.inf]).any(axis=1).sum()):
         print(f"{count} of them without any error, so a mean is infinite. Leave these out to see the mean of the rest.")
     return int(any(note.startswith("not scored") for note in notes))

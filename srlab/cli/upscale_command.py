@@ -30,6 +30,8 @@ def add_upscale(parser: argparse.ArgumentParser) -> None:
         help="size of the result, up to the network's scale (default: the network's; 4 for a method)",
     )
     parser.add_argument("--tile", type=int, metavar="N", help="tile size in pixels (default: fits in 2 GB)")
+    overlap = "overlap of the tiles in pixels (default: what the network sees around a pixel, at most 80)"
+    parser.add_argument("--overlap", type=int, metavar="N", help=overlap)
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps (default: auto)")
     parser.add_argument(
         "--precision",
@@ -52,12 +54,14 @@ def run(options: argparse.Namespace) -> int:
     scale = own if options.scale is None else options.scale
     if scale > own:
         raise SrlabError(f"{options.run or DEFAULT} upscales by {own}, but --scale is {scale:g}. Pass at most {own}.")
-    if options.tile and not options.method and options.tile < overlap_of(upscaler):
+    overlap = overlap_of(upscaler) if options.overlap is None else options.overlap
+    if options.tile and not options.method and options.tile < overlap:
         raise SrlabError(
-            f"--tile {options.tile} is less than the overlap of the tiles, {overlap_of(upscaler)} pixels, so most "
+            f"--tile {options.tile} is less than the overlap of the tiles, {overlap} pixels, so most "
             "of the work would be repeated. Pass a larger one."
         )
-    settings = {"force": options.force, "tile": options.tile, "precision": precision_of(upscaler, options.precision)}
+    settings = {"force": options.force, "tile": options.tile, "overlap": options.overlap}
+    settings |= {"precision": precision_of(upscaler, options.precision)}
     if len(sources) == 1 and target is not None and not sources[0].is_dir() and not _is_folder(target):
         print(upscale_file(sources[0], target, upscaler, scale, **settings))
         return 0

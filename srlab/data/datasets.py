@@ -221,7 +221,7 @@ def photo_file(name: str) -> Path:
     return Path(find_spec(package).origin).parent / file  # without importing the package
 
 
-def load_images(where: str | Path, scale: int = 4) -> ImageSet:
+def load_images(where: str | Path, scale: int = 4, damaged: list[str] | None = None) -> ImageSet:
     """Load all images in a folder and its subfolders, or a dataset by its name.
 
     HR images are paired with the LR images of the same name, if there are any: ``HR/a.png`` with ``LRx4/a.png`` or
@@ -238,6 +238,9 @@ def load_images(where: str | Path, scale: int = 4) -> ImageSet:
         downloaded.
     scale
         HR pixels per LR pixel.
+    damaged
+        A list that gets the reason for each HR image that cannot be read, which is then left out. By default such an
+        image is an error.
 
     Returns
     -------
@@ -249,6 +252,15 @@ def load_images(where: str | Path, scale: int = 4) -> ImageSet:
     if is_named(path) and not path.exists():
         path = fetch(str(path))
     hr, lr = find_images(path, scale)
+    for name, file in list(hr.items()) if damaged is not None else ():
+        try:
+            read_pixels(file)
+        except SrlabError as error:
+            damaged.append(str(error))
+            del hr[name]
+            lr.pop(name, None)
+    if not hr:
+        raise SrlabError(f"No image in {path} can be read. {damaged[0]}")
     images = read_images(path.name, hr)
     if not lr:
         return images

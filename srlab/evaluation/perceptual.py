@@ -126,7 +126,10 @@ def load_lpips(weights: str | Path = "auto") -> nn.Module | None:
 
     path = backbones.find_weights("alexnet", weights)
     if path is None:
-        print(f"LPIPS is left out: AlexNet's ImageNet weights not found. To get them: {backbones.remedy('alexnet')}")
+        print(
+            "LPIPS is left out: AlexNet's ImageNet weights not found. To download them, pass --weights imagenet, or "
+            'weights="imagenet" in Python.'
+        )
         return None
     with torch.random.fork_rng(devices=[]):  # the unused random initialization must not change other results
         network = _NoTrainLpips(net="alex", pnet_rand=True)  # the public class downloads the backbone

@@ -74,12 +74,6 @@ def _hash_in_name(path: Path) -> str:
     return found[1] if found else ""
 
 
-def remedy(name: str) -> str:
-    """Return the command that downloads real weights."""
-    name = "vgg19" if name == OWN else name
-    return f"""python -c "from srlab.models.backbones import find_weights; find_weights('{name}', 'imagenet')\""""
-
-
 # Keys under which training programs save the weights; averaged ones come first.
 WRAPPERS = ("params_ema", "params-ema", "params", "state_dict", "model_state_dict", "model", "net")
 

@@ -1,5 +1,7 @@
 """Test ``srlab evaluate``: a table on stdout or in a file, notes on stderr, and one line per mistake."""
 
+from pathlib import Path
+
 import pandas as pd
 import pytest
 import torch
@@ -52,8 +54,20 @@ def test_unscorable_image_is_reported(capsys):
     write_image(torch.rand(3, 52, 60), "sr/stranger.png")
     _, out, err = scores(capsys, "--sr", "sr", "--metrics", "psnr", "ms_ssim", "lpips")
     assert ["bird", "inf", "-"] in [line.split() for line in out.splitlines()]  # too small for MS-SSIM
-    assert "LPIPS is left out" in out
+    assert "To download them, pass --weights imagenet" in out
+    assert "-: the image is too small for ms_ssim. SSIM needs 11 pixels per side, MS-SSIM 161" in out
     assert "not paired: stranger" in err
+
+
+@pytest.mark.parametrize(("what", "there"), [(["--sr", "sr"], "sr/baby_x4_bicubic.png"), (["--method", "bicubic"], "")])
+def test_damaged_image_leaves_the_others_scored(capsys, what, there):
+    Path(there or "hr/broken.png").write_text("hello")
+    assert main(["evaluate", "--hr", "hr", *what]) == 1
+    out, err = capsys.readouterr()
+    assert "bird" in out
+    assert ("baby" in out) == (not there)
+    assert err.count("not scored: ") == 1
+    assert "is not a readable image" in err
 
 
 @pytest.mark.parametrize("what", [["--sr", "sr"], ["--method", "bicubic"]], ids=str)

@@ -76,12 +76,6 @@ def test_path_is_never_replaced_by_cache(cache, tmp_path, asked):
         find_weights("alexnet")
 
 
-def test_error_suggests_download_command(cache, asked):
-    code = backbones.remedy("alexnet").removeprefix("python -c ").strip('"')
-    exec(code, {})
-    assert (cache / NAME).read_bytes() == CONTENT
-
-
 # --- Reading -------------------------------------------------------------------------------------------------
 
 
