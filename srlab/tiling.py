@@ -2,6 +2,7 @@
 
 import math
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
@@ -25,6 +26,7 @@ TILE = 320
 OVERLAP = 80
 SMALLEST_TILE = 16
 DTYPES = {"bf16": torch.bfloat16, "fp16": torch.float16}
+IN_EVAL_MODE = threading.RLock()  # one thread at a time, because another would put the network back into training mode
 
 
 def upscale(
@@ -145,17 +147,18 @@ def upscale_whole(
         # In channels_last oneDNN does not copy activations into its own layout. Clone, because one image of a batch
         # can count as channels_last with strides that the convolutions do not accept as such.
         lr = lr.clone(memory_format=torch.channels_last)
-    modes = {module: module.training for module in upscaler.modules()}  # some may be frozen
-    upscaler.eval()
-    try:
-        # Do not cache the weights in half precision: each is used once, and cached weights between the activations
-        # would fragment the memory, which doubles what RRDBNet needs.
-        half = torch.autocast(lr.device.type, DTYPES.get(precision), precision in DTYPES, cache_enabled=False)
-        with torch.no_grad(), half, cudnn_settings(tf32=precision != "fp32"):
-            return upscaler(lr, **place)
-    finally:
-        for module, training in modes.items():
-            module.training = training
+    # Do not cache the weights in half precision: each is used once, and cached weights between the activations would
+    # fragment the memory, which doubles what RRDBNet needs.
+    half = torch.autocast(lr.device.type, DTYPES.get(precision), precision in DTYPES, cache_enabled=False)
+    with IN_EVAL_MODE:
+        modes = {module: module.training for module in upscaler.modules()}  # some may be frozen
+        upscaler.eval()
+        try:
+            with torch.no_grad(), half, cudnn_settings(tf32=precision != "fp32"):
+                return upscaler(lr, **place)
+        finally:
+            for module, training in modes.items():
+                module.training = training
 
 
 def _core_if_it_fits(

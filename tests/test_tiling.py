@@ -1,6 +1,8 @@
 """Test srlab.tiling: tiles without seams, bounded memory, and accurate errors."""
 
 import weakref
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import pytest
 import torch
@@ -259,3 +261,15 @@ def test_bar_moves_within_a_tile_and_ends_at_the_last_pixel(monkeypatch):
     assert moves[-1] == 64 * 32
     assert sum(0 < move < 1024 for move in moves) > 8, "it moves with the layers of the first tile"
     assert not any(module._forward_hooks for module in network.modules())
+
+
+def test_two_threads_do_not_switch_each_others_mode():
+    network = SRResNet(2, 8).train()
+    for parameter in network.parameters():
+        parameter.data += 0.01
+    lr = torch.rand(4, 3, 40, 40)
+    wanted = [upscale(network, image) for image in lr]
+    with ThreadPoolExecutor(4) as threads:
+        found = list(threads.map(partial(upscale, network), [*lr] * 8))
+    assert all(torch.equal(sr, wanted[number % 4]) for number, sr in enumerate(found))
+    assert all(module.training for module in network.modules())
