@@ -112,6 +112,12 @@ def write_safetensors(path: Path, tensors: dict[str, torch.Tensor], notes: dict[
     write_atomic(path, save(tensors, metadata), where)
 
 
+def is_safetensors(path: Path) -> bool:
+    """Return whether a file's content is in the safetensors format, whatever its name: a length, then JSON."""
+    with path.open("rb") as file:
+        return file.read(9)[8:] == b"{"
+
+
 def read_safetensors(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
     """Read tensors and notes from a safetensors file; a file written by another program has no notes."""
     if not path.is_file():

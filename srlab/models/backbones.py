@@ -11,7 +11,7 @@ from urllib.error import URLError
 import torch
 
 from srlab.errors import SrlabError
-from srlab.files import read_safetensors, sha256_of, writing
+from srlab.files import is_safetensors, read_safetensors, sha256_of, writing
 
 # Networks for a content loss -> the network whose weights file they use. These are equal, unless a study adds a changed
 # copy of a network here, and a function that builds it to `srlab.models.features.BUILDERS`.
@@ -85,14 +85,15 @@ def load_weights(path: Path, network: str = "") -> dict[str, torch.Tensor]:
     two must match.
     """
     network = NETWORKS.get(network, network)
-    if path.suffix == ".safetensors":
+    if is_safetensors(path):
         weights, notes = read_safetensors(path)
         whose = notes.get("network", network)
         if network and whose != network:
             raise SrlabError(f"{path} has weights of {whose}, not of {network}. Pass the weights file of {network}.")
     else:
         try:
-            weights = torch.load(path, map_location="cpu", weights_only=True)
+            with path.open("rb") as file:  # torch rejects a path with another ending
+                weights = torch.load(file, map_location="cpu", weights_only=True)
         except Exception as error:  # torch raises many kinds of errors for bytes that it did not write
             raise SrlabError(
                 f"{path} is damaged or contains more than tensors, so it was not loaded. Use a state dict of tensors."

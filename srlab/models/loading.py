@@ -60,13 +60,13 @@ def load_generator_file(path: str | Path) -> nn.Module:
     path = find_bundled(name) or locate(path, NAMES)
     if path.is_dir():
         path = path / generator_file()
-    if path.suffix in (".pth", ".pt"):
-        return build_spandrel(path, load_weights(path))
-    if path.suffix != ".safetensors":
+    if path.suffix not in (".pth", ".pt", ".safetensors"):
         raise SrlabError(
             f"{path} is not a run folder or a weights file. Pass a run folder, a .safetensors or .pth file, or one of "
             f"{', '.join(NAMES)}."
         )
+    if path.is_file() and not files.is_safetensors(path):
+        return build_spandrel(path, load_weights(path))
     weights, notes = files.read_safetensors(path)
     return _build(path, weights, notes) if notes else build_spandrel(path, load_weights(path))
 

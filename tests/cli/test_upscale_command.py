@@ -122,7 +122,7 @@ def test_several_images_and_folders(source, tmp_path, monkeypatch, capsys):
         ("sr.png", ["--run", "01_srresnet/default", "--tile", "3"], "--tile 3 is less than the overlap"),
         ("sr.png", ["--run", "01_srresnet/default", "--precision", "fp16", "--device", "cpu"], "fp16 needs a GPU"),
         ("sr.png", ["--run", "mine.png"], "mine.png is not a run folder or a weights file"),
-        ("sr.png", ["--run", "empty.safetensors"], "damaged or truncated"),
+        ("sr.png", ["--run", "empty.safetensors"], "empty.safetensors is damaged"),
     ],
 )
 def test_upscale_error_is_one_line_without_output(

@@ -114,3 +114,12 @@ def test_unsupported_file_is_rejected_in_one_line(tmp_path, weights, words):
     with pytest.raises(SrlabError, match=rf"net\.pth .*{words}") as caught:
         load_generator_file(tmp_path / "net.pth")
     assert "\n" not in str(caught.value)
+
+
+def test_content_decides_not_the_ending(tmp_path):
+    weights = {name: value.clone() for name, value in RRDBNet(1, 8, 32).state_dict().items()}
+    save_file(weights, tmp_path / "downloaded.pth")
+    torch.save(weights, tmp_path / "saved.safetensors")
+    one, other = (load_generator_file(tmp_path / name) for name in ("downloaded.pth", "saved.safetensors"))
+    lr = torch.rand(1, 3, 9, 8)
+    assert torch.equal(one(lr), other(lr))
