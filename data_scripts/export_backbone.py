@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from srlab.errors import SrlabError
-from srlab.files import write_safetensors
 from srlab.models.features import FeatureExtractor
+from srlab.tensor_files import write_safetensors
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -14,8 +14,9 @@ from safetensors.torch import save_file
 
 from srlab import files
 from srlab.errors import SrlabError
-from srlab.files import read_safetensors, write_atomic, write_safetensors
+from srlab.files import write_atomic
 from srlab.paths import locate
+from srlab.tensor_files import read_safetensors, write_safetensors
 from srlab.training.runs import Run
 from tests.conftest import ROOT
 

@@ -13,8 +13,8 @@ from srlab import course
 from tests.conftest import ROOT
 
 # In order: each only imports those before it. Nothing outside of course/ imports course/.
-ROOMS = "text errors shell paths files devices data models losses training tiling photo_files exporting evaluation"
-ROOMS += " slider cli course"
+ROOMS = "text errors shell paths files tensor_files devices data models losses training tiling photo_files"
+ROOMS += " exporting evaluation slider cli course"
 
 
 def test_import_is_fast_and_needs_neither_ipython_nor_the_course():

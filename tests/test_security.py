@@ -8,7 +8,7 @@ import torch
 from PIL import EpsImagePlugin
 
 import srlab
-from srlab import files, models
+from srlab import models, tensor_files
 from srlab.course import execute as executing
 from srlab.course.trained import load_trained
 from srlab.data import datasets
@@ -68,7 +68,7 @@ def test_weights_file_cannot_request_huge_network(config, tmp_path, monkeypatch)
         assert torch.get_default_device().type == "meta", "that much memory would be allocated"
         return real(**config)
 
-    files.write_safetensors(tmp_path / "g.safetensors", {"a": noise()}, {"network": "RRDBNet", "config": config})
+    tensor_files.write_safetensors(tmp_path / "g.safetensors", {"a": noise()}, {"network": "RRDBNet", "config": config})
     monkeypatch.setitem(models.GENERATORS, "RRDBNet", build)
     with pytest.raises(SrlabError, match="do not fit"):
         loading.load_generator_file(tmp_path / "g.safetensors")

@@ -17,7 +17,7 @@ from pathlib import Path
 import torch
 
 import srlab
-from srlab import files
+from srlab import files, tensor_files
 from srlab.data import datasets
 from srlab.errors import SrlabError
 from srlab.models.loading import FOLDER, load_bundled
@@ -58,12 +58,12 @@ def ship(run: Run, file: Path) -> None:
         raise SrlabError(
             f"{run.path} started from another network or used trained features. Use the commands in this script."
         )
-    weights, notes = files.read_safetensors(run.path / generator_file())
+    weights, notes = tensor_files.read_safetensors(run.path / generator_file())
     if size(weights) > LIMIT:
         weights = {key: value.half() for key, value in weights.items()}
     if size(weights) > LIMIT:
         raise SrlabError(f"The weights of {run.path} have {size(weights):,} bytes, but the limit is {LIMIT:,} bytes.")
-    files.write_safetensors(file, weights, notes)
+    tensor_files.write_safetensors(file, weights, notes)
     kept = {key: manifest[key] for key in KEPT if key in manifest}
     files.write_atomic(file.with_suffix(".json"), (json.dumps(kept, indent=1) + "\n").encode())
 

@@ -17,7 +17,7 @@ import torch.nn.functional as F
 from torch import nn
 
 import srlab
-from srlab import files
+from srlab import files, tensor_files
 from srlab.data import datasets
 from srlab.data.datasets import ImageSet
 from srlab.data.degradation import blur
@@ -51,7 +51,7 @@ def ship(steps: int, file: Path) -> None:
     seconds = round(time.perf_counter() - began, 1)
     notes = {"network": OWN, "layers": LAYERS, "source": f"the course's own, {steps} steps, seed {SEED}"}
     weights = {name: value.half() for name, value in features.network.state_dict().items()}
-    files.write_safetensors(file, weights, notes)
+    tensor_files.write_safetensors(file, weights, notes)
     last = log[-max(1, steps // 10) :]
     about = notes | {
         "images": photos.describe(),

@@ -11,7 +11,8 @@ from urllib.error import URLError
 import torch
 
 from srlab.errors import SrlabError
-from srlab.files import is_safetensors, read_safetensors, sha256_of, writing
+from srlab.files import sha256_of, writing
+from srlab.tensor_files import is_safetensors, read_safetensors
 
 # Networks for a content loss -> the network whose weights file they use. These are equal, unless a study adds a changed
 # copy of a network here, and a function that builds it to `srlab.models.features.BUILDERS`.

@@ -5,7 +5,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from srlab import files, models
+from srlab import models, tensor_files
 from srlab.errors import SrlabError
 from srlab.models import realesrgan
 from srlab.models.backbones import load_weights
@@ -65,9 +65,9 @@ def load_generator_file(path: str | Path) -> nn.Module:
             f"{path} is not a run folder or a weights file. Pass a run folder, a .safetensors or .pth file, or one of "
             f"{', '.join(NAMES)}."
         )
-    if path.is_file() and not files.is_safetensors(path):
+    if path.is_file() and not tensor_files.is_safetensors(path):
         return build_spandrel(path, load_weights(path))
-    weights, notes = files.read_safetensors(path)
+    weights, notes = tensor_files.read_safetensors(path)
     return _build(path, weights, notes) if notes else build_spandrel(path, load_weights(path))
 
 
@@ -87,6 +87,6 @@ def _build(path: Path, weights: dict[str, torch.Tensor], notes: dict) -> nn.Modu
         generator.load_state_dict(weights)
     except (KeyError, RuntimeError, TypeError, ValueError, SrlabError) as error:  # SrlabError: invalid scale
         raise SrlabError(f"The weights in {path} do not fit {name} {config}.") from error
-    if not files.all_finite(weights):
+    if not tensor_files.all_finite(weights):
         raise SrlabError(f"{path} contains NaN or infinity. Use earlier weights, such as the best ones of the run.")
     return generator.eval()

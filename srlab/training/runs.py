@@ -32,7 +32,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from srlab import files
+from srlab import files, tensor_files
 from srlab.devices import out_of_memory, peak_memory_mib
 from srlab.errors import SrlabError
 from srlab.paths import exists, generator_file, locate, run_folder, runs_home
@@ -327,7 +327,7 @@ class Run:
         if self.writes:
             notes |= {"network": type(generator).__name__, "config": getattr(generator, "config", {})}
             notes |= {"step": step, "lab": self.lab}
-            files.write_safetensors(self.path / generator_file(best), generator.state_dict(), notes, WHERE)
+            tensor_files.write_safetensors(self.path / generator_file(best), generator.state_dict(), notes, WHERE)
 
 
 def _checkpoints_in(folder: Path) -> list[Path]:

@@ -18,7 +18,7 @@ from torch.optim.swa_utils import get_ema_multi_avg_fn
 from srlab.data.sampler import PatchSampler
 from srlab.devices import cudnn_settings, explaining_lack_of_memory, pick_device, pick_precision, widest_float
 from srlab.errors import SrlabError
-from srlab.files import all_finite
+from srlab.tensor_files import all_finite
 from srlab.training.calendar import LOG_EVERY, Calendar
 from srlab.training.divergence import detect_divergence
 from srlab.training.interrupts import Interrupts

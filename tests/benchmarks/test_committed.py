@@ -8,7 +8,7 @@ import torch
 
 from benchmarks.reference import record, report
 from benchmarks.reference.rows import HERE, RECORDS, read_rows
-from srlab import files
+from srlab import tensor_files
 from srlab.course.parameters import check_parameters
 from srlab.data import datasets
 from srlab.models.backbones import OWN_WEIGHTS
@@ -49,6 +49,6 @@ def test_bundled_features_are_small_and_from_embedded_photos():
     made = json.loads(OWN_WEIGHTS.with_suffix(".json").read_text(encoding="utf-8"))
     assert made["images"] == photos.describe()
     assert OWN_WEIGHTS.stat().st_size < 1_000_000
-    weights, notes = files.read_safetensors(OWN_WEIGHTS)
+    weights, notes = tensor_files.read_safetensors(OWN_WEIGHTS)
     assert {value.dtype for value in weights.values()} == {torch.float16}
     assert notes["network"] == "vgg6"

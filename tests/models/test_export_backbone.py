@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from srlab import files
+from srlab import tensor_files
 from tests.conftest import load_script
 
 SCRIPT = Path(__file__).resolve().parents[2] / "data_scripts" / "export_backbone.py"
@@ -23,7 +23,7 @@ def test_export_has_notes_and_never_overwrites(run, capsys):
     command = ["vgg19 relu1_1", "--backbone", str(Path("vgg.pth").resolve()), "small.safetensors"]
     assert run(command) == 0
     assert capsys.readouterr().out == "small.safetensors\n"
-    _, notes = files.read_safetensors(Path("small.safetensors"))
+    _, notes = tensor_files.read_safetensors(Path("small.safetensors"))
     assert notes == {"network": "vgg19", "layers": "vgg19 relu1_1", "source": "vgg.pth"}
     assert run(command) == 2
     assert "exists already" in capsys.readouterr().err

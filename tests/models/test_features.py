@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import nn
 from torchvision import models
 
-from srlab import files
+from srlab import tensor_files
 from srlab.errors import SrlabError
 from srlab.models import backbones
 from srlab.models.features import MEAN, STD, FeatureExtractor, parse
@@ -148,7 +148,7 @@ def test_vgg6_weights_are_bundled_or_from_file(cache, tmp_path):
     assert sum(value.numel() for value in own.parameters()) == 101_720
     assert (own.real, own.label) == (True, "vgg6 conv1_1 relu1_2 pool1 relu2_2 conv3_1 relu3_2 (own)")
     twice = {name: 2 * value for name, value in own.network.state_dict().items()}
-    files.write_safetensors(tmp_path / "vgg6.safetensors", twice, {})
+    tensor_files.write_safetensors(tmp_path / "vgg6.safetensors", twice, {})
     other = FeatureExtractor("vgg6 relu3_2", tmp_path / "vgg6.safetensors")
     assert other.config["weights"] == own.config["weights"] == "vgg6.safetensors"
     assert other.config["weights_sha256"] != own.config["weights_sha256"]

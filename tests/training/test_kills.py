@@ -12,9 +12,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from srlab.files import read_safetensors
 from srlab.models import MSRResNet
 from srlab.models.loading import load_generator
+from srlab.tensor_files import read_safetensors
 from srlab.training.runs import Run
 from tests.kills import KILLS, Life
 

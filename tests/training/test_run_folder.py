@@ -12,9 +12,9 @@ import pytest
 
 from srlab.course.cli.main import main
 from srlab.course.trained import load_trained
-from srlab.files import write_safetensors
 from srlab.models import MSRResNet
 from srlab.models.loading import load_generator
+from srlab.tensor_files import write_safetensors
 from srlab.training.runs import Run, find_run, read_runs
 from tests.conftest import leave_run
 

@@ -18,9 +18,9 @@ from torch import nn
 import srlab
 from srlab.data.degradation import Degradation
 from srlab.errors import SrlabError
-from srlab.files import read_safetensors
 from srlab.models import MSRResNet, SRResNet
 from srlab.models.loading import load_generator, load_generator_file
+from srlab.tensor_files import read_safetensors
 from srlab.training import calendar, runs, settings
 from srlab.training.calendar import LOG_EVERY
 from srlab.training.schedules import Milestones, OneCycle
