@@ -1,0 +1,28 @@
+"""Names, levels and points of all exercises, read from their source, because importing the exercises imports torch."""
+
+import ast
+import functools
+from pathlib import Path
+from typing import NamedTuple
+
+FOLDER = Path(__file__).parent / "exercises"
+
+
+class Entry(NamedTuple):
+    """An exercise's level and number of points, see `srlab.course.exercise.Exercise`."""
+
+    level: str
+    points: int
+
+
+@functools.cache
+def entries() -> dict[str, Entry]:
+    """Return full name -> entry of all exercises, ordered by lab."""
+    found = {}
+    for file in sorted(FOLDER.glob("*/*.py")):
+        for node in ast.parse(file.read_text(encoding="utf-8")).body:
+            if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") == "EXERCISE":
+                settings = {keyword.arg: keyword.value for keyword in node.value.keywords}
+                level, points = (settings[name].value for name in ("level", "points"))
+                found[f"{file.parent.name}.{node.value.args[0].id}"] = Entry(level, points)
+    return found

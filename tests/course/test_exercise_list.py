@@ -1,0 +1,9 @@
+"""Test the list of exercises that is read from their source."""
+
+from srlab.course.exercise import find, names
+from srlab.course.exercise_list import entries
+
+
+def test_list_has_every_exercise_in_order():
+    assert list(entries()) == names()
+    assert all(entry == (find(name).level, find(name).points) for name, entry in entries().items())
