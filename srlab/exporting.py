@@ -26,8 +26,7 @@ OPSET = 18  # version of the ONNX operators
 TOLERANCE, HALF_TOLERANCE = 1e-4, 2e-2  # largest difference from PyTorch, in units of [0, 1]
 # Heights and widths on which an ONNX file is compared with PyTorch: odd, multiples of an attention window, one window,
 # and less. Python branches on the size are frozen in the file, so a network can be right at one of them only.
-SIZES = ((37, 23), (24, 40), (64, 51), (65, 130), (128, 96), (33, 64), (16, 16))
-SMALL = ((8, 8), (9, 70), (1, 1), (1, 5))
+SIZES = ((37, 23), (24, 40), (64, 51), (65, 130), (128, 96), (33, 64), (16, 16), (9, 70), (8, 8), (1, 5), (1, 1))
 # Runs an ONNX file on images, in its own process, because onnxruntime can crash.
 RUN = """
 import sys, numpy, onnxruntime
@@ -42,13 +41,14 @@ for number, image in numpy.load(sys.argv[2]).items():
 """
 
 
-def export(generator: nn.Module | str | Path, path: str | Path, *, half: bool = False, force: bool = False) -> Path:
+def export(
+    generator: nn.Module | str | Path, path: str | Path, *, half: bool = False, smallest: int = 1, force: bool = False
+) -> Path:
     """Write a generator into a file for other programs; the ending of its name determines the format.
 
     - ``.onnx``: input ``lr`` ``(batch, 3, height, width)``, output ``sr``, both RGB in [0, 1]; any height and width,
       and any batch, except for networks that take only one image at a time in ONNX. The output is not clamped. The
-      metadata contain the scale, the order of colors, the range of values, the license, the source, and the smallest
-      side of an image.
+      metadata contain the scale, the order of colors, the range of values, the license, the source, and `smallest`.
     - ``.safetensors``: weights, if spandrel, and with it chaiNNer and ComfyUI, recognizes the network.
 
     The file is read again by onnxruntime or spandrel and compared with the generator, in ONNX at several sizes, before
@@ -62,6 +62,8 @@ def export(generator: nn.Module | str | Path, path: str | Path, *, half: bool = 
         File to write.
     half
         Store weights in float16, which halves the file. In ONNX, input and output are also float16.
+    smallest
+        Smallest side of an image for which an ONNX file must be right. Some networks with attention need more than 1.
     force
         Replace an existing file.
 
@@ -79,12 +81,12 @@ def export(generator: nn.Module | str | Path, path: str | Path, *, half: bool = 
         source = Path(source).name
     generator = copy.deepcopy(generator) if isinstance(generator, nn.Module) else load_generator_file(generator)
     generator.cpu().eval()
-    content = _onnx(generator, half, source) if path.suffix == ".onnx" else _weights(generator, half, source)
+    content = _onnx(generator, half, source, smallest) if path.suffix == ".onnx" else _weights(generator, half, source)
     files.write_atomic(path, content)
     return path
 
 
-def _onnx(generator: nn.Module, half: bool, source: str) -> bytes:
+def _onnx(generator: nn.Module, half: bool, source: str, smallest: int) -> bytes:
     """Return an ONNX file that computes the same as the generator."""
     try:
         import onnx
@@ -94,36 +96,35 @@ def _onnx(generator: nn.Module, half: bool, source: str) -> bytes:
         packages = "onnx onnxruntime onnxscript"
         raise SrlabError(f"ONNX needs more packages. Run: python -m pip install {packages}") from error
     try:  # with any number of images, if the network computes the same then
-        model, smallest = _checked(generator, half, {0: "batch", 2: "height", 3: "width"})
+        model = _checked(generator, half, smallest, {0: "batch", 2: "height", 3: "width"})
     except SrlabError:
-        model, smallest = _checked(generator, half, {2: "height", 3: "width"})
+        model = _checked(generator, half, smallest, {2: "height", 3: "width"})
     model.ir_version = onnx.helper.find_min_ir_version_for(model.opset_import)  # for runtimes of other programs
     for node in model.graph.node:
         del node.metadata_props[:]  # the exporter writes the paths of this machine's files
-    if smallest > 1:
-        print(f"The ONNX file of {source} needs images of {smallest} pixels per side or more.", file=sys.stderr)
     notes = {"scale": str(_scale(generator)), "colors": "RGB", "range": "0 to 1", "smallest side": str(smallest)}
     for key, value in (notes | {"license": _license(source), "source": source}).items():
         model.metadata_props.add(key=key, value=value)
     return model.SerializeToString()
 
 
-def _checked(generator: nn.Module, half: bool, axes: dict[int, str]) -> tuple[Any, int]:
-    """Return an ONNX model in which these axes have any length, and the smallest side of an image, usually 1.
+def _checked(generator: nn.Module, half: bool, smallest: int, axes: dict[int, str]) -> Any:
+    """Return an ONNX model in which these axes have any length, compared with the generator at many sizes.
 
-    The model is compared with the generator. Sizes that the generator itself cannot upscale do not count.
+    Sizes below `smallest`, and those that the generator itself cannot upscale, do not count.
     """
-    batch, random = 2 if 0 in axes else 1, torch.Generator().manual_seed(0)
-    images = {size: torch.rand(batch, 3, *size, generator=random) for size in SIZES + SMALL}
+    random, first = torch.Generator().manual_seed(0), SIZES[0]
+    count = {first: 2} if 0 in axes else {}  # the others are single images
+    images = {
+        size: torch.rand(count.get(size, 1), 3, *size, generator=random) for size in SIZES if min(size) >= smallest
+    }
     precise = copy.deepcopy(generator).half() if half else generator
     given = {size: lr.half() if half else lr for size, lr in images.items()}
     try:
         with warnings.catch_warnings(), torch.enable_grad():  # gradients keep SRResNet's PReLU out of place
             warnings.simplefilter("ignore")
             names = {"input_names": ["lr"], "output_names": ["sr"], "dynamic_shapes": (axes,), "verbose": False}
-            model = torch.onnx.export(
-                precise, (given[SIZES[0]],), dynamo=True, opset_version=OPSET, **names
-            ).model_proto
+            model = torch.onnx.export(precise, (given[first],), dynamo=True, opset_version=OPSET, **names).model_proto
     except Exception as error:  # torch raises many kinds for operations that ONNX lacks
         raise SrlabError(f"{_name(generator)} cannot be exported as ONNX ({_cause(error)}).") from error
     wanted = {}
@@ -132,13 +133,14 @@ def _checked(generator: nn.Module, half: bool, axes: dict[int, str]) -> tuple[An
             wanted[size] = generator(lr)
     found = _run_onnx(model.SerializeToString(), [given[size] for size in wanted])
     wrong = {size: apart for size, sr in zip(wanted, found, strict=True) if (apart := _apart(sr, wanted[size], half))}
-    for size in SIZES:
-        if size in wrong:
-            raise SrlabError(
-                f"{_name(generator)} cannot be exported as ONNX: the file {wrong[size]} for an image of "
-                f"{size[1]}x{size[0]} pixels. Its code probably depends on the size, which ONNX cannot express."
-            )
-    return model, 1 + max((min(size) for size in SMALL if size in wrong), default=0)
+    for size, apart in wrong.items():
+        above = 1 + max(map(min, wrong))
+        advice = f" For larger images only, pass smallest={above} (--smallest {above})." if above < 16 else ""
+        raise SrlabError(
+            f"{_name(generator)} cannot be exported as ONNX: the file {apart} for an image of {size[1]}x{size[0]} "
+            f"pixels. Its code probably depends on the size, which ONNX cannot express.{advice}"
+        )
+    return model
 
 
 def _run_onnx(content: bytes, images: list[torch.Tensor]) -> list[torch.Tensor | None]:

@@ -110,9 +110,22 @@ def test_network_that_depends_on_the_size_is_rejected(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_file_names_its_smallest_image(tmp_path, capsys):
-    path = srlab.export(Branches(lambda height, width: width <= 8), tmp_path / "net.onnx")
-    assert "needs images of 9 pixels per side or more" in capsys.readouterr().err
+def test_network_that_depends_on_the_number_of_images_takes_one(tmp_path):
+    class Mean(Branches):
+        def forward(self, lr):
+            larger = super().forward(lr)
+            return larger / 2 if len(lr) > 1 else larger
+
+    path = srlab.export(Mean(lambda height, width: False), tmp_path / "net.onnx")
+    (given,) = onnx.load(path).graph.input
+    assert given.type.tensor_type.shape.dim[0].dim_value == 1
+
+
+def test_file_that_is_wrong_for_small_images_must_be_accepted(tmp_path):
+    net = Branches(lambda height, width: width <= 8)
+    with pytest.raises(SrlabError, match=r"for an image of 8x8 pixels.* pass smallest=9 \(--smallest 9\)"):
+        srlab.export(net, tmp_path / "net.onnx")
+    path = srlab.export(net, tmp_path / "net.onnx", smallest=9)
     assert {entry.key: entry.value for entry in onnx.load(path).metadata_props}["smallest side"] == "9"
 
 
