@@ -25,7 +25,7 @@ WARNING = (
 
 
 class NotRecordable(SrlabError):
-    """The reason why a step cannot be recorded."""
+    """A step cannot be recorded; the message is the reason."""
 
 
 class Recording(NamedTuple):
@@ -42,6 +42,15 @@ class Recording(NamedTuple):
         self.hr.copy_(hr)
         self.graph.replay()
         return self.losses
+
+
+class State(NamedTuple):
+    """Everything that a step changes, at one moment."""
+
+    copies: dict[torch.Tensor, torch.Tensor]  # of parameters, buffers, gradients and optimizers, on the CPU
+    gradients: list[torch.Tensor | None]  # of all parameters, the tensors themselves
+    rng: torch.Tensor  # the GPU's random number generator
+    scaler: dict[str, Any] | None
 
 
 class RecordedStep:
@@ -74,7 +83,7 @@ class RecordedStep:
         The gradient scaler, in float16.
     common
         ``common(reason)``, which returns the reason of any process that has one, or "". If one process runs as written,
-        all must.
+        all must. Each call waits for the other processes, so all of them must call it equally often.
     as_written
         Number of steps of each turn before its recording.
     """
@@ -92,7 +101,8 @@ class RecordedStep:
     ) -> None:
         self.step, self.networks, self.optimizers, self.stream = step, networks, optimizers, stream
         self.scaler, self.common, self.as_written = scaler, common, as_written
-        self.parameters = [parameter for network in networks for parameter in network.parameters()]
+        self.weights = [list(network.parameters()) for network in networks]
+        self.parameters = [parameter for weights in self.weights for parameter in weights]
         self.groups = [group for optimizer in optimizers for group in optimizer.param_groups]
         self.reason, self.calls = "", [0] * turns
         self.recordings: list[Recording | None] = [None] * turns
@@ -103,10 +113,16 @@ class RecordedStep:
             return recording.replay(lr, hr)
         self.calls[turn] += 1
         if self.reason or self.calls[turn] <= self.as_written:
-            return self._as_written(lr, hr)
+            return self._run_as_written(lr, hr)
         return self._record(lr, hr, turn)
 
-    def _as_written(self, lr: torch.Tensor, hr: torch.Tensor) -> dict[str, Any]:
+    def release(self) -> None:
+        """Drop all recordings, and give the optimizers numbers as learning rates again."""
+        self.recordings = [None] * len(self.recordings)
+        for group in self.groups:
+            group["lr"] = float(group["lr"])
+
+    def _run_as_written(self, lr: torch.Tensor, hr: torch.Tensor) -> dict[str, Any]:
         main = torch.cuda.current_stream()
         self.stream.wait_stream(main)  # a recording needs another stream, and so do the steps that prepare it
         with torch.cuda.stream(self.stream):
@@ -115,53 +131,59 @@ class RecordedStep:
         return losses
 
     def _record(self, lr: torch.Tensor, hr: torch.Tensor, turn: int) -> dict[str, Any]:
-        """Do a step as written, and record it. To compare the two, first record it with deterministic convolutions."""
-        reason, before, earlier = self._move_settings(lr.device), self._save(), self._gradients()
-        with cudnn_settings(tf32=True, deterministic=True):
-            with _noting_waits() as waits:
-                losses = dict(self._as_written(lr, hr))
-            after, gradients = self._save(), [parameter.grad for parameter in self.parameters]
-            if self.scaler is not None and not self._updates(before, after):
-                return losses  # float16 has overflowed, so there is nothing to compare; try the next step
-            reason = self.common(reason or "".join(waits[:1]) or self._adds_up(earlier) or self._capture(lr, hr, turn))
-            if not reason:
-                self._load(before)
-                reason = self.common(self._difference(before, after, losses, self.recordings[turn].replay(lr, hr)))
-        for parameter, gradient in zip(self.parameters, gradients, strict=True):
-            parameter.grad = gradient  # instead of the recording's, whose memory is given back
-        self.recordings[turn] = None
-        reason = reason or self.common(self._capture(lr, hr, turn))  # with the fastest convolutions
-        if reason:
+        """Do a step as written, then record it, unless there is a reason why replays would not do the same."""
+        reasons = self._move_settings(lr.device)  # before they are saved, because a replay reads the moved tensors
+        before = self._save()
+        with cudnn_settings(tf32=True, deterministic=True), _noting_waits(reasons):
+            losses = dict(self._run_as_written(lr, hr))
+        after = self._save()
+        if self.scaler is not None and not any(update.any() for update in self._updates(before, after)):
+            return losses  # float16 has overflowed, in all processes: there is nothing to compare, so try the next step
+        try:
+            with self._agree():
+                if reasons:
+                    raise NotRecordable(reasons[0])
+                self._refuse_accumulation(before, after)
+            self._verify(lr, hr, before, after, losses)
+            with self._agree():
+                self.recordings[turn] = self._capture(lr, hr)  # with the fastest convolutions
+            self._fill_gradients(after)
+        except NotRecordable as refusal:
+            self.reason = str(refusal)
+        if self.reason:  # after the except block, in which the exception keeps the memory of a failed recording
             self._load(after)
-            self.reason = reason
             self.release()
             torch.cuda.empty_cache()
-            print(f"Each step is trained as written, not as a CUDA graph, because {reason}.")
+            print(f"Each step is trained as written, not as a CUDA graph, because {self.reason}.")
         return losses
 
-    def _move_settings(self, device: torch.device) -> str:
-        """Move learning rates and states of optimizers to the GPU, where a replay reads them. Return "", or why not."""
-        for optimizer in self.optimizers:
-            name = type(optimizer).__name__
-            if "capturable" not in optimizer.param_groups[0]:
-                return f"{name}, which has no option capturable, would keep its first learning rate"
-            if not optimizer.state:  # each replay would create it again
-                return f"{name} has no state so far"
-        for group in self.groups:
-            group |= {"capturable": True, "lr": torch.as_tensor(group["lr"], dtype=torch.float32, device=device)}
-        for slots in self._slots():
-            slots |= {name: value.to(device) for name, value in slots.items() if isinstance(value, torch.Tensor)}
-        return ""
+    @contextmanager
+    def _agree(self) -> Iterator[None]:
+        """Raise NotRecordable in all processes if the block raises it in any of them.
 
-    def release(self) -> None:
-        """Drop all recordings, and give the optimizers numbers as learning rates again."""
-        self.recordings = [None] * len(self.recordings)
-        for group in self.groups:
-            group["lr"] = float(group["lr"])
+        Each process waits here for the others, so all must enter the same blocks in the same order. Any other error
+        ends the process, and with it the run.
+        """
+        reason = ""
+        try:
+            yield
+        except NotRecordable as refusal:
+            reason = str(refusal)
+        if reason := self.common(reason):
+            raise NotRecordable(reason)
 
-    def _capture(self, lr: torch.Tensor, hr: torch.Tensor, turn: int) -> str:
-        """Record the step, which computes nothing. Return "", or the reason why it cannot be recorded."""
-        lr, hr, graph, chances = lr.clone(), hr.clone(), torch.cuda.CUDAGraph(), _cpu_randomness()
+    def _verify(self, lr: torch.Tensor, hr: torch.Tensor, before: State, after: State, losses: dict[str, Any]) -> None:
+        """Raise NotRecordable if a first recording, with deterministic convolutions, does not repeat the step."""
+        with self._agree(), cudnn_settings(tf32=True, deterministic=True):
+            recording = self._capture(lr, hr)
+        with self._agree():  # after all have recorded, because they exchange gradients in a replay
+            self._load(before)
+            self._compare(before, after, losses, recording.replay(lr, hr))
+        self._load(after)  # the step as written counts, and the memory of this recording's gradients is given back
+
+    def _capture(self, lr: torch.Tensor, hr: torch.Tensor) -> Recording:
+        """Record the step, which computes nothing. Raise NotRecordable if that is impossible."""
+        lr, hr, graph, randomness = lr.clone(), hr.clone(), torch.cuda.CUDAGraph(), _cpu_randomness()
         try:
             with torch.cuda.graph(graph, stream=self.stream):
                 losses = self.step(lr, hr)
@@ -171,91 +193,105 @@ class RecordedStep:
             if self.scaler is not None:
                 self.scaler.update(self.scaler.get_scale())  # it is between two of its stages
             text = str(error).partition("\n")[0].rstrip(".") or type(error).__name__
-            return text if isinstance(error, NotRecordable) else f"the recording stopped ({text})"
-        if _cpu_randomness() != chances:
-            return "it draws random numbers on the CPU"
+            if not isinstance(error, NotRecordable):
+                text = f"the recording stopped ({text})"
+            raise NotRecordable(text) from None
+        if _cpu_randomness() != randomness:
+            raise NotRecordable("it draws random numbers on the CPU")
         for name, value in losses.items():
             if not isinstance(value, torch.Tensor) or value.device != lr.device:
-                return f"'{name}', which it returns, is not a tensor on the GPU"
-        self.recordings[turn] = Recording(graph, lr, hr, {name: value.detach() for name, value in losses.items()})
-        return ""
+                raise NotRecordable(f"'{name}', which it returns, is not a tensor on the GPU")
+        return Recording(graph, lr, hr, {name: value.detach() for name, value in losses.items()})
+
+    def _move_settings(self, device: torch.device) -> list[str]:
+        """Move learning rates and states of optimizers to the GPU, where a replay reads them, or return why not."""
+        for optimizer in self.optimizers:
+            name = type(optimizer).__name__
+            if "capturable" not in optimizer.param_groups[0]:
+                return [f"{name}, which has no option capturable, would keep its first learning rate"]
+            if not optimizer.state:  # each replay would create it again
+                return [f"{name} has no state so far"]
+        for group in self.groups:
+            group |= {"capturable": True, "lr": torch.as_tensor(group["lr"], dtype=torch.float32, device=device)}
+        for slots in self._slots():
+            slots |= {name: value.to(device) for name, value in slots.items() if isinstance(value, torch.Tensor)}
+        return []
 
     def _slots(self) -> list[dict[str, Any]]:
         return [slots for optimizer in self.optimizers for slots in optimizer.state.values()]
 
-    def _save(self) -> tuple[list[tuple[torch.Tensor, torch.Tensor]], torch.Tensor, Any]:
-        """Copy the tensors that a step changes to the CPU, parameters first; also the random and scaler states."""
-        tensors = [*self.parameters, *(buffer for network in self.networks for buffer in network.buffers())]
-        tensors += [parameter.grad for parameter in self.parameters if parameter.grad is not None]
-        tensors += [value for slots in self._slots() for value in slots.values() if isinstance(value, torch.Tensor)]
-        pairs = [(tensor.detach(), tensor.detach().to("cpu", copy=True)) for tensor in tensors]
-        return pairs, torch.cuda.get_rng_state(), self.scaler.state_dict() if self.scaler else None
+    def _refuse_accumulation(self, before: State, after: State) -> None:
+        """Raise NotRecordable if turns add up their gradients, whose memory another turn may give back."""
+        kept = [now for was, now in zip(before.gradients, after.gradients, strict=True) if was is now is not None]
+        same = (torch.allclose(before.copies[one], after.copies[one], 0, 0, equal_nan=True) for one in kept)
+        if len(self.recordings) > 1 and not all(same):
+            raise NotRecordable("its turns add up gradients")
 
-    def _load(self, state: tuple[list[tuple[torch.Tensor, torch.Tensor]], torch.Tensor, Any]) -> None:
-        """Write a saved state into the same memory, which is what a replay reads."""
-        for tensor, copy in state[0]:
-            tensor.copy_(copy)
-        torch.cuda.set_rng_state(state[1])
-        if self.scaler is not None:
-            self.scaler.load_state_dict(state[2])
-
-    def _gradients(self) -> list[tuple[torch.Tensor | None, int]]:
-        grads = [parameter.grad for parameter in self.parameters]
-        return [(gradient, 0 if gradient is None else gradient._version) for gradient in grads]
-
-    def _adds_up(self, earlier: list[tuple[torch.Tensor | None, int]]) -> str:
-        """Return whether turns add up their gradients, whose memory another turn may give back."""
-        both = zip(earlier, self._gradients(), strict=True)
-        changed = any(before is now and version != count for (before, version), (now, count) in both)
-        return "its turns add up gradients" if changed and len(self.recordings) > 1 else ""
-
-    def _updates(self, before: Any, after: Any) -> list[tuple[torch.Tensor, torch.Tensor]]:
-        """Return the flat parameters of each network that a step has changed, before and after it."""
-        updates, place = [], 0
-        for network in self.networks:
-            part = slice(place, place := place + len(list(network.parameters())))
-            was, now = (torch.cat([copy.flatten() for _, copy in state[0][part]]) for state in (before, after))
-            updates += [] if torch.equal(was, now) else [(was, now)]
-        return updates
-
-    def _difference(self, before: Any, after: Any, losses: dict[str, Any], replayed: dict[str, Any]) -> str:
-        """Return how the first replay differs from the step as written, or "" if the two are close."""
+    def _compare(self, before: State, after: State, losses: dict[str, Any], replayed: dict[str, Any]) -> None:
+        """Raise NotRecordable if the first replay differs from the step as written; warn if the difference is small."""
         if losses.keys() != replayed.keys():
-            return "it does not return the same losses each time"
-        pairs = [(name, replayed[name].cpu(), losses[name].detach().cpu(), 1.0) for name in losses]
-        found, wanted = self._updates(before, self._save()), self._updates(before, after)
-        if len(found) != len(wanted):
-            return "a replay does not update the same networks as the step itself, which depends on a value in Python"
-        pairs += [("update", now - was, then - was, 0.0) for (was, now), (_, then) in zip(found, wanted, strict=True)]
-        for name, now, then, least in pairs:
-            if not (now - then).norm() <= CLOSE * max(then.norm(), 0.01 * least):  # also false for NaN
-                return f"a replay has a different {name} than the step itself, which depends on a value in Python"
+            raise NotRecordable("it does not return the same losses each time")
+        updates = zip(self._updates(before, self._save()), self._updates(before, after), strict=True)
+        pairs = [(name, replayed[name].cpu(), losses[name].detach().cpu(), 0.01) for name in losses]
+        pairs += [("update", now, then, 0.0) for now, then in updates]
+        for name, now, then, floor in pairs:
+            if not (now - then).norm() <= CLOSE * max(then.norm(), floor):  # also false for NaN
+                text = f"a replay has a different {name} than the step itself, which depends on a value in Python"
+                raise NotRecordable(text)
         if not all(torch.equal(now, then) for _, now, then, _ in pairs):
             print(WARNING)
-        return ""
+
+    def _updates(self, before: State, after: State) -> list[torch.Tensor]:
+        """Return the update of each network's parameters, flat."""
+        return [
+            torch.cat([(after.copies[weight] - before.copies[weight]).flatten() for weight in weights])
+            for weights in filter(None, self.weights)
+        ]
+
+    def _save(self) -> State:
+        """Copy everything that a step changes."""
+        gradients = [parameter.grad for parameter in self.parameters]
+        tensors = [*self.parameters, *(buffer for network in self.networks for buffer in network.buffers())]
+        tensors += [gradient for gradient in gradients if gradient is not None]
+        tensors += [value for slots in self._slots() for value in slots.values() if isinstance(value, torch.Tensor)]
+        copies = {tensor: tensor.detach().to("cpu", copy=True) for tensor in tensors}
+        scaler = self.scaler.state_dict() if self.scaler else None
+        return State(copies, gradients, torch.cuda.get_rng_state(), scaler)
+
+    def _load(self, state: State) -> None:
+        """Write a saved state into the same memory, which is what a replay reads."""
+        for tensor, copy in state.copies.items():
+            tensor.detach().copy_(copy)
+        for parameter, gradient in zip(self.parameters, state.gradients, strict=True):
+            parameter.grad = gradient
+        torch.cuda.set_rng_state(state.rng)
+        if self.scaler is not None:
+            self.scaler.load_state_dict(state.scaler)
+
+    def _fill_gradients(self, state: State) -> None:
+        """Copy saved gradients into the memory of the recording's, which is not written before its first replay."""
+        for parameter, gradient in zip(self.parameters, state.gradients, strict=True):
+            if gradient is not None and parameter.grad is not None:
+                parameter.grad.copy_(gradient)
 
 
 @contextmanager
-def _noting_waits() -> Iterator[list[str]]:
-    """Yield a list that gets a reason if the CPU waits for the GPU in the block; pass on all other warnings.
+def _noting_waits(reasons: list[str]) -> Iterator[None]:
+    """Add a reason if the CPU waits for the GPU in the block, whose warnings are not shown.
 
     In a recording, waiting is an error, after which older versions of torch cannot free memory
     (pytorch/pytorch#180395). So it must be found before.
     """
-    reasons: list[str] = []
     mode = torch.cuda.get_sync_debug_mode()
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         torch.cuda.set_sync_debug_mode("warn")
         try:
-            yield reasons
+            yield
         finally:
             torch.cuda.set_sync_debug_mode(mode)
-    for warning in caught:
-        if WAITS in str(warning.message):
-            reasons.append("it waits for a number from the GPU, as .item() does")
-        elif "Synchronization debug mode" not in str(warning.message):  # a note that not all waits are found
-            warnings.warn_explicit(warning.message, warning.category, warning.filename, warning.lineno)
+    if any(WAITS in str(warning.message) for warning in caught):
+        reasons.append("it waits for a number from the GPU, as .item() does")
 
 
 def _cpu_randomness() -> tuple[Any, ...]:

@@ -4,6 +4,7 @@ import importlib
 import itertools
 import sys
 from dataclasses import replace
+from unittest import mock
 
 import pytest
 import torch
@@ -27,7 +28,7 @@ def test_recorded_steps_are_timed(task, monkeypatch):
 
 def test_step_that_is_not_recorded_is_not_in_the_table(monkeypatch):
     FakeCuda(monkeypatch)
-    monkeypatch.setattr(recording.RecordedStep, "_capture", lambda *_: "it is a test")
+    monkeypatch.setattr(recording.RecordedStep, "_capture", mock.Mock(side_effect=recording.NotRecordable("a test")))
     with pytest.raises(RuntimeError, match="was not recorded"):
         next(ways.timed_fit(steps.resized(steps.SRRESNET, **TINY), 4, CPU, "refused", "graph"))
 

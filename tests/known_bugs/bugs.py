@@ -39,13 +39,13 @@ BUGS = {
     "A recorded step repeats a number that should change": [
         Bug(
             "srlab/training/recording.py",
-            "reason = self.common(self._difference(before, after, losses, self.recordings[turn].replay(lr, hr)))",
-            'reason = self.common("" if self.recordings[turn].replay(lr, hr) else "")',
+            "self._compare(before, after, losses, recording.replay(lr, hr))",
+            "recording.replay(lr, hr)",
             "training/test_recording.py::test_step_that_cannot_be_recorded_trains_as_written",
         ),
         Bug(
             "srlab/training/recording.py",
-            'return "it draws random numbers on the CPU"',
+            'raise NotRecordable("it draws random numbers on the CPU")',
             "pass",
             "training/test_recording.py::test_step_that_cannot_be_recorded_trains_as_written",
         ),

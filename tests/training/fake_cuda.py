@@ -1,8 +1,8 @@
 """Pretend that the CPU is a GPU that can record steps.
 
 While the fake records, it runs each operation and notes it; at the end it takes back everything that the operations
-changed, because a real recording computes nothing. A replay runs the noted operations on the same memory. So Python
-values are frozen as on a GPU, and a number that is read stops the recording.
+changed, and fills new tensors with NaN, because a real recording computes nothing. A replay runs the noted operations
+on the same memory. So Python values are frozen as on a GPU, and a number that is read stops the recording.
 """
 
 import contextlib
@@ -51,6 +51,23 @@ class Reads(TorchDispatchMode):
         return func(*args, **(kwargs or {}))
 
 
+def moved_once(to):
+    """Return a version of ``Tensor.to`` that gives a tensor new memory the first time, like a move to a GPU."""
+
+    def move(tensor, *args, **settings):
+        if hasattr(tensor, "is_moved"):
+            return to(tensor, *args, **settings)
+        tensor = to(tensor, *args, **settings | {"copy": True})
+        tensor.is_moved = True
+        return tensor
+
+    return move
+
+
+class Graph:
+    """A recording, to which `FakeCuda` adds ``replay``."""
+
+
 class FakeCuda:
     """Stand in for `torch.cuda` in `srlab.training.recording` and the trainer."""
 
@@ -60,7 +77,7 @@ class FakeCuda:
             "Stream": lambda *_: SimpleNamespace(wait_stream=lambda other: None),
             "current_stream": lambda *_: SimpleNamespace(wait_stream=lambda other: None),
             "stream": lambda stream: contextlib.nullcontext(),
-            "CUDAGraph": lambda: SimpleNamespace(replay=None),
+            "CUDAGraph": Graph,
             "graph": self.record,
             "empty_cache": lambda: None,
             "is_current_stream_capturing": lambda: self.capturing,
@@ -71,6 +88,7 @@ class FakeCuda:
         }
         for name, replacement in names.items():
             monkeypatch.setattr(torch.cuda, name, replacement)
+        monkeypatch.setattr(torch.Tensor, "to", moved_once(torch.Tensor.to))
         # Here torch's random numbers are the GPU's, so only those of other libraries are on the CPU.
         monkeypatch.setattr(recording, "_cpu_randomness", random.getstate)
         monkeypatch.setattr(trainer, "RECORDS_ON", "cpu")
@@ -94,6 +112,10 @@ class FakeCuda:
         finally:
             self.capturing = False
             torch.set_rng_state(chances)
+            for *_, out in operations.noted:
+                for tensor in tensors_in(out):
+                    if tensor.is_floating_point():
+                        tensor.detach().fill_(torch.nan)
             for tensor, content in operations.before.values():
                 tensor.detach().copy_(content)
 

@@ -1,6 +1,7 @@
 """Test steps that are recorded as CUDA graphs: on a GPU, or on the CPU with a fake that records."""
 
 import random
+import weakref
 
 import pytest
 import torch
@@ -66,7 +67,20 @@ class Recorded(LittleRun):
 
 
 def state_of(little):
-    return tensors_in(little.trainer._state_dict(little.sampler))
+    state = tensors_in(little.trainer._state_dict(little.sampler))
+    if little.trainer.turns == 1:  # otherwise they are those of the turn that was recorded last
+        state |= {f"gradient of {name}": weight.grad for name, weight in little.network.named_parameters()}
+    return state
+
+
+def written_and_recorded(change, **settings):
+    """Train a run as written and a recorded run, after a change to each."""
+    runs = [Recorded("written", "python", **settings), Recorded(**settings)]
+    for little in runs:
+        random.seed(0)
+        change(little)
+        little.fit()
+    return runs
 
 
 def assert_same(first, second):
@@ -81,11 +95,12 @@ def gan():
 
 
 @pytest.mark.parametrize("gan", [None, gan])
-def test_recorded_run_equals_run_as_written(gan):
+def test_recorded_run_equals_run_as_written(gan, capsys):
     written, recorded = Recorded("written", "python", gan=gan).fit(), Recorded(gan=gan).fit()
     assert recorded.calls == CALLS
     assert_same(written, recorded)
     assert [little.run.manifest()["recorded"] for little in (written, recorded)] == [False, True]
+    assert recording.WARNING not in capsys.readouterr().out, "the first replay starts from another state"
 
 
 def test_recorded_run_resumes_with_same_bits():
@@ -137,37 +152,89 @@ def wait(little):
     return lambda lr: lr.mean().item() * 1e-3
 
 
-def lack_memory(little, turn=0):
+def lack_memory(little, turn=0, calls=0):
     def extra(lr):
-        if torch.cuda.is_current_stream_capturing() and little.trainer.turn == turn:
+        if torch.cuda.is_current_stream_capturing() and little.trainer.turn == turn and little.calls > calls:
             raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB")
         return 0.0
 
     return extra
 
 
+def lack_memory_again(little):
+    return lack_memory(little, calls=CALLS - 1)
+
+
+def note_agreements(little, elsewhere=()):
+    """Return a list of the reasons in all agreements, whose last one is that of another process if `elsewhere`."""
+    reasons = []
+
+    def common(reason):
+        reasons.append(elsewhere[len(reasons)] if elsewhere else reason)
+        return reasons[-1]
+
+    little.trainer._common = common
+    return reasons
+
+
 @pytest.mark.parametrize(
-    ("extra", "reason"),
+    ("extra", "agreements", "reason"),
     [
-        (count, "a replay has a different loss than the step itself, which depends on a value in Python"),
-        (alternate, "a replay has a different update than the step itself, which depends on a value in Python"),
-        (read_step, "it reads trainer.steps_done, which would never change (use trainer.progress)"),
-        (draw, "it draws random numbers on the CPU"),
-        (wait, "it waits for a number from the GPU, as .item() does"),
-        (lack_memory, "the recording stopped (CUDA out of memory. Tried to allocate 2 GiB)"),
+        (count, 3, "a replay has a different loss than the step itself, which depends on a value in Python"),
+        (alternate, 3, "a replay has a different update than the step itself, which depends on a value in Python"),
+        (read_step, 2, "it reads trainer.steps_done, which would never change (use trainer.progress)"),
+        (draw, 2, "it draws random numbers on the CPU"),
+        (wait, 1, "it waits for a number from the GPU, as .item() does"),
+        (lack_memory, 2, "the recording stopped (CUDA out of memory. Tried to allocate 2 GiB)"),
+        (lack_memory_again, 4, "the recording stopped (CUDA out of memory. Tried to allocate 2 GiB)"),
     ],
 )
-def test_step_that_cannot_be_recorded_trains_as_written(capsys, extra, reason):
-    runs = []
-    for name, launch in (("written", "python"), ("recorded", "graph")):
-        random.seed(0)
-        runs.append(little := Recorded(name, launch))
+def test_step_that_cannot_be_recorded_trains_as_written(capsys, extra, agreements, reason):
+    reasons = []
+
+    def change(little):
         little.extra = extra(little)
-        little.fit()
+        reasons[:] = [note_agreements(little)]
+
+    runs = written_and_recorded(change)
     assert f"Each step is trained as written, not as a CUDA graph, because {reason}." in capsys.readouterr().out
+    assert reasons == [[""] * (agreements - 1) + [reason]], "other processes wait for this one"
     if extra not in (count, alternate, draw):  # the recording was a call, too
         assert_same(*runs)
     assert runs[1].run.manifest()["recorded"] is False
+
+
+@pytest.mark.parametrize("agreed", range(4))
+def test_reason_of_another_process_counts(capsys, agreed):
+    written, recorded = Recorded("written", "python").fit(), Recorded()
+    elsewhere = [""] * agreed + ["another process cannot"]
+    reasons = note_agreements(recorded, elsewhere)
+    recorded.fit()
+    assert reasons == elsewhere, "this process waits for others that do not come"
+    assert "because another process cannot." in capsys.readouterr().out
+    assert_same(written, recorded)
+
+
+@pytest.mark.parametrize("extra", [None, alternate, lack_memory_again])
+def test_memory_of_a_recording_is_given_back_before_the_next(monkeypatch, extra):
+    make, empty, graphs, counts = torch.cuda.CUDAGraph, torch.cuda.empty_cache, weakref.WeakSet(), []
+
+    def new_graph():
+        counts.append(len(graphs))
+        graphs.add(graph := make())
+        return graph
+
+    def empty_cache():
+        counts.append(len(graphs))
+        empty()
+
+    monkeypatch.setattr(torch.cuda, "CUDAGraph", new_graph)
+    monkeypatch.setattr(torch.cuda, "empty_cache", empty_cache)
+    little = Recorded()
+    if extra:
+        little.extra = extra(little)
+    little.fit()
+    assert counts == ([0, 0, 0] if extra == lack_memory_again else [0, 0])
 
 
 def plain_sgd(parameters, lr):
@@ -206,11 +273,13 @@ def test_number_that_is_not_on_the_gpu(capsys):
 
 
 def test_counter_that_changes_little_is_reported(capsys):
-    little = Recorded()
-    little.extra = lambda lr: 1e-4 * little.calls
-    little.fit()
+    def count_slowly(little):
+        little.extra = lambda lr: 1e-4 * little.calls
+
+    runs = written_and_recorded(count_slowly, iters=AS_WRITTEN + 1)
     assert recording.WARNING in capsys.readouterr().out
-    assert little.run.manifest()["recorded"], "operations that are not deterministic look the same"
+    assert runs[1].run.manifest()["recorded"], "operations that are not deterministic look the same"
+    assert_same(*runs)  # the step as written counts, not its replay
 
 
 def test_no_turn_is_recorded_if_another_cannot_be(capsys):
@@ -223,7 +292,7 @@ def test_no_turn_is_recorded_if_another_cannot_be(capsys):
 
 
 def test_turns_that_add_up_gradients_are_not_recorded(capsys):
-    def accumulating(little):
+    def accumulate(little):
         def step(lr, hr):
             loss = F.mse_loss(little.things["generator"](lr), hr)
             if little.trainer.turn == 0:
@@ -234,13 +303,38 @@ def test_turns_that_add_up_gradients_are_not_recorded(capsys):
             return {"loss": loss}
 
         little.step = step
-        return little.fit()
 
-    runs = [
-        accumulating(Recorded(run, launch, turns=2)) for run, launch in (("written", "python"), ("recorded", "graph"))
-    ]
+    runs = written_and_recorded(accumulate, turns=2)
     assert "because its turns add up gradients." in capsys.readouterr().out
     assert_same(*runs)
+
+
+def test_gradients_of_a_failed_recording_are_not_used():
+    def accumulate(little):
+        def step(lr, hr):
+            loss, optimizer = F.mse_loss(little.things["generator"](lr), hr), little.things["optimizer"]
+            clears = little.trainer._step % 2  # also the step that is recorded
+            if clears:
+                optimizer.zero_grad()
+            little.trainer.backward(loss)
+            if not clears:
+                optimizer.step()
+            return {"loss": loss, "weight": 0.5}  # which cannot be recorded
+
+        little.step = step
+
+    assert AS_WRITTEN % 2
+    assert_same(*written_and_recorded(accumulate))
+
+
+def test_gradients_that_add_up_in_one_turn_are_recorded(capsys):
+    def accumulate(little):
+        little.things["optimizer"].zero_grad = lambda: None
+
+    runs = written_and_recorded(accumulate)
+    assert_same(*runs)
+    assert runs[1].run.manifest()["recorded"]
+    assert recording.WARNING not in capsys.readouterr().out, "the first replay starts from other gradients"
 
 
 def test_other_losses_in_each_step(capsys):
@@ -257,7 +351,7 @@ def test_small_network_that_a_recording_does_not_update(capsys):
     update = optimizer.step
     optimizer.step = lambda: None if torch.cuda.is_current_stream_capturing() else update()
     little.fit()
-    assert "because a replay does not update the same networks as the step itself" in capsys.readouterr().out
+    assert "because a replay has a different update than the step itself" in capsys.readouterr().out
 
 
 def test_shift_of_content_loss_changes_in_replays():
@@ -271,16 +365,59 @@ def test_shift_of_content_loss_changes_in_replays():
     assert runs[1].run.manifest()["recorded"]
 
 
-def test_gradients_that_add_up_are_not_replaced(capsys):
-    def without_zero_grad(little):
-        optimizer = little.things["optimizer"]
-        optimizer.zero_grad = lambda: None
-        return little
+def test_only_the_comparison_is_deterministic(monkeypatch):
+    monkeypatch.setattr(torch.backends.cudnn, "deterministic", False)
+    little, modes = Recorded(), []
+    little.extra = lambda lr: modes.append(torch.backends.cudnn.deterministic) or 0.0
+    little.fit()
+    assert modes == [False] * AS_WRITTEN + [True, True, False]
 
-    runs = [without_zero_grad(Recorded(run, launch)) for run, launch in (("written", "python"), ("recorded", "graph"))]
-    for little in runs:
-        little.fit()
-    assert_same(*runs)
+
+def recorded_in_float16(before_update):
+    """Return a recorded step, its scaler, whose scale every step doubles, and ones as a batch."""
+    network, scaler = torch.nn.Linear(1, 1).to(DEVICE), torch.amp.GradScaler(DEVICE, 1.0, growth_interval=1)
+    optimizer = fused_adam(network.parameters(), RATE)
+
+    def step(lr, hr):
+        optimizer.zero_grad()
+        loss = F.mse_loss(network(lr), hr)
+        scaler.scale(loss).backward()
+        scaler.step(optimizer)
+        before_update()
+        scaler.update()
+        return {"loss": loss}
+
+    recorded = recording.RecordedStep(step, [network], [optimizer], torch.cuda.Stream(), scaler=scaler)
+    return recorded, scaler, torch.ones(1, 1, device=DEVICE)
+
+
+def test_overflow_in_float16_postpones_recording():
+    recorded, scaler, ones = recorded_in_float16(lambda: None)
+    for number in range(AS_WRITTEN + 2):
+        assert recorded.recordings == [None], f"at step {number}"
+        recorded(ones, ones * torch.inf if number == AS_WRITTEN else ones)
+    assert recorded.recordings != [None]
+    assert scaler.get_scale() == 2**AS_WRITTEN, "an overflow halves it"
+    recorded(ones, ones * torch.inf)
+    assert scaler.get_scale() == 2 ** (AS_WRITTEN - 1)
+
+
+def test_training_in_float16_continues_after_a_failed_recording():
+    def fail():
+        if torch.cuda.is_current_stream_capturing():
+            raise ValueError
+
+    recorded, scaler, ones = recorded_in_float16(fail)
+    for _ in range(AS_WRITTEN + 2):
+        recorded(ones, ones)
+    assert recorded.reason == "the recording stopped (ValueError)"
+    assert scaler.get_scale() == 2 ** (AS_WRITTEN + 2)
+
+
+def test_network_without_parameters():
+    little = Recorded()
+    little.prepare(features=torch.nn.Identity())
+    assert little.fit().run.manifest()["recorded"]
 
 
 def test_auto_compiles_blocks_only_in_long_runs_on_a_gpu(monkeypatch):
