@@ -73,13 +73,13 @@ def state_of(little):
     return state
 
 
-def written_and_recorded(change, **settings):
+def written_and_recorded(change, iters=24, **settings):
     """Train a run as written and a recorded run, after a change to each."""
     runs = [Recorded("written", "python", **settings), Recorded(**settings)]
     for little in runs:
         random.seed(0)
         change(little)
-        little.fit()
+        little.fit(iters)
     return runs
 
 
@@ -313,7 +313,7 @@ def test_gradients_of_a_failed_recording_are_not_used():
     def accumulate(little):
         def step(lr, hr):
             loss, optimizer = F.mse_loss(little.things["generator"](lr), hr), little.things["optimizer"]
-            clears = little.trainer._step % 2  # also the step that is recorded
+            clears = little.trainer._steps_done % 2  # also the step that is recorded
             if clears:
                 optimizer.zero_grad()
             little.trainer.backward(loss)
