@@ -175,7 +175,11 @@ def student_of(path: Path, known: dict[str, str]) -> str:
 
 
 def _key(name: str) -> str:
-    return " ".join(sorted(re.findall(r"[^\W_]+", unicodedata.normalize("NFC", name).casefold())))
+    """Return the sorted words of a name, without case and punctuation; Turkish dotted and dotless i are one letter."""
+    folded = unicodedata.normalize("NFD", name.casefold()).replace("ı", "i").replace("i\u0307", "i")
+    # Keep marks, because vowels of many scripts are marks.
+    kept = (sign if unicodedata.category(sign)[0] in "LMN" else " " for sign in unicodedata.normalize("NFC", folded))
+    return " ".join(sorted("".join(kept).split()))
 
 
 def read_submissions(folder: Path, known: dict[str, str], table: Path | None = None) -> list[Submission]:

@@ -216,6 +216,31 @@ def test_student_is_found_from_file_name(path, student):
     assert student_of(Path(path), KNOWN) == student
 
 
+@pytest.mark.parametrize(
+    ("listed", "submitted"),
+    [
+        ("Işık Yılmaz", "IŞIK YILMAZ"),
+        ("İrem Çelik", "irem çelik"),
+        ("GROSS, JÖRG", "Jörg Groß"),
+        ("Siobhán O’Brien", "Siobhán O'Brien"),
+        ("Jean-Luc Picard", "picard_jean-luc"),
+        ("मीरा शर्मा", "शर्मा मीरा"),
+    ],
+)
+def test_name_is_found_in_any_case_and_order(tmp_path, listed, submitted):
+    (tmp_path / "names.txt").write_text(listed, encoding="utf-8")
+    assert student_of(Path(f"{submitted}_1234_file_/lab.ipynb"), read_class(tmp_path / "names.txt")) == listed
+
+
+@pytest.mark.parametrize(
+    "pair", [("मीरा शर्मा", "मीरी शर्मा"), ("নীলা দাস", "নিলা দাস"), ("கமலா", "கமலி"), ("สุดา ใจดี", "สุดี ใจดา")]
+)
+def test_vowels_that_are_combining_marks_distinguish_names(tmp_path, pair):
+    (tmp_path / "names.txt").write_text("\n".join(pair), encoding="utf-8")
+    known = read_class(tmp_path / "names.txt")
+    assert [student_of(Path(f"{name}/lab.ipynb"), known) for name in pair] == list(pair)
+
+
 def test_class_list(tmp_path):
     file = tmp_path / "names.csv"
     file.write_bytes('\ufeffName;Alias\r\n"Li, Anna"; -\r\n\r\n---\r\nAnna Li Wu;wuanna\r\nZoë\r\n'.encode())
