@@ -1,6 +1,7 @@
 """Test the capstone's checks: the reference solution keeps each promise, and known mistakes break the right ones."""
 
 import re
+import shutil
 from functools import partial
 
 import pytest
@@ -42,6 +43,25 @@ def lines(folder, capsys):
 def test_reference_keeps_all_promises(name, solve, lines):
     solution = solve(SMALL, AGAIN)
     printed = lines(name, *[solution[answer] for answer in PART[name]])
+    assert {word for word, _ in printed} == {"kept"}, printed
+
+
+def test_hidden_files_are_no_photos(folder, solve, tmp_path, capsys):
+    copy = shutil.copytree(folder, tmp_path / "photos")
+    (copy / "._a photo.jpg").write_bytes(b"written by macOS")
+    every = "file for file in Path(folder).iterdir() if "
+    skips = solve(AGAIN, (every, f'{every}file.name[0] != "." and '))["load_photos"]
+    capstone.check_photos(skips, copy)
+    assert "broken" not in capsys.readouterr().out
+
+
+def test_fixed_parameter_needs_no_gradient(solve, lines):
+    class Generator(solve(SMALL)["Generator"]):
+        def __init__(self):
+            super().__init__()
+            self.mean = torch.nn.Parameter(torch.zeros(3), requires_grad=False)
+
+    printed = lines("check_generator", Generator)
     assert {word for word, _ in printed} == {"kept"}, printed
 
 

@@ -43,7 +43,8 @@ def photo_folder(path: str = "") -> Path:
 def check_photos(load_photos: Answer, folder: Path) -> Iterator[Promise]:
     """Check that each photo of a folder is read correctly and is either for training or held out."""
     train, held_out = filled(load_photos(folder))
-    files = {file.name: file for file in folder.iterdir() if file.suffix.lower() in EXTENSIONS}
+    images = (file for file in folder.iterdir() if file.name.lower().endswith(EXTENSIONS))
+    files = {file.name: file for file in images if file.name[0] != "."}  # macOS writes ._NAME.jpg, which is no image
     twice, missing = sorted(train.keys() & held_out.keys()), sorted(files.keys() - train.keys() - held_out.keys())
     yield (
         bool(train and held_out) and not twice and not missing,
