@@ -10,9 +10,13 @@ from IPython.display import display
 from srlab.course.exercise import Answer, IncorrectAnswer, NotAttempted, find
 from srlab.course.fallback import is_fallback, make_fallback, repeat
 from srlab.course.judging import judge
+from srlab.course.layout import in_lines
 from srlab.course.saved import MARK, Result
 from srlab.paths import switched_on
 from srlab.shell import running_shell
+
+# Numbers in the 256-color table of terminals, which can be read on white and on black.
+COLORS = {Result.CORRECT: 28, Result.INCORRECT: 196, Result.NOT_ATTEMPTED: 243}
 
 
 def check(name: str, answer: Answer, hints: int = 1) -> Answer:
@@ -56,8 +60,7 @@ def check(name: str, answer: Answer, hints: int = 1) -> Answer:
             message = "not attempted yet" if todo else str(wrong)
             _leave(name, result)
             raise type(wrong)(f"Exercise {name}: {message}") from wrong.__cause__
-        if todo:
-            say("to do", "Not attempted yet. Here is a hint to get you started:")
+        say(result, "The lab uses the reference solution for now.")
         for hint in said[:hints]:
             say("hint", hint)
         own = exercise.reference.__name__
@@ -65,22 +68,27 @@ def check(name: str, answer: Answer, hints: int = 1) -> Answer:
             f"These hints are about your last answer; `{own}` is now the reference solution. Run the cell that defines "
             f"`{own}`. When it runs without an error, run this cell again."
             if again
-            else "The lab will use the reference solution for now. Fix your answer, run its cell, then this one again."
+            else f"{'Write' if todo else 'Fix'} your answer, run its cell, then this one again."
         )
         more = f"For another hint, add hints={hints + 1} to this call."
-        print(textwrap.fill(f"{end} {more if hints < len(said) else 'That was the last hint.'}", 100))
+        print(in_lines("", f"{end} {more if hints < len(said) else 'That was the last hint.'}"))
         _leave(name, result, exercise.reference)
         return answer if again else make_fallback(exercise, passed, wrong)
-    say("correct", "The lab will use your answer.")
+    say(Result.CORRECT, "The lab will use your answer.")
     _leave(name, Result.CORRECT)
     return answer
 
 
 def say(word: str, text: str) -> None:
-    """Print a word, such as ``passed`` or ``hint``, and next to it a text of one or several lines."""
-    first_line = f"  {word:8}"
-    indent = {"initial_indent": first_line, "subsequent_indent": " " * len(first_line)}
-    print(textwrap.fill(text, 100, break_on_hyphens=False, **indent))
+    """Print a word, such as ``passed`` or ``hint``, and next to it a text of one or several lines.
+
+    A notebook shows the results in color.
+    """
+    label = f"  {word:7} "
+    lines = in_lines(label, text)
+    if word in COLORS and running_shell() is not None:
+        lines = f"  \033[1;38;5;{COLORS[word]}m{word}\033[0m{lines[2 + len(word) :]}"
+    print(lines)
 
 
 def _leave(name: str, result: Result, solution: Answer | None = None) -> None:

@@ -1,9 +1,16 @@
-"""Text for a page or a terminal: names in Markdown and figures, tables, and short paths."""
+"""Text for a page or a terminal: names in Markdown and figures, lines, tables, and short paths."""
 
 import os
 import re
+import textwrap
 from collections.abc import Sequence
+from itertools import zip_longest
 from pathlib import Path
+
+WIDTH = 100  # characters per line
+# Code, calls, lists, formulas and options, which stay on one line.
+UNBROKEN = re.compile(r"`[^`]+`|[\w)\]]\([^()]*\)|\[[^][]*\]| [-+*/%@=<>|]{1,2} |-p \S+ \S+")
+NO_BREAK = "\u00a0"  # textwrap does not break a line at this space
 
 
 def in_markdown(text: str) -> str:
@@ -20,10 +27,27 @@ def in_figure(text: str) -> str:
     return text.replace("$", r"\$")
 
 
-def in_columns(rows: Sequence[Sequence[str]]) -> str:
-    """Join rows of cells into lines, with each column as wide as its longest cell."""
+def in_lines(label: str, text: str) -> str:
+    """Wrap a text after its label, with the next lines indented as far, and never inside code or a formula."""
+    text = UNBROKEN.sub(lambda code: code[0].replace(" ", NO_BREAK), text)
+    indent = {"initial_indent": label, "subsequent_indent": " " * len(label)}
+    lines = textwrap.fill(text, WIDTH, break_long_words=False, break_on_hyphens=False, **indent)
+    return lines.replace(NO_BREAK, " ")
+
+
+def in_columns(rows: Sequence[Sequence[str]], width: int = 0) -> str:
+    """Join rows of cells into lines, with each column as wide as its longest cell.
+
+    If they need more than `width` characters (0: any number), the widest columns are narrowed and their cells wrapped.
+    """
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return "\n".join("  ".join(map(str.ljust, row, widths)).rstrip() for row in rows)
+    while 0 < width < sum(widths) + 2 * (len(widths) - 1):
+        widths[widths.index(max(widths))] -= 1
+    lines = []
+    for row in rows:
+        cells = [textwrap.wrap(*cell) if cell[0] else [""] for cell in zip(row, widths, strict=True)]
+        lines += zip_longest(*cells, fillvalue="")
+    return "\n".join("  ".join(map(str.ljust, line, widths)).rstrip() for line in lines)
 
 
 def seen_from_here(path: Path) -> str:

@@ -4,6 +4,7 @@ import contextlib
 import copy
 import functools
 import itertools
+import re
 
 import nbformat
 import pytest
@@ -15,6 +16,7 @@ from srlab.course.checks import check
 from srlab.course.difference import difference
 from srlab.course.exercise import TODO, Exercise, find, names
 from srlab.course.grading import read_results
+from srlab.course.layout import WIDTH, in_lines
 from srlab.course.saved import Result
 from srlab.errors import SrlabError
 
@@ -53,13 +55,13 @@ OF_A_GRAPH = {"observe": graph_too, "fallback_messages": {"a graph": "A graph is
         (
             lambda x: x * x,
             {"known_mistakes": {"Half.": lambda x: x / 2, "Double.": torch.square}},
-            "hint Double. The lab",
+            "incorrect The lab uses the reference solution for now. hint Double. Fix",
         ),
         (lambda x: x.sum(), {"known_mistakes": {"One came.": torch.sum}}, "(), but should have (2,). One came."),
         (
             lambda x: torch.ones(7) - x,
             {"known_mistakes": {"No fit.": lambda x: x + torch.ones(5)}},
-            "hint No fit. The lab",
+            "hint No fit. Fix",
         ),
         # ... and only if its names also agree.
         (lambda x: x.sun(), {"known_mistakes": {"No moon.": lambda x: x.moon()}}, "no attribute 'sun'"),
@@ -73,10 +75,10 @@ OF_A_GRAPH = {"observe": graph_too, "fallback_messages": {"a graph": "A graph is
             "Odd. Your answer returns 2.5 at [0].",
         ),
         (lambda x: x + 1.5, {"fallback_messages": {"a pair": "You gave {given}."}}, "You gave 2.5, 3.5."),
-        (lambda x: (2 * x).requires_grad_(), OF_A_GRAPH, "hint A graph is left. The lab"),
+        (lambda x: (2 * x).requires_grad_(), OF_A_GRAPH, "hint A graph is left. Fix"),
         (lambda x: x.mul_(2), {}, "You changed `x` in place"),
         # Partial answers are kept, and answers of a wrong type are reported.
-        (lambda x: 2 * x if x < 5 else TODO, {"cases": SMALL_AND_LARGE}, "passed small to do"),
+        (lambda x: 2 * x if x < 5 else TODO, {"cases": SMALL_AND_LARGE}, "passed small not attempted"),
         (torch.ones(3), {}, "You passed check a value, not a function (Tensor)"),
         (lambda x: None, {}, "The result is None"),
         # An answer that only wastes memory is accepted with a remark.
@@ -137,7 +139,7 @@ def test_stub_gets_hints_and_is_rejected_in_strict_mode(stub, capsys, monkeypatc
     name, (first, second, *_) = "srgan.discriminator_loss", find("srgan.discriminator_loss").hints
     fallback = check(name, stub)
     text = said(capsys)
-    assert "Not attempted yet" in text
+    assert "not attempted The lab uses the reference solution" in text
     assert [first in text, second in text] == [True, False]
     assert check(name, fallback, hints=2) is fallback
     assert second in said(capsys)
@@ -152,6 +154,38 @@ def test_hints_appear_one_by_one(ask, hints, there):
     text = ask(lambda x: x, hints=hints)
     assert ["Think. " in text, "Think again." in text] == there
     assert (f"add hints={hints + 1}" in text) == (hints < 3)
+
+
+@pytest.mark.parametrize(
+    ("answer", "colored"),
+    [
+        (find("srgan.best_answer").reference, "\033[1;38;5;28mcorrect\033[0m The lab"),
+        (lambda p_data, p_g: p_g, "\033[1;38;5;196mincorrect\033[0m The lab"),
+        (TODO, "\033[1;38;5;243mnot attempted\033[0m The lab"),
+    ],
+)
+def test_verdict_is_colored_in_a_notebook_and_a_word_everywhere(answer, colored, capsys, request):
+    check("srgan.best_answer", answer)
+    assert "\033" not in capsys.readouterr().out
+    request.getfixturevalue("displayed")
+    check("srgan.best_answer", answer)
+    assert colored in capsys.readouterr().out
+
+
+def hints_of(exercise):
+    return [*exercise.hints, *exercise.known_mistakes, *exercise.notes, *exercise.fallback_messages.values()]
+
+
+@pytest.mark.parametrize("name", names())
+def test_hint_breaks_in_no_formula(name):
+    for text in hints_of(find(name)):
+        for start in range(0, 40, 5):  # so that each place of the text is once at the end of a line
+            lines = in_lines("", "x" * start + " " + text).splitlines()
+            assert " ".join(lines).split() == ("x" * start + " " + text).split()
+            for line in lines:
+                assert line.count("`") % 2 == 0, line
+                assert not re.search(r"^[-+*/=<>@] | [-+*/=<>@]$", line), line
+                assert len(line) <= WIDTH, line
 
 
 def test_check_preserves_rng_and_grad_mode(ask):
