@@ -48,7 +48,7 @@ def add_grade(parser: argparse.ArgumentParser) -> None:
 
 def progress(options: argparse.Namespace) -> int:
     """Print a table for each notebook. Return 2 if one of them has no readable exercises."""
-    unread = 0
+    read = unread = 0
     for path in map(Path, options.notebooks or find_notebooks()):
         try:
             notebook = read_notebook(path)
@@ -60,6 +60,7 @@ def progress(options: argparse.Namespace) -> int:
             print(f"srlab: {error}", file=sys.stderr)
             unread += 1
             continue
+        read += 1
         counts = ", ".join(f"{count} {result}" for result, count in Counter(results.values()).items())
         rows = [(name, find(name).level, result) for name, result in results.items()]
         print(f"{printable(seen_from_here(path))}: {counts}")
@@ -67,7 +68,8 @@ def progress(options: argparse.Namespace) -> int:
         if (answered := count_right(notebook)) is not None:
             print(f"quiz: {answered} of {ASKED} correct")
         print()
-    print("These are saved results. Save a notebook to count its new results.")
+    if read:
+        print("These are saved results. Save a notebook to count its new results.")
     return 2 if unread else 0
 
 

@@ -19,15 +19,17 @@ def find_notebooks() -> list[Path]:
     Only notebooks with a recipe file count, so copies such as ``03_srgan-Copy1.ipynb`` are left out.
     """
     if (folder := course()) is None:
-        raise SrlabError("No notebooks/ folder found here. Change to the course folder first.")
+        installed = f" {recipes().parents[1]}" if recipes().is_dir() else ", which contains notebooks/recipes"
+        raise SrlabError(f"{Path.cwd()} is not in a course folder. Change to the course folder{installed} first.")
     labs, extras = (sorted((folder / "notebooks").glob(pattern)) for pattern in ("[0-9]*.ipynb", "extras/*.ipynb"))
     return [file for file in [*labs, *extras] if (recipes() / f"{file.stem}.yaml").is_file()]
 
 
 def find_lab(name: str) -> Path:
-    """Return the lab or extra with a name or a unique prefix of a name."""
+    """Return the lab or extra with a name, with or without its number, or else a unique beginning or part of a name."""
     labs, name = find_notebooks(), Path(name).name.removesuffix(".ipynb")
-    fitting = [lab for lab in labs if lab.stem.startswith(name)]
+    fitting = [lab for lab in labs if name in (lab.stem, lab.stem.lstrip("0123456789_"))]
+    fitting = fitting or [lab for lab in labs if lab.stem.startswith(name)] or [lab for lab in labs if name in lab.stem]
     if not fitting and (bare := sorted((course() / "notebooks").glob(f"{glob.escape(name)}*.ipynb"))):
         file = recipes() / f"{bare[0].stem}.yaml"
         raise SrlabError(f"{bare[0].name} has no recipes: {file} is missing. Write it as described in CONTRIBUTING.md.")

@@ -17,17 +17,19 @@ from srlab.errors import SrlabError
 from srlab.files import refuse_existing, write_atomic
 
 
-def add_solutions(parser: argparse.ArgumentParser) -> None:
-    """Add the arguments of the command."""
-    parser.add_argument("lab", metavar="LAB", help="lab name or prefix, e.g. 03")
+def add_parser(commands: argparse._SubParsersAction) -> None:
+    """Add the command to the parser of ``srlab``."""
+    parser = commands.add_parser("solutions", help="write a solved copy of a lab to solutions/ in the folder of runs")
+    parser.add_argument("lab", metavar="LAB", help="lab name, or a part of it, e.g. 03")
+    parser.add_argument("--force", action="store_true", help="overwrite the solved copy of an earlier call")
     parser.set_defaults(command=run)
 
 
 def run(options: argparse.Namespace) -> int:
     """Write the notebook and print its path."""
     lab = find_lab(options.lab)
-    out = paths.runs_home() / "solutions" / lab.name  # not in git, and not in a folder that students open
-    refuse_existing(out)
+    out = paths.home() / "solutions" / lab.name  # not in git, and not in a folder that students open
+    refuse_existing(out, options.force)
     notebook = read_notebook(lab)
     count, all_checks = fill_in(notebook), sum(len(checks_in(cell.source)) for cell in notebook.cells)
     if not count:

@@ -32,6 +32,9 @@ def test_solved_lab_differs_only_in_stubs(capsys, home, monkeypatch):
     assert f"{count} of {count} exercises" in said
     assert main(["solutions", "03"]) == 2
     assert "already exists" in capsys.readouterr().err
+    Path(name).write_text("old")
+    assert main(["solutions", "03", "--force"]) == 0
+    assert nbformat.read(name, 4) == after
 
 
 def test_student_answer_is_kept():

@@ -10,9 +10,10 @@ from srlab.text import printable
 from srlab.training.runs import read_runs
 
 
-def add_runs(parser: argparse.ArgumentParser) -> None:
-    """Add the arguments of the command."""
-    parser.add_argument("lab", nargs="?", default="", metavar="LAB", help="lab name or prefix (default: all)")
+def add_parser(commands: argparse._SubParsersAction) -> None:
+    """Add the commands to the parser of ``srlab``."""
+    parser = commands.add_parser("runs", help="list training runs with progress and scores")
+    parser.add_argument("lab", nargs="?", default="", metavar="LAB", help="lab name, or a part of it (default: all)")
     parser.set_defaults(command=list_runs)
 
 
@@ -24,8 +25,10 @@ def add_diagnose(parser: argparse.ArgumentParser) -> None:
 
 def list_runs(options: argparse.Namespace) -> int:
     """Print one line per run, newest last."""
-    rows = []
-    for run, manifest in read_runs(f"{options.lab}*"):
+    rows, known = [], list(read_runs())
+    for run, manifest in known:
+        if options.lab not in run.lab:
+            continue
         written = max(file.stat().st_mtime for file in (run.path, *run.path.glob("run.json")))
         metrics = manifest.get("metrics", {})
         scores = [
@@ -43,6 +46,9 @@ def list_runs(options: argparse.Namespace) -> int:
                 [["run", "status", "steps", "psnr", "ssim", "ms/step", "written"], *(row for _, row in sorted(rows))]
             )
         )
+    elif known:
+        labs = ", ".join(dict.fromkeys(run.lab for run, _ in known))
+        print(f"No runs of {printable(options.lab)} found in {seen_from_here(home())}. It contains runs of {labs}.")
     else:
         print(f"No runs found in {seen_from_here(runs_home())}.")
     return 0
