@@ -1,6 +1,7 @@
 """The text that `course.setup` prints: where a lab runs, what it trains, and how to get better results."""
 
 import platform
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -9,8 +10,8 @@ from IPython.display import display
 import srlab
 from srlab import devices
 from srlab.course.lab import Lab
-from srlab.course.layout import in_columns, seen_from_here
-from srlab.course.recipes import Recipe
+from srlab.course.layout import WIDTH, in_columns, in_lines, seen_from_here
+from srlab.course.recipes import Book, Recipe
 from srlab.errors import SrlabError
 from srlab.models import backbones
 from srlab.shell import running_shell
@@ -28,13 +29,16 @@ def print_hardware(device: torch.device, precision: str, typed: str) -> None:
     print(f"device:  {device.type} ({hardware}), {numbers}")
     print(f"runs in: {seen_from_here(srlab.runs_home())}")
     if typed == "auto" and device.type == "cpu" and (reason := devices.unused_gpu()):
-        print(f"WARNING: {reason}")
+        print(in_lines("WARNING: ", reason))
 
 
-def announce(lab: Lab, recipe: Recipe, dry: bool) -> None:
-    """Print what is trained, on which photos and for how long, and warnings. A strict recipe raises them instead."""
+def announce(lab: Lab, recipe: Recipe, settings: str = "") -> None:
+    """Print what is trained, on which photos and for how long, and warnings. A strict recipe raises them instead.
+
+    If there is no text about the `settings`, a notebook shows them as a folded table.
+    """
     values = lab.parameters
-    print(f"recipe:  {recipe.name}, {recipe.description}")
+    print(in_lines("recipe:  ", f"{recipe.name}, {recipe.description}"))
     if not values.get("iters"):  # nothing to train
         return
     photos = f"from {lab.train_set.name}" if values.get("images") else "from scikit-image and matplotlib"
@@ -46,22 +50,48 @@ def announce(lab: Lab, recipe: Recipe, dry: bool) -> None:
         )
     first = values.get("pretrain_iters", 0)
     first = f"{first:,} steps of pretraining (only if no pretrained network is found), then " if first else ""
-    print(f"because  {recipe.why}")
-    print(
-        f"trains:  {first}{values['iters']:,} steps of {values['batch']} patches of {values['patch']} px, on {photos}"
-    )
+    print(in_lines("because  ", recipe.why))
+    steps = f"{first}{values['iters']:,} steps"
+    print(in_lines("trains:  ", f"{steps} of {values['batch']} patches of {values['patch']} px, on {photos}"))
     if values.get("subject"):
-        print(f"shows:   {unseen}, which is held out")
-    print(f"run:     {lab.name}/{values['run']}{_progress_of(lab)}")
-    if dry:
-        print(in_columns(recipe.rows()))
+        print(in_lines("shows:   ", f"{unseen}, which is held out"))
+    print(in_lines("run:     ", f"{lab.name}/{values['run']}{_progress_of(lab)}"))
+    if settings:
+        print(settings)
     elif running_shell() is not None:
         display({"text/html": recipe.table(), "text/plain": ""}, raw=True)
     warnings = _warnings(lab, recipe)
     if warnings and recipe.strict:
         raise SrlabError(f"Recipe {recipe.name} is strict and does not run with warnings. {' '.join(warnings)}")
     for warning in warnings:
-        print(f"WARNING: {warning}")
+        print(in_lines("WARNING: ", warning))
+
+
+def settings_table(book: Book, recipe: Recipe, given: Mapping[str, Any], everything: bool) -> str:
+    """Return a table of what differs from the recipe file, and with `everything` a second one of all other settings.
+
+    `recipe` has the settings of the run, and `given` are the parameters of the notebook.
+    """
+    header, *rows = recipe.rows()
+    written = book.recipes[recipe.name].sources
+    kept = [row for row in rows if recipe.sources[row[0]] == written[row[0]]]
+    names = [name for name in book.parameters if name not in recipe.values and name in given]
+    typed = [name for name in names if given[name] != book.parameters[name]]
+    changed = [[name, str(given[name]), "parameter of the notebook", "you"] for name in typed]
+    changed += [row for row in rows if row not in kept]
+    parts = [_table(header, changed)] if changed else []
+    if everything:
+        parts += [f"The other {len(kept)} settings are those of the recipe {recipe.name}:", _table(header, kept)]
+    else:
+        parts += [f"The other {len(kept)} settings are those of the recipe {recipe.name}. Add --all to list them."]
+    return "\n".join(parts)
+
+
+def _table(header: list[str], rows: list[list[str]]) -> str:
+    """Return rows in columns, with the last column, the source, as one line if all are equal."""
+    if len(sources := {row[-1] for row in rows}) > 1:
+        return in_columns([header, *rows], WIDTH)
+    return in_columns([row[:-1] for row in [header, *rows]], WIDTH) + f"\nsource: {''.join(sources)}"
 
 
 def _progress_of(lab: Lab) -> str:

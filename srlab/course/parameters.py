@@ -11,6 +11,7 @@ import yaml
 
 from srlab.course.recipes import Book
 from srlab.errors import SrlabError
+from srlab.shell import running_shell
 
 PLAIN = (bool, int, float, str, list, dict, set, tuple, type(None))  # types that a parameter can have, valid or not
 KINDS = {
@@ -53,8 +54,8 @@ def read_parameters(
             constant = name.isupper() and name.lower() not in (*defaults, *entries)
             exempt = name.startswith("_") or constant or name in ("In", "Out")  # from IPython, or a constant
             if not exempt and name not in (*defaults, *entries):
-                advice = f". Correct it, and run `del {name}` or restart the kernel, which still has the old name"
-                _reject_unknown(name, [*defaults, *entries], advice)
+                kept = f", and run `del {name}` or restart the kernel, which still has the old name"
+                _reject_unknown(name, [*defaults, *entries], f". Correct it{kept if running_shell() else ''}")
     else:
         for name in (name for name in typed if name not in earlier):
             print(f"Your variable {name} does not change the recipe. Use overrides = {{{name!r}: {plain[name]!r}}}.")

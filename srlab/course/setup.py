@@ -15,7 +15,7 @@ import torch
 import srlab
 from srlab import devices, models, paths
 from srlab.course import initialization, plots
-from srlab.course.announce import announce, megapixels, print_hardware
+from srlab.course.announce import announce, megapixels, print_hardware, settings_table
 from srlab.course.lab import Lab, generator_of
 from srlab.course.parameters import read_parameters
 from srlab.course.photos import choose_photos, find_subject, large_enough, planned_set
@@ -31,7 +31,7 @@ DEGRADATION = {field.name: field.name for field in fields(srlab.Degradation)}
 DEGRADATION |= {"method": "downsampler", "noise": "image_noise"}
 
 
-def setup(name: str, namespace: Mapping[str, Any], dry: bool = False) -> Lab:
+def setup(name: str, namespace: Mapping[str, Any], dry: bool = False, everything: bool = False) -> Lab:
     """Check a lab's parameters, choose its recipe, print what it will train, and set the colors of its figures.
 
     Papermill accepts any ``-p`` name and a notebook any variable, so typos are detected here. Errors of later cells
@@ -45,6 +45,8 @@ def setup(name: str, namespace: Mapping[str, Any], dry: bool = False) -> Lab:
         The notebook's variables: ``globals()``.
     dry
         Whether to download nothing, for ``srlab plan``: placeholders of the same size replace missing datasets.
+    everything
+        Whether to print all settings if `dry`, and not only those that differ from the recipe.
     """
     book = read_book(paths.recipes() / f"{name}.yaml")
     labs = [value for value in namespace.values() if isinstance(value, Lab) and value.name == name]
@@ -88,7 +90,7 @@ def setup(name: str, namespace: Mapping[str, Any], dry: bool = False) -> Lab:
         parameters=values,
     )
     _check_what_comes_later(lab)
-    announce(lab, recipe, dry)
+    announce(lab, recipe, settings_table(book, recipe, given, everything) if dry else "")
     return lab
 
 

@@ -8,10 +8,12 @@ import subprocess
 import sys
 import time
 
+import papermill.cli
 import pytest
 
 from srlab.course.cli import execute_command
 from srlab.course.cli.main import main
+from srlab.course.notebooks import find_lab
 from srlab.errors import SrlabError
 from srlab.models import MSRResNet
 from tests.conftest import EXTRAS, LABS, ROOT, leave_run
@@ -91,12 +93,73 @@ def test_plan_does_not_train_or_download(capsys, home, monkeypatch, no_download)
     assert main(["plan", "04", *(word for name, value in given.items() for word in ("-p", name, str(value)))]) == 0
     said = capsys.readouterr().out
     for words in ("recipe:  photos", "100,000 steps", "800 photos from DIV2K (2240.0 megapixels)", "04_esrgan/mine\n"):
-        assert words in said
-    for row in ("jpeg +\\[30, 95\\] ", "betas +\\[0.9, 0.99\\] ", "WARNING: The content loss"):
+        assert words in said.replace("\n         ", " ")
+    for row in ("images +div2k ", "jpeg +\\[30, 95\\] ", "betas +\\[0.9, 0.99\\] ", "WARNING: The content loss"):
         assert re.search(f"^{row}", said, re.MULTILINE)
     assert not home.exists()
     assert main(["plan", "04", "-p", "itres", "5"]) == 2
-    assert "did you mean iters?" in capsys.readouterr().err
+    assert capsys.readouterr().err == "srlab: Unknown parameter 'itres' (did you mean iters?). Correct it.\n"
+
+
+def first_columns(said):
+    """Return the first words of the lines below each heading that was printed."""
+    tables = [table.splitlines() for table in said.split("\nname ")[1:]]
+    return [[line.split(maxsplit=1)[0] for line in table if line[0] != " "] for table in tables]
+
+
+def test_plan_shows_what_differs_and_with_all_everything(capsys, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    for lab in ("03_srgan", "esrgan"):
+        command = ["plan", lab, "-p", "seed", "7", "-p", "gan", "hinge"]
+        assert main(command) == 0
+        short = capsys.readouterr().out
+        assert main([*command, "--all"]) == 0
+        long = capsys.readouterr().out
+        assert max(map(len, [*short.splitlines(), *long.splitlines()])) <= 100
+        (differ,), (again, rest) = first_columns(short), first_columns(long)
+        assert differ[:4] == again[:4] == ["seed", "features", "content_weight", "gan"]
+        assert "learning_rate" in rest
+        assert "learning_rate" not in differ
+        assert "Add --all to list them." in short
+        assert "\nsource: this course, tuned on two cores" in long, "a column would repeat it"
+
+
+TEXTS = (
+    "True true None none nan -inf 0x10 007 1_000 1e3 1E-3 .5 +1 １２ 1j b'x' 'mine' ... 1,2 0,001 1/2 100k -"
+    " [0.9,0.99] (1,2) {'batch':4} dict(batch=4) ~/photos 2024_11"
+)
+
+
+@pytest.mark.parametrize("text", [*TEXTS.split(), "", " 5 ", "0.9, 0.99", "9" * 5000])
+def test_plan_reads_values_as_papermill_does(text):
+    ours, theirs = execute_command._typed(text), papermill.cli._resolve_type(text)
+    assert (repr(ours), type(ours)) == (repr(theirs), type(theirs))
+
+
+@pytest.mark.parametrize(
+    ("typed", "lab"),
+    [
+        ("04", "04_esrgan"),
+        ("srgan", "03_srgan"),
+        ("esrgan", "04_esrgan"),
+        ("resnet", "01_srresnet"),
+        ("own", "own_camera"),
+    ],
+)
+def test_lab_is_found_by_a_part_of_its_name(typed, lab, monkeypatch):
+    monkeypatch.chdir(ROOT / "notebooks" / "extras")
+    assert find_lab(typed).stem == lab
+    with pytest.raises(SrlabError, match="'e' does not match exactly one lab"):
+        find_lab("e")
+
+
+@pytest.mark.parametrize("command", ["progress", "plan 03", "solutions 03"])
+def test_course_folder_is_named_outside_of_it(command, monkeypatch, tmp_path, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert main(command.split()) == 2
+    assert f"{tmp_path} is not in a course folder. Change to the course folder {ROOT} first." in capsys.readouterr().err
+    monkeypatch.chdir(ROOT / "docs" / "book")
+    assert main(command.split()) == 0
 
 
 def test_runs_lists_newest_last(capsys, home):
@@ -128,6 +191,10 @@ def test_runs_shows_status(capsys):
     states = dict(line.split()[:2] for line in said.splitlines() if line.startswith("0"))
     assert states == {"03_srgan/killed": "stopped", "03_srgan/training": "running"}
     assert "Skipped: " in said
+    assert main(["runs", "nosuch"]) == 0
+    said = capsys.readouterr().out
+    assert "No runs of nosuch found in " in said
+    assert "It contains runs of 01_srresnet, 03_srgan." in said
 
 
 def test_unencodable_character_does_not_fail(monkeypatch):

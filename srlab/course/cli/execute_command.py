@@ -1,8 +1,8 @@
 """``srlab execute`` and ``srlab plan``: run labs headlessly, or show what a lab would train."""
 
 import argparse
-import ast
 import time
+from contextlib import suppress
 from typing import Any
 
 from srlab.course.execute import execute
@@ -17,20 +17,21 @@ from srlab.files import writing
 from srlab.paths import recipes, runs_home
 
 
-def add_execute(parser: argparse.ArgumentParser) -> None:
-    """Add the arguments of the command."""
-    parser.add_argument("labs", nargs="*", metavar="LAB", help="lab names or prefixes, e.g. 01 (default: all)")
+def add_parser(commands: argparse._SubParsersAction) -> None:
+    """Add the commands to the parser of ``srlab``."""
+    parser = commands.add_parser("execute", help="run labs headlessly and print a summary")
+    parser.add_argument("labs", nargs="*", metavar="LAB", help="lab names, or parts of them, e.g. 01 (default: all)")
     parser.add_argument("--recipe", default="auto", help="recipe to use, e.g. smoke (default: chosen automatically)")
     parser.add_argument("--seed", type=int, help="random seed; runs keep their names, so set another SRLAB_HOME")
     parser.set_defaults(
         command=lambda options: min(1, run_labs(options.recipe, options.labs, options.seed)),
         when_stopped="Finished training steps are saved; the same command resumes from there.",
     )
-
-
-def add_plan(parser: argparse.ArgumentParser) -> None:
-    """Add the arguments of the command."""
-    parser.add_argument("lab", metavar="LAB", help="lab name or prefix, e.g. 04")
+    parser = commands.add_parser(
+        "plan", help="show what a lab would train, and on a GPU how long it would take (dry run)"
+    )
+    parser.add_argument("lab", metavar="LAB", help="lab name, or a part of it, e.g. 04 or esrgan")
+    parser.add_argument("--all", action="store_true", help="list all settings, not only those that differ")
     parser.add_argument(
         "-p", nargs=2, action="append", default=[], metavar=("NAME", "VALUE"), help="set a parameter, as in papermill"
     )
@@ -81,7 +82,7 @@ def plan(options: argparse.Namespace) -> int:
     """Run a lab's setup without downloads. On a GPU, also measure some steps and print how long the training takes."""
     name = find_lab(options.lab).stem
     given = {name: _typed(value) for name, value in options.p}
-    lab = setup(name, read_book(recipes() / f"{name}.yaml").parameters | given, dry=True)
+    lab = setup(name, read_book(recipes() / f"{name}.yaml").parameters | given, dry=True, everything=options.all)
     if lab.device.type == "cuda" and lab.parameters.get("iters"):
         print_times(lab)
     return 0
@@ -99,7 +100,10 @@ def print_times(lab: Lab) -> None:
 
 
 def _typed(value: str) -> Any:
-    try:
-        return ast.literal_eval(value)
-    except (ValueError, SyntaxError):
-        return value
+    """Return the value that papermill's ``-p`` makes from a text."""
+    if value in (constants := {"True": True, "False": False, "None": None}):
+        return constants[value]
+    for number in (int, float):
+        with suppress(ValueError):
+            return number(value)
+    return value
