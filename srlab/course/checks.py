@@ -11,7 +11,7 @@ from srlab.course.exercise import Answer, IncorrectAnswer, NotAttempted, find
 from srlab.course.fallback import is_fallback, make_fallback, repeat
 from srlab.course.judging import judge
 from srlab.course.layout import in_lines
-from srlab.course.saved import MARK, Result
+from srlab.course.saved import ACCEPTED, MARK, Result
 from srlab.paths import switched_on
 from srlab.shell import running_shell
 
@@ -74,7 +74,7 @@ def check(name: str, answer: Answer, hints: int = 1) -> Answer:
         print(in_lines("", f"{end} {more if hints < len(said) else 'That was the last hint.'}"))
         _leave(name, result, exercise.reference)
         return answer if again else make_fallback(exercise, passed, wrong)
-    say(Result.CORRECT, "The lab will use your answer.")
+    say(Result.CORRECT, ACCEPTED)
     _leave(name, Result.CORRECT)
     return answer
 

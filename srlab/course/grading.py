@@ -1,7 +1,7 @@
 """``srlab progress`` and ``srlab grade``: read the results of checks from saved notebooks, without executing them.
 
-`checks.check` saves the exercise and its result as a mark in the output of its cell. Marks can be forged; teaching.md
-describes how to re-run submissions.
+`checks.check` saves the exercise and its result as a mark in the output of its cell. Marks can be forged: a note tells
+where to look (`grading_notes.py`), and teaching.md describes how to re-run submissions.
 """
 
 import argparse
@@ -17,15 +17,15 @@ import pandas as pd
 from nbformat import NotebookNode
 
 from srlab.course.exercise import find, names
+from srlab.course.grading_notes import answers_in, codes_of, odd_results
 from srlab.course.layout import in_columns, seen_from_here
-from srlab.course.notebooks import find_notebooks, read_notebook
+from srlab.course.notebooks import find_notebooks, own_notebook, read_notebook
 from srlab.course.quiz import ASKED, count_right
-from srlab.course.saved import MARK, Result, checks_in
+from srlab.course.saved import Result, checks_in, marks_in
 from srlab.errors import SrlabError
 from srlab.files import refuse_existing, write_atomic
 from srlab.text import printable
 
-MARKS = re.compile(MARK.format(r"(\w+\.\w+)", f"({'|'.join(Result)})"))
 # The text after the student's name in "Anna Li_1234_assignsubmission_file_" (Moodle), "lianna_LATE_1234_5678_" (Canvas)
 # and "anna_li_03_srgan".
 AFTER_NAME = re.compile(r"_(?:LATE_)?\d{3,}(?:_|$)|_assignsubmission_|[-_ ]+(?=\d\d_[a-z])")
@@ -62,9 +62,13 @@ def progress(options: argparse.Namespace) -> int:
             continue
         read += 1
         counts = ", ".join(f"{count} {result}" for result, count in Counter(results.values()).items())
-        rows = [(name, find(name).level, result) for name, result in results.items()]
+        rows = [
+            (number, name, find(name).level, results[name])
+            for lab in dict.fromkeys(map(lab_of, results))
+            for name, number in numbered(lab).items()
+        ]
         print(f"{printable(seen_from_here(path))}: {counts}")
-        print(in_columns([("exercise", "level", "saved result"), *rows]))
+        print(in_columns([("", "name", "level", "saved result"), *rows]))
         if (answered := count_right(notebook)) is not None:
             print(f"quiz: {answered} of {ASKED} correct")
         print()
@@ -80,11 +84,24 @@ def read_results(notebook: NotebookNode) -> dict[str, Result]:
     """
     code = [cell for cell in notebook.cells if cell.cell_type == "code"]
     calls = {name for cell in code for name in checks_in(cell.source)}
-    pages = [output.get("data", {}).get("text/html", "") for cell in code for output in cell.outputs]
-    marks = dict(MARKS.findall("".join(pages)))
+    marks = {name: result for cell in code for name, result in marks_in(cell).items()}
     labs = {lab_of(name) for name in names() if name in calls}
     unmarked = {name: Result.NOT_RUN if name in calls else Result.MISSING for name in names() if lab_of(name) in labs}
-    return {name: Result(marks.get(name, without)) for name, without in unmarked.items()}
+    return {name: marks.get(name, without) for name, without in unmarked.items()}
+
+
+def numbered(lab: str) -> dict[str, str]:
+    """Return the exercises of a lab in the order of its notebook in the course folder, with numbers: "exercise 1".
+
+    Those that it does not contain are last, without a number.
+    """
+    notebook, number, found = own_notebook(lab), "", {}
+    for cell in notebook.cells if notebook else ():
+        if cell.cell_type == "code":
+            found |= dict.fromkeys(checks_in(cell.source), number)
+        elif heading := re.search(r"\*\*Exercise (\d+)\.", cell.source):
+            number = f"exercise {heading[1]}"
+    return found | {name: "" for name in names() if lab_of(name) == lab and name not in found}
 
 
 def lab_of(exercise: str) -> str:
@@ -103,10 +120,11 @@ def points(results: dict[str, Result], lab: str) -> tuple[int, int]:
 
 @dataclass
 class Submission:
-    """A submitted file with its results, or with a note if it is not counted.
+    """A submitted file with its results and a note about it. Without points it is not counted, and the note says why.
 
     `path` is relative to the folder of all submissions, and `student` is from the class list, or else from the path.
     `points` maps a lab to points and maximum points. `quiz` is the number of correct answers, None without a quiz.
+    `codes` contains the code of the answers that are compared with those of other students.
     """
 
     path: Path
@@ -114,6 +132,7 @@ class Submission:
     results: dict[str, Result] = field(default_factory=dict)
     points: dict[str, tuple[int, int]] = field(default_factory=dict)
     quiz: int | None = None
+    codes: dict[str, str] = field(default_factory=dict)
     note: str = ""
 
 
@@ -126,7 +145,9 @@ def grade(options: argparse.Namespace) -> int:
     submissions = read_submissions(Path(options.folder), known, table)
     for one in submissions:
         reached = ", ".join("{} {} of {} points".format(lab, *found) for lab, found in one.points.items())
-        print(printable(f"{one.path}: {one.note or f'{one.student}: {reached}'}"))
+        quiz = "" if one.quiz is None else f", quiz {one.quiz} of {ASKED}"
+        counted = [f"{one.student}: {reached}{quiz}", one.note and f"Note: {one.note}"] if one.points else [one.note]
+        print(printable(f"{one.path}: {'. '.join(filter(None, counted))}"))
     students = list(dict.fromkeys([*known.values(), *sorted(one.student for one in submissions)]))
     counted = [(one.student, lab) for one in submissions for lab in one.points]
     for lab in sorted({lab for _, lab in counted}):
@@ -134,7 +155,7 @@ def grade(options: argparse.Namespace) -> int:
             print(printable(f"No valid {lab} submission: {'; '.join(absent)}"))
     if strangers := [name for name in students if known and name not in known.values()]:
         print(printable(f"Not in the class list: {'; '.join(strangers)}"))
-    uncounted = sum(bool(one.note) for one in submissions)
+    uncounted = sum(not one.points for one in submissions)
     print(f"{len(submissions)} files from {len(students)} students; not counted: {uncounted}.")
     if options.csv:
         write_atomic(Path(options.csv), table_of(submissions, students))
@@ -198,9 +219,20 @@ def read_submissions(folder: Path, known: dict[str, str], table: Path | None = N
     count = Counter((one.student, lab) for one in submissions for lab in one.points)
     for one in submissions:
         if twice := [lab for lab in one.points if count[one.student, lab] > 1]:
-            one.results, one.points = {}, {}
+            one.results, one.points, one.codes = {}, {}, {}
             one.note = f"is one of several files from {one.student} for {', '.join(twice)}. Keep one."
+    note_equal_answers(submissions)
     return submissions
+
+
+def note_equal_answers(submissions: Sequence[Submission]) -> None:
+    """Add a note to each submission with an answer that another student has, too."""
+    for one in submissions:
+        for name, code in one.codes.items():
+            same = sorted({other.student for other in submissions if other.codes.get(name) == code} - {one.student})
+            more = f" and {len(same) - 3} more" if len(same) > 3 else ""
+            if same:
+                one.note = f"{one.note} {name} has the same code as that of {', '.join(same[:3])}{more}.".strip()
 
 
 def _read(folder: Path, one: Submission) -> Submission:
@@ -208,8 +240,11 @@ def _read(folder: Path, one: Submission) -> Submission:
         notebook = read_notebook(folder / one.path)
         one.results, one.quiz = read_results(notebook), count_right(notebook)
         one.points = {lab: points(one.results, lab) for lab in map(lab_of, one.results)}
-        one.note = "" if one.results else "has no exercises of this version of the course."
-    except SrlabError:
+        answers = {name: answer for name, answer in answers_in(notebook).items() if name in one.results}
+        one.codes = codes_of(answers)
+        no_exercise = "has no exercises of this version of the course."
+        one.note = " ".join(odd_results(notebook, one.results, answers)) if one.results else no_exercise
+    except (SrlabError, RecursionError):  # RecursionError: deeply nested code
         one.note = "is not a readable notebook. Ask the student for the .ipynb file."
     return one
 
@@ -219,9 +254,10 @@ def table_of(submissions: Sequence[Submission], students: Sequence[str]) -> byte
 
     The encoding is UTF-8 with a byte order mark, which Excel needs. No cell starts a formula.
     """
-    columns, possible, rows = ["student"], {}, []
+    columns, exercises, possible, rows = ["student"], {}, {}, []
     for lab in sorted({lab for one in submissions for lab in one.points}):
-        columns += [lab, f"{lab} possible", f"{lab} quiz", *(name for name in names() if lab_of(name) == lab)]
+        columns += [lab, f"{lab} possible", f"{lab} quiz", *numbered(lab)]
+        exercises |= {name: f"{name} ({number})" for name, number in numbered(lab).items() if number}
         possible[f"{lab} possible"] = points({}, lab)[1]
     for student in students:
         own = [one for one in submissions if one.student == student]
@@ -231,6 +267,6 @@ def table_of(submissions: Sequence[Submission], students: Sequence[str]) -> byte
             rows[-1] |= one.results
             for lab, (reached, _) in one.points.items():
                 rows[-1] |= {lab: reached, f"{lab} quiz": one.quiz}
-    table = pd.DataFrame(rows, columns=[*columns, "note"], dtype=object)
+    table = pd.DataFrame(rows, columns=[*columns, "note"], dtype=object).rename(columns=exercises)
     table = table.replace(r"^(?=[=+\-@\t\r])", "'", regex=True)
     return table.to_csv(index=False).encode("utf-8-sig", errors="replace")  # file names may be invalid Unicode

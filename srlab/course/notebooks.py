@@ -2,6 +2,7 @@
 
 import glob
 import json
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,7 @@ def find_notebooks() -> list[Path]:
 def find_lab(name: str) -> Path:
     """Return the lab or extra with a name, with or without its number, or else a unique beginning or part of a name."""
     labs, name = find_notebooks(), Path(name).name.removesuffix(".ipynb")
-    fitting = [lab for lab in labs if name in (lab.stem, lab.stem.lstrip("0123456789_"))]
+    fitting = [lab for lab in labs if name in (lab.stem, _without_number(lab))]
     fitting = fitting or [lab for lab in labs if lab.stem.startswith(name)] or [lab for lab in labs if name in lab.stem]
     if not fitting and (bare := sorted((course() / "notebooks").glob(f"{glob.escape(name)}*.ipynb"))):
         file = recipes() / f"{bare[0].stem}.yaml"
@@ -36,6 +37,19 @@ def find_lab(name: str) -> Path:
     if len(fitting) != 1:
         raise SrlabError(f"'{name}' does not match exactly one lab. Choose from {', '.join(lab.stem for lab in labs)}.")
     return fitting[0]
+
+
+def own_notebook(lab: str) -> NotebookNode | None:
+    """Return the notebook in the course folder of a lab without its number, or None if it is missing or damaged."""
+    for file in recipes().parent.rglob(f"*{glob.escape(lab)}.ipynb"):
+        with suppress(SrlabError):
+            if _without_number(file) == lab:
+                return read_notebook(file)
+    return None
+
+
+def _without_number(lab: Path) -> str:
+    return lab.stem.lstrip("0123456789_")
 
 
 def tags_of(cell: NotebookNode) -> list[str]:

@@ -6,9 +6,11 @@ from collections.abc import Sequence
 from enum import StrEnum
 
 from IPython.core.inputtransformer2 import TransformerManager
+from nbformat import NotebookNode
 
 # Exercise and `Result` in the HTML output of a check. All editors keep HTML, unlike other media types.
 MARK = '<div data-srlab-check="{} {}">'
+ACCEPTED = "The lab will use your answer."  # printed above the mark of a correct answer, and only there
 
 CLAIM = "application/vnd.srlab.claim+json"  # media type of a checked claim, for `make seeds`
 METRIC = "application/vnd.srlab.metric+json"  # media type of a lab's main metric, for `make labs`
@@ -24,17 +26,21 @@ class Result(StrEnum):
     MISSING = "missing"  # the exercise is not in the notebook
 
 
+def parse_cell(source: str) -> ast.Module:
+    """Return the syntax tree of a cell without executing it, empty if the cell is not Python; it may contain magics."""
+    source = re.sub(r"\A\s*%%(time|capture).*\n", "", source)
+    try:
+        return ast.parse(TransformerManager().transform_cell(source))
+    except (SyntaxError, ValueError, RecursionError, MemoryError):  # the last three only in malicious files
+        return ast.Module([])
+
+
 def calls_of(function: str, parameters: Sequence[str], source: str) -> list[dict[str, str]]:
     """Return the string arguments of each call of a function in a cell, by parameter, without executing the cell.
 
-    `parameters` are the names of the positional parameters. The cell may contain magics. A cell that is not Python has
-    no calls.
+    `parameters` are the names of the positional parameters.
     """
-    source = re.sub(r"\A\s*%%(time|capture).*\n", "", source)
-    try:
-        tree = ast.parse(TransformerManager().transform_cell(source)) if function in source else ast.Module([])
-    except (SyntaxError, ValueError, RecursionError, MemoryError):  # the last three only in malicious files
-        return []
+    tree = parse_cell(source) if function in source else ast.Module([])
     calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
     calls = [call for call in calls if getattr(call.func, "attr", getattr(call.func, "id", "")) == function]
     passed = []
@@ -43,6 +49,15 @@ def calls_of(function: str, parameters: Sequence[str], source: str) -> list[dict
         texts = {name: node.value for name, node in nodes.items() if isinstance(node, ast.Constant)}
         passed.append({name: text for name, text in texts.items() if isinstance(text, str)})
     return passed
+
+
+MARKS = re.compile(MARK.format(r"(\w+\.\w+)", f"({'|'.join(Result)})"))
+
+
+def marks_in(cell: NotebookNode) -> dict[str, Result]:
+    """Return the exercises and results that checks have left in the outputs of a cell; the last one counts."""
+    pages = [output.get("data", {}).get("text/html", "") for output in cell.get("outputs", [])]
+    return {name: Result(result) for name, result in MARKS.findall("".join(pages))}
 
 
 def checks_in(source: str) -> list[str]:

@@ -5,6 +5,7 @@ import copy
 import csv
 import functools
 import json
+import re
 import shutil
 import unicodedata
 from pathlib import Path
@@ -75,8 +76,13 @@ def test_last_executed_check_counts(cells, results):
 def test_progress_reads_labs(capsys, monkeypatch, tmp_path):
     monkeypatch.chdir(ROOT)
     assert main(["progress"]) == 0
-    rows = [line.split(maxsplit=2) for line in capsys.readouterr().out.splitlines()]
-    assert {row[0]: row[2] for row in rows if row and row[0] in names()} == dict.fromkeys(names(), "not run")
+    said = capsys.readouterr().out
+    assert dict(re.findall(r"^exercise \d  (\S+) +(?:easy|medium|hard) +(.*)$", said, re.M)) == dict.fromkeys(
+        names(), "not run"
+    )
+    first = ["00_degradation", "exercise 1  degradation.downscale_matrix", "exercise 2  degradation.psnr"]
+    places = [said.index(words) for words in (*first, "01_srresnet", "exercise 1  srresnet.Block")]
+    assert places == sorted(places), "the order of the notebook"
     folder = shutil.copytree(ROOT / "notebooks", tmp_path / "notebooks", ignore=shutil.ignore_patterns("*.png"))
     (folder / "00_degradation.ipynb").write_text("{}", encoding="utf-16")
     monkeypatch.chdir(tmp_path)
@@ -135,6 +141,7 @@ def colab():
     ).encode()
 
 
+PSNR_COLUMN, MATRIX_COLUMN = ".psnr (exercise 2)", ".downscale_matrix (exercise 1)"
 JUERGEN = unicodedata.normalize("NFD", "Jürgen Öz")
 UNREADABLE = "is not a readable notebook"
 COUNTED = {  # student -> content, result of PSNR, and file
@@ -175,14 +182,17 @@ def test_grades_have_row_per_student_and_line_per_file(school, capsys):
     said, before = capsys.readouterr().out, Path("grades.csv").read_bytes()
     assert before.startswith(b"\xef\xbb\xbf"), "Excel would assume another encoding"
     rows = {row["student"]: row for row in csv.DictReader(before.decode("utf-8-sig").splitlines())}
+    columns = [column for column in rows["Ann"] if column.startswith("degradation.")]
+    assert re.findall(r"exercise (\d)", " ".join(columns)) == list("1234"), "the order of the notebook"
     assert list(rows) == [*COUNTED, *NOT_COUNTED, f"'{STRANGER}"]
     for name, (_, result, file) in COUNTED.items():
-        told = [rows[name][f"degradation{part}"] for part in ("", ".psnr", ".downscale_matrix", " possible", " quiz")]
+        told = [rows[name][f"degradation{part}"] for part in ("", PSNR_COLUMN, MATRIX_COLUMN, " possible", " quiz")]
         assert told == ["18" if result == "correct" else "15", result, "correct", "18", "4"], name  # psnr has 3 points
-        assert rows[name]["note"] == ""
+        assert rows[name]["note"] == "", "the answers of all are the course's solution"
         assert said.count(f"{file}: ") == 1
     for name, (_, note, *files) in NOT_COUNTED.items():
-        assert rows[name]["degradation"] == rows[name]["degradation.psnr"] == rows[name]["degradation quiz"] == ""
+        assert rows[name]["degradation"] == rows[name][f"degradation{PSNR_COLUMN}"] == ""
+        assert rows[name]["degradation quiz"] == ""
         assert note in rows[name]["note"], name
         assert [said.count(f"{file}: ") for file in files] == [1] * len(files)
     assert f"No valid degradation submission: {'; '.join([*NOT_COUNTED, STRANGER])}\n" in said
@@ -254,3 +264,116 @@ def test_class_list(tmp_path):
         file.write_bytes(content)
         with pytest.raises(SrlabError, match=words):
             read_class(file)
+
+
+# --- Notes ------------------------------------------------------------------------------------------------------
+
+
+def printed(name, verdict):
+    """Return what a check prints above its mark."""
+    return nbformat.v4.new_output("stream", text=f"{name} (easy)\n  passed  a case\n  {verdict}\n")
+
+
+ACCEPTED, STUB = "correct The lab will use your answer.", "not attempted  The lab uses the reference solution for now."
+
+
+def submit(folder, student, found):
+    (folder / student).mkdir(parents=True)
+    nbformat.write(found, folder / student / "lab.ipynb")
+
+
+def noted(folder, capsys):
+    """Grade a folder, and return the points and the note of each student."""
+    main(["grade", str(folder), "--csv", str(folder / "grades.csv"), "--force"])
+    said = capsys.readouterr().out
+    rows = list(csv.DictReader((folder / "grades.csv").read_text(encoding="utf-8-sig").splitlines()))
+    for row in rows:
+        assert row["note"].partition(" ")[2] in said
+    assert "not counted: 0." in said, "a note is no verdict"
+    return {row["student"]: (row["degradation"], row["note"]) for row in rows}
+
+
+def test_forged_results_of_an_untouched_lab_get_notes(tmp_path, capsys):
+    found = read_notebook(ROOT / "notebooks" / "00_degradation.ipynb")
+    for one in found.cells:
+        for name in checks_in(one.source) if one.cell_type == "code" else ():
+            one.outputs = [printed(name, STUB), left(name, "not attempted")]
+    submit(tmp_path, "Honest", found)
+    submit(tmp_path, "Forger", nbformat.from_dict(json.loads(json.dumps(found).replace("not attempted", "correct"))))
+    notes = noted(tmp_path, capsys)
+    assert notes["Honest"] == ("0", "")
+    assert notes["Forger"][0] == "18"
+    for name in (PSNR, MATRIX, CROP, PROJECT):
+        assert f"{name} is correct, but its answer is missing or still contains course.TODO." in notes["Forger"][1]
+        assert f"{name} is saved as correct, but the text above" in notes["Forger"][1]
+
+
+def answered(definition, verdict=ACCEPTED, result="correct"):
+    """Return a notebook with the answer to the exercise about PSNR, and its check."""
+    defined = [nbformat.v4.new_code_cell(definition)] if definition else []
+    return notebook(*defined, cell(PSNR, printed(PSNR, verdict), left(PSNR, result)))
+
+
+ONE_CELL = f"def psnr(sr, hr, crop): return 10\npsnr = course.check('{PSNR}', psnr)"
+IN_ONE_CELL = notebook(cell(PSNR, printed(PSNR, ACCEPTED), left(PSNR, "correct"), source=ONE_CELL))
+
+
+@pytest.mark.parametrize(
+    ("found", "words"),
+    [
+        (answered("def psnr(sr, hr, crop):\n    return 10"), ""),
+        (answered("%matplotlib inline\npsnr = lambda sr, hr, crop: 10  # course.TODO"), ""),
+        (answered("from mine import psnr"), ""),
+        (answered("def psnr(sr, hr, crop):\n    return course.TODO", STUB, "not attempted"), ""),
+        (answered("def psnr(sr, hr, crop):\n    return 10", "hint    Think.", "incorrect"), ""),
+        (answered("def psnr(sr, hr, crop):\n    return 10", f"\033[1;38;5;28mcorrect\033[0m {ACCEPTED[8:]}"), ""),
+        (IN_ONE_CELL, ""),
+        (answered(""), "no cell defines psnr"),
+        (answered("def other(): pass"), "no cell defines psnr"),
+        (answered("def psnr(sr, hr, crop):\n    return course.TODO"), "its answer is missing or still contains"),
+        (answered('def psnr(sr, hr, crop):\n    """Score."""'), "its answer is missing or still contains"),
+        (answered("def psnr(sr, hr, crop):\n    return 10", STUB), "saved as correct, but the text"),
+        (answered("def psnr(sr, hr, crop):\n    return 10", "hint    Think."), "saved as correct, but the text"),
+        (answered("def psnr(sr, hr, crop):\n    return 10", ACCEPTED, "incorrect"), "saved as incorrect, but the text"),
+    ],
+)
+def test_result_without_fitting_answer_or_text_gets_a_note(found, words, tmp_path, capsys):
+    submit(tmp_path, "Ann", found)
+    ((_, note),) = noted(tmp_path, capsys).values()
+    assert words in note
+    assert bool(words) == bool(note)
+
+
+LARGE = """
+def psnr(sr, hr, crop):
+    height, width = sr.shape[-2:]
+    mine = sr[..., crop : height - crop, crop : width - crop]
+    other = hr[..., crop : height - crop, crop : width - crop]
+    error = (mine - other) ** 2
+    total = error.sum(dim=(1, 2, 3)) / error[0].numel()
+    return (10 * torch.log10(1 / total)).mean()
+"""
+COPY = LARGE.replace("error", "d").replace("(sr, hr, crop):", '(sr, hr, crop: int):\n    """My own."""  # mine')
+
+
+def test_equal_large_answers_of_two_students_get_notes(tmp_path, capsys):
+    small = "def psnr(sr, hr, crop):\n    return srlab.psnr(sr, hr)"
+    submissions = {"Ann": LARGE, "Bo": COPY, "Cy": LARGE.replace("10 *", "20 *"), "Di": small, "Ed": small}
+    for student, definition in submissions.items():
+        submit(tmp_path, student, answered(definition))
+    notes = {student: note for student, (_, note) in noted(tmp_path, capsys).items() if note}
+    assert notes == {
+        "Ann": f"Ann/lab.ipynb {PSNR} has the same code as that of Bo.",
+        "Bo": f"Bo/lab.ipynb {PSNR} has the same code as that of Ann.",
+    }
+    for student in ("Fay", "Gil", "Hal"):
+        submit(tmp_path, student, answered(LARGE))
+    assert noted(tmp_path, capsys)["Ann"][1].endswith("that of Bo, Fay, Gil and 1 more.")
+
+
+def test_deeply_nested_code_does_not_end_the_batch(tmp_path, capsys):
+    for student, value in {"Ann": "-" * 900 + "1", "Bo": "a" + ".b" * 2000, "Cy": "1" + "+1" * 5000}.items():
+        submit(tmp_path, student, answered(f"def psnr(sr, hr, crop):\n    return {value}"))
+    submit(tmp_path, "Di", answered(LARGE))
+    main(["grade", str(tmp_path)])
+    assert "Di/lab.ipynb: Di: degradation 3 of 18 points\n" in capsys.readouterr().out
