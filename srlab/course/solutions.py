@@ -10,6 +10,7 @@ from nbformat import NotebookNode
 
 from srlab import paths
 from srlab.course.exercise import Answer, find
+from srlab.course.handouts import add_handout, add_short
 from srlab.course.layout import seen_from_here
 from srlab.course.notebooks import find_lab, read_notebook
 from srlab.course.saved import checks_in
@@ -18,7 +19,9 @@ from srlab.files import refuse_existing, write_atomic
 
 
 def add_parser(commands: argparse._SubParsersAction) -> None:
-    """Add the command to the parser of ``srlab``."""
+    """Add the commands that write a copy of a lab to the parser of ``srlab``."""
+    add_handout(commands.add_parser("handout", help="write the text of a lab as a page, without code and answers"))
+    add_short(commands.add_parser("short", help="write a copy of a lab without some sections"))
     parser = commands.add_parser("solutions", help="write a solved copy of a lab to solutions/ in the folder of runs")
     parser.add_argument("lab", metavar="LAB", help="lab name, or a part of it, e.g. 03")
     parser.add_argument("--force", action="store_true", help="overwrite the solved copy of an earlier call")

@@ -1,0 +1,67 @@
+"""Test srlab handout and srlab short."""
+
+import re
+import shutil
+
+import nbformat
+import pytest
+
+from srlab.course.cli.main import main
+from tests.conftest import LABS, ROOT, left
+
+
+@pytest.fixture
+def course(tmp_path, monkeypatch):
+    """Copy the labs, as for a teacher who has worked in them, and change to the copy."""
+    shutil.copytree(ROOT / "notebooks", tmp_path / "course" / "notebooks")
+    lab = tmp_path / "course" / "notebooks" / "02_content_loss.ipynb"
+    notebook = nbformat.read(lab, 4)
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            cell.outputs = [nbformat.v4.new_output("stream", text="an output"), left("content_loss.balance", "correct")]
+    nbformat.write(notebook, lab)
+    monkeypatch.chdir(tmp_path / "course")
+    return tmp_path / "course"
+
+
+@pytest.mark.parametrize("lab", LABS, ids=lambda lab: lab.stem)
+def test_handout_is_one_page_without_code_outputs_and_answers(lab, course, home, capsys):
+    assert main(["handout", lab.stem.partition("_")[2]]) == 0
+    file = home / "handouts" / f"{lab.stem}.html"
+    assert (course / capsys.readouterr().out.strip()).samefile(file)
+    page = file.read_text(encoding="utf-8")
+    for part in ("import srlab", "return course.TODO", "an output", "data-srlab-check", "<details", "Open in Colab"):
+        assert part not in page
+    assert re.findall(r"Exercise (\d)\.</strong>", page)[:3] == ["1", "2", "3"]
+    assert "data:image/" in page
+    needed = re.findall(r'<(?:img|script|link)[^>]* (?:src|href)="(?!data:)([^"]*)"', page)
+    assert [address.split("?")[0].split("/")[-3:] for address in needed] == [["mathjax", "2.7.7", "latest.js"]]
+
+
+def test_short_lab_has_the_other_sections(course, capsys):
+    before = nbformat.read(course / "notebooks" / "02_content_loss.ipynb", 4)
+    assert main(["short", "02", "--without", "7", "9"]) == 0
+    file = course / "notebooks" / "02_content_loss.short.ipynb"
+    assert (course / capsys.readouterr().out.strip()).samefile(file)
+    short = nbformat.read(file, 4)
+    headings = re.findall(r"^## (\d)\.", "\n".join(cell.source for cell in short.cells), re.M)
+    assert headings == list("1234568")
+    dropped = {"section-7", "section-9"}
+    assert short.cells == [cell for cell in before.cells if not dropped & {*cell.metadata.get("tags", [])}]
+    assert main(["short", "02", "--without", "8", "12"]) == 2
+    assert main(["short", "02", "--without", "8", "12", "--force"]) == 2
+    assert "02_content_loss has no section 12." in capsys.readouterr().err
+    assert nbformat.read(file, 4) == short
+
+
+@pytest.mark.parametrize("command", ["handout 02", "short 02 --without 7"])
+def test_copy_is_overwritten_only_by_force(command, course, home, capsys):
+    short = course / "notebooks" / "02_content_loss.short.ipynb"
+    target = short if "short" in command else home / "handouts" / "02_content_loss.html"
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.write_text("mine")
+    assert main(command.split()) == 2
+    assert "already exists" in capsys.readouterr().err
+    assert target.read_text() == "mine"
+    assert main([*command.split(), "--force"]) == 0
+    assert target.read_text() != "mine"
