@@ -26,6 +26,8 @@ def main() -> int:
     executed = runs_home() / "notebooks"
     old = [lab.stem for lab in find_notebooks() if stale(lab, executed / lab.name)]
     try:
+        if old:
+            print(f"These labs were not executed, or have changed since: {', '.join(old)}", flush=True)
         if old and run_labs(labs=old):
             return 1
     except SrlabError as error:
@@ -58,7 +60,7 @@ def pages(address: str) -> str:
 
 
 def build(executed: Path, target: Path, address: str = "") -> int:
-    """Build the site from executed labs.
+    """Build the site from executed labs. Sphinx prints which lab it reads and writes, because that takes minutes.
 
     Parameters
     ----------
@@ -76,9 +78,11 @@ def build(executed: Path, target: Path, address: str = "") -> int:
     """
     shutil.rmtree(target, ignore_errors=True)
     source = target / "source"
+    print("gathering the labs ...", flush=True)
     gather(executed, source, address)
-    options = ["-q", "-W", "--keep-going", "-c", str(BOOK), "-d", str(target / "doctrees")]
+    options = ["-W", "--keep-going", "-c", str(BOOK), "-d", str(target / "doctrees")]
     options += ["-D", f"html_baseurl={pages(address)}"]
+    print("building the page that upscales photos ...", flush=True)
     try:
         try_page.build(target / "html" / "try")
         options += ["-t", "try_it"]  # the index links to it
