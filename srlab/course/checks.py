@@ -16,7 +16,7 @@ from srlab.paths import switched_on
 from srlab.shell import running_shell
 
 # Numbers in the 256-color table of terminals, which can be read on white and on black.
-COLORS = {Result.CORRECT: 28, Result.INCORRECT: 196, Result.NOT_ATTEMPTED: 243}
+COLORS = {Result.CORRECT: 28, Result.INCORRECT: 196, Result.NOT_ATTEMPTED: 244}
 
 
 def check(name: str, answer: Answer, hints: int = 1) -> Answer:

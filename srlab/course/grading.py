@@ -96,12 +96,13 @@ def numbered(lab: str) -> dict[str, str]:
     Those that it does not contain are last, without a number.
     """
     notebook, number, found = own_notebook(lab), "", {}
+    known = [name for name in names() if lab_of(name) == lab]
     for cell in notebook.cells if notebook else ():
         if cell.cell_type == "code":
             found |= dict.fromkeys(checks_in(cell.source), number)
         elif heading := re.search(r"\*\*Exercise (\d+)\.", cell.source):
             number = f"exercise {heading[1]}"
-    return found | {name: "" for name in names() if lab_of(name) == lab and name not in found}
+    return {name: found.get(name, "") for name in dict.fromkeys([*found, *known]) if name in known}
 
 
 def lab_of(exercise: str) -> str:
@@ -241,11 +242,12 @@ def _read(folder: Path, one: Submission) -> Submission:
         one.results, one.quiz = read_results(notebook), count_right(notebook)
         one.points = {lab: points(one.results, lab) for lab in map(lab_of, one.results)}
         answers = {name: answer for name, answer in answers_in(notebook).items() if name in one.results}
-        one.codes = codes_of(answers)
-        no_exercise = "has no exercises of this version of the course."
-        one.note = " ".join(odd_results(notebook, one.results, answers)) if one.results else no_exercise
-    except (SrlabError, RecursionError):  # RecursionError: deeply nested code
+        one.codes, one.note = codes_of(answers), " ".join(odd_results(notebook, one.results, answers))
+        one.note = one.note if one.results else "has no exercises of this version of the course."
+    except SrlabError:
         one.note = "is not a readable notebook. Ask the student for the .ipynb file."
+    except RecursionError:
+        one.note = "Its code is nested too deeply to look for an answer."
     return one
 
 

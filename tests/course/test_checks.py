@@ -161,7 +161,7 @@ def test_hints_appear_one_by_one(ask, hints, there):
     [
         (find("srgan.best_answer").reference, "\033[1;38;5;28mcorrect\033[0m The lab"),
         (lambda p_data, p_g: p_g, "\033[1;38;5;196mincorrect\033[0m The lab"),
-        (TODO, "\033[1;38;5;243mnot attempted\033[0m The lab"),
+        (TODO, "\033[1;38;5;244mnot attempted\033[0m The lab"),
     ],
 )
 def test_verdict_is_colored_in_a_notebook_and_a_word_everywhere(answer, colored, capsys, request):

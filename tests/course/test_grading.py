@@ -376,4 +376,6 @@ def test_deeply_nested_code_does_not_end_the_batch(tmp_path, capsys):
         submit(tmp_path, student, answered(f"def psnr(sr, hr, crop):\n    return {value}"))
     submit(tmp_path, "Di", answered(LARGE))
     main(["grade", str(tmp_path)])
-    assert "Di/lab.ipynb: Di: degradation 3 of 18 points\n" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "Di/lab.ipynb: Di: degradation 3 of 18 points\n" in said
+    assert "Ann: degradation 3 of 18 points. Note: Its code is nested too deeply" in said
