@@ -68,7 +68,7 @@ def announce(lab: Lab, recipe: Recipe, settings: str = "") -> None:
 
 
 def settings_table(book: Book, recipe: Recipe, given: Mapping[str, Any], everything: bool) -> str:
-    """Return a table of what differs from the recipe file, and with `everything` a second one of all other settings.
+    """Return a table of what differs from the recipe, yours first, and with `everything` one of all other settings.
 
     `recipe` has the settings of the run, and `given` are the parameters of the notebook.
     """
@@ -78,7 +78,7 @@ def settings_table(book: Book, recipe: Recipe, given: Mapping[str, Any], everyth
     names = [name for name in book.parameters if name not in recipe.values and name in given]
     typed = [name for name in names if given[name] != book.parameters[name]]
     changed = [[name, str(given[name]), "parameter of the notebook", "you"] for name in typed]
-    changed += [row for row in rows if row not in kept]
+    changed += sorted((row for row in rows if row not in kept), key=lambda row: row[-1] != "you")
     parts = [_table(header, changed)] if changed else []
     if everything:
         parts += [f"The other {len(kept)} settings are those of the recipe {recipe.name}:", _table(header, kept)]

@@ -1,6 +1,6 @@
 """Notes of ``srlab grade`` on what a teacher should look at: saved results that do not fit, and equal answers.
 
-They are no verdict, and nothing is executed.
+A note is not a verdict: it does not change the points. Nothing is executed.
 """
 
 import ast

@@ -117,7 +117,7 @@ def test_plan_shows_what_differs_and_with_all_everything(capsys, monkeypatch):
         long = capsys.readouterr().out
         assert max(map(len, [*short.splitlines(), *long.splitlines()])) <= 100
         (differ,), (again, rest) = first_columns(short), first_columns(long)
-        assert differ[:4] == again[:4] == ["seed", "features", "content_weight", "gan"]
+        assert differ[:4] == again[:4] == ["seed", "gan", "features", "content_weight"]
         assert "learning_rate" in rest
         assert "learning_rate" not in differ
         assert "Add --all to list them." in short

@@ -289,7 +289,7 @@ def noted(folder, capsys):
     rows = list(csv.DictReader((folder / "grades.csv").read_text(encoding="utf-8-sig").splitlines()))
     for row in rows:
         assert row["note"].partition(" ")[2] in said
-    assert "not counted: 0." in said, "a note is no verdict"
+    assert "not counted: 0." in said, "a note is not a verdict"
     return {row["student"]: (row["degradation"], row["note"]) for row in rows}
 
 
