@@ -29,7 +29,7 @@ def handout(options: argparse.Namespace) -> int:
     Code, outputs, and everything that is folded, such as answers, are left out.
     """
     lab = find_lab(options.lab)
-    out = paths.home() / "handouts" / f"{lab.stem}.html"
+    out = paths.runs_home() / "handouts" / f"{lab.stem}.html"
     refuse_existing(out, options.force)
     notebook = read_notebook(lab)
     notebook.cells = [cell for cell in notebook.cells if cell.cell_type == "markdown"]

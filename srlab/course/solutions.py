@@ -10,7 +10,6 @@ from nbformat import NotebookNode
 
 from srlab import paths
 from srlab.course.exercise import Answer, find
-from srlab.course.handouts import add_handout, add_short
 from srlab.course.layout import seen_from_here
 from srlab.course.notebooks import find_lab, read_notebook
 from srlab.course.saved import checks_in
@@ -18,11 +17,8 @@ from srlab.errors import SrlabError
 from srlab.files import refuse_existing, write_atomic
 
 
-def add_parser(commands: argparse._SubParsersAction) -> None:
-    """Add the commands that write a copy of a lab to the parser of ``srlab``."""
-    add_handout(commands.add_parser("handout", help="write the text of a lab as a page, without code and answers"))
-    add_short(commands.add_parser("short", help="write a copy of a lab without some sections"))
-    parser = commands.add_parser("solutions", help="write a solved copy of a lab to solutions/ in the folder of runs")
+def add_solutions(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of the command."""
     parser.add_argument("lab", metavar="LAB", help="lab name, or a part of it, e.g. 03")
     parser.add_argument("--force", action="store_true", help="overwrite the solved copy of an earlier call")
     parser.set_defaults(command=run)
@@ -31,7 +27,7 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
 def run(options: argparse.Namespace) -> int:
     """Write the notebook and print its path."""
     lab = find_lab(options.lab)
-    out = paths.home() / "solutions" / lab.name  # not in git, and not in a folder that students open
+    out = paths.runs_home() / "solutions" / lab.name  # not in git, and not in a folder that students open
     refuse_existing(out, options.force)
     notebook = read_notebook(lab)
     count, all_checks = fill_in(notebook), sum(len(checks_in(cell.source)) for cell in notebook.cells)

@@ -17,9 +17,8 @@ from srlab.files import writing
 from srlab.paths import recipes, runs_home
 
 
-def add_parser(commands: argparse._SubParsersAction) -> None:
-    """Add the commands to the parser of ``srlab``."""
-    parser = commands.add_parser("execute", help="run labs headlessly and print a summary")
+def add_execute(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of the command."""
     parser.add_argument("labs", nargs="*", metavar="LAB", help="lab names, or parts of them, e.g. 01 (default: all)")
     parser.add_argument("--recipe", default="auto", help="recipe to use, e.g. smoke (default: chosen automatically)")
     parser.add_argument("--seed", type=int, help="random seed; runs keep their names, so set another SRLAB_HOME")
@@ -27,9 +26,10 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
         command=lambda options: min(1, run_labs(options.recipe, options.labs, options.seed)),
         when_stopped="Finished training steps are saved; the same command resumes from there.",
     )
-    parser = commands.add_parser(
-        "plan", help="show what a lab would train, and on a GPU how long it would take (dry run)"
-    )
+
+
+def add_plan(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of the command."""
     parser.add_argument("lab", metavar="LAB", help="lab name, or a part of it, e.g. 04 or esrgan")
     parser.add_argument("--all", action="store_true", help="list all settings, not only those that differ")
     parser.add_argument(

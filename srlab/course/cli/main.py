@@ -29,6 +29,8 @@ COMMANDS = {
     "doctor": ("srlab.course.cli.doctor:add_doctor", "check this machine (about 10 s)"),
     "progress": ("srlab.course.grading:add_progress", "show exercise results from saved notebooks"),
     "grade": ("srlab.course.grading:add_grade", "list a class's submissions and write a gradebook"),
+    "handout": ("srlab.course.handouts:add_handout", "write the text of a lab as a page, without code and answers"),
+    "short": ("srlab.course.handouts:add_short", "write a copy of a lab without some sections"),
     "solutions": (
         "srlab.course.solutions:add_solutions",
         "write a solved copy of a lab to solutions/ in the folder of runs",

@@ -10,9 +10,8 @@ from srlab.text import printable
 from srlab.training.runs import read_runs
 
 
-def add_parser(commands: argparse._SubParsersAction) -> None:
-    """Add the commands to the parser of ``srlab``."""
-    parser = commands.add_parser("runs", help="list training runs with progress and scores")
+def add_runs(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of the command."""
     parser.add_argument("lab", nargs="?", default="", metavar="LAB", help="lab name, or a part of it (default: all)")
     parser.set_defaults(command=list_runs)
 
@@ -48,7 +47,9 @@ def list_runs(options: argparse.Namespace) -> int:
         )
     elif known:
         labs = ", ".join(dict.fromkeys(run.lab for run, _ in known))
-        print(f"No runs of {printable(options.lab)} found in {seen_from_here(home())}. It contains runs of {labs}.")
+        print(
+            f"No runs of {printable(options.lab)} found in {seen_from_here(runs_home())}. It contains runs of {labs}."
+        )
     else:
         print(f"No runs found in {seen_from_here(runs_home())}.")
     return 0
