@@ -14,12 +14,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pandas as pd
-from nbformat import NotebookNode
 
-from srlab.course.exercise import find, names
+from srlab.course.exercise_list import entries
 from srlab.course.grading_notes import answers_in, codes_of, odd_results
 from srlab.course.layout import in_columns, seen_from_here
-from srlab.course.notebooks import find_notebooks, own_notebook, read_notebook
+from srlab.course.notebooks import Saved, find_notebooks, own_notebook, read_saved
 from srlab.course.quiz import ASKED, count_right
 from srlab.course.saved import Result, checks_in, marks_in
 from srlab.errors import SrlabError
@@ -51,7 +50,7 @@ def progress(options: argparse.Namespace) -> int:
     read = unread = 0
     for path in map(Path, options.notebooks or find_notebooks()):
         try:
-            notebook = read_notebook(path)
+            notebook = read_saved(path)
             if not options.notebooks and not any(checks_in(cell.source) for cell in notebook.cells):
                 continue
             if not (results := read_results(notebook)):
@@ -63,7 +62,7 @@ def progress(options: argparse.Namespace) -> int:
         read += 1
         counts = ", ".join(f"{count} {result}" for result, count in Counter(results.values()).items())
         rows = [
-            (number, name, find(name).level, results[name])
+            (number, name, entries()[name].level, results[name])
             for lab in dict.fromkeys(map(lab_of, results))
             for name, number in numbered(lab).items()
         ]
@@ -77,7 +76,7 @@ def progress(options: argparse.Namespace) -> int:
     return 2 if unread else 0
 
 
-def read_results(notebook: NotebookNode) -> dict[str, Result]:
+def read_results(notebook: Saved) -> dict[str, Result]:
     """Return the saved result of each exercise in a notebook's labs, or {} if it has no known exercise.
 
     If an exercise was checked several times, the last check in the notebook counts.
@@ -85,8 +84,8 @@ def read_results(notebook: NotebookNode) -> dict[str, Result]:
     code = [cell for cell in notebook.cells if cell.cell_type == "code"]
     calls = {name for cell in code for name in checks_in(cell.source)}
     marks = {name: result for cell in code for name, result in marks_in(cell).items()}
-    labs = {lab_of(name) for name in names() if name in calls}
-    unmarked = {name: Result.NOT_RUN if name in calls else Result.MISSING for name in names() if lab_of(name) in labs}
+    labs = {lab_of(name) for name in entries() if name in calls}
+    unmarked = {name: Result.NOT_RUN if name in calls else Result.MISSING for name in entries() if lab_of(name) in labs}
     return {name: marks.get(name, without) for name, without in unmarked.items()}
 
 
@@ -96,7 +95,7 @@ def numbered(lab: str) -> dict[str, str]:
     Those that it does not contain are last, without a number.
     """
     notebook, number, found = own_notebook(lab), "", {}
-    known = [name for name in names() if lab_of(name) == lab]
+    known = [name for name in entries() if lab_of(name) == lab]
     for cell in notebook.cells if notebook else ():
         if cell.cell_type == "code":
             found |= dict.fromkeys(checks_in(cell.source), number)
@@ -112,7 +111,7 @@ def lab_of(exercise: str) -> str:
 
 def points(results: dict[str, Result], lab: str) -> tuple[int, int]:
     """Return the points for correct answers in a lab, and the maximum."""
-    weights = {name: find(name).points for name in names() if lab_of(name) == lab}
+    weights = {name: entries()[name].points for name in entries() if lab_of(name) == lab}
     return sum(weights[name] for name in weights if results.get(name) == Result.CORRECT), sum(weights.values())
 
 
@@ -238,7 +237,7 @@ def note_equal_answers(submissions: Sequence[Submission]) -> None:
 
 def _read(folder: Path, one: Submission) -> Submission:
     try:
-        notebook = read_notebook(folder / one.path)
+        notebook = read_saved(folder / one.path)
         one.results, one.quiz = read_results(notebook), count_right(notebook)
         one.points = {lab: points(one.results, lab) for lab in map(lab_of, one.results)}
         answers = {name: answer for name, answer in answers_in(notebook).items() if name in one.results}

@@ -5,14 +5,11 @@ A note is not a verdict: it does not change the points. Nothing is executed.
 
 import ast
 import functools
-import inspect
 import re
-import textwrap
 from collections.abc import Iterator, Mapping
 
-from nbformat import NotebookNode
-
-from srlab.course.exercise import find
+from srlab.course.exercise_list import entries
+from srlab.course.notebooks import Saved
 from srlab.course.saved import ACCEPTED, Result, checks_in, marks_in, parse_cell
 
 # Nodes of a syntax tree, about eight lines. 32 of the 47 reference answers are smaller: a formula, or calls in the only
@@ -22,7 +19,7 @@ PRINTED = re.compile(r"^(\w+\.\w+) \(\w+\)\n(.*?)(?=^\w+\.\w+ \(\w+\)\n|\Z)", re
 
 
 def odd_results(
-    notebook: NotebookNode, results: Mapping[str, Result], answers: Mapping[str, ast.stmt | None]
+    notebook: Saved, results: Mapping[str, Result], answers: Mapping[str, ast.stmt | None]
 ) -> Iterator[str]:
     """Yield a sentence for each saved result that its answer or the text printed next to it contradicts."""
     for name in (name for name, result in results.items() if result == Result.CORRECT):
@@ -37,7 +34,7 @@ def odd_results(
                 yield f"{name} is saved as {result}, but the text above this result says something else."
 
 
-def answers_in(notebook: NotebookNode) -> dict[str, ast.stmt | None]:
+def answers_in(notebook: Saved) -> dict[str, ast.stmt | None]:
     """Return the definition of the answer to each exercise: the last one above its check, or else in the notebook."""
     defined: dict[str, ast.stmt] = {}
     answers: dict[str, ast.stmt | None] = {}
@@ -89,8 +86,7 @@ def codes_of(answers: Mapping[str, ast.stmt | None]) -> dict[str, str]:
 
 @functools.cache
 def _solution(exercise: str) -> str:
-    source = textwrap.dedent(inspect.getsource(find(exercise).reference))
-    return ast.dump(_renamed(ast.parse(source).body[0]))
+    return ast.dump(_renamed(entries()[exercise].reference))
 
 
 def _renamed(answer: ast.stmt) -> ast.Module:

@@ -4,14 +4,24 @@ import glob
 import json
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import nbformat
-from nbformat import NotebookNode
-from nbformat.validator import get_validator
+import lazy_loader
 
 from srlab.errors import SrlabError
 from srlab.paths import course, recipes
+
+if TYPE_CHECKING:
+    from nbformat import NotebookNode
+nbformat = lazy_loader.load("nbformat")  # its import takes seconds, because it compiles a grammar of web addresses
+
+NOT_VALID = "{} is not a valid Jupyter notebook. Pass an .ipynb file saved in Jupyter."
+
+
+class Saved(dict):
+    """A part of a saved notebook, with its keys also as attributes."""
+
+    __getattr__ = dict.__getitem__
 
 
 def find_notebooks() -> list[Path]:
@@ -39,12 +49,12 @@ def find_lab(name: str) -> Path:
     return fitting[0]
 
 
-def own_notebook(lab: str) -> NotebookNode | None:
+def own_notebook(lab: str) -> Saved | None:
     """Return the notebook in the course folder of a lab without its number, or None if it is missing or damaged."""
     for file in recipes().parent.rglob(f"*{glob.escape(lab)}.ipynb"):
         with suppress(SrlabError):
             if _without_number(file) == lab:
-                return read_notebook(file)
+                return read_saved(file)
     return None
 
 
@@ -52,28 +62,56 @@ def _without_number(lab: Path) -> str:
     return lab.stem.lstrip("0123456789_")
 
 
-def tags_of(cell: NotebookNode) -> list[str]:
+def tags_of(cell: "NotebookNode") -> list[str]:
     """Return the tags of a cell."""
     return cell.metadata.get("tags", [])
 
 
-def read_notebook(path: Path) -> NotebookNode:
+def read_notebook(path: Path) -> "NotebookNode":
     """Read a notebook of format 4."""
+    content = _read(path)
+    try:
+        # Validate first, because nbformat's conversion trusts its input. Validate as 4.4, because notebooks before 4.5
+        # have no cell ids, and Colab writes the minor version 0.
+        validator = nbformat.validator.get_validator(4, 4, relax_add_props=True)
+        validator.validate(content | {"nbformat_minor": 4})
+        return nbformat.v4.to_notebook_json(content)
+    except (ValueError, TypeError, RecursionError, nbformat.ValidationError) as error:  # RecursionError: deep nesting
+        raise SrlabError(NOT_VALID.format(path)) from error
+
+
+def read_saved(path: Path) -> Saved:
+    """Read what grading needs from a notebook of format 4, without nbformat: cells, their sources and outputs."""
+    content = _read(path)
+    try:
+        cells = content["cells"] if content["nbformat"] == 4 else 0
+        for cell in cells:
+            cell["source"], cell["cell_type"] = _joined(cell["source"]), _joined(cell["cell_type"])
+            for output in cell.get("outputs", ()):
+                for part in (output, output.get("data", {})):
+                    part |= {key: _joined(part[key]) for key in ("text", "text/html") if key in part}
+        return content
+    except (KeyError, TypeError, AttributeError) as error:
+        raise SrlabError(NOT_VALID.format(path)) from error
+
+
+def _read(path: Path) -> Saved:
     if not path.is_file():
         raise SrlabError(f"File {path} not found. Check the path.")
     try:
-        content = json.loads(path.read_text(encoding="utf-8-sig"))
-        # Validate first, because nbformat's conversion trusts its input. Validate as 4.4, because notebooks before 4.5
-        # have no cell ids, and Colab writes the minor version 0.
-        get_validator(4, 4, relax_add_props=True).validate(content | {"nbformat_minor": 4})
-        return nbformat.v4.to_notebook_json(content)
+        return json.loads(path.read_text(encoding="utf-8-sig"), object_hook=Saved)
     except OSError as error:
         raise SrlabError(f"Cannot read {path} ({error.strerror}). Check its permissions.") from error
-    except (ValueError, TypeError, RecursionError, nbformat.ValidationError) as error:  # RecursionError: deep nesting
-        raise SrlabError(f"{path} is not a valid Jupyter notebook. Pass an .ipynb file saved in Jupyter.") from error
+    except (ValueError, RecursionError) as error:  # RecursionError: deep nesting
+        raise SrlabError(NOT_VALID.format(path)) from error
 
 
-def outputs_of(notebook: NotebookNode, kind: str) -> list[Any]:
+def _joined(text: str | list[str]) -> str:
+    """Return a text that a notebook may store as a list of lines."""
+    return "".join(text if isinstance(text, list) else [text])
+
+
+def outputs_of(notebook: "NotebookNode", kind: str) -> list[Any]:
     """Return the outputs of a media type in an executed notebook."""
     outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
     return [output["data"][kind] for output in outputs if kind in output.get("data", {})]

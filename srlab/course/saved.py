@@ -2,11 +2,11 @@
 
 import ast
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
+from typing import Any
 
 from IPython.core.inputtransformer2 import TransformerManager
-from nbformat import NotebookNode
 
 # Exercise and `Result` in the HTML output of a check. All editors keep HTML, unlike other media types.
 MARK = '<div data-srlab-check="{} {}">'
@@ -54,7 +54,7 @@ def calls_of(function: str, parameters: Sequence[str], source: str) -> list[dict
 MARKS = re.compile(MARK.format(r"(\w+\.\w+)", f"({'|'.join(Result)})"))
 
 
-def marks_in(cell: NotebookNode) -> dict[str, Result]:
+def marks_in(cell: Mapping[str, Any]) -> dict[str, Result]:
     """Return the exercises and results that checks have left in the outputs of a cell; the last one counts."""
     pages = [output.get("data", {}).get("text/html", "") for output in cell.get("outputs", [])]
     return {name: Result(result) for name, result in MARKS.findall("".join(pages))}

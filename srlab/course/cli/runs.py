@@ -47,9 +47,8 @@ def list_runs(options: argparse.Namespace) -> int:
         )
     elif known:
         labs = ", ".join(dict.fromkeys(run.lab for run, _ in known))
-        print(
-            f"No runs of {printable(options.lab)} found in {seen_from_here(runs_home())}. It contains runs of {labs}."
-        )
+        where = seen_from_here(runs_home())
+        print(f"No runs of {printable(options.lab)} found in {where}. It contains runs of {labs}.")
     else:
         print(f"No runs found in {seen_from_here(runs_home())}.")
     return 0
