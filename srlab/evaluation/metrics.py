@@ -102,7 +102,7 @@ def prepared(sr: torch.Tensor, hr: torch.Tensor, protocol: Protocol) -> tuple[to
 
 def whole_rgb(image: torch.Tensor) -> torch.Tensor:
     """Check one batch as `prepared` does, and apply `WHOLE_RGB` to it."""
-    return whole_rgb(image)
+    return prepared(image, image, WHOLE_RGB)[0]
 
 
 def psnr(sr: torch.Tensor, hr: torch.Tensor, protocol: Protocol = PAPER) -> torch.Tensor:
