@@ -14,7 +14,7 @@ def test_gan_monitor_plots_d_outputs_validation_and_crop(tmp_path, monkeypatch):
     history = [{"step": 10, "d_real": 0.6, "d_fake": 0.4}, {"step": 20, "d_real": 0.8, "d_fake": 0.2}]
     history += [{"step": step, "val_psnr": psnr} for step, psnr in VALIDATED.items()]
     upsample = torch.nn.Upsample(scale_factor=4)
-    trainer = SimpleNamespace(run=SimpleNamespace(path=tmp_path), step=200, ema=upsample, history=history)
+    trainer = SimpleNamespace(run=SimpleNamespace(path=tmp_path), steps_done=200, ema=upsample, history=history)
     figures = []
     monkeypatch.setattr(monitors, "picture", lambda figure, alt: figures.append(figure))
     hr = torch.rand(1, 3, 64, 64)
