@@ -75,18 +75,23 @@ def export(
     path = expand_user(path)
     if path.suffix not in (".onnx", ".safetensors"):
         raise SrlabError(f"The format of {path.name} is unknown. End its name in .onnx or .safetensors.")
+    if smallest > (most := max(map(min, SIZES))):
+        raise SrlabError(f"smallest must be at most {most}, the largest side that is compared, but is {smallest}.")
     files.refuse_existing(path, force)
     source = type(generator).__name__ if isinstance(generator, nn.Module) else str(generator)
+    known = _license(source)
     if Path(source).exists():  # a path can contain names that are nobody's business
-        source = Path(source).name
+        source, known = Path(source).name, _license("")
     generator = copy.deepcopy(generator) if isinstance(generator, nn.Module) else load_generator_file(generator)
     generator.cpu().eval()
-    content = _onnx(generator, half, source, smallest) if path.suffix == ".onnx" else _weights(generator, half, source)
+    content = (
+        _onnx(generator, half, source, known, smallest) if path.suffix == ".onnx" else _weights(generator, half, source)
+    )
     files.write_atomic(path, content)
     return path
 
 
-def _onnx(generator: nn.Module, half: bool, source: str, smallest: int) -> bytes:
+def _onnx(generator: nn.Module, half: bool, source: str, license: str, smallest: int) -> bytes:
     """Return an ONNX file that computes the same as the generator."""
     try:
         import onnx
@@ -103,7 +108,7 @@ def _onnx(generator: nn.Module, half: bool, source: str, smallest: int) -> bytes
     for node in model.graph.node:
         del node.metadata_props[:]  # the exporter writes the paths of this machine's files
     notes = {"scale": str(_scale(generator)), "colors": "RGB", "range": "0 to 1", "smallest side": str(smallest)}
-    for key, value in (notes | {"license": _license(source), "source": source}).items():
+    for key, value in (notes | {"license": license, "source": source}).items():
         model.metadata_props.add(key=key, value=value)
     return model.SerializeToString()
 
@@ -113,18 +118,18 @@ def _checked(generator: nn.Module, half: bool, smallest: int, axes: dict[int, st
 
     Sizes below `smallest`, and those that the generator itself cannot upscale, do not count.
     """
-    random, first = torch.Generator().manual_seed(0), SIZES[0]
-    count = {first: 2} if 0 in axes else {}  # the others are single images
-    images = {
-        size: torch.rand(count.get(size, 1), 3, *size, generator=random) for size in SIZES if min(size) >= smallest
-    }
+    sizes, random = [size for size in SIZES if min(size) >= smallest], torch.Generator().manual_seed(0)
+    count = {sizes[0]: 2} if 0 in axes else {}  # the others are single images
+    images = {size: torch.rand(count.get(size, 1), 3, *size, generator=random) for size in sizes}
     precise = copy.deepcopy(generator).half() if half else generator
     given = {size: lr.half() if half else lr for size, lr in images.items()}
     try:
         with warnings.catch_warnings(), torch.enable_grad():  # gradients keep SRResNet's PReLU out of place
             warnings.simplefilter("ignore")
             names = {"input_names": ["lr"], "output_names": ["sr"], "dynamic_shapes": (axes,), "verbose": False}
-            model = torch.onnx.export(precise, (given[first],), dynamo=True, opset_version=OPSET, **names).model_proto
+            model = torch.onnx.export(
+                precise, (given[sizes[0]],), dynamo=True, opset_version=OPSET, **names
+            ).model_proto
     except Exception as error:  # torch raises many kinds for operations that ONNX lacks
         raise SrlabError(f"{_name(generator)} cannot be exported as ONNX ({_cause(error)}).") from error
     wanted = {}
@@ -133,7 +138,8 @@ def _checked(generator: nn.Module, half: bool, smallest: int, axes: dict[int, st
             wanted[size] = generator(lr)
     found = _run_onnx(model.SerializeToString(), [given[size] for size in wanted])
     wrong = {size: apart for size, sr in zip(wanted, found, strict=True) if (apart := _apart(sr, wanted[size], half))}
-    for size, apart in wrong.items():
+    if wrong:
+        size, apart = next(iter(wrong.items()))
         above = 1 + max(map(min, wrong))
         advice = f" For larger images only, pass smallest={above} (--smallest {above})." if above < 16 else ""
         raise SrlabError(

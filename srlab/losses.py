@@ -135,7 +135,7 @@ def discriminator_loss(
         Targets for real and fake in [0, 1], for example from `smooth_labels`. ``(0.9, 0)`` is one-sided smoothing
         (Salimans 2016). "rgan" compares pairs and uses only the first target; "hinge" has no labels.
     """
-    return ADVERSARIAL[kind].d_loss(real, fake, *labels)
+    return _adversary(kind).d_loss(real, fake, *labels)
 
 
 def generator_loss(real: torch.Tensor, fake: torch.Tensor, kind: str = "vanilla") -> torch.Tensor:
@@ -160,7 +160,13 @@ def generator_loss(real: torch.Tensor, fake: torch.Tensor, kind: str = "vanilla"
     kind
         A key of `ADVERSARIAL`.
     """
-    return ADVERSARIAL[kind].g_loss(real, fake)
+    return _adversary(kind).g_loss(real, fake)
+
+
+def _adversary(kind: str) -> Adversary:
+    if kind not in ADVERSARIAL:
+        raise SrlabError(f"'{kind}' is not an adversarial loss. Use one of {', '.join(ADVERSARIAL)}.")
+    return ADVERSARIAL[kind]
 
 
 def _hinge(real: torch.Tensor, fake: torch.Tensor, yes: Labels, no: Labels) -> torch.Tensor:

@@ -114,7 +114,8 @@ def upscale(
 
 def tile_of(upscaler: Upscaler, scale: int | None = None) -> int:
     """Return the default side of a tile in LR pixels: the upscaler's own or `TILE`, and less for a scale above 4."""
-    return max(getattr(upscaler, "tile", TILE) * 4 // max(scale or 4, 4), 1)
+    scale = scale or getattr(upscaler, "config", {}).get("scale", 4)
+    return max(getattr(upscaler, "tile", TILE) * 4 // max(scale, 4), 1)
 
 
 def overlap_of(upscaler: Upscaler) -> int:

@@ -169,3 +169,9 @@ def test_missing_packages_are_named(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
     with pytest.raises(SrlabError, match="pip install onnx onnxruntime onnxscript"):
         srlab.export(network(MSRResNet, 1, 4, 4), tmp_path / "net.onnx")
+
+
+def test_large_smallest_side_is_compared_or_rejected(tmp_path):
+    assert srlab.export(network(MSRResNet, 1, 4, 4), tmp_path / "net.onnx", smallest=60).is_file()
+    with pytest.raises(SrlabError, match="smallest must be at most 96"):
+        srlab.export(network(MSRResNet, 1, 4, 4), tmp_path / "other.onnx", smallest=200)

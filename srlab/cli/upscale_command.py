@@ -23,6 +23,7 @@ def add_upscale(parser: argparse.ArgumentParser) -> None:
         help="IN [IN ...] OUT: images or folders, then the result, a file (.png, .tif, .jpg, .webp) or a folder for "
         "PNGs; without OUT, the result of photo.jpg is photo_x4.png next to it",
     )
+    parser.add_argument("--out", metavar="OUT", help="the result, if all paths are inputs")
     add_choice(parser.add_mutually_exclusive_group(), DEFAULT)
     parser.add_argument(
         "--scale",
@@ -44,11 +45,11 @@ def add_upscale(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Upscale the images, print the output files, and return the exit code."""
-    *sources, target = [Path(path) for path in options.paths]
-    if not sources or (len(sources) > 1 and target.is_file()):  # only images, no result
-        sources, target = [*sources, target], None
+    sources, target = _divided(options)
     if not options.run and not options.method:
         print(f"Using the bundled network {DEFAULT}. Choose another one with --run.", file=sys.stderr)
+    if options.scale is not None and not 0 < options.scale < math.inf:
+        raise SrlabError(f"--scale must be above 0, but is {options.scale:g}.")
     whole = None if options.scale is None else math.ceil(options.scale)
     upscaler, own = pick_upscaler(options.run or DEFAULT, options.method, whole, options.device)
     scale = own if options.scale is None else options.scale
@@ -66,12 +67,11 @@ def run(options: argparse.Namespace) -> int:
         print(upscale_file(sources[0], target, upscaler, scale, **settings))
         return 0
     done = Summary()
-    folders, files = [path for path in sources if path.is_dir()], [path for path in sources if not path.is_dir()]
+    results = _results(sources, target, scale)
+    folders = [source for source in sources if source.is_dir()]
     for folder in folders:
-        into = folder.with_name(f"{folder.resolve().name}_x{scale:g}") if target is None else target
-        into = into / folder.resolve().name if len(sources) > 1 and target is not None else into
-        done.add(upscale_folder(folder, into, upscaler, scale, **settings))
-    done.add(upscale_files(_results(files, target, scale), upscaler, scale, **settings))
+        done.add(upscale_folder(folder, results.pop(folder), upscaler, scale, **settings))
+    done.add(upscale_files(results, upscaler, scale, **settings))
     for path in done.written:
         print(path)
     for path, reason in done.failed:
@@ -81,21 +81,39 @@ def run(options: argparse.Namespace) -> int:
     return 1 if done.failed else 0
 
 
+def _divided(options: argparse.Namespace) -> tuple[list[Path], Path | None]:
+    """Return the sources and the target. An existing file at the end of the paths is never a target."""
+    paths = [Path(path) for path in options.paths]
+    if options.out:
+        return paths, Path(options.out)
+    if len(paths) == 2 and all(path.is_file() for path in paths):
+        raise SrlabError(
+            f"{paths[0]} and {paths[1]} both exist. To upscale both, pass a folder for the results with --out. To "
+            f"replace {paths[1]} with the result of {paths[0]}, pass --out {paths[1]} --force."
+        )
+    return (paths, None) if len(paths) == 1 or paths[-1].is_file() else (paths[:-1], paths[-1])
+
+
 def _is_folder(path: Path) -> bool:
     """Return whether a target is or will be a folder: it exists as one, or its name has no extension."""
     return path.is_dir() or not (path.exists() or path.suffix)
 
 
-def _results(files: list[Path], target: Path | None, scale: float) -> dict[Path, Path]:
-    """Return the target of each file: next to it, or in the folder `target`."""
-    if target is None:
-        return {file: file.with_name(f"{file.stem}_x{scale:g}.png") for file in files}
-    if not _is_folder(target):
+def _results(sources: list[Path], target: Path | None, scale: float) -> dict[Path, Path]:
+    """Return the target of each image and folder: next to it, or in the folder `target`."""
+    if target is not None and len(sources) > 1 and not _is_folder(target):
         raise SrlabError(
             f"{target} is not a folder, but there are several images. Name an existing or new folder last."
         )
-    results = {file: target / f"{file.stem}.png" for file in files}
+    results = {}
+    for source in sources:
+        place = source.resolve()  # . and .. have no name
+        name, ending = (place.name, "") if source.is_dir() else (place.stem, ".png")
+        if target is None:
+            results[source] = (place if source.is_dir() else source).with_name(f"{name}_x{scale:g}{ending}")
+        else:
+            results[source] = target if source.is_dir() and len(sources) == 1 else target / f"{name}{ending}"
     counts = Counter(results.values())
     if twice := [path.name for path, count in counts.items() if count > 1]:
-        raise SrlabError(f"Several images would become {twice[0]}. Upscale them into different folders.")
+        raise SrlabError(f"Several results would be called {twice[0]}. Upscale them into different folders.")
     return results

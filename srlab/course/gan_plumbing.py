@@ -153,17 +153,19 @@ def step_of(lab: Lab, game: Game, weights: dict[str, float], trainer: Trainer) -
     players = generator, discriminator, g_optimizer, d_optimizer
 
     def step(lr: torch.Tensor, hr: torch.Tensor) -> Losses:
-        discriminator.noise, log = fading_noise(lab, trainer), {}
+        discriminator.noise, outputs = fading_noise(lab, trainer), {}
 
-        def d_loss(real: torch.Tensor, fake: torch.Tensor) -> torch.Tensor:
-            log.update(chances(real, fake, game.relativistic))
+        def observed_d_loss(real: torch.Tensor, fake: torch.Tensor) -> torch.Tensor:
+            outputs.update(chances(real, fake, game.relativistic))
             return game.d_loss(real, fake)
 
         if game.train_step is None:
             g_turn = trainer.turn == trainer.turns - 1 or not weights["adversary"]
-            return log | gan_step(*players, lr, hr, d_loss, game.g_loss, trainer.update, g_turn)
-        log["d_loss"], log["g_loss"] = game.train_step(*players, lr, hr, d_loss, game.g_loss)
-        return log
+            found = gan_step(*players, lr, hr, observed_d_loss, game.g_loss, trainer.update, g_turn)
+        else:
+            both = game.train_step(*players, lr, hr, observed_d_loss, game.g_loss)
+            found = dict(zip(("d_loss", "g_loss"), both, strict=True))
+        return outputs | found
 
     return step
 

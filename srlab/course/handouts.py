@@ -1,14 +1,18 @@
 """``srlab handout`` and ``srlab short``: write the text of a lab for paper, or a lab without some of its sections."""
 
 import argparse
+import ast
 import re
+import symtable
 
 import nbformat
 from nbconvert import HTMLExporter
+from nbformat import NotebookNode
 
 from srlab import paths
 from srlab.course.layout import seen_from_here
 from srlab.course.notebooks import find_lab, read_notebook, tags_of
+from srlab.course.saved import parse_cell
 from srlab.errors import SrlabError
 from srlab.files import refuse_existing, write_atomic
 
@@ -46,7 +50,9 @@ def add_short(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of ``srlab short``."""
     parser.add_argument("lab", metavar="LAB", help="lab name, or a part of it, e.g. 03")
     parser.add_argument("--without", metavar="N", type=int, nargs="+", required=True, help="numbers of the sections")
-    parser.add_argument("--force", action="store_true", help="overwrite the copy of an earlier call")
+    parser.add_argument(
+        "--force", action="store_true", help="overwrite an earlier copy, even if other sections need these"
+    )
     parser.set_defaults(command=short)
 
 
@@ -60,7 +66,35 @@ def short(options: argparse.Namespace) -> int:
     known = {tag for cell in notebook.cells for tag in tags_of(cell)}
     if unknown := [number for tag, number in dropped.items() if tag not in known]:
         raise SrlabError(f"{lab.stem} has no section {unknown[0]}. Pass numbers from the headings of the lab.")
-    notebook.cells = [cell for cell in notebook.cells if not dropped.keys() & {*tags_of(cell)}]
+    kept = [cell for cell in notebook.cells if not dropped.keys() & {*tags_of(cell)}]
+    if not options.force and (lost := _lost_names(notebook.cells, kept)):
+        raise SrlabError(
+            f"Other sections of {lab.stem} need {', '.join(sorted(lost))} from the sections that you leave out. "
+            "docs/teaching.md lists which sections can be left out together. --force writes the copy anyway."
+        )
+    notebook.cells = kept
     write_atomic(out, (nbformat.writes(notebook) + "\n").encode())
     print(seen_from_here(out))
     return 0
+
+
+def _lost_names(cells: list[NotebookNode], kept: list[NotebookNode]) -> set[str]:
+    """Return the names that kept cells use, and that only the other cells define."""
+    names = {id(cell): _names_of(cell.source) for cell in cells if cell.cell_type == "code"}
+    there = [names[id(cell)] for cell in kept if id(cell) in names]
+    used = set().union(*(used - defined for defined, used in there))
+    return used & set().union(*(defined for defined, _ in names.values())) - set().union(
+        *(defined for defined, _ in there)
+    )
+
+
+def _names_of(source: str) -> tuple[set[str], set[str]]:
+    """Return the global names that a cell defines, and those that it uses, also in its functions."""
+    module = symtable.symtable(ast.unparse(parse_cell(source)), "cell", "exec")
+    bound = {s.get_name() for s in module.get_symbols() if s.is_assigned() or s.is_imported() or s.is_namespace()}
+    used, scopes = {s.get_name() for s in module.get_symbols() if s.is_referenced()}, [*module.get_children()]
+    while scopes:
+        scope = scopes.pop()
+        scopes += scope.get_children()
+        used |= {s.get_name() for s in scope.get_symbols() if s.is_global() and s.is_referenced()}
+    return bound, used

@@ -78,7 +78,7 @@ def cached(folder: Path, photos: Mapping[str, Path], part: str = "") -> Decoded:
             return decoded
         print(f"Decoding {len(photos)} photos in {printable(folder)} once. The pixels are cached in {index.parent}.")
         _build(index, photos)
-        for old in index.parent.iterdir():  # also the partial file of a killed process
+        for old in index.parent.iterdir():
             if owner in old.name and old.suffix != ".lock" and old.stem != index.stem:
                 with suppress(PermissionError):  # Windows does not delete what another process has mapped
                     old.unlink()

@@ -19,8 +19,8 @@ class PatchSampler:
     from the cache. Position, flips and transpose of a patch are index arithmetic on the device of the buffer, so
     training decodes no file and starts no worker.
 
-    LR equals a crop of the degraded whole image: it is made from the patch with a margin as wide as the kernels reach,
-    mirrored at the border of the image, and the margin is then cropped off. With ``nearest``, which takes a pixel next
+    LR is degraded as a part of its photo: it is made from the patch with a margin as wide as the kernels reach,
+    mirrored at the border of the photo, and the margin is then cropped off. With ``nearest``, which takes a pixel next
     to the center of each cell, a transposed or flipped patch is treated as a whole image.
 
     Each image is equally likely, whatever its size. All draws come from one CPU generator, so a seed gives the same
@@ -153,6 +153,10 @@ class PatchSampler:
         described = function.describe() if hasattr(function, "describe") else {"function": name_of(function)}
         parts = {"images": self.images.describe(), "degradation": described}
         return {name: getattr(self, name) for name in names} | parts
+
+    def restart(self) -> None:
+        """Begin again with the first batch."""
+        self.generator.manual_seed(self.seed)
 
     def state_dict(self) -> dict[str, torch.Tensor]:
         """Return the state that determines the next batches."""

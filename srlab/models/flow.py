@@ -116,8 +116,10 @@ class FlowNet(nn.Module):
         torch.Tensor
             ``(N, 3, h * scale, w * scale)``; SR is not clamped.
         """
-        if x is None or t is None:
+        if x is None and t is None:
             return self.sample(lr, origin)
+        if x is None or t is None:
+            raise SrlabError("A velocity needs both x and t. Pass neither to draw an SR image.")
         time = self.embed(waves(t))
         features = self.head(torch.cat([F.pixel_unshuffle(x, self.config["scale"]), 4 * (lr - 0.5)], dim=1))
         for block in self.blocks:

@@ -73,7 +73,7 @@ def load_generator_file(path: str | Path) -> nn.Module:
 
 def _build(path: Path, weights: dict[str, torch.Tensor], notes: dict) -> nn.Module:
     """Build the network that the notes of a weights file describe."""
-    name, config = str(notes.get("network")), notes.get("config")
+    name, config = str(notes.get("network")), notes.get("config", {})
     if name not in models.GENERATORS:
         raise SrlabError(f"{path} contains a network '{name}', but it must be {', '.join(models.GENERATORS)}.")
     try:

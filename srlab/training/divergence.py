@@ -21,7 +21,7 @@ def detect_divergence(history: History, losses: Collection[str], min_psnr: float
     for name in (name for name in losses if name in row):
         before = [abs(earlier[name]) for earlier in history[-51:-1] if name in earlier]
         usual = median(before) if before else math.inf
-        if row[name] > max(DIVERGED * usual, 1.0):  # differences of images in [0, 1] are at most 1
+        if abs(row[name]) > max(DIVERGED * usual, 1.0):  # differences of images in [0, 1] are at most 1
             return (
                 f"the {name} is {row[name]:.3g} at step {row['step']}, more than {DIVERGED} times the median of "
                 f"{usual:.3g} before"

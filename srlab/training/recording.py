@@ -58,9 +58,9 @@ class RecordedStep:
 
     Each call is one step of training on its own batch. A replay repeats the recorded kernels, so everything that they
     read must be on the GPU: weights, random numbers and learning rates, which the trainer writes there. If a step waits
-    for a number from the GPU, draws random numbers on the CPU, reads `Trainer.step`, returns something that is not on
-    the GPU, or uses an optimizer with a fixed learning rate or without a state, it runs as written to the end. The same
-    happens if the recording needs too much memory. `reason` then has the reason, which is also printed.
+    for a number from the GPU, draws random numbers on the CPU, reads `Trainer.steps_done`, returns something that is
+    not on the GPU, or uses an optimizer with a fixed learning rate or without a state, it runs as written to the end.
+    The same happens if the recording needs too much memory. `reason` then has the reason, which is also printed.
 
     The first replay is compared with the step as written, on the same batch and from the same state, with deterministic
     convolutions. So a number of Python's that changes from call to call, such as a counter, shows in the losses or in

@@ -200,6 +200,9 @@ class Run:
         if self.writes:
             rows = "".join(json.dumps(row) + "\n" for row in self.history)
             files.write_atomic(self.path / "metrics.jsonl", rows.encode(), WHERE)
+            for later in self._checkpoints():  # damaged, so the run continues from an earlier one
+                if int(later.stem) > step:
+                    later.unlink()
         if step < iters:
             self._draft |= facts | {"schedule_total": iters} | environment()
             self._write_status("running")

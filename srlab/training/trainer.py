@@ -27,7 +27,7 @@ from srlab.training.recording import AS_WRITTEN, WITH_PROCESSES, NotRecordable, 
 from srlab.training.runs import Run
 from srlab.training.schedules import Schedule, constant
 from srlab.training.settings import describe_optimizer, describe_schedule, hash_of_source
-from srlab.training.wrapping import bare, compile_in_place, make_accelerator, repeated_blocks
+from srlab.training.wrapping import bare, compile_in_place, make_accelerator, mixed_precision, repeated_blocks
 
 Losses = dict[str, torch.Tensor]
 RESERVED = ("ema", "ema_warmup", "sampler", "scaler", "schedule", "seed")  # names in a checkpoint or a manifest
@@ -76,7 +76,7 @@ class Trainer:
     Attributes
     ----------
     progress
-        Share of finished steps, a tensor ``()`` on the device. A recorded step can read it, but not the number `step`.
+        Share of finished steps, a tensor ``()`` on the device. A recorded step can read it, but not `steps_done`.
 
     Examples
     --------
@@ -104,6 +104,8 @@ class Trainer:
         launch: str = "python",
         turns: int = 1,
     ) -> None:
+        if turns < 1:
+            raise SrlabError(f"turns must be at least 1, but is {turns}.")
         if launch not in LAUNCHES:
             raise SrlabError(f"'{launch}' is not a valid launch. Use {', '.join(LAUNCHES)}.")
         wanted = pick_device(device)
@@ -149,6 +151,8 @@ class Trainer:
         without trainable parameters, such as a feature extractor, is not saved. A second call replaces all objects of
         the first.
         """
+        if self.accelerator.mixed_precision != mixed_precision(self.precision):  # accelerate shares it in a process
+            raise SrlabError("Another Trainer with another precision was created since. Create this one again.")
         objects = {name: bare(thing) for name, thing in objects.items()}
         self.networks, self.fixed, self.optimizers, self._rates = {}, {}, {}, {}
         for name, thing in objects.items():
@@ -430,7 +434,8 @@ class Trainer:
         self._require_finite(self.ema.state_dict())  # otherwise the score would raise a less clear error
         rows: list[Any] = [None]
         if self.accelerator.is_main_process:
-            scores = validate(self.ema)
+            with torch.random.fork_rng([self.device] if self.device.type == "cuda" else []):  # as in other processes
+                scores = validate(self.ema)
             if not hasattr(scores, "items"):
                 raise SrlabError(f'validate must return its scores by name, such as {{"psnr": 28.1}}, not {scores}.')
             rows = [{f"val_{name}": float(value) for name, value in scores.items()}]
@@ -480,6 +485,8 @@ class Trainer:
         if state:
             self._refuse_other_layers(state)
             self._load_state_dict(state, sampler)
+        elif not self._steps_done:
+            sampler.restart()  # it may have shown batches, or trained another run
         facts = {"device": str(self.device), "precision": self.precision, "compiled": self._compiled}
         own = [step] if hasattr(sampler.degradation, "describe") else [step, sampler.degradation]
         facts |= {"processes": self.accelerator.num_processes, "code_of_step": hash_of_source(*own)}

@@ -14,6 +14,7 @@ from typing import Any
 
 import torch
 from accelerate import Accelerator
+from accelerate.optimizer import AcceleratedOptimizer
 from accelerate.state import AcceleratorState, is_initialized
 from accelerate.utils import DistributedDataParallelKwargs, InitProcessGroupKwargs, extract_model_from_parallel
 from torch import nn
@@ -38,8 +39,13 @@ def make_accelerator(device: torch.device, precision: str, recorded: bool = Fals
     if recorded:
         os.environ.setdefault("TORCH_NCCL_ASYNC_ERROR_HANDLING", "0")
     with _without_variables_of_others():
-        mixed = "no" if precision == "fp32" else precision  # accelerate's word for float32
+        mixed = mixed_precision(precision)
         return Accelerator(mixed_precision=mixed, cpu=device.type == "cpu", kwargs_handlers=handlers)
+
+
+def mixed_precision(precision: str) -> str:
+    """Return accelerate's word for a precision."""
+    return "no" if precision == "fp32" else precision
 
 
 @contextmanager
@@ -63,7 +69,7 @@ def bare(thing: Any) -> Any:
         for module in thing.modules():
             module._compiled_call_impl = None
         thing.__dict__.pop("_is_accelerate_prepared", None)
-    return getattr(thing, "optimizer", thing) if isinstance(thing, torch.optim.Optimizer) else thing
+    return thing.optimizer if isinstance(thing, AcceleratedOptimizer) else thing
 
 
 def compile_in_place(modules: Iterable[nn.Module], device: torch.device) -> str:

@@ -40,7 +40,7 @@ def enlarge(source, tmp_path):
 
     def enlarge(*options):
         target = tmp_path / "sr.png"
-        assert main(["upscale", str(source), str(target), "--force", *map(str, options)]) == 0
+        assert main(["upscale", str(source), "--out", str(target), "--force", *map(str, options)]) == 0
         return target
 
     return enlarge
@@ -110,13 +110,14 @@ def test_several_images_and_folders(source, tmp_path, monkeypatch, capsys):
     assert "new.png is not a folder, but there are several images" in capsys.readouterr().err
     write_image(read_image(source), "lr.jpg")
     assert main(["upscale", "lr.png", "lr.jpg", "both", *method]) == 2
-    assert "Several images would become lr.png" in capsys.readouterr().err
+    assert "Several results would be called lr.png" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
     ("target", "options", "words"),
     [
-        ("mine.png", ["--method", "bicubic"], "already exists"),
+        ("mine.png", ["--method", "bicubic"], "lr.png and mine.png both exist. To upscale both"),
+        ("mine.png", ["--method", "bicubic", "--force"], "pass --out mine.png --force"),
         ("sr.png", ["--run", "01_srresnet/default", "--scale", "4"], "upscales by 2, but --scale is 4. Pass at most 2"),
         ("sr.png", ["--run", "01_srresnet/default", "--scale", "-1"], "scale must be above 0"),
         ("sr.png", ["--run", "01_srresnet/default", "--tile", "3"], "--tile 3 is less than the overlap"),
@@ -146,3 +147,20 @@ def test_interrupt_exits_130_without_output(source, tmp_path, capsys, monkeypatc
     assert main(["upscale", str(source), str(tmp_path / "sr.png"), "--method", "bicubic"]) == 130
     assert "stopped" in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == [source]
+
+
+def test_results_never_replace_each_other_or_a_source(source, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    nearest = ["--method", "nearest", "--scale", "2"]
+    for name in ("a.jpg", "a.png", "b.jpg", "x/HR/p.png", "y/HR/p.png"):
+        write_image(read_image(source), name)
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*.*")}
+    for paths, twice in (["a.jpg", "a.png", "b.jpg"], "a_x2.png"), (["x/HR", "y/HR", "out"], "HR"):
+        assert main(["upscale", *paths, *nearest, "--force"]) == 2
+        assert f"Several results would be called {twice}" in capsys.readouterr().err
+    assert main(["upscale", "a.jpg", "b.jpg", *nearest, "--force"]) == 2
+    assert {path: path.read_bytes() for path in tmp_path.rglob("*.*")} == before
+    monkeypatch.chdir(tmp_path / "x" / "HR")
+    assert main(["upscale", ".", *nearest]) == 0
+    assert (tmp_path / "x" / "HR_x2" / "p.png").is_file()
+    assert main(["upscale", "p.png", *nearest[:2], "--scale", "inf"]) == 2

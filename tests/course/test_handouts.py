@@ -40,6 +40,8 @@ def test_handout_is_one_page_without_code_outputs_and_answers(lab, course, home,
 
 def test_short_lab_has_the_other_sections(course, capsys):
     before = nbformat.read(course / "notebooks" / "02_content_loss.ipynb", 4)
+    assert main(["short", "02", "--without", "7"]) == 2
+    assert "Other sections of 02_content_loss need by_photo" in capsys.readouterr().err
     assert main(["short", "02", "--without", "7", "9"]) == 0
     file = course / "notebooks" / "02_content_loss.short.ipynb"
     assert (course / capsys.readouterr().out.strip()).samefile(file)
@@ -54,7 +56,7 @@ def test_short_lab_has_the_other_sections(course, capsys):
     assert nbformat.read(file, 4) == short
 
 
-@pytest.mark.parametrize("command", ["handout 02", "short 02 --without 7"])
+@pytest.mark.parametrize("command", ["handout 02", "short 02 --without 7 9"])
 def test_copy_is_overwritten_only_by_force(command, course, home, capsys):
     short = course / "notebooks" / "02_content_loss.short.ipynb"
     target = short if "short" in command else home / "handouts" / "02_content_loss.html"

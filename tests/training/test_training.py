@@ -515,3 +515,36 @@ def test_changed_code_of_own_degradation_is_reported(capsys):
     LittleRun(sampler={"degradation": lambda hr, scale, generator: srlab.downsample(hr, scale)}).fit(2)
     LittleRun(sampler={"degradation": lambda hr, scale, generator: hr[..., ::4, ::4]}).fit(4)
     assert "code of the training step or of the degradation has changed" in capsys.readouterr().out
+
+
+def test_new_run_does_not_depend_on_what_its_sampler_did_before():
+    fresh, used = LittleRun("fresh"), LittleRun("used")
+    next(used.sampler)
+    fresh.fit(2)
+    used.fit(2)
+    assert fresh.losses == used.losses
+
+
+def test_trainer_of_another_precision_must_be_created_again():
+    first = LittleRun("first", precision="bf16")
+    LittleRun("second", precision="fp32")
+    refusal("Another Trainer with another precision was created since", first.prepare)
+
+
+def test_optimizer_around_another_one_is_kept():
+    class Around(torch.optim.SGD):
+        def __init__(self, parameters, lr):
+            super().__init__(parameters, lr)
+            self.optimizer = torch.optim.SGD(parameters, lr)
+
+    little = LittleRun(network=small)
+    around = Around(list(little.network.parameters()), 0.1)
+    little.trainer.prepare(generator=little.network, optimizer=around)
+    assert little.trainer.optimizers["optimizer"] is around
+
+
+def test_validation_that_draws_random_numbers_does_not_change_training():
+    quiet, drawing = LittleRun("quiet"), LittleRun("drawing")
+    quiet.fit(4, validate=lambda network: {"psnr": 20.0}, validate_every=1)
+    drawing.fit(4, validate=lambda network: {"psnr": 20.0 + float(torch.rand(()))}, validate_every=1)
+    assert quiet.losses == drawing.losses
