@@ -10,7 +10,7 @@ from IPython.display import display
 from srlab.course.exercise import Answer, IncorrectAnswer, NotAttempted, find
 from srlab.course.fallback import is_fallback, make_fallback, repeat
 from srlab.course.judging import judge
-from srlab.course.layout import in_lines
+from srlab.course.layout import WIDTH, in_lines
 from srlab.course.saved import ACCEPTED, MARK, Result
 from srlab.paths import switched_on
 from srlab.shell import running_shell
@@ -79,13 +79,13 @@ def check(name: str, answer: Answer, hints: int = 1) -> Answer:
     return answer
 
 
-def say(word: str, text: str) -> None:
-    """Print a word, such as ``passed`` or ``hint``, and next to it a text of one or several lines.
+def say(word: str, text: str, width: int = WIDTH) -> None:
+    """Print a word, such as ``passed`` or ``hint``, and next to it a text in lines of at most `width` characters.
 
     A notebook shows the results in color.
     """
     label = f"  {word:7} "
-    lines = in_lines(label, text)
+    lines = in_lines(label, text, width)
     if word in COLORS and running_shell() is not None:
         lines = f"  \033[1;38;5;{COLORS[word]}m{word}\033[0m{lines[2 + len(word) :]}"
     print(lines)

@@ -27,11 +27,11 @@ def in_figure(text: str) -> str:
     return text.replace("$", r"\$")
 
 
-def in_lines(label: str, text: str) -> str:
+def in_lines(label: str, text: str, width: int = WIDTH) -> str:
     """Wrap a text after its label, with the next lines indented as far, and never inside code or a formula."""
     text = UNBROKEN.sub(lambda code: code[0].replace(" ", NO_BREAK), text)
     indent = {"initial_indent": label, "subsequent_indent": " " * len(label)}
-    lines = textwrap.fill(text, WIDTH, break_long_words=False, break_on_hyphens=False, **indent)
+    lines = textwrap.fill(text, width, break_long_words=False, break_on_hyphens=False, **indent)
     return lines.replace(NO_BREAK, " ")
 
 

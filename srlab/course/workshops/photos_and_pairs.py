@@ -3,13 +3,14 @@
 from collections.abc import Callable, Iterator, Mapping
 from math import inf
 from pathlib import Path
+from types import ModuleType
 
 import torch
 import torch.nn.functional as F
 
-from srlab.course.capstone.promises import Promise, prints_promises
 from srlab.course.difference import difference
-from srlab.course.exercise import Answer, filled, sample
+from srlab.course.exercise import filled, sample
+from srlab.course.workshops.promises import Promise
 from srlab.data.datasets import PHOTOS, photo_file
 from srlab.data.images import EXTENSIONS, read_image
 from srlab.data.resampling import upsample
@@ -39,10 +40,9 @@ def photo_folder(path: str = "") -> Path:
     return folder
 
 
-@prints_promises
-def check_photos(load_photos: Answer, folder: Path) -> Iterator[Promise]:
+def photos(mine: ModuleType, folder: Path) -> Iterator[Promise]:
     """Check that each photo of a folder is read correctly and is either for training or held out."""
-    train, held_out = filled(load_photos(folder))
+    train, held_out = filled(mine.load_photos(folder))
     images = (file for file in folder.iterdir() if file.name.lower().endswith(EXTENSIONS))
     files = {file.name: file for file in images if file.name[0] != "."}  # macOS writes ._NAME.jpg, which is no image
     twice, missing = sorted(train.keys() & held_out.keys()), sorted(files.keys() - train.keys() - held_out.keys())
@@ -61,7 +61,7 @@ def check_photos(load_photos: Answer, folder: Path) -> Iterator[Promise]:
         wrong[0] if wrong else "Each photo is (3, H, W), float32 in [0, 1], and equals its file.",
         "Some files are gray, and a tag may rotate others. In which mode and range does your reader return them?",
     )
-    again = [[*photos] for photos in load_photos(folder)]
+    again = [[*photos] for photos in mine.load_photos(folder)]
     yield (
         again == [[*train], [*held_out]],
         "A second call returns the same sets.",
@@ -93,12 +93,11 @@ def _thumbnail(photo: torch.Tensor) -> torch.Tensor:
     return F.normalize((small - small.mean()).flatten(), dim=0)
 
 
-@prints_promises
-def check_pairs(sample_pairs: Answer) -> Iterator[Promise]:
+def pairs(mine: ModuleType, folder: Path) -> Iterator[Promise]:
     """Check on artificial photos that pairs are varied patches of these photos, aligned and antialiased."""
     count, side = 32, 16
     soft = make_photos("soft", lambda k: upsample(sample(1, 3, 8 + k, 12, seed=k), 16)[0])
-    lr, hr = filled(sample_pairs(soft, count, side, torch.Generator().manual_seed(0)))
+    lr, hr = filled(mine.sample_pairs(soft, count, side, torch.Generator().manual_seed(0)))
     shapes, wanted = [tuple(lr.shape), tuple(hr.shape)], [(count, 3, side, side), (count, 3, 4 * side, 4 * side)]
     yield shapes == wanted, f"lr is {shapes[0]} and hr is {shapes[1]}.", f"They should be {wanted[0]} and {wanted[1]}."
     if shapes != wanted:
@@ -117,7 +116,7 @@ def check_pairs(sample_pairs: Answer) -> Iterator[Promise]:
         f"The {count} patches are from {used} of {len(soft)} photos, and {different} of them are different.",
         "Draw a photo and a place for each patch.",
     )
-    repeated, other = (sample_pairs(soft, count, side, torch.Generator().manual_seed(seed))[1] for seed in (0, 1))
+    repeated, other = (mine.sample_pairs(soft, count, side, torch.Generator().manual_seed(seed))[1] for seed in (0, 1))
     same, new = torch.equal(repeated, hr), not torch.equal(other, hr)
     yield (
         same and new,
@@ -134,7 +133,7 @@ def check_pairs(sample_pairs: Answer) -> Iterator[Promise]:
         "flipped in the same way?",
     )
     rough = make_photos("rough", lambda k: sample(3, 128 + 16 * k, 192, seed=k))
-    lr, hr = sample_pairs(rough, count, side, torch.Generator().manual_seed(0))
+    lr, hr = mine.sample_pairs(rough, count, side, torch.Generator().manual_seed(0))
     ratio = (lr.std() / hr.std()).item()
     yield (
         ratio < 0.4,

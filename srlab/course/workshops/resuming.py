@@ -5,39 +5,35 @@ import random
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
-import pandas as pd
 import torch
 import torch.nn as nn
 
-from srlab.course.capstone.data import make_photos
-from srlab.course.capstone.promises import Promise, prints_promises
-from srlab.course.exercise import Answer, filled, sample
-from srlab.data.datasets import ImageSet
-from srlab.data.images import to_uint8
+from srlab.course.exercise import filled, sample
+from srlab.course.workshops.photos_and_pairs import make_photos
+from srlab.course.workshops.promises import Promise
 from srlab.data.resampling import downsample, upsample
-from srlab.evaluation.scoring import evaluate
-from srlab.tiling import Upscaler, upscale
+from srlab.tiling import upscale
 
 Photos = Mapping[str, torch.Tensor]  # file name -> (3, H, W), float32 in [0, 1]
 ITERS, PAUSE = 40, 10  # steps of the training runs of `check_training`, and when one of them pauses
 
 
-@prints_promises
-def check_training(train: Answer) -> Iterator[Promise]:
+def resuming(mine: ModuleType, folder: Path) -> Iterator[Promise]:
     """Check on artificial photos that training repeats, improves the network, and resumes as if it never stopped."""
     photos = make_photos("edges", _edges)
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "checkpoint.pt"
         _randomize(1)
-        straight, losses = filled(train(photos, ITERS, seed=0))
+        straight, losses = filled(mine.train(photos, ITERS, seed=0))
         straight, losses = copy.deepcopy(straight), [float(loss) for loss in losses]
         _randomize(2)
-        paused, first = train(photos, ITERS, seed=0, checkpoint=file, stop=PAUSE)
+        paused, first = mine.train(photos, ITERS, seed=0, file=file, stop=PAUSE)
         paused, first, saved = copy.deepcopy(paused), [float(loss) for loss in first], file.is_file()
         _randomize(3)
-        resumed, rest = train(photos, ITERS, seed=0, checkpoint=file)
+        resumed, rest = mine.train(photos, ITERS, seed=0, file=file)
         rest = [float(loss) for loss in rest]
     yield (
         len(losses) == ITERS and bool(torch.tensor(losses).isfinite().all()),
@@ -99,41 +95,3 @@ def _near(losses: Sequence[float], wanted: Sequence[float]) -> bool:
 
 def _shown(losses: Sequence[float]) -> str:
     return ", ".join(f"{loss:.4f}" for loss in losses)
-
-
-@prints_promises
-def check_result(network: Upscaler, held_out: Photos) -> Iterator[Promise]:
-    """Check that a network beats bicubic on held-out photos, by PSNR on luma without four border pixels."""
-    own, bicubic = (_scores(method, held_out).psnr for method in (network, lambda lr: upsample(lr, 4)))
-    gains = own - bicubic
-    each = ", ".join(f"{name} {gain:+.2f}" for name, gain in zip(held_out, gains, strict=True))
-    yield (
-        gains.mean() >= 0.1,
-        f"The network beats bicubic on held-out photos: {own.mean():.2f} dB, {gains.mean():+.2f} dB compared with "
-        f"bicubic ({each}).",
-        "Does the untrained network start near bicubic or bilinear? Does the loss still fall? Then train longer.",
-    )
-
-
-@prints_promises
-def check_sharpness(gan_network: Upscaler, network: Upscaler, held_out: Photos) -> Iterator[Promise]:
-    """Check that adversarial training has made a network sharper, and that it still follows LR."""
-    after, before = (_scores(method, held_out) for method in (gan_network, network))
-    sharpness = [scores.gradient_ratio.mean() for scores in (before, after)]
-    yield (
-        sharpness[1] > sharpness[0] + 0.02,
-        f"The images are sharper: their mean gradient is {sharpness[0]:.2f} of HR's before, and {sharpness[1]:.2f} "
-        "after.",
-        "Is D too weak, its weight too small, or training too short? Print the size of each part of g_loss.",
-    )
-    lost = (before.psnr - after.psnr).mean()
-    yield (
-        lost < 3,
-        f"They still follow LR: PSNR changes by {-lost:+.2f} dB; -3 dB would be too much.",
-        "Look at an image. Give the adversary less weight, or D a lower learning rate.",
-    )
-
-
-def _scores(method: Upscaler, photos: Photos) -> pd.DataFrame:
-    images = ImageSet.from_images("held out", {name: to_uint8(photo) for name, photo in photos.items()})
-    return evaluate(method, images, metrics=("psnr", "gradient_ratio"))

@@ -2,42 +2,43 @@
 
 import copy
 from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import torch
 import torch.nn as nn
 
-from srlab.course.capstone.promises import Promise, prints_promises
 from srlab.course.exercise import Answer, IncorrectAnswer, NotAttempted, filled, find, sample
 from srlab.course.exercises.networks import watch_modes
 from srlab.course.judging import judge
-from srlab.evaluation.metrics import Protocol, psnr
+from srlab.course.workshops.promises import Promise
+from srlab.evaluation import metrics
 
-RGB = Protocol(color="rgb", quantize=False)
+RGB = metrics.Protocol(color="rgb", quantize=False)
 
 
-@prints_promises
-def check_generator(generator_class: type[nn.Module]) -> Iterator[Promise]:
+def generator(mine: ModuleType, folder: Path) -> Iterator[Promise]:
     """Check that a new generator upscales images of any size by four, each by itself, and that all of it can learn."""
-    generator = filled(generator_class())
-    shapes = {(h, w): tuple(generator(sample(2, 3, h, w)).shape) for h, w in ((16, 16), (17, 23), (40, 9))}
+    network = filled(mine.Generator())
+    shapes = {(h, w): tuple(network(sample(2, 3, h, w)).shape) for h, w in ((16, 16), (17, 23), (40, 9))}
     yield (
         all(shape == (2, 3, 4 * h, 4 * w) for (h, w), shape in shapes.items()),
         f"Any size becomes four times as large: {', '.join(f'{size} -> {s[2:]}' for size, s in shapes.items())}.",
         "A convolution that keeps the size needs padding, and nothing may depend on a fixed height or width.",
     )
     two = sample(2, 3, 12, 15)
-    generator.eval()
+    network.eval()
     with torch.no_grad():
-        change = (generator(two)[:1] - generator(two[:1])).abs().max().item()
+        change = (network(two)[:1] - network(two[:1])).abs().max().item()
     yield (
         change < 1e-4,
         f"In eval mode, an image is upscaled by itself: another one in the batch changes the result by {change:.1g}.",
         "Does a layer mix the images of a batch? dim=0 is the image, dim=1 the channel.",
     )
-    generator.train()
-    generator(two).square().mean().backward()
-    parameters = {name: one for name, one in generator.named_parameters() if one.requires_grad}
+    network.train()
+    network(two).square().mean().backward()
+    parameters = {name: one for name, one in network.named_parameters() if one.requires_grad}
     unused = [name for name, parameter in parameters.items() if parameter.grad is None]
     yield (
         not unused,
@@ -46,11 +47,10 @@ def check_generator(generator_class: type[nn.Module]) -> Iterator[Promise]:
     )
 
 
-@prints_promises
-def check_psnr(own_psnr: Answer) -> Iterator[Promise]:
+def psnr(mine: ModuleType, folder: Path) -> Iterator[Promise]:
     """Check a PSNR on known pairs, with the cases and hints of lab 00."""
     try:
-        for word, text in judge(find("degradation.psnr"), own_psnr):
+        for word, text in judge(find("degradation.psnr"), mine.psnr):
             if word == "passed":
                 yield True, f"PSNR equals the reference: {text}.", ""
     except NotAttempted:
@@ -59,11 +59,10 @@ def check_psnr(own_psnr: Answer) -> Iterator[Promise]:
         yield False, "PSNR differs from the reference on a known pair.", str(error)
 
 
-@prints_promises
-def check_validation(validate: Answer) -> Iterator[Promise]:
+def validation(mine: ModuleType, folder: Path) -> Iterator[Promise]:
     """Check that a validation scores a network as at inference, and leaves it as it was."""
     pairs = [(sample(1, 3, h, w, seed=h), sample(1, 3, 4 * h, 4 * w, seed=w)) for h, w in ((8, 10), (9, 6))]
-    first, second = (_validated(validate, pairs, training) for training in (True, False))
+    first, second = (_validated(mine.validate, pairs, training) for training in (True, False))
     runs = first["modes"] + second["modes"]
     yield (
         bool(runs) and not any(runs),
@@ -104,7 +103,7 @@ def _validated(validate: Answer, pairs: list[tuple[torch.Tensor, torch.Tensor]],
     for seed, parameter in enumerate(network.parameters()):
         parameter.data, parameter.grad = sample(*parameter.shape, seed=seed), torch.ones_like(parameter)
     with torch.no_grad():
-        reference = sum(psnr(network.eval()(lr), hr, RGB).item() for lr, hr in pairs) / len(pairs)
+        reference = sum(metrics.psnr(network.eval()(lr), hr, RGB).item() for lr, hr in pairs) / len(pairs)
     before, runs = copy.deepcopy(network.train(training).state_dict()), watch_modes(network)
     score = float(filled(validate(network, pairs)))
     gradients = [p.grad is not None and bool((p.grad == 1).all()) for p in network.parameters()]

@@ -2,18 +2,20 @@
 
 import copy
 from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import torch
 import torch.nn as nn
 from torch.nn.utils import parameters_to_vector
 
-from srlab.course.capstone.promises import Promise, prints_promises
 from srlab.course.difference import difference
 from srlab.course.exercise import TODO, Answer, IncorrectAnswer, NotAttempted, filled, sample
 from srlab.course.exercises.gan_observation import gan_scene, observe
 from srlab.course.exercises.networks import gradient
 from srlab.course.exercises.srgan.train_step import d_loss_of_scene, train_step, whole_loss_of_scene
+from srlab.course.workshops.promises import Promise
 
 
 class Brightness(nn.Module):
@@ -28,10 +30,9 @@ class Brightness(nn.Module):
         return self.factor * image.mean((1, 2, 3), keepdim=True)
 
 
-@prints_promises
-def check_adversary(discriminator_class: type[nn.Module], d_loss: Answer, g_loss: Answer) -> Iterator[Promise]:
+def adversary(mine: ModuleType, folder: Path) -> Iterator[Promise]:
     """Check that a discriminator judges images and can teach, and that both losses reward the right thing."""
-    discriminator = filled(discriminator_class())
+    discriminator = filled(mine.Discriminator())
     images = [sample(2, 3, *size).requires_grad_() for size in ((64, 64), (96, 128))]
     logits = [discriminator(image) for image in images]
     teaches = all(gradient(out.sum(), [image]).any() for out, image in zip(logits, images, strict=True))
@@ -42,7 +43,7 @@ def check_adversary(discriminator_class: type[nn.Module], d_loss: Answer, g_loss
         "Return one logit per image or per region; the first dimension is the image. Is something detached inside D?",
     )
     right, even, wrong = (  # small logits, because LSGAN's loss rises again beyond 1
-        filled(d_loss(torch.full((4, 1), c), torch.full((4, 1), -c))).item() for c in (0.5, 0.0, -0.5)
+        filled(mine.d_loss(torch.full((4, 1), c), torch.full((4, 1), -c))).item() for c in (0.5, 0.0, -0.5)
     )
     yield (
         right < even < wrong,
@@ -51,7 +52,7 @@ def check_adversary(discriminator_class: type[nn.Module], d_loss: Answer, g_loss
         "Which of the two arguments belongs to HR, and what should D return for it?",
     )
     real = torch.full((4, 1), -200.0, requires_grad=True)
-    extreme = d_loss(real, torch.full((4, 1), 200.0))
+    extreme = mine.d_loss(real, torch.full((4, 1), 200.0))
     slope = gradient(extreme, [real]).abs().max().item()
     yield (
         bool(extreme.isfinite()) and slope > 0,
@@ -61,13 +62,13 @@ def check_adversary(discriminator_class: type[nn.Module], d_loss: Answer, g_loss
     )
     hr = sample(2, 3, 32, 32, low=0.2, high=0.8)
     sr = hr.clone().requires_grad_()  # equal to HR, so that only D has something to teach
-    fooled = gradient(filled(g_loss(sr, hr, Brightness(1.0))), [sr]).mean().item() < 0
+    fooled = gradient(filled(mine.g_loss(sr, hr, Brightness(1.0))), [sr]).mean().item() < 0
     yield (
         fooled,
         f"g_loss {'falls' if fooled else 'does not fall'} when D takes SR more for a photo.",
         "G wants D's logit of SR to be large. Check the sign, and that no detach is on the way.",
     )
-    off, equal = (g_loss(hr + error, hr, Brightness(0.0)).item() for error in (0.1, 0.0))
+    off, equal = (mine.g_loss(hr + error, hr, Brightness(0.0)).item() for error in (0.1, 0.0))
     yield (
         equal < off,
         f"g_loss keeps SR near HR: if D can't tell, it is {equal:.4f} for SR equal to HR, and {off:.4f} for SR that is "
@@ -76,10 +77,9 @@ def check_adversary(discriminator_class: type[nn.Module], d_loss: Answer, g_loss
     )
 
 
-@prints_promises
-def check_gan_step(gan_step: Answer) -> Iterator[Promise]:
+def gan_step(mine: ModuleType, folder: Path) -> Iterator[Promise]:
     """Check the nine promises of a GAN step, in two steps in a row on tiny networks."""
-    (first, wanted), (second, clean) = _two_steps(gan_step)
+    (first, wanted), (second, clean) = _two_steps(mine.gan_step)
     error = f" PyTorch stopped: {first['a PyTorch error']}." if first["a PyTorch error"] else ""
     runs, images = first["the number of generator runs"], first["the images that D gets"] or "nothing"
     mode = "training" if first["training mode throughout"] else "eval"

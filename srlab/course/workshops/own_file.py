@@ -1,0 +1,66 @@
+"""A student's file: load it again for each check, and show where in it an error came from."""
+
+import hashlib
+import linecache
+import os
+import sys
+import textwrap
+import time
+import traceback
+from pathlib import Path
+from types import ModuleType
+
+from srlab.errors import SrlabError
+
+MODULE = "mine"  # the name of the module, whatever the file is called
+
+
+def own_file(mine: str | os.PathLike[str] | ModuleType) -> Path:
+    """Return the path of a student's file, from a path or from the module that was loaded from it."""
+    path = Path(mine.__file__ or "") if isinstance(mine, ModuleType) else Path(mine)
+    if not path.is_file():
+        raise SrlabError(
+            f"{path} not found. Create it next to this notebook: in the file browser (Ctrl+B), choose New File, and "
+            f"rename it {path.name}."
+        )
+    return path.resolve()
+
+
+def load(mine: str | os.PathLike[str] | ModuleType) -> ModuleType:
+    """Execute a student's file, and return it as a module: ``load("mine.py").Generator()``.
+
+    Each call executes the file as it is saved now, so a change needs no restart of the kernel.
+    """
+    path = own_file(mine)
+    linecache.checkcache(str(path))
+    module = ModuleType(MODULE)
+    module.__file__ = str(path)
+    sys.modules[MODULE] = module  # dataclasses and torch.compile look it up
+    code = compile(path.read_text(encoding="utf-8"), str(path), "exec")
+    exec(code, module.__dict__)  # noqa: S102 - importlib would keep the old code if a file is saved twice in a second
+    return module
+
+
+def saved(path: Path) -> str:
+    """Return the name of a file, when it was saved, and its number of lines."""
+    age = max(0.0, time.time() - path.stat().st_mtime)
+    ago = f"{age:.0f} s" if age < 100 else f"{age / 60:.0f} min" if age < 6000 else f"{age / 3600:.0f} h"
+    return f"{path.name}, saved {ago} ago, {len(path.read_text(encoding='utf-8').splitlines())} lines"
+
+
+def hash_of_file(path: Path) -> str:
+    """Return a short hash of the contents of a file."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()[:8]
+
+
+def stopped_in(error: Exception, path: Path) -> str:
+    """Return the message for an error in a student's file, with the line that it came from."""
+    first_line = str(error).strip().partition("\n")[0]  # torch adds a long list of valid arguments
+    text = textwrap.shorten(f"{type(error).__name__}: {first_line}", 250, placeholder=" ...")
+    if isinstance(error, SyntaxError):
+        return f"Line {error.lineno} of {path.name} is not valid Python: {(error.text or '').strip()}."
+    frames = traceback.walk_tb(error.__traceback__)
+    lines = [number for frame, number in frames if frame.f_code.co_filename == str(path)]
+    if not lines:
+        return f"The check could not run your code: {text}"
+    return f"Line {lines[-1]} of {path.name} stopped with {text} (`{linecache.getline(str(path), lines[-1]).strip()}`)"

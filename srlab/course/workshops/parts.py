@@ -1,0 +1,119 @@
+"""Check a student's file, part by part: each part prints which promises its functions keep, and which they break."""
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+
+import torch
+
+from srlab.course.checks import say
+from srlab.course.exercise import IncorrectAnswer
+from srlab.course.workshops import adversary, network, photos_and_pairs
+from srlab.course.workshops.own_file import hash_of_file, load, own_file, saved, stopped_in
+from srlab.course.workshops.promises import Promises
+from srlab.errors import SrlabError
+
+WIDTH = 64  # characters per line, because the notebook shares the window with the student's file
+
+
+@dataclass(frozen=True)
+class Part:
+    """A part of a student's file: the names that it defines, and what they promise.
+
+    Attributes
+    ----------
+    workshop
+        Number of the workshop that specifies it.
+    names
+        Names that the file has to define.
+    promises
+        Generator of promises about these names.
+    quick
+        Whether its check takes less than a second or two, so that later checks run it again silently.
+    """
+
+    workshop: int
+    names: tuple[str, ...]
+    promises: Promises
+    quick: bool = True
+
+
+PARTS = {
+    "photos": Part(1, ("load_photos",), photos_and_pairs.photos),
+    "pairs": Part(1, ("sample_pairs",), photos_and_pairs.pairs),
+    "generator": Part(1, ("Generator",), network.generator),
+    "psnr": Part(1, ("psnr",), network.psnr),
+    "validation": Part(1, ("validate",), network.validation),
+    "adversary": Part(2, ("Discriminator", "d_loss", "g_loss"), adversary.adversary),
+    "gan step": Part(2, ("gan_step",), adversary.gan_step),
+}
+_unsaved: dict[Path, str] = {}  # file -> its hash at the last check, if something was missing or broken
+
+
+def check(mine: str | os.PathLike[str] | ModuleType, part: str, folder: Path | None = None) -> bool:
+    """Check a part of a student's file, print a line per promise, and return whether all are kept.
+
+    Parts from before are checked again, and only printed if they broke, because a file grows and breaks.
+
+    Parameters
+    ----------
+    mine
+        Path of the file, or the module that `load` returned for it.
+    part
+        Name of the part, as in ``PARTS``.
+    folder
+        Folder of photos; the bundled ones by default.
+
+    Raises
+    ------
+    SrlabError
+        The file or the part does not exist.
+    """
+    if part not in PARTS:
+        raise SrlabError(f"Part '{part}' not found. Parts: {', '.join(PARTS)}.")
+    path, folder = own_file(mine), folder or photos_and_pairs.photo_folder()
+    unchanged = _unsaved.pop(path, "") == hash_of_file(path)
+    print(f"{saved(path)}{', unchanged since the last check' * unchanged}.")
+    if unchanged:
+        print("Did you save it? Click into the file and press Ctrl+S.")
+    good = True
+    for word, text, hint in _lines(path, PARTS[part], folder):
+        say(word, text, WIDTH)
+        if hint:
+            say("hint", hint, WIDTH)
+        good = good and word == "kept"
+    if good:
+        good = not _print_broken_before(path, part, folder)
+    if not good:
+        _unsaved[path] = hash_of_file(path)
+    return good
+
+
+def _lines(path: Path, part: Part, folder: Path) -> Iterator[tuple[str, str, str]]:
+    """Yield (word, text, hint) for each promise of a part, for what is missing, or for an error in the file."""
+    try:
+        with torch.random.fork_rng(devices=[]), torch.enable_grad():
+            module = load(path)
+            if missing := [name for name in part.names if not hasattr(module, name)]:
+                yield "to do", f"{path.name} doesn't define {' and '.join(f'`{name}`' for name in missing)} yet.", ""
+                return
+            for kept, text, hint in part.promises(module, folder):
+                yield ("kept", text, "") if kept else ("broken", text, hint)
+    except IncorrectAnswer as wrong:
+        yield "broken", str(wrong), ""
+    except Exception as error:
+        yield "broken", stopped_in(error, path), ""
+
+
+def _print_broken_before(path: Path, part: str, folder: Path) -> bool:
+    """Check the parts before this one again; print the first promise that is broken now, and return whether one is."""
+    for name in [*PARTS][: [*PARTS].index(part)]:
+        lines = _lines(path, PARTS[name], folder) if PARTS[name].quick else ()
+        for word, text, _ in lines:
+            if word == "broken":
+                say("broken", f"An earlier part, {name}: {text}", WIDTH)
+                say("hint", f'Run workshops.check(mine, "{name}") for all of its lines.', WIDTH)
+                return True
+    return False

@@ -1,0 +1,68 @@
+"""The form of a check: promises about a student's file, each kept or broken, with what was measured."""
+
+import textwrap
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import Any, Protocol
+
+import torch
+
+from srlab.course.exercise import IncorrectAnswer, filled
+
+# Whether it is kept; the promise, with what was measured; a hint in case it is broken.
+Promise = tuple[bool, str, str]
+
+
+class Promises(Protocol):
+    """A generator of promises about a student's file; it gets the folder of photos, too."""
+
+    def __call__(self, mine: ModuleType, folder: Path) -> Iterator[Promise]:
+        """Yield promises until all are measured, or one is broken that the others rely on."""
+        ...
+
+
+def expect_tensor(value: Any, what: str, shape: tuple[int, ...] | None = None) -> torch.Tensor:
+    """Return a value if it is a float32 tensor, with this shape if given; otherwise raise `IncorrectAnswer`."""
+    value = expect(value, what, torch.Tensor, "a tensor")
+    if value.dtype != torch.float32:
+        raise IncorrectAnswer(f"{what} should be float32, but it is {str(value.dtype).removeprefix('torch.')}.")
+    if shape is not None and tuple(value.shape) != shape:
+        raise IncorrectAnswer(f"{what} should have the shape {shape}, but it has {tuple(value.shape)}.")
+    return value
+
+
+def expect_number(value: Any, what: str) -> float:
+    """Return a number, or a tensor with one element, as a float; otherwise raise `IncorrectAnswer`."""
+    if isinstance(value, torch.Tensor) and value.numel() == 1:
+        return float(value.detach())
+    try:
+        return float(value)
+    except (TypeError, ValueError, RuntimeError):
+        raise IncorrectAnswer(f"{what} should be a number, but it is {described(filled(value))}.") from None
+
+
+def expect_items(value: Any, what: str, count: int) -> tuple[Any, ...]:
+    """Return the items of a tuple or list of this length; otherwise raise `IncorrectAnswer`."""
+    value = expect(value, what, (tuple, list), f"{count} values")
+    if len(value) != count:
+        raise IncorrectAnswer(f"{what} should be {count} values, but it is {described(value)}.")
+    return tuple(value)
+
+
+def expect(value: Any, what: str, kind: type | tuple[type, ...], name: str) -> Any:
+    """Return a value if it is of a type, whose name is given in words; otherwise raise `IncorrectAnswer`."""
+    if not isinstance(filled(value), kind):
+        raise IncorrectAnswer(f"{what} should be {name}, but it is {described(value)}.")
+    return value
+
+
+def described(value: Any) -> str:
+    """Return what a value is, in a few words."""
+    if isinstance(value, torch.Tensor):
+        return f"a tensor with the shape {tuple(value.shape)}"
+    if isinstance(value, type):
+        return f"the class {value.__name__}, not an object of it"
+    if isinstance(value, tuple | list | dict):
+        return f"a {type(value).__name__} of {len(value)} items"
+    return f"{type(value).__name__} ({textwrap.shorten(repr(value), 40, placeholder='...')})"
