@@ -9,5 +9,6 @@ from .setup import setup as setup
 from .show import report_metric as report_metric
 from .show import show_source as show_source
 from .sizes import pick_size as pick_size
+from .student_code import credit as credit
 from .subjects import split_photo as split_photo
 from .trained import load_trained as load_trained

@@ -67,7 +67,7 @@ def check_start(start: str, wanted: StartRequirements) -> None:
 
 
 def find_trained(lab: str, steps: int, parameters: dict[str, Any]) -> list[str]:
-    """Return the names of a lab's finished runs without a discriminator, shortest first.
+    """Return the names of a lab's finished runs without a discriminator, shortest first, and of these the newest first.
 
     They have at least this number of steps, and their manifests have these parameters.
     """
@@ -76,8 +76,9 @@ def find_trained(lab: str, steps: int, parameters: dict[str, Any]) -> list[str]:
         made = manifest["parameters"]
         fits = "discriminator" not in made and all(made.get(key) == value for key, value in required.items())
         if fits and manifest["status"] == "finished" and manifest["step"] >= steps:
-            found.append((manifest["step"], f"{run.lab}/{run.name}"))
-    return [name for _, name in sorted(found)]
+            found.append((manifest["step"], manifest.get("started", ""), f"{run.lab}/{run.name}"))
+    newest_first = sorted(found, key=lambda one: one[1], reverse=True)
+    return [name for *_, name in sorted(newest_first, key=lambda one: one[0])]
 
 
 def _misfit(start: str, wanted: StartRequirements, free: bool = False) -> str:

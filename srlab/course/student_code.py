@@ -1,4 +1,7 @@
-"""Name runs by the student's code: changed code trains another run, so nothing finished is shown in its place."""
+"""Tell the student's code from the course's: name runs after it, and print which of the two trained a result.
+
+Changed code trains another run, so nothing finished is shown in its place.
+"""
 
 import dis
 import hashlib
@@ -8,10 +11,13 @@ from types import BuiltinFunctionType, CellType, CodeType, FunctionType
 from typing import Any
 
 from srlab.course.lab import Lab
+from srlab.course.layout import in_lines
 from srlab.training.runs import Run
 
 CODE = (FunctionType, BuiltinFunctionType, type, partial)
 PLAIN = (bool, int, float, complex, str, bytes, tuple, frozenset, type(None))
+COURSE = (None, "reference", "srlab")  # what the manifest of a run has as its code, if none of it is a student's
+WHOSE = {"you": "your", "the course": "the course's"}
 
 
 def hash_of(*answers: Any) -> str:
@@ -20,12 +26,44 @@ def hash_of(*answers: Any) -> str:
     It changes with what the student wrote for an answer: its code and default values, and the functions, classes and
     constants of the notebook that it uses. Variables with other values, such as lists and networks, do not count.
     """
-    own = [answer for answer in answers if not hasattr(answer, "verdict")]  # only a fallback has a verdict
+    own = [answer for answer in answers if _is_own(answer)]
     if not own:
         return "reference"
     seen: set[int] = set()
     text = "".join(_text_of(answer, getattr(answer, "func", answer).__module__, seen) for answer in own)
     return hashlib.sha256(text.encode()).hexdigest()[:6]
+
+
+def _is_own(answer: Any) -> bool:
+    """Return whether an answer is neither a fallback, which has a verdict, nor code of srlab."""
+    module = getattr(answer, "func", answer).__module__ or ""
+    return not hasattr(answer, "verdict") and module.partition(".")[0] != "srlab"
+
+
+def credit(*answers: Any, **networks: Any) -> str:
+    """Print what is from the student and what is from the course, and return it as a sentence for a caption.
+
+    Parameters
+    ----------
+    answers
+        Functions and classes that trained a result, as `course.check` returned them.
+    networks
+        Label -> network, or its origin: ``"LAB/RUN"``, or another text if it comes with the course.
+    """
+    found: dict[str, list[str]] = {whose: [] for whose in WHOSE}
+    for answer in answers:
+        found["you" if _is_own(answer) else "the course"].append(getattr(answer, "func", answer).__name__)
+    for label, network in networks.items():
+        origin = network if isinstance(network, str) else getattr(network, "origin", "")
+        lab, _, run = origin.partition("/")
+        manifest = (Run(lab, run).manifest() if run else None) or {"parameters": {}}
+        whose = "the course" if manifest["parameters"].get("code") in COURSE else "you"
+        found[whose].append(f"{label} ({origin})" if origin else label)
+    for whose, names in found.items():
+        if names:
+            print(in_lines(f"from {whose}: ", ", ".join(names)))
+    parts = [f"{WHOSE[whose]} {', '.join(names)}" for whose, names in found.items() if names]
+    return f"Trained with {' and '.join(parts) or 'code of the course'}."
 
 
 def _text_of(one: Any, module: str, seen: set[int]) -> str:

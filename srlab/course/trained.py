@@ -98,6 +98,7 @@ def _without_code(name: str, manifest: dict[str, Any]) -> str:
 def _load(lab: str, name: str, scale: int | None, plain: str = "") -> dict[str, nn.Module]:
     """Load the network of a run, as a dict with its label; `plain` replaces the run's name in it."""
     network = load_generator(lab, name)
+    network.origin = f"{lab}/{name}"  # for `srlab.course.student_code.credit`
     if scale not in (None, network.config["scale"]):
         raise SrlabError(f"The network of {lab}/{name} upscales by {network.config['scale']}, not by {scale}.")
     parameters = (runs.Run(lab, name).manifest() or {"parameters": {}})["parameters"]

@@ -1,11 +1,13 @@
 """Test that changed code of a student trains another run, and that the same code finds its run again."""
 
+from functools import partial
 from types import SimpleNamespace
 
 import pytest
 
+import srlab
 from srlab import Run
-from srlab.course import student_code
+from srlab.course import TODO, check, credit, student_code
 
 DEFINED = """
 def step(x, width=8, *, slope=0.2):
@@ -109,3 +111,35 @@ def test_changed_code_gets_another_run(home, monkeypatch, capsys):
     monkeypatch.setattr(Run, "manifest", lambda run: {"parameters": {"code": "abc"}})
     assert [student_code.run_of(LAB, code) for code in ("abc", "def")] == ["default", "default-def"]
     assert "trained with other code" in capsys.readouterr().out
+
+
+def train_step(generator, optimizer, lr, hr):
+    return TODO
+
+
+def test_credit_tells_own_answers_from_the_course(capsys):
+    def fit():
+        pass
+
+    fallback = check("srresnet.train_step", train_step)
+    capsys.readouterr()
+    made_by = credit(fit, fallback, srlab.gan_step, partial(fit))
+    assert capsys.readouterr().out.splitlines() == ["from you: fit, fit", "from the course: train_step, gan_step"]
+    assert made_by == "Trained with your fit, fit and the course's train_step, gan_step."
+    assert credit(fit) == "Trained with your fit."
+    assert credit(fallback) == "Trained with the course's train_step."
+    assert credit() == "Trained with code of the course."
+    assert student_code.hash_of(fallback, srlab.gan_step) == "reference" != student_code.hash_of(fit)
+
+
+def test_credit_reads_who_trained_a_network(home, monkeypatch, capsys):
+    codes = {"default": "reference", "default-4f0c21": "4f0c21", "paper": "srlab"}
+    monkeypatch.setattr(Run, "manifest", lambda run: {"parameters": {"code": codes.get(run.name)}})
+    loaded = SimpleNamespace(origin="03_srgan/default-4f0c21")
+    others = {"old": "02_content_loss/old", "paper": "03_srgan/paper", "MSRResNet": SimpleNamespace()}
+    credit(SRGAN=loaded, hybrid="02_content_loss/default", start="bundled", **others)
+    assert capsys.readouterr().out.splitlines() == [
+        "from you: SRGAN (03_srgan/default-4f0c21)",
+        "from the course: hybrid (02_content_loss/default), start (bundled), old (02_content_loss/old), paper",
+        "                 (03_srgan/paper), MSRResNet",
+    ]
