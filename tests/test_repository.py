@@ -41,12 +41,12 @@ def test_version_is_consistent():
 
 @pytest.fixture
 def course(tmp_path):
-    """Create the files that contain the URL of the course, with two labs."""
+    """Create the files that contain the URL of the course, with a lab of each kind."""
     for name in ("pyproject.toml", "CITATION.cff", "README.md", "docs/colab.md"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_bytes((ROOT / name).read_bytes())
-    (tmp_path / "notebooks" / "extras").mkdir(parents=True)
-    for lab in ("lab.ipynb", "extras/more.ipynb"):
+    for lab in ("lab.ipynb", "workshops/1_network.ipynb", "extras/more.ipynb"):
+        (tmp_path / "notebooks" / lab).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / "notebooks" / lab).write_text(json.dumps({"source": ['repository = ""  # the address']}))
     return tmp_path
 

@@ -1,4 +1,4 @@
-"""Gather the pages of the site: the executed labs, cleaned up, the capstone, and the pages that labs link to."""
+"""Gather the pages of the site: the executed labs, cleaned up, the workshops, and the pages that labs link to."""
 
 import re
 import shutil
@@ -12,8 +12,8 @@ from srlab.course.solutions import open_exercises
 
 BOOK = Path(__file__).resolve().parent
 ROOT = BOOK.parents[1]
-DOCS = ("next.md",)  # pages of docs/ that labs link to
-CAPSTONE = ROOT / "notebooks" / "capstone.ipynb"  # shown as handed out, without outputs
+DOCS = ("next.md", "ladder.md")  # pages of docs/ that labs and workshops link to
+WORKSHOPS = ROOT / "notebooks" / "workshops"  # shown as handed out, because their code is the student's
 SOLUTION = "<details><summary>One solution</summary>\n\n```python\n{}\n```\n\n</details>"
 LEFT_OUT = {"check", "colab"}  # tags of cells
 WIDGET = "application/vnd.jupyter.widget-view+json"
@@ -33,7 +33,8 @@ def gather(executed: Path, source: Path, address: str = "") -> None:
     address
         URL of the repository, or "".
     """
-    (source / "notebooks" / "extras").mkdir(parents=True)
+    for folder in ("extras", "workshops"):
+        (source / "notebooks" / folder).mkdir(parents=True)
     shutil.copy(BOOK / "index.md", source)
     shutil.copy(ROOT / "README.md", source)  # the index includes its opening and its table of labs
     shutil.copytree(ROOT / "docs" / "images", source / "docs" / "images")  # Sphinx copies only those that are used
@@ -45,8 +46,9 @@ def gather(executed: Path, source: Path, address: str = "") -> None:
         place, copy = lab.relative_to(ROOT / "notebooks"), executed / lab.name
         if copy.is_file():
             nbformat.write(tidy(nbformat.read(copy, 4), links(place, address)), source / "notebooks" / place)
-    page = tidy(nbformat.read(CAPSTONE, 4), links(Path(CAPSTONE.name), address))
-    nbformat.write(page, source / "notebooks" / CAPSTONE.name)
+    for workshop in WORKSHOPS.glob("[0-9]*.ipynb"):
+        place = workshop.relative_to(ROOT / "notebooks")
+        nbformat.write(tidy(nbformat.read(workshop, 4), links(place, address)), source / "notebooks" / place)
 
 
 def relink(text: str, address: str) -> str:

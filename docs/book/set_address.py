@@ -52,7 +52,8 @@ def set_address(course: Path, address: str) -> None:
         text = page.read_text(encoding="utf-8")
         if IN_PAGES.search(text):
             page.write_text(IN_PAGES.sub(rf"\g<1>{address}", text), encoding="utf-8")
-    labs = sorted((course / "notebooks").glob("*.ipynb")) + sorted((course / "notebooks" / "extras").glob("*.ipynb"))
+    folders = [course / "notebooks", course / "notebooks" / "workshops", course / "notebooks" / "extras"]
+    labs = [lab for folder in folders for lab in sorted(folder.glob("*.ipynb"))]
     page = course / "docs" / "colab.md"
     table = links([lab.relative_to(course).as_posix() for lab in labs], address)
     page.write_text(TABLE.sub(lambda _: table, page.read_text(encoding="utf-8")), encoding="utf-8")
