@@ -52,7 +52,8 @@ def credit(*answers: Any, **networks: Any) -> str:
     """
     found: dict[str, list[str]] = {whose: [] for whose in WHOSE}
     for answer in answers:
-        found["you" if _is_own(answer) else "the course"].append(getattr(answer, "func", answer).__name__)
+        named = getattr(answer, "func", answer)
+        found["you" if _is_own(answer) else "the course"].append(getattr(named, "__name__", type(named).__name__))
     for label, network in networks.items():
         origin = network if isinstance(network, str) else getattr(network, "origin", "")
         lab, _, run = origin.partition("/")
