@@ -36,7 +36,8 @@ STYLE = files("srlab.slider").joinpath("slider.css").read_text(encoding="utf-8")
 class Comparison:
     """The result of `compare`: a cell that ends with it displays it, and `save` writes it as a page.
 
-    `labels` are in the order of the digit keys. `html` is self-contained and has each image once, lossless in 8 bits.
+    `labels` are in the order of the digit keys. `html` is self-contained and has each image once, lossless in
+    8 bits unless a quality was chosen.
     """
 
     def __init__(self, labels: list[str], html: str) -> None:
@@ -66,6 +67,8 @@ def compare(
     limit_mb: float = 8.0,
     view: tuple[float, float, float] | None = None,
     split: float = 0.5,
+    quality: int | None = None,
+    visitors: bool = False,
 ) -> Comparison:
     """Compare images under a divider that you drag.
 
@@ -92,6 +95,10 @@ def compare(
         the width (default: the whole image).
     split
         Initial position of the divider, from 0 (left) to 1 (right).
+    quality
+        Quality of lossy WebP, from 0 to 100, for a smaller page (default: lossless).
+    visitors
+        Whether the page is for people without Python: no button that copies Python text, and PSNR only with HR.
     """
     if len(images) < 2:
         raise SrlabError(f"A comparison needs at least two images, but got {len(images)}.")
@@ -115,8 +122,9 @@ def compare(
         "split": split,
         "view": view,
         "shown": shown_width(*size),
-    }
-    sources = [f"data:image/webp;base64,{base64.b64encode(encode(picture, effort=4)).decode()}" for picture in full]
+    } | ({"visitors": True} if visitors else {})
+    encoded = [base64.b64encode(encode(picture, effort=4, quality=quality)).decode() for picture in full]
+    sources = [f"data:image/webp;base64,{picture}" for picture in encoded]
     if sum(map(len, sources)) > limit_mb * 2**20:
         raise SrlabError(
             f"This comparison exceeds its limit of {limit_mb:g} MB, and every copy of the notebook would contain it. "
@@ -154,12 +162,16 @@ def magnify(label: str, picture: torch.Tensor, size: tuple[int, int]) -> torch.T
     return picture.repeat_interleave(factor, -2).repeat_interleave(factor, -1)
 
 
-def encode(picture: torch.Tensor, effort: int) -> bytes:
-    """Encode ``(C, H, W)`` as lossless WebP; effort 0 takes milliseconds, 4 tenths of a second, 6 many seconds."""
+def encode(picture: torch.Tensor, effort: int, quality: int | None = None) -> bytes:
+    """Encode ``(C, H, W)`` as WebP, lossless unless there is a quality.
+
+    Effort 0 takes milliseconds, 4 tenths of a second, 6 many seconds.
+    """
     pixels = to_uint8(picture).expand(3, -1, -1).permute(1, 2, 0).numpy()
     file = io.BytesIO()
-    quality = 0 if effort == 0 else 75  # search effort: 100 takes twice as long and saves half a percent
-    Image.fromarray(pixels).save(file, "WEBP", lossless=True, quality=quality, method=effort, exact=True)
+    search = 0 if effort == 0 else 75  # if lossless: 100 takes twice as long and saves half a percent
+    lossy = {"lossless": quality is None, "quality": search if quality is None else quality}
+    Image.fromarray(pixels).save(file, "WEBP", **lossy, method=effort, exact=True)
     return file.getvalue()
 
 

@@ -1,5 +1,6 @@
 """Test the page that upscales photos: its results, its slider, its refusals, and that nothing leaves the site."""
 
+import base64
 import functools
 import http.server
 import io
@@ -8,6 +9,7 @@ import threading
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 import srlab
@@ -224,6 +226,72 @@ def test_large_photo_on_phone_gets_an_estimate_and_the_command(small_parts, tmp_
     estimate = int(length) * {"seconds": 1, "minutes": 60, "hours": 3600}[unit]
     assert estimate == pytest.approx(seconds * 1600 * 1280 / 64**2, rel=0.5)  # both are rounded
     assert page.evaluate("() => document.documentElement.scrollWidth") == 390
+
+
+class Own(torch.nn.Module):
+    """A network like a student's, without attributes for srlab; another scale makes it useless for the page."""
+
+    def __init__(self, scale=4):
+        super().__init__()
+        torch.manual_seed(0)
+        self.layers = torch.nn.Sequential(torch.nn.Conv2d(3, 3 * scale**2, 3, padding=1), torch.nn.PixelShuffle(scale))
+
+    def forward(self, lr):
+        return self.layers(lr).sigmoid()
+
+
+@pytest.fixture(scope="module")
+def own(tmp_path_factory):
+    return srlab.export(Own(), tmp_path_factory.mktemp("own") / "ada's net.onnx", smallest=8)
+
+
+@pytest.fixture
+def another_page(browser, servers):
+    """Open the page again, because a network stays in its list."""
+    page = new_page(browser)
+    page.set_default_timeout(PATIENCE)
+    page.goto(f"{servers[0].address}/try/")
+    yield page
+    page.context.close()
+
+
+DROP = """([name, content]) => {
+  const data = new DataTransfer();
+  data.items.add(new File([Uint8Array.from(atob(content), (byte) => byte.charCodeAt(0))], name));
+  document.dispatchEvent(new DragEvent("drop", { dataTransfer: data, bubbles: true }));
+}"""
+
+
+@pytest.mark.parametrize("way", ["network", "file", "drop"])
+def test_own_network(another_page, servers, own, tmp_path, way):
+    page, file = another_page, tmp_path / "photo.png"
+    crop(140, 30).save(file)  # two tiles
+    if way == "drop":
+        page.evaluate(DROP, [own.name, base64.b64encode(own.read_bytes()).decode()])
+    else:
+        page.locator(f"#{way}").set_input_files(own)
+    page.locator("#own", has_text="is in the list as “yours: ada's net.onnx”").wait_for()
+    page.locator(".srlab-right b", has_text="yours: ada's net.onnx").wait_for()
+    (result,) = upscale_in_page(page, file, "yours-ada-s-net.onnx")
+    wanted = srlab.to_uint8(srlab.upscale(Own(), srlab.read_image(file))).permute(1, 2, 0).numpy()
+    assert np.abs(result.astype(int) - wanted).max() <= 1
+    upscale_in_page(page, file, "MSRResNet")
+    assert not [line for line in servers[0].asked if "ada" in line]  # nothing is uploaded
+
+
+def test_file_that_is_no_network_gets_a_sentence(another_page, own, tmp_path):
+    page = another_page
+    text, double = tmp_path / "text.onnx", srlab.export(Own(2), tmp_path / "double.onnx", smallest=8)
+    text.write_bytes(b"Not a network.")
+    for file, reason in ((text, "of four times the size"), (double, "it made float32 1 × 3 × 32 × 48, not float32")):
+        page.locator("#network").set_input_files(file)
+        page.locator("#own", has_text=f"{file.name} can't be used here").filter(has_text=reason).wait_for()
+        assert page.get_by_role("button", name="yours").count() == 0
+    page.locator("#network").set_input_files(own)
+    page.locator("#own", has_text="is in the list").wait_for()
+    page.locator("#network").set_input_files(text)  # the network before stays
+    page.locator("#own", has_text="text.onnx can't be used").wait_for()
+    assert page.get_by_role("button", name="yours").count() > 0
 
 
 def encoded(kind, **options):

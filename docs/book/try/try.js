@@ -9,12 +9,14 @@ const LARGEST = 100e6; // pixels of a photo, which also take 4 bytes of memory e
 const TILE = 128; // LR pixels per side; a worker needs about 200 MB for one tile
 const MOST_WORKERS = 4;
 const OVERVIEW = 512; // pixels of the longer side of a large photo, in which the part with the most detail is found
+const OWN = { name: "own", margin: 32 }; // the visitor's network; how far it sees isn't known
 const DETAIL = 24; // LR pixels; a photo opens where there is most detail in up to twice this distance
 // The levels as stored, without the color profile, as in srlab. Transparent pixels are composited onto white.
 const AS_STORED = { colorSpaceConversion: "none", premultiplyAlpha: "none" };
 
 const find = (selector) => document.querySelector(selector);
 const [status, file, samples, downloads] = ["#status", "#file", ".samples", ".downloads"].map(find);
+const [ownFile, own] = ["#network", "#own"].map(find);
 const [part, overview, told, whole] = [".part", ".part canvas", ".part p", ".whole"].map(find);
 const [progress, bar, doing] = [".progress", ".progress progress", ".progress span"].map(find);
 
@@ -72,10 +74,13 @@ async function loadNetworks() {
   }
 }
 
-async function load(backend, users) {
+/* The workers that run networks: a GPU does one tile at a time. */
+const users = () => (provider === "webgpu" ? workers.slice(0, 1) : workers);
+
+async function load(backend, callees) {
   doing.textContent = `Loading the networks (${megabytes[backend]} MB) …`;
   const library = `./ort/${backend}.js`, binary = await bytes(`ort/${backend}.wasm`);
-  await Promise.all(users.map((call) => call("load", { library, binary, models, provider: backend })));
+  await Promise.all(callees.map((call) => call("load", { library, binary, models, provider: backend })));
   provider = backend;
 }
 
@@ -85,6 +90,25 @@ async function leaveGpu(error) {
   find("#gpu").hidden = false;
   history.replaceState(null, "", "?backend=wasm");
   await load("wasm", workers);
+}
+
+/* Also upscale with a visitor's network, or say why a file can't be used. Only the workers of this page get the file. */
+async function openNetwork(file) {
+  const title = file.name;
+  own.hidden = false;
+  own.textContent = `Reading ${title} …`;
+  await ready;
+  try {
+    const model = await file.arrayBuffer();
+    await Promise.all(users().map((call) => call("add", { model })));
+    models[OWN.name] = model;
+    networks = [{ ...OWN, label: `yours: ${title}` }, ...networks.filter(({ name }) => name !== OWN.name)];
+    own.textContent = `${title} is in the list as “yours: ${title}”.`;
+    if (photo && !refused) upscalePart();
+  } catch (error) {
+    own.textContent = `${title} can't be used here. This page needs an .onnx file that turns an RGB image (float32, any ` +
+      `height and width) into one of four times the size. ${error.message.slice(0, 200)}`;
+  }
 }
 
 /* --- photos ------------------------------------------------------------------------------------------------------ */
@@ -247,9 +271,9 @@ async function upscaleTile(call, upscaler, lr, sr, [left, top, across, down], gr
 
 /* Upscale all tiles while `current()` is true, call `count` after each, and return the seconds. */
 async function upscaleTiles(upscaler, lr, sr, tiles, gray, current, count) {
-  const start = performance.now(), queue = [...tiles], users = provider === "webgpu" ? workers.slice(0, 1) : workers;
+  const start = performance.now(), queue = [...tiles];
   try {
-    await Promise.all(users.map(async (call) => {
+    await Promise.all(users().map(async (call) => {
       for (let core; current() && (core = queue.shift());) {
         await upscaleTile(call, upscaler, lr, sr, core, gray);
         if (current()) count(tiles.length - queue.length);
@@ -343,7 +367,7 @@ function offer(blob, image, label, name) {
   image.src = address;
   const link = document.createElement("a");
   link.href = address;
-  link.download = `${name.replace(/\.[^.]*$/, "")}-${label}.png`;
+  link.download = `${name.replace(/\.[^.]*$/, "")}-${label.replace(/[^\w.-]+/g, "-")}.png`;
   link.textContent = label;
   downloads.append(link);
   downloads.hidden = false;
@@ -365,16 +389,20 @@ function addSample({ name, alt, references }) {
   return { button, thumbnail };
 }
 
+const openAny = (file) => (/\.onnx$/i.test(file.name) ? openNetwork(file) : openFile(file));
+
 function listen() {
-  file.addEventListener("change", () => {
-    if (file.files[0]) openFile(file.files[0]);
-    file.value = ""; // so that the same file can be chosen again
-  });
+  for (const [input, read] of [[file, openAny], [ownFile, openNetwork]]) {
+    input.addEventListener("change", () => {
+      if (input.files[0]) read(input.files[0]);
+      input.value = ""; // so that the same file can be chosen again
+    });
+  }
   for (const kind of ["dragover", "dragleave", "drop"]) {
     addEventListener(kind, (event) => {
       event.preventDefault();
       document.body.classList.toggle("dropping", kind === "dragover");
-      if (kind === "drop" && event.dataTransfer.files[0]) openFile(event.dataTransfer.files[0]);
+      if (kind === "drop" && event.dataTransfer.files[0]) openAny(event.dataTransfer.files[0]);
     });
   }
   overview.addEventListener("click", ({ offsetX, offsetY }) => {

@@ -3,7 +3,9 @@
  * It answers one message after the other: {action, ...arguments} with {result} or {error}.
  */
 const SCALE = 4;
-const actions = { load, upscale };
+const OWN = "own"; // name of the visitor's network
+const TRIAL = { width: 24, height: 16 }; // pixels of an image that it has to upscale first
+const actions = { load, add, upscale };
 let runtime, provider, models, sessions;
 let last = Promise.resolve();
 
@@ -35,9 +37,30 @@ async function upscale({ upscaler, tile, core, gray }) {
   return levels(sr, SCALE * tile.width, SCALE * tile.height, core.map((side) => SCALE * side), gray);
 }
 
-async function run(name, lr, { width, height }) {
-  const network = await session(name), input = new runtime.Tensor("float32", lr, [1, 3, height, width]);
-  const { sr } = await network.run({ lr: input });
+/* Replace the visitor's network, or throw why a file can't be used. */
+async function add({ model }) {
+  const network = await runtime.InferenceSession.create(model, { executionProviders: [provider] });
+  try {
+    const { width, height } = TRIAL, lr = new Float32Array(3 * width * height).fill(0.5);
+    await runSession(network, lr, TRIAL);
+  } catch (error) {
+    await network.release();
+    throw error;
+  }
+  await sessions[OWN]?.release();
+  [models[OWN], sessions[OWN]] = [model, network];
+}
+
+async function run(name, lr, size) {
+  return runSession(await session(name), lr, size);
+}
+
+async function runSession(network, lr, { width, height }) {
+  const { inputNames, outputNames } = network, input = new runtime.Tensor("float32", lr, [1, 3, height, width]);
+  if (inputNames.length !== 1) throw new Error(`It needs ${inputNames.length} inputs: ${inputNames.join(", ")}.`);
+  const sr = (await network.run({ [inputNames[0]]: input }))[outputNames[0]];
+  const found = `${sr.type} ${sr.dims.join(" × ")}`, wanted = `float32 1 × 3 × ${SCALE * height} × ${SCALE * width}`;
+  if (found !== wanted) throw new Error(`Of an image of 1 × 3 × ${height} × ${width} it made ${found}, not ${wanted}.`);
   const values = await sr.getData();
   sr.dispose();
   return values;

@@ -26,6 +26,7 @@ COMMANDS = {
     "evaluate": ("srlab.cli.evaluate_command:add_evaluate", "score images or a run against ground truth"),
     "upscale": ("srlab.cli.upscale_command:add_upscale", "upscale images or folders of images"),
     "export": ("srlab.cli.export_command:add_export", "write a network for other programs"),
+    "page": ("srlab.course.cli.page_command:add_page", "write your networks on a photo as a page"),
     "doctor": ("srlab.course.cli.doctor:add_doctor", "check this machine (about 10 s)"),
     "progress": ("srlab.course.grading:add_progress", "show exercise results from saved notebooks"),
     "grade": ("srlab.course.grading:add_grade", "list a class's submissions and write a gradebook"),

@@ -1,5 +1,8 @@
 """Workshops: specifications for code from a blank cell, and checks that print which promises it keeps."""
 
+from srlab.course.workshops.kept import keep as keep
+from srlab.course.workshops.kept import kept as kept
 from srlab.course.workshops.own_file import load as load
+from srlab.course.workshops.page import page as page
 from srlab.course.workshops.parts import check as check
 from srlab.course.workshops.photos_and_pairs import photo_folder as photo_folder

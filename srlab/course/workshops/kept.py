@@ -1,0 +1,121 @@
+"""Keep a student's trained networks next to her file, and load them again for the next workshop."""
+
+import io
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+
+import torch
+from torch import nn
+
+from srlab.course.workshops.own_file import hash_of_file, load, own_file, stopped_in
+from srlab.errors import SrlabError
+from srlab.files import write_atomic
+from srlab.models.loading import load_bundled
+
+# What is kept -> the student's class, and the bundled network of the course that replaces it ("": there isn't one).
+KINDS = {"network": ("Generator", "MSRResNet"), "gan": ("Generator", "SRGAN"), "flow": ("Flow", "")}
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A trained network and what is known about it; the fields after `network` are those of its JSON file.
+
+    Attributes
+    ----------
+    what
+        ``"network"``, ``"gan"`` or ``"flow"``.
+    subject
+        Photo whose left half it learned from, as in `srlab.course.split_photo`; "" for a folder of photos.
+    code
+        Hash of the student's file when it was kept; "" for a network of the course.
+    """
+
+    what: str
+    network: nn.Module
+    steps: int = 0
+    minutes: float = 0.0
+    subject: str = ""
+    code: str = ""
+
+    @property
+    def made(self) -> str:
+        """How it was trained, in words."""
+        return f"{self.steps:,} steps in {self.minutes:g} minutes" if self.steps else "steps not noted"
+
+
+def keep(
+    mine: str | os.PathLike[str] | ModuleType,
+    what: str,
+    network: nn.Module,
+    steps: int,
+    minutes: float,
+    subject: str = "",
+) -> Path:
+    """Write a trained network next to a student's file, for `kept` and the page, and return the path of its weights.
+
+    Parameters
+    ----------
+    mine
+        Path of the file, or the module that `load` returned for it.
+    what
+        ``"network"``, ``"gan"`` or ``"flow"``.
+    subject
+        Name or path of the photo whose left half it learned from; "" for a folder of photos.
+    """
+    path = own_file(mine)
+    weights, notes = _files(path, what)
+    content = io.BytesIO()
+    torch.save({name: value.detach().cpu() for name, value in network.state_dict().items()}, content)
+    about = {"steps": int(steps), "minutes": round(float(minutes), 2), "subject": str(subject)}
+    about["code"] = hash_of_file(path)
+    write_atomic(weights, content.getvalue())
+    write_atomic(notes, json.dumps(about, indent=1).encode())
+    find_kept(path, what)  # the weights are safe by now, but the class must be able to load them
+    return weights
+
+
+def kept(mine: str | os.PathLike[str] | ModuleType, what: str) -> nn.Module | None:
+    """Return a student's trained network or the course's, and print whose it is; None if the course has none either."""
+    path, found = own_file(mine), find_kept(mine, what)
+    if found is None:
+        print(f"{_files(path, what)[0].name} not found, and the course doesn't have a {what}. Train yours first.")
+    elif found.code:
+        changed = "" if found.code == hash_of_file(path) else f" {path.name} has changed since then."
+        print(f"{what} from you: {found.made}, code: {path.name}.{changed}")
+    else:
+        print(f"{what} from the course ({KINDS[what][1]}), because {_files(path, what)[0].name} is not there yet.")
+    return found.network if found else None
+
+
+def find_kept(mine: str | os.PathLike[str] | ModuleType, what: str) -> Kept | None:
+    """Return a student's trained network in eval mode, or the course's, with what is known about it."""
+    path = own_file(mine)
+    weights, notes = _files(path, what)
+    name, bundled = KINDS[what]
+    if not weights.is_file():
+        return Kept(what, load_bundled()[bundled]) if bundled else None
+    try:
+        about = json.loads(notes.read_text(encoding="utf-8")) if notes.is_file() else {"code": "unknown"}
+        state = torch.load(weights, map_location="cpu", weights_only=True)
+        found = Kept(what, getattr(load(path), name)(), **about)
+    except Exception as error:
+        raise SrlabError(f"Cannot load {weights.name}. {stopped_in(error, path)} Keep the network again.") from error
+    try:
+        found.network.load_state_dict(state)
+    except (RuntimeError, TypeError, AttributeError) as error:
+        raise SrlabError(
+            f"{weights.name} does not fit `{name}()` of {path.name}, which was changed, or was created with other "
+            f"arguments. Make the trained sizes its defaults, or train it again and keep it."
+        ) from error
+    found.network.eval()
+    return found
+
+
+def _files(path: Path, what: str) -> tuple[Path, Path]:
+    """Return the files of a kept network: its weights, and what is known about it."""
+    if what not in KINDS:
+        raise SrlabError(f"'{what}' is not kept. Use one of {', '.join(KINDS)}.")
+    return path.with_name(f"{what}.pt"), path.with_name(f"{what}.json")

@@ -1,0 +1,122 @@
+"""Test how networks are kept, and the page that shows them; tests/browser opens the page."""
+
+import json
+import re
+
+import pytest
+import torch
+
+import srlab
+from srlab.course import workshops
+from srlab.course.cli.main import main
+from tests.workshops.tiny import keep_tiny
+
+
+@pytest.fixture
+def photo(tmp_path):
+    """A photo of 300 x 200 pixels, which is downscaled to 75 x 50."""
+    image = srlab.bundled_photos("validation")["chelsea"][..., 50:250, 60:360]
+    return srlab.write_image(image, tmp_path / "cat & co.png")
+
+
+def text_of(page):
+    """Return the text of a page without scripts, styles and images."""
+    html = re.sub(
+        r"<(script|style)>.*?</\1>|<div class=\"srlab-still.*?(?=<script>)", " ", page.read_text("utf-8"), flags=re.S
+    )
+    return " ".join(re.sub("<[^>]*>", " ", html).split())
+
+
+def labels_of(page):
+    """Return the labels of each slider."""
+    return [json.loads(found) for found in re.findall(r'"labels": (\[.*?\])', page.read_text("utf-8"))]
+
+
+def test_kept_network_is_that_of_the_student(tmp_path, capsys):
+    path = keep_tiny(tmp_path, kinds=["network"])
+    assert float(workshops.kept(path, "network").factor) == 1.0
+    assert capsys.readouterr().out == "network from you: 1,200 steps in 2.5 minutes, code: mine.py.\n"
+    assert {file.name for file in tmp_path.iterdir()} == {"mine.py", "network.pt", "network.json"}
+    assert list(torch.load(tmp_path / "network.pt", weights_only=True)) == ["factor"]
+    path.write_text(path.read_text() + "\n# a comment\n")
+    workshops.kept(path, "network")
+    assert "mine.py has changed since then." in capsys.readouterr().out
+
+
+def test_course_replaces_what_is_missing(tmp_path, capsys):
+    path = keep_tiny(tmp_path, kinds=[])
+    assert type(workshops.kept(path, "gan")) is srlab.MSRResNet
+    assert workshops.kept(path, "flow") is None
+    out = capsys.readouterr().out
+    assert out.startswith("gan from the course (SRGAN), because gan.pt is not there yet.\nflow.pt not found")
+    with pytest.raises(srlab.SrlabError, match="No network of yours is next to mine.py"):
+        workshops.page(path, tmp_path / "cat.png")
+    with pytest.raises(srlab.SrlabError, match=r"'net' is not kept\. Use one of network, gan, flow\."):
+        workshops.kept(path, "net")
+
+
+def test_weights_that_do_not_fit(tmp_path):
+    path = keep_tiny(tmp_path, kinds=["network"])
+    with pytest.raises(srlab.SrlabError, match=r"network\.pt does not fit `Generator\(\)` of mine\.py"):
+        workshops.keep(path, "network", torch.nn.Conv2d(3, 3, 3), 1, 1)
+    assert len(torch.load(tmp_path / "network.pt", weights_only=True)) == 2  # what was trained is safe anyway
+    (tmp_path / "network.pt").write_bytes(b"torn")
+    with pytest.raises(srlab.SrlabError, match=r"Cannot load network\.pt\."):
+        workshops.kept(path, "network")
+
+
+def test_page_says_what_was_trained_by_whom_and_how_good_it_is(tmp_path, photo):
+    page = workshops.page(keep_tiny(tmp_path), photo, "Ada <3")
+    html, text = page.read_text("utf-8"), text_of(page)
+    assert page == tmp_path / "page.html"
+    assert "<title>Ada &lt;3's super-resolution network</title>" in html
+    assert "A detail of cat &amp; co.png" in text
+    assert "only 75 × 50 pixels" in text
+    assert text.count("1,200 steps in 2.5 minutes, code: mine.py") == 3
+    assert re.search(
+        r"\d\d\.\d\d dB PSNR on 2 photos that it never saw\. Bicubic has \d\d\.\d\d dB, so the error is", text
+    )
+    assert text.count("PSNR on the other half of gravel.") == 2
+    assert "learned only from its left half" in text
+    detail, whole, subject = labels_of(page)
+    assert detail == whole == ["bicubic", "Ada <3's network", "original"]
+    answers = [f"Ada <3's flow, {which}" for which in ("answer 1", "answer 2", "answer 3", "mean")]
+    assert subject == ["bicubic", "Ada <3's network", "Ada <3's GAN", *answers, "original"]
+    assert not re.findall(r"""(?:src|href|url)\s*[=(]\s*["']?(?!data:)[\w/]""", html.replace("image.src = ", ""))
+    assert page.stat().st_size < 5e6
+    assert (tmp_path / "page-network.onnx").is_file()
+    assert "page-network.onnx and page-gan.onnx" in text
+
+
+def test_small_photo_has_no_scores(tmp_path):
+    photo = srlab.write_image(torch.rand(3, 40, 64, generator=torch.Generator().manual_seed(0)), tmp_path / "tiny.png")
+    page = workshops.page(keep_tiny(tmp_path, subject=""), photo)
+    assert "no sharper original, so there are no scores" in text_of(page)
+    detail, whole = labels_of(page)
+    assert whole == ["bicubic", "my network", "my GAN"]
+    assert detail == [*whole, *(f"my flow, {which}" for which in ("answer 1", "answer 2", "answer 3", "mean"))]
+    assert re.findall(r'"notes": (\[.*?\])', page.read_text("utf-8"))[1] == '["", "", ""]'
+
+
+def test_page_names_the_course_and_what_the_photo_was_used_for(tmp_path):
+    photo = srlab.write_image(
+        srlab.bundled_photos("train")["rocket"], tmp_path / "0.png"
+    )  # the name of a training photo
+    page = workshops.page(keep_tiny(tmp_path, kinds=["network"]), photo, "Ada")
+    assert "may have learned from this very photo" in text_of(page)
+    assert labels_of(page)[0] == ["bicubic", "Ada's network", "the course's GAN", "original"]
+    assert "from the course, trained on twelve photos" in text_of(page)
+    assert page.stat().st_size < 5e6
+
+
+def test_command(tmp_path, photo, monkeypatch, capsys):
+    path = keep_tiny(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    command = ["page", str(photo), "--mine", str(path), "--name", "Ada", "--all", "-o", "ada.html"]
+    assert main(command) == 0
+    assert capsys.readouterr().out.splitlines()[-1] == "ada.html"
+    assert "Ada's flow, mean" in labels_of(tmp_path / "ada.html")[0]
+    assert main(command) == 2
+    assert "already exists" in capsys.readouterr().err
+    assert main([*command, "--force", "--mine", "none.py"]) == 2
+    assert "none.py not found" in capsys.readouterr().err
