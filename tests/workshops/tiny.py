@@ -1,7 +1,5 @@
 """Provide a student's file that needs no training, with networks that differ from bicubic."""
 
-import torch
-
 from srlab.course import workshops
 
 MINE = """

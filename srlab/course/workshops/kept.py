@@ -10,7 +10,7 @@ from types import ModuleType
 import torch
 from torch import nn
 
-from srlab.course.workshops.own_file import hash_of_file, load, own_file, stopped_in
+from srlab.course.workshops.own_file import hash_of_file, load, own_file
 from srlab.errors import SrlabError
 from srlab.files import write_atomic
 from srlab.models.loading import load_bundled
@@ -43,7 +43,7 @@ class Kept:
     @property
     def made(self) -> str:
         """How it was trained, in words."""
-        return f"{self.steps:,} steps in {self.minutes:g} minutes" if self.steps else "steps not noted"
+        return f"{self.steps:,} steps in {round(self.minutes, 1):g} minutes" if self.steps else "steps not noted"
 
 
 def keep(
@@ -69,7 +69,7 @@ def keep(
     weights, notes = _files(path, what)
     content = io.BytesIO()
     torch.save({name: value.detach().cpu() for name, value in network.state_dict().items()}, content)
-    about = {"steps": int(steps), "minutes": round(float(minutes), 2), "subject": str(subject)}
+    about = {"steps": int(steps), "minutes": float(minutes), "subject": str(subject)}
     about["code"] = hash_of_file(path)
     write_atomic(weights, content.getvalue())
     write_atomic(notes, json.dumps(about, indent=1).encode())
@@ -99,16 +99,12 @@ def find_kept(mine: str | os.PathLike[str] | ModuleType, what: str) -> Kept | No
         return Kept(what, load_bundled()[bundled]) if bundled else None
     try:
         about = json.loads(notes.read_text(encoding="utf-8")) if notes.is_file() else {"code": "unknown"}
-        state = torch.load(weights, map_location="cpu", weights_only=True)
         found = Kept(what, getattr(load(path), name)(), **about)
+        found.network.load_state_dict(torch.load(weights, map_location="cpu", weights_only=True))
     except Exception as error:
-        raise SrlabError(f"Cannot load {weights.name}. {stopped_in(error, path)} Keep the network again.") from error
-    try:
-        found.network.load_state_dict(state)
-    except (RuntimeError, TypeError, AttributeError) as error:
         raise SrlabError(
-            f"{weights.name} does not fit `{name}()` of {path.name}, which was changed, or was created with other "
-            f"arguments. Make the trained sizes its defaults, or train it again and keep it."
+            f"{weights.name} does not fit `{name}()` of {path.name} ({type(error).__name__}). It was changed, or created "
+            "with other arguments. Make the trained sizes its defaults, or train it again and keep it."
         ) from error
     found.network.eval()
     return found

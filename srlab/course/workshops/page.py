@@ -11,7 +11,6 @@ from types import ModuleType
 import torch
 import torch.nn.functional as F
 from IPython.display import FileLink, display
-from torchvision.transforms.functional import center_crop
 
 import srlab
 from srlab import SrlabError
@@ -23,14 +22,15 @@ from srlab.files import write_atomic
 from srlab.models.backbones import find_weights
 from srlab.paths import expand_user
 from srlab.shell import running_shell
+from srlab.tiling import Upscaler
 
 LONGEST, SHORTEST = 256, 16  # LR pixels of a photo's longer side, for 5 MB and a minute, and of its shorter side
-DETAIL = (48, 64)  # LR pixels: multiples of 16, for a flow that downsamples
+DETAIL = (48, 64)  # LR pixels
 SCORED, SIDE = 8, 512  # held-out photos, at most, and pixels per side of their center crops
-ANSWERS, STEPS = 3, 16  # answers of a flow, and the steps for each
+ANSWERS, STEPS, MULTIPLE = 3, 16, 16  # of a flow: its answers, the steps for each, and what its LR sides are padded to
 QUALITY = 85  # of WebP, for a whole photo; a detail is lossless
 RGB = srlab.Protocol(color="rgb", quantize=False)  # as in the students' own psnr and validate
-Networks = Mapping[str, Kept]  # label -> network
+Networks = Mapping[str, Kept]  # label -> network; the first is compared with bicubic
 
 
 def page(
@@ -61,29 +61,33 @@ def page(
     """
     path, photo = own_file(mine), Path(photo)
     out = expand_user(out or path.with_name("page.html"))
-    lr, hr = _read(photo)
     found = [one for what in KINDS if (one := find_kept(path, what))]
     own = [one for one in found if one.code]
     if not own:
         raise SrlabError(f"No network of yours is next to {path.name}. Train one, and keep it with workshops.keep.")
-    networks = {_label(one, name): one for one in found}
+    lr, hr = _read(photo)
+    truth = "There is no sharper original to score." if hr is None else "The original is there to compare with."
+    networks = {_label(one, name): one for one in sorted(found, key=lambda one: not one.code)}
     general = {label: one for label, one in networks.items() if everything or not one.subject} or networks
+    fast = {label: one for label, one in general.items() if one.what != "flow"}
     module = load(path)
     train, held_out = module.load_photos(photo_folder(images))
     known = photo.name in train or photo.stem in {Path(one.subject).stem for one in own}
+    subjects = dict.fromkeys(one.subject for one in own if one.subject)
+    by = f"by {name or 'me'}, code: {path.name}"
     content = {
-        "whose": escape(f"{name}'s" if name else "My"),
+        "whose": escape(f"{name}'s" if name else "My", quote=False),
         "who": escape(name or "I"),
         "photo": escape(photo.name),
-        "pixels": "{} × {}".format(*lr.shape[:-3:-1]),
-        "truth": "There is no sharper original, so there are no scores."
-        if hr is None
-        else "The original is there to compare with.",
-        "known": "The networks may have learned from this very photo, so expect less of other photos." if known else "",
+        "pixels": "{1} × {0}".format(*lr.shape[-2:]),
+        "truth": "The original is there to compare with."
+        if hr is not None
+        else "There is no sharper original to score.",
+        "known": "A network may have learned from this photo, so expect less of other photos." if known else "",
         "detail": _detail(lr, hr, general, module),
-        "whole": _slider(_answers(lr, {k: one for k, one in general.items() if one.what != "flow"}, module), hr, QUALITY),
-        "subjects": "\n".join(_subject(one, networks, module) for one in {one.subject: 0 for one in own if one.subject}),
-        "cards": "\n".join(_card(label, one, path.name, module, held_out) for label, one in networks.items()),
+        "whole": _slider(_answers(lr, fast, module), hr, QUALITY) if fast else "",
+        "subjects": "\n".join(_subject(subject, networks, module) for subject in subjects),
+        "cards": "\n".join(_card(label, one, by, module, held_out) for label, one in networks.items()),
         "files": " and ".join(file for one in own if (file := _exported(one, out))) or "not exported",
     }
     template = files("srlab.course.workshops").joinpath("page.html").read_text(encoding="utf-8")
@@ -98,13 +102,14 @@ def _read(photo: Path) -> tuple[torch.Tensor, torch.Tensor | None]:
     image = srlab.read_image(photo)[None]
     factor = 4 * LONGEST / max(image.shape[-2:])
     if factor < 1:
-        size = [round(side * factor) for side in image.shape[-2:]]
+        size = [max(1, round(side * factor)) for side in image.shape[-2:]]
         image = F.interpolate(image, size, mode="bicubic", antialias=True).clamp(0, 1)
-    hr = None if factor >= 4 or min(image.shape[-2:]) < 4 else srlab.mod_crop(image, 4)
-    lr = image if hr is None else srlab.downsample(hr, 4).clamp(0, 1)
-    if min(lr.shape[-2:]) < SHORTEST:
+    if min(image.shape[-2:]) < (SHORTEST if factor >= 4 else 4 * SHORTEST):
         raise SrlabError(f"{photo.name} is too small or too narrow for a page. Use another photo.")
-    return lr, hr
+    if factor >= 4:
+        return image, None
+    hr = srlab.mod_crop(image, 4)
+    return srlab.downsample(hr, 4).clamp(0, 1), hr
 
 
 def _label(one: Kept, name: str) -> str:
@@ -112,89 +117,88 @@ def _label(one: Kept, name: str) -> str:
     return f"{whose} {'GAN' if one.what == 'gan' else one.what}"
 
 
-def _sample(one: Kept, lr: torch.Tensor, module: ModuleType, seed: int = 0) -> torch.Tensor:
-    with torch.no_grad():
-        return module.sample(one.network, lr, STEPS, torch.Generator().manual_seed(seed)).clamp(0, 1)
+def _upscaler(one: Kept, module: ModuleType, seed: int = 0) -> Upscaler:
+    """Return a network, or the function that draws a flow's answer; it pads LR for a flow that downsamples."""
+
+    def sample(lr: torch.Tensor) -> torch.Tensor:
+        height, width = lr.shape[-2:]
+        lr = F.pad(lr, (0, -width % MULTIPLE, 0, -height % MULTIPLE), mode="replicate")
+        answer = module.sample(one.network, lr, STEPS, torch.Generator().manual_seed(seed))
+        return answer[..., : 4 * height, : 4 * width]
+
+    return sample if one.what == "flow" else one.network
 
 
 def _answers(lr: torch.Tensor, networks: Networks, module: ModuleType) -> dict[str, torch.Tensor]:
-    """Return label -> SR of bicubic and of each network; a flow has several answers, and their mean."""
-    images = {"bicubic": srlab.upsample(lr, 4).clamp(0, 1)}
+    """Return label -> SR of each network, bicubic, and LR; a flow has several answers, and their mean."""
+    images = {}
     for label, one in networks.items():
         if one.what == "flow":
-            answers = [_sample(one, lr, module, seed) for seed in range(ANSWERS)]
-            images |= {f"{label}, answer {seed + 1}": answer for seed, answer in enumerate(answers)}
+            answers = [srlab.upscale(_upscaler(one, module, seed), lr, 4) for seed in range(ANSWERS)]
+            images |= {f"{label} {seed + 1}": answer for seed, answer in enumerate(answers)}
             images[f"{label}, mean"] = torch.stack(answers).mean(0)
         else:
             images[label] = srlab.upscale(one.network, lr, 4)
-    return images
+    return {"small photo": lr, "bicubic": srlab.upsample(lr, 4).clamp(0, 1)} | images
 
 
 def _slider(images: dict[str, torch.Tensor], hr: torch.Tensor | None, quality: int | None = None) -> str:
-    """Return a slider from bicubic to the student's GAN or first network; with HR, its notes are scores."""
-    own = [label for label in images if not label.startswith(("bicubic", "the course's"))] or [*images][1:]
-    right = next((label for label in own if label.endswith("GAN")), own[0])
-    notes = {} if hr is None else {label: f"{srlab.psnr(sr, hr, RGB).item():.2f} dB" for label, sr in images.items()}
+    """Return a slider from bicubic to the first network; with HR, its notes are scores."""
+    _, bicubic, first, *_ = images
+    scored = [] if hr is None else [label for label, image in images.items() if image.shape == hr.shape]
+    notes = {label: f"{srlab.psnr(images[label], hr, RGB).item():.2f} dB" for label in scored}
     images = images if hr is None else images | {"original": hr}
-    return srlab.compare(images, "bicubic", right, notes, limit_mb=4, quality=quality, visitors=True).html
+    return srlab.compare(images, bicubic, first, notes, limit_mb=4, quality=quality, visitors=True).html
 
 
 def _detail(lr: torch.Tensor, hr: torch.Tensor | None, networks: Networks, module: ModuleType) -> str:
     """Return a slider over the part of an image with the strongest edges."""
-    height, width = (min(most, side // 16 * 16) for most, side in zip(DETAIL, lr.shape[-2:], strict=True))
+    height, width = (min(most, side - 1) for most, side in zip(DETAIL, lr.shape[-2:], strict=True))
     edges = lr.diff(dim=-1)[..., 1:, :].abs() + lr.diff(dim=-2)[..., 1:].abs()
-    sums = F.avg_pool2d(F.pad(edges.mean(1, keepdim=True), (1, 0, 1, 0)), (height, width), stride=1)[0, 0]
+    sums = F.avg_pool2d(edges.mean(1), (height, width), stride=1)[0]
     top, left = divmod(int(sums.argmax()), sums.shape[1])
-    rows, columns = (slice(start, start + side) for start, side in ((top, height), (left, width)))
-    part = None if hr is None else hr[..., 4 * top : 4 * rows.stop, 4 * left : 4 * columns.stop]
-    return _slider(_answers(lr[..., rows, columns], networks, module), part)
+    part = None if hr is None else hr[..., 4 * top : 4 * (top + height), 4 * left : 4 * (left + width)]
+    return _slider(_answers(lr[..., top : top + height, left : left + width], networks, module), part)
 
 
 def _subject(subject: str, networks: Networks, module: ModuleType) -> str:
     """Return a section with a detail of the half of a subject that its networks did not learn from."""
-    name, hr = next(iter(split_photo(subject)[1]))
+    ((name, hr),) = split_photo(subject)[1]
     hr = srlab.mod_crop(hr, 4)
+    networks = dict(sorted(networks.items(), key=lambda item: item[1].subject != subject))
     learned = " and ".join(label for label, one in networks.items() if one.subject == subject)
     return (
-        f"<h2>Half of {escape(name)}</h2>\n<p>This is a detail of the right half of a photo. {escape(learned)} learned "
-        f"only from its left half.</p>\n{_detail(srlab.downsample(hr, 4).clamp(0, 1), hr, networks, module)}"
+        f"<h2>The held-out half of {escape(name)}</h2>\n<p>Only the left half of this photo was used to train "
+        f"{escape(learned)}. This is a detail of the right half.</p>\n"
+        f"{_detail(srlab.downsample(hr, 4).clamp(0, 1), hr, networks, module)}"
     )
 
 
-def _card(label: str, one: Kept, file: str, module: ModuleType, held_out: Mapping[str, torch.Tensor]) -> str:
-    """Return what a network is, who trained it, and its score on what it never saw, as HTML."""
-    made = f"{one.made}, code: {file}" if one.code else "from the course, trained on twelve photos"
-    score = _score(one, module, held_out) if one.code else ""
-    return f"<article><h3>{escape(label)}</h3>\n<p>{escape(made)}</p>\n{score}</article>"
-
-
-def _score(one: Kept, module: ModuleType, held_out: Mapping[str, torch.Tensor]) -> str:
-    """Return the scores of a network and of bicubic on held-out photos, or on the other half of its subject."""
-    half = split_photo(one.subject)[1] if one.subject else ()
-    photos = [(name, image[0]) for name, image in half] or [*held_out.items()][: 2 if one.what == "flow" else SCORED]
-    cuts = {name: [min(SIDE, side // 64 * 64) for side in image.shape[-2:]] for name, image in photos}
-    crops = {name: srlab.to_uint8(center_crop(image, cuts[name])) for name, image in photos if min(cuts[name])}
-    if not crops:
-        return ""
-    methods = {
-        "bicubic": lambda lr: srlab.upsample(lr, 4),
-        "own": one.network if one.what != "flow" else lambda lr: _sample(one, lr, module),
-    }
+def _card(label: str, one: Kept, by: str, module: ModuleType, held_out: Mapping[str, torch.Tensor]) -> str:
+    """Return how large a network is, who trained it, and its score on what it never saw, as HTML."""
+    weights = f"{srlab.parameter_count(one.network):,} weights"
+    if not one.code:
+        return f"<article><h3>{label}</h3>\n<p>{weights}, from the course, trained on twelve photos</p></article>"
+    half = split_photo(one.subject)[1] if one.subject else None
+    photos = {name: srlab.to_uint8(photo) for name, photo in [*held_out.items()][:SCORED]}
+    images = half or srlab.ImageSet.from_images("held-out photos", photos)
+    methods = {"bicubic": lambda lr: srlab.upsample(lr, 4), "own": _upscaler(one, module)}
     metrics = ["psnr", "lpips"] if find_weights("alexnet") else ["psnr"]
-    images = srlab.ImageSet.from_images("held-out photos", crops)
-    table = srlab.summarize(srlab.evaluate_all(methods, images, protocol=RGB, metrics=metrics))
-    (_, bicubic), (_, own) = table.iterrows()
+    table = srlab.evaluate_all(methods, images.center_crop(SIDE), protocol=RGB, metrics=metrics)
+    (_, bicubic), (_, own) = srlab.summarize(table).iterrows()
     change = 10 ** ((bicubic.psnr - own.psnr) / 20) - 1
-    where = f"the other half of {half.names[0]}" if half else f"{len(crops)} photos that it never saw"
-    perceived = f" LPIPS is {own.lpips:.3f}, and {bicubic.lpips:.3f} for bicubic." if "lpips" in table else ""
+    where = f"the held-out half of {images.names[0]}" if half else f"{len(images)} photos that it never saw"
+    perceived = f" LPIPS is {own.lpips:.3f}, and {bicubic.lpips:.3f} for bicubic." if "lpips" in own else ""
     return (
-        f"<p class=score>{own.psnr:.2f} dB</p>\n<p>PSNR on {escape(where)}. Bicubic has {bicubic.psnr:.2f} dB, so the "
-        f"error is {abs(change):.0%} {'larger' if change > 0 else 'smaller'}.{perceived}</p>\n"
+        f"<article><h3>{escape(label)}</h3>\n<p>{weights}, {escape(f'{one.made} {by}')}</p>\n"
+        f"<p class=score>{own.psnr:.2f} dB</p>\n<p>PSNR{' of one answer' * (one.what == 'flow')} on {escape(where)}. "
+        f"Bicubic has {bicubic.psnr:.2f} dB, so the error is {abs(change):.0%} {'larger' if change > 0 else 'smaller'}."
+        f"{perceived}</p></article>"
     )
 
 
 def _exported(one: Kept, out: Path) -> str:
-    """Write a network as ONNX next to the page, and return the name of the file; "" for a flow, which has more inputs."""
+    """Write a network as ONNX next to the page, and return the file's name; "" for a flow, which has more inputs."""
     try:
         file = out.with_name(f"{out.stem}-{one.what}.onnx")
         return "" if one.what == "flow" else srlab.export(one.network, file, smallest=8, force=True).name
