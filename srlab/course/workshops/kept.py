@@ -103,8 +103,8 @@ def find_kept(mine: str | os.PathLike[str] | ModuleType, what: str) -> Kept | No
         found.network.load_state_dict(torch.load(weights, map_location="cpu", weights_only=True))
     except Exception as error:
         raise SrlabError(
-            f"{weights.name} does not fit `{name}()` of {path.name} ({type(error).__name__}). It was changed, or created "
-            "with other arguments. Make the trained sizes its defaults, or train it again and keep it."
+            f"{weights.name} does not fit `{name}()` of {path.name} ({type(error).__name__}). It was changed, or "
+            "created with other arguments. Make the trained sizes its defaults, or train it again and keep it."
         ) from error
     found.network.eval()
     return found

@@ -80,9 +80,7 @@ def page(
         "who": escape(name or "I"),
         "photo": escape(photo.name),
         "pixels": "{1} × {0}".format(*lr.shape[-2:]),
-        "truth": "The original is there to compare with."
-        if hr is not None
-        else "There is no sharper original to score.",
+        "truth": truth,
         "known": "A network may have learned from this photo, so expect less of other photos." if known else "",
         "detail": _detail(lr, hr, general, module),
         "whole": _slider(_answers(lr, fast, module), hr, QUALITY) if fast else "",
