@@ -45,6 +45,16 @@ def test_slider_embeds_each_image_once_losslessly():
     assert comparison.html == srlab.compare(images, left="HR", right="SR", notes={"SR": "a note"}).html
 
 
+def test_lossy_slider_for_visitors_is_smaller(astronaut):
+    images = {"bicubic": astronaut[0, :, 64:320, 160:416], "SR": noise(256, 256)}
+    lossless, lossy = srlab.compare(images), srlab.compare(images, quality=80, visitors=True)
+    assert len(lossy.html) < 0.5 * len(lossless.html)
+    _, pictures = still_of(lossy)
+    assert 0 < np.abs(pictures[0] - array(images["bicubic"]).astype(float)).mean() < 4
+    assert '"visitors": true' in lossy.html
+    assert '"visitors"' not in lossless.html
+
+
 @pytest.mark.parametrize("effort", [0, 4])
 def test_encoding_is_lossless_at_any_effort(astronaut, effort):
     crop = astronaut[0, :, 64:128, 160:240]
