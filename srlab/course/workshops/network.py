@@ -4,55 +4,112 @@ import copy
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
-from typing import Any
 
 import torch
 import torch.nn as nn
 
-from srlab.course.exercise import Answer, IncorrectAnswer, NotAttempted, filled, find, sample
+from srlab.course.exercise import IncorrectAnswer, NotAttempted, filled, find, sample
 from srlab.course.exercises.networks import watch_modes
 from srlab.course.judging import judge
-from srlab.course.workshops.promises import Promise
+from srlab.course.workshops.promises import Promise, expect, expect_number, expect_tensor
 from srlab.evaluation import metrics
 
 RGB = metrics.Protocol(color="rgb", quantize=False)
+AT_ITS_PLACE = 0.55  # share of the effect: 0.81 to 1 for 13 networks, at most 0.27 with a reshape as pixel shuffle
+
+
+def new_generator(mine: ModuleType) -> nn.Module:
+    """Return a new generator; raise `IncorrectAnswer` if `Generator` isn't a class of networks."""
+    if isinstance(mine.Generator, nn.Module):
+        raise IncorrectAnswer("`Generator` should be the class, but it is an object of it. Delete the parentheses.")
+    return expect(mine.Generator(), "`Generator()`", nn.Module, "an nn.Module")
 
 
 def generator(mine: ModuleType, folder: Path) -> Iterator[Promise]:
     """Check that a new generator upscales images of any size by four, each by itself, and that all of it can learn."""
-    network = filled(mine.Generator())
-    shapes = {(h, w): tuple(network(sample(2, 3, h, w)).shape) for h, w in ((16, 16), (17, 23), (40, 9))}
+    network = new_generator(mine)
+    sizes = ((2, 16, 16), (2, 17, 23), (2, 40, 9), (1, 8, 12))
+    shapes = {(n, h, w): expect_tensor(network(sample(n, 3, h, w)), "SR").shape for n, h, w in sizes}
+    wrong = [size for size in sizes if tuple(shapes[size]) != (size[0], 3, 4 * size[1], 4 * size[2])]
     yield (
-        all(shape == (2, 3, 4 * h, 4 * w) for (h, w), shape in shapes.items()),
-        f"Any size becomes four times as large: {', '.join(f'{size} -> {s[2:]}' for size, s in shapes.items())}.",
-        "A convolution that keeps the size needs padding, and nothing may depend on a fixed height or width.",
+        not wrong,
+        "Any size becomes four times as large: "
+        f"{', '.join(f'({n}, 3, {h}, {w}) -> {tuple(shapes[n, h, w])}' for n, h, w in wrong or sizes[-2:])}.",
+        "Only a batch of one image is wrong: does a squeeze remove its first dimension?"
+        if wrong == [sizes[-1]]
+        else "A convolution that keeps the size needs padding, and nothing may depend on a fixed height or width.",
     )
+    if wrong:
+        return
     two = sample(2, 3, 12, 15)
-    network.eval()
+    given = two.clone()
     with torch.no_grad():
-        change = (network(two)[:1] - network(two[:1])).abs().max().item()
+        batch, again, alone = (network.eval()(images) for images in (two, two, two[:1]))
+    changed, unlike = not torch.equal(two, given), (batch - again).abs().max().item()
+    change = max(unlike, (batch[:1] - alone).abs().max().item())
     yield (
-        change < 1e-4,
-        f"In eval mode, an image is upscaled by itself: another one in the batch changes the result by {change:.1g}.",
-        "Does a layer mix the images of a batch? dim=0 is the image, dim=1 the channel.",
+        change < 1e-4 and not changed,
+        "In eval mode, an image is upscaled by itself: "
+        + ("`lr` itself is changed." if changed else f"SR changes by {change:.1g} with what comes before or with it."),
+        "An operation in place, such as += or sub_, changes the image that the caller still needs."
+        if changed
+        else "Two calls with the same batch differ. Is something random, or remembered, in eval mode?"
+        if unlike >= 1e-4
+        else "Does a layer mix the images of a batch? dim=0 is the image, dim=1 the channel.",
     )
-    network.train()
-    network(two).square().mean().backward()
+    sr = network.train()(two)
     parameters = {name: one for name, one in network.named_parameters() if one.requires_grad}
+    if sr.requires_grad:
+        (sr - sample(*sr.shape, seed=1)).square().mean().backward()
     unused = [name for name, parameter in parameters.items() if parameter.grad is None]
+    zero = not any(parameter.grad.any() for parameter in parameters.values() if parameter.grad is not None)
     yield (
-        not unused,
-        f"All parameters can learn: {len(parameters) - len(unused)} of {len(parameters)} tensors get a gradient.",
-        f"The forward pass doesn't use {', '.join(unused[:3])}.",
+        bool(parameters) and not unused and not zero,
+        f"All parameters can learn: {len(parameters) - len(unused)} of {len(parameters)} tensors get a gradient"
+        f"{', and each gradient is 0' if parameters and zero and not unused else ''}.",
+        "There are no parameters. Does __init__ call super().__init__() and assign layers to self?"
+        if not parameters
+        else "No graph leads from SR to the parameters. Is there a no_grad or a detach in forward?"
+        if not sr.requires_grad
+        else f"No gradient reaches {', '.join(unused[:3])}. Is it unused in forward, or is there a detach after it?"
+        if unused
+        else "round(), argmax and comparisons have the gradient 0. Which of them does forward use?",
     )
+    first, second = (_moved(new_generator(mine)) for _ in range(2))
+    spot = (lr := sample(1, 3, 24, 24)).clone()
+    spot[..., 4:8, 14:18] += 0.3
+    with torch.no_grad():  # in the difference of two networks with other weights, a skip cancels
+        effect = (first(spot) - second(spot) - first(lr) + second(lr)).square()
+        share = (effect[..., :48, 40:88].sum() / effect.sum()).item()
+        second.load_state_dict(first.state_dict())
+        unlike = (first(lr) - second(lr)).abs().max().item()
+    yield (
+        not share < AT_ITS_PLACE,
+        f"Pixels stay at their place: {100 * share:.0f} % of what an LR pixel changes is near the same place in SR.",
+        "reshape and view only count pixels row by row. Which operation moves channels next to a pixel, as a block?",
+    )
+    yield (
+        unlike < 1e-4,
+        f"state_dict contains all of it: a second Generator with the first one's weights differs by {unlike:.1g}.",
+        "Layers in a Python list are unknown to their module, so they are neither trained nor saved. Use nn.Sequential "
+        "or nn.ModuleList.",
+    )
+
+
+def _moved(network: nn.Module) -> nn.Module:
+    """Add noise to all weights, so that none is 0, and return the network in eval mode."""
+    with torch.no_grad():
+        for parameter in network.parameters():
+            parameter += 0.05 * torch.randn_like(parameter)
+    return network.eval()
 
 
 def psnr(mine: ModuleType, folder: Path) -> Iterator[Promise]:
     """Check a PSNR on known pairs, with the cases and hints of lab 00."""
+    expect(mine.psnr(sample(2, 3, 16, 16), sample(2, 3, 16, 16, seed=1), 0), "PSNR", torch.Tensor, "a tensor (N,)")
     try:
         for word, text in judge(find("degradation.psnr"), mine.psnr):
-            if word == "passed":
-                yield True, f"PSNR equals the reference: {text}.", ""
+            yield True, f"PSNR equals the reference: {text}." if word == "passed" else text, ""
     except NotAttempted:
         raise
     except IncorrectAnswer as error:
@@ -61,57 +118,65 @@ def psnr(mine: ModuleType, folder: Path) -> Iterator[Promise]:
 
 def validation(mine: ModuleType, folder: Path) -> Iterator[Promise]:
     """Check that a validation scores a network as at inference, and leaves it as it was."""
-    pairs = [(sample(1, 3, h, w, seed=h), sample(1, 3, 4 * h, 4 * w, seed=w)) for h, w in ((8, 10), (9, 6))]
-    first, second = (_validated(mine.validate, pairs, training) for training in (True, False))
-    runs = first["modes"] + second["modes"]
+    network = nn.Sequential(nn.Conv2d(3, 3, 1), nn.BatchNorm2d(3), nn.Upsample(scale_factor=4), nn.Sigmoid()).eval()
+    for seed, parameter in enumerate(network.parameters()):
+        parameter.data, parameter.grad = sample(*parameter.shape, low=-3, high=3, seed=seed), torch.ones_like(parameter)
+    pairs = []
+    for lr, noise in ((sample(1, 3, 8, 10), 0.02), (sample(1, 3, 9, 6, seed=1), 0.5)):  # a mean of MSE would be 16 dB
+        sr = network(lr).detach()
+        pairs.append((lr, (sr + noise * sample(*sr.shape, low=-1, seed=2)).clamp(0, 1)))
+    wanted = sum(metrics.psnr(network(lr), hr, RGB).item() for lr, hr in pairs) / len(pairs)
+    before, runs, modes, scores = copy.deepcopy(network.state_dict()), watch_modes(network), [], []
+    random = torch.get_rng_state()
+    for training in (True, False):
+        scores.append(filled(mine.validate(network.train(training), pairs)))
+        modes.append(network.training)
+    in_training = sum(training for training, _ in runs)
     yield (
-        bool(runs) and not any(runs),
-        f"The generator is scored in eval mode: it ran {len(runs)} times, {sum(runs)} of them in training mode.",
+        bool(runs) and not in_training,
+        f"The generator is scored in eval mode: it ran {len(runs)} times, {in_training} of them in training mode.",
         "With batch norm or dropout, a network computes something else in training mode.",
     )
-    names = {True: "training", False: "eval"}
+    after = ["training" if mode else "eval" for mode in modes]
     yield (
-        first["mode"] and not second["mode"],
-        f"The mode is restored: after training mode it is {names[first['mode']]} mode, after eval mode "
-        f"{names[second['mode']]} mode.",
+        modes == [True, False],
+        f"The mode is restored: after training mode it is {after[0]} mode, after eval mode {after[1]} mode.",
         "Remember generator.training at the start, and restore it at the end.",
     )
-    kept = first["state"] and second["state"]
+    kept = all(torch.equal(value, before[name]) for name, value in network.state_dict().items())
     yield (
         kept,
         f"Weights and running statistics are {'unchanged' if kept else 'changed'}.",
         "In training mode, batch norm's running statistics move toward the photos that you score.",
     )
-    kept = first["gradients"] and second["gradients"]
+    kept = all(p.grad is not None and bool((p.grad == 1).all()) for p in network.parameters())
     yield (
         kept,
-        f"Gradients are {'left alone, and no graph is built' if kept else 'changed, or a graph is built'}.",
-        "Score inside a `with` block that switches graphs off, and don't clear gradients: the training step owns them.",
+        f"Gradients are {'left alone' if kept else 'changed'}.",
+        "A validation may come in the middle of a training step, which owns the gradients. Don't clear them.",
     )
-    scores = [first["score"], second["score"]]
+    kept = torch.is_grad_enabled() and all(p.requires_grad for p in network.parameters())
     yield (
-        all(abs(score - wanted["reference"]) < 1e-3 for score, wanted in zip(scores, (first, second), strict=True)),
-        f"The score is {scores[0]:.3f} dB for a network in training mode and {scores[1]:.3f} dB in eval mode; the "
-        f"reference is {first['reference']:.3f} dB.",
-        "It should be the mean over the pairs of psnr(sr, hr, 4): a mean of decibels.",
+        kept,
+        f"The next training step {'can' if kept else 'can not'} build a graph.",
+        "Something was switched off for good: requires_grad, or graphs in general. A `with` block ends by itself.",
     )
-
-
-def _validated(validate: Answer, pairs: list[tuple[torch.Tensor, torch.Tensor]], training: bool) -> dict[str, Any]:
-    """Observe a validation of a tiny network with batch norm that has gradients and is in one of its modes."""
-    network = nn.Sequential(nn.Conv2d(3, 3, 1), nn.BatchNorm2d(3), nn.Upsample(scale_factor=4), nn.Sigmoid())
-    for seed, parameter in enumerate(network.parameters()):
-        parameter.data, parameter.grad = sample(*parameter.shape, seed=seed), torch.ones_like(parameter)
-    with torch.no_grad():
-        reference = sum(metrics.psnr(network.eval()(lr), hr, RGB).item() for lr, hr in pairs) / len(pairs)
-    before, runs = copy.deepcopy(network.train(training).state_dict()), watch_modes(network)
-    score = float(filled(validate(network, pairs)))
-    gradients = [p.grad is not None and bool((p.grad == 1).all()) for p in network.parameters()]
-    return {
-        "modes": [mode for mode, _ in runs],
-        "mode": network.training,
-        "state": all(torch.equal(value, before[name]) for name, value in network.state_dict().items()),
-        "gradients": all(gradients) and torch.is_grad_enabled() and not any(graph for _, graph in runs),
-        "score": score,
-        "reference": reference,
-    }
+    graph = any(isinstance(score, torch.Tensor) and score.requires_grad for score in scores)
+    yield (
+        not graph,
+        f"The score is a number {'with' if graph else 'without'} a graph.",
+        "A graph keeps everything in memory. Score in `with torch.no_grad():`.",
+    )
+    kept = torch.equal(torch.get_rng_state(), random)
+    yield (
+        kept,
+        f"The global random state is {'unchanged' if kept else 'changed'}.",
+        "A training run that validates should draw the same numbers as one that doesn't. Don't seed anything here.",
+    )
+    first, second = (expect_number(score, "The result of `validate`") for score in scores)
+    yield (
+        all(abs(score - wanted) < 1e-3 for score in (first, second)),
+        f"The score is {first:.3f} dB for a network in training mode and {second:.3f} dB in eval mode; the reference "
+        f"is {wanted:.3f} dB.",
+        "It should be the mean over the pairs of psnr(sr, hr, 4): a mean of decibels, not of errors, without rounding.",
+    )

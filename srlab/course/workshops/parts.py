@@ -10,12 +10,10 @@ import torch
 
 from srlab.course.checks import say
 from srlab.course.exercise import IncorrectAnswer
-from srlab.course.workshops import adversary, network, photos_and_pairs
+from srlab.course.workshops import adversary, alone, network, photos_and_pairs, training
 from srlab.course.workshops.own_file import hash_of_file, load, own_file, saved, stopped_in
-from srlab.course.workshops.promises import Promises
+from srlab.course.workshops.promises import WIDTH, Promises
 from srlab.errors import SrlabError
-
-WIDTH = 64  # characters per line, because the notebook shares the window with the student's file
 
 
 @dataclass(frozen=True)
@@ -41,11 +39,15 @@ class Part:
 
 
 PARTS = {
-    "photos": Part(1, ("load_photos",), photos_and_pairs.photos),
+    "photos": Part(1, ("load_photos",), photos_and_pairs.photos, quick=False),
     "pairs": Part(1, ("sample_pairs",), photos_and_pairs.pairs),
     "generator": Part(1, ("Generator",), network.generator),
     "psnr": Part(1, ("psnr",), network.psnr),
     "validation": Part(1, ("validate",), network.validation),
+    "one batch": Part(1, ("Generator", "train_step"), training.one_batch, quick=False),
+    "fit": Part(1, ("fit",), training.fit),
+    "train": Part(1, ("sample_pairs", "Generator", "train"), training.train, quick=False),
+    "alone": Part(1, ("load_photos", "Generator"), alone.alone, quick=False),
     "adversary": Part(2, ("Discriminator", "d_loss", "g_loss"), adversary.adversary),
     "gan step": Part(2, ("gan_step",), adversary.gan_step),
 }

@@ -1,24 +1,29 @@
 """Check how photos are read and split, and how training pairs are drawn."""
 
-from collections.abc import Callable, Iterator, Mapping
-from math import inf
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
 
 import torch
 import torch.nn.functional as F
 
-from srlab.course.difference import difference
-from srlab.course.exercise import filled, sample
-from srlab.course.workshops.promises import Promise
+from srlab.course.exercise import sample
+from srlab.course.workshops.promises import Promise, expect, expect_items, expect_tensor
 from srlab.data.datasets import PHOTOS, photo_file
-from srlab.data.images import EXTENSIONS, read_image
-from srlab.data.resampling import upsample
+from srlab.data.images import EXTENSIONS, read_image, write_image
+from srlab.data.resampling import DOWNSAMPLERS, resize
 from srlab.errors import SrlabError
 from srlab.files import write_atomic, writing
 from srlab.paths import data_home, find_in_course
 
 SAME_SCENE = 0.8  # correlation of thumbnails: 0.87 for the bundled stereo pair, at most 0.58 for other bundled photos
+
+# Largest error of LR for white noise, in its standard deviations. Rounded to 8 bits: 0.02, another bicubic kernel
+# (a = -0.75): 0.09; Lanczos 0.17, bilinear 0.23, area 0.60, a shift of one HR pixel 0.42.
+NOT_BICUBIC = 0.125
+Photos = dict[str, torch.Tensor]  # file name -> (3, H, W)
 
 
 def photo_folder(path: str = "") -> Path:
@@ -42,9 +47,16 @@ def photo_folder(path: str = "") -> Path:
 
 def photos(mine: ModuleType, folder: Path) -> Iterator[Promise]:
     """Check that each photo of a folder is read correctly and is either for training or held out."""
-    train, held_out = filled(mine.load_photos(folder))
-    images = (file for file in folder.iterdir() if file.name.lower().endswith(EXTENSIONS))
-    files = {file.name: file for file in images if file.name[0] != "."}  # macOS writes ._NAME.jpg, which is no image
+    train, held_out = _split(mine, folder)
+    files = {file.name: file for file in folder.iterdir() if file.name.lower().endswith(EXTENSIONS)}
+    files = {name: file for name, file in files.items() if name[0] != "."}  # macOS writes ._NAME.jpg, which is no image
+    if strange := sorted({*train, *held_out} - {*files}):
+        yield (
+            False,
+            f"The keys are file names: {strange[0]!r} is not a file in the folder.",
+            "The whole name with its ending is the key, such as coffee.png. Do you read the folder of the argument?",
+        )
+        return
     twice, missing = sorted(train.keys() & held_out.keys()), sorted(files.keys() - train.keys() - held_out.keys())
     yield (
         bool(train and held_out) and not twice and not missing,
@@ -55,17 +67,29 @@ def photos(mine: ModuleType, folder: Path) -> Iterator[Promise]:
     )
     if not (train and held_out):
         return
-    wrong = [problem for name, photo in {**train, **held_out}.items() if (problem := _misread(name, photo, files))]
+    problems = ((name, _misread(photo, read_image(files[name]))) for name, photo in {**train, **held_out}.items())
+    name, (problem, hint) = next(((name, found) for name, found in problems if found), ("", ("", "")))
     yield (
-        not wrong,
-        wrong[0] if wrong else "Each photo is (3, H, W), float32 in [0, 1], and equals its file.",
-        "Some files are gray, and a tag may rotate others. In which mode and range does your reader return them?",
+        not problem,
+        f"{name} {problem}." if problem else "Each photo is (3, H, W), float32 in [0, 1], and equals its file.",
+        hint,
     )
-    again = [[*photos] for photos in mine.load_photos(folder)]
+    again = [{*photos} for photos in _split(mine, folder)]
     yield (
-        again == [[*train], [*held_out]],
+        again == [{*train}, {*held_out}],
         "A second call returns the same sets.",
         "Choose the held-out photos by name, or with a seed after sorting. The order of files differs by machine.",
+    )
+    with tempfile.TemporaryDirectory() as other:
+        some = [*sorted(train)[:2], *sorted(held_out)[:2]]
+        for name in some:
+            shutil.copy(files[name], other)
+        write_image(sample(3, 80, 80), Path(other, "one more.png"))
+        left = {*some, "one more.png"} ^ {name for photos in _split(mine, Path(other)) for name in photos}
+    yield (
+        not left,
+        f"Another folder with {len(some) + 1} photos gives {'these' if not left else 'other'} photos.",
+        f"Look at {', '.join(sorted(left)[:3])}. Read the files of the argument `folder`, whatever they are called.",
     )
     seen, unseen = ({name: _thumbnail(photo) for name, photo in photos.items()} for photos in (train, held_out))
     likeness, pair = max(((a * b).sum().item(), f"{m} and {n}") for m, a in seen.items() for n, b in unseen.items())
@@ -76,15 +100,36 @@ def photos(mine: ModuleType, folder: Path) -> Iterator[Promise]:
     )
 
 
-def _misread(name: str, photo: torch.Tensor, files: Mapping[str, Path]) -> str:
-    """Return what is wrong with a photo as it was read, or ""."""
-    if name not in files:
-        return f"{name} is not the name of a file in the folder."
-    wanted = read_image(files[name])
-    if problem := difference(photo, wanted, inf, place=name):
-        return problem
-    error = (photo - wanted).abs().mean().item()  # decoders of JPEG differ by less than a gray level
-    return f"{name} differs from its file by {error:.3g} on average; white is 1." if error > 0.01 else ""
+def _split(mine: ModuleType, folder: Path) -> tuple[Photos, Photos]:
+    """Return both sets of photos that `load_photos` returns, if they are dictionaries of float32 images."""
+    train, held_out = expect_items(mine.load_photos(folder), "The result of `load_photos`", 2)
+    for photos, name in ((train, "train"), (held_out, "held_out")):
+        for key, photo in expect(photos, f"`{name}`", dict, "a dictionary").items():
+            expect_tensor(photo, f"The photo {key!r} in `{name}`")
+    return train, held_out
+
+
+def _misread(photo: torch.Tensor, wanted: torch.Tensor) -> tuple[str, str] | None:
+    """Return what is wrong with a photo as it was read, and a hint; None if nothing is."""
+    if photo.shape != wanted.shape:
+        if sorted(photo.shape) == sorted(wanted.shape):
+            hint = "Channels come first, then the height, then the width. A tag in the file (EXIF) may rotate it."
+        elif len(photo) != 3:
+            hint = "A gray file has one channel, and some files have four. Convert each to RGB when you open it."
+        else:
+            hint = "Return the whole photo, without cropping or resizing it."
+        return f"is {tuple(photo.shape)}, but its file shows {tuple(wanted.shape)}", hint
+    low, high = (value.item() for value in photo.aminmax())
+    if low < -1e-6 or high > 1 + 1e-6:
+        return f"has values from {low:.4g} to {high:.4g}", "A file has levels from 0 to 255; you need 0 to 1."
+    if abs(photo.mean() / wanted.mean() - 1) > 0.002:
+        ratio = (photo.mean() / wanted.mean()).item()
+        return f"is {ratio:.3f} times as bright as its file", "White is level 255, and 1 in your tensor."
+    if (error := (photo - wanted).abs().mean().item()) > 0.004:  # decoders of JPEG differ by less than a gray level
+        swapped = (photo.flip(0) - wanted).abs().mean() < 0.004
+        hint = "The order of the channels is red, green, blue." if swapped else "Show it, next to the file in a viewer."
+        return f"differs from its file by {error:.3g} on average; white is 1", hint
+    return None
 
 
 def _thumbnail(photo: torch.Tensor) -> torch.Tensor:
@@ -94,67 +139,115 @@ def _thumbnail(photo: torch.Tensor) -> torch.Tensor:
 
 
 def pairs(mine: ModuleType, folder: Path) -> Iterator[Promise]:
-    """Check on artificial photos that pairs are varied patches of these photos, aligned and antialiased."""
-    count, side = 32, 16
-    soft = make_photos("soft", lambda k: upsample(sample(1, 3, 8 + k, 12, seed=k), 16)[0])
-    lr, hr = filled(mine.sample_pairs(soft, count, side, torch.Generator().manual_seed(0)))
-    shapes, wanted = [tuple(lr.shape), tuple(hr.shape)], [(count, 3, side, side), (count, 3, 4 * side, 4 * side)]
-    yield shapes == wanted, f"lr is {shapes[0]} and hr is {shapes[1]}.", f"They should be {wanted[0]} and {wanted[1]}."
-    if shapes != wanted:
+    """Check on photos of white noise that pairs are varied patches of these photos, and that LR is HR downscaled."""
+    sizes = ((128, 240), (240, 128), (144, 176), (176, 144))
+    noise = make_photos("noise", lambda k: sample(3, *sizes[k], seed=k))
+    random = torch.Generator().manual_seed(0)
+    batches = [_drawn(mine, noise, random) for _ in range(8)]
+    lr, hr = (torch.cat(side) for side in zip(*batches, strict=True))
+    places, exact = _places(hr, noise)
+    yield (
+        bool(exact.all()),
+        f"{int(exact.sum())} of {len(hr)} HR patches are parts of the photos that you pass.",
+        "Use only the photos of the argument, and keep their pixels: no resizing, no noise, no change in place.",
+    )
+    if not exact.all():
         return
-    levels = (255 * hr.double()).flatten(1)
-    photos = levels.round().long() % len(soft)
-    inside = ((levels - levels.round()).abs() < 0.01).all(1) & (photos == photos[:, :1]).all(1)
+    used = [len(batch.unique()) for batch in places[:, 0].reshape(len(batches), -1)]
+    first = torch.tensor([places[places[:, 0] == k, 1:].amin(0).tolist() for k in places[:, 0].unique()])
+    last = torch.tensor([places[places[:, 0] == k, 1:].amax(0).tolist() for k in places[:, 0].unique()])
+    spread = (last - first).min().item()
     yield (
-        bool(inside.all()),
-        f"{int(inside.sum())} of {count} HR patches are parts of the photos that you pass.",
-        "Use only the photos of the argument, and keep their pixels: no resizing, no noise.",
+        len(places[:, 0].unique()) == len(noise) and min(used) > 1 and spread > 0.75,
+        f"Patches come from everywhere: those of a batch from {min(used)} to {max(used)} of {len(noise)} photos, and "
+        f"in each photo from at least {100 * spread:.0f} % of the possible places along each axis.",
+        "Draw a photo, a row and a column for each patch. The rows depend on the height, the columns on the width.",
     )
-    used, different = len(photos[:, 0].unique()), len(levels.unique(dim=0))
-    yield (
-        used == len(soft) and different > 0.9 * count,
-        f"The {count} patches are from {used} of {len(soft)} photos, and {different} of them are different.",
-        "Draw a photo and a place for each patch.",
-    )
-    repeated, other = (mine.sample_pairs(soft, count, side, torch.Generator().manual_seed(seed))[1] for seed in (0, 1))
-    same, new = torch.equal(repeated, hr), not torch.equal(other, hr)
+    again, other = (_drawn(mine, noise, torch.Generator().manual_seed(seed))[1] for seed in (0, 1))
+    same, new = torch.equal(again, batches[0][1]), not torch.equal(other, again)
     yield (
         same and new,
         f"The same random state draws {'the same' if same else 'other'} pairs, and another one draws "
         f"{'other' if new else 'the same'} pairs.",
         "Draw every random number from the argument `random`.",
     )
-    (down, right), error = _shift(lr, hr)
+    advances = not torch.equal(batches[0][1], batches[1][1])
     yield (
-        (down, right) == (0, 0) and error < 0.02,
-        f"Pairs are aligned: LR fits HR best with a shift of {down} pixels down and {right} to the right, and an error "
-        f"of {error:.3f}.",
-        "An LR pixel belongs to a block of 4 x 4 HR pixels, and to its center. Are both cropped at the same place, and "
-        "flipped in the same way?",
+        advances,
+        f"Two calls in a row with one generator return {'other' if advances else 'the same'} pairs.",
+        "Otherwise each step of a training run sees the same batch. Draw from `random` itself, so that it advances.",
     )
-    rough = make_photos("rough", lambda k: sample(3, 128 + 16 * k, 192, seed=k))
-    lr, hr = mine.sample_pairs(rough, count, side, torch.Generator().manual_seed(0))
-    ratio = (lr.std() / hr.std()).item()
+    error = _error(lr, hr, "bicubic", (0, 0))
+    problem, hint = _not_downscaled(lr, hr) if error > NOT_BICUBIC else ("", "")
+    yield not problem, f"LR is HR downscaled by 4, bicubic, antialiased. {problem}".strip(), hint
+    try:
+        _drawn(mine, make_photos("small", lambda k: sample(3, 64, 64, seed=k)), random)
+        problem = ""
+    except Exception as stopped:
+        problem = f" stops with {type(stopped).__name__}: {str(stopped).partition(chr(10))[0]}"
     yield (
-        ratio < 0.4,
-        f"LR is antialiased: white noise keeps {ratio:.2f} of its standard deviation. An average over a block "
-        "keeps about a quarter, single pixels 0.5 to 1.",
-        "Fine patterns turn into coarse ones, as in section 1 of lab 00. Which option of your resize averages first?",
+        not problem,
+        f"A photo of exactly 64 x 64 pixels{problem or ' is enough for a patch of this size'}.",
+        "There is one possible place in it, with the corner at 0. Is the upper limit of your random numbers exclusive?",
     )
 
 
-def make_photos(name: str, draw: Callable[[int], torch.Tensor]) -> dict[str, torch.Tensor]:
-    """Return four artificial photos ``draw(k)``; the 8-bit levels of photo k have the remainder k modulo 4."""
-    return {f"{name}-{k}.png": (4 * (62 * draw(k)).round() + k) / 255 for k in range(4)}
+def _drawn(mine: ModuleType, photos: Photos, random: torch.Generator) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return 32 pairs with an LR side of 16 pixels, drawn from copies of photos."""
+    copies = {name: photo.clone() for name, photo in photos.items()}
+    lr, hr = expect_items(mine.sample_pairs(copies, 32, 16, random), "The result of `sample_pairs`", 2)
+    return expect_tensor(lr, "`lr`", (32, 3, 16, 16)), expect_tensor(hr, "`hr`", (32, 3, 64, 64))
 
 
-def _shift(lr: torch.Tensor, hr: torch.Tensor) -> tuple[tuple[int, int], float]:
-    """Return by how many HR pixels (down, right) the blocks of HR fit LR best, and the error that is left."""
-    height, width = hr.shape[-2:]
-    errors = {}
-    for down in range(-6, 7):
-        for right in range(-6, 7):
-            blocks = F.avg_pool2d(hr[..., 8 + down : height - 8 + down, 8 + right : width - 8 + right], 4)
-            errors[down, right] = (blocks - lr[..., 2:-2, 2:-2]).square().mean().sqrt().item()
-    best = min(errors, key=lambda shift: errors[shift])
-    return best, errors[best]
+def _places(hr: torch.Tensor, photos: Photos) -> tuple[torch.Tensor, torch.Tensor]:
+    """Find patches in photos by their mean color: return (photo, top, left) of each, and whether it matches.
+
+    The mean color is the same for flipped and turned patches. The top and left are relative, from 0 to 1.
+    """
+    colors, places = [], []
+    for k, photo in enumerate(photos.values()):
+        means = F.avg_pool2d(photo.double()[None], hr.shape[-1], 1)[0]
+        rows, columns = (torch.linspace(0, 1, size) for size in means.shape[1:])
+        places.append(torch.cartesian_prod(torch.tensor([float(k)]), rows, columns))
+        colors.append(means.flatten(1).T)
+    distance, nearest = torch.cdist(hr.double().mean((2, 3)), torch.cat(colors)).min(1)
+    return torch.cat(places)[nearest], distance < 1e-5
+
+
+def _error(lr: torch.Tensor, hr: torch.Tensor, method: str, shift: tuple[int, int]) -> float:
+    """Return the error of LR compared with HR that is shifted (down, right) and downscaled; 1 is LR's own deviation.
+
+    The border doesn't count, because the patch may be cut out before or after downscaling.
+    """
+    kernel, antialias = DOWNSAMPLERS[method]
+    wanted = resize(hr.roll(shift, (2, 3)), 1 / 4, kernel, antialias)[..., 3:-3, 3:-3]
+    return ((lr[..., 3:-3, 3:-3] - wanted).square().mean().sqrt() / wanted.std()).item()
+
+
+def _not_downscaled(lr: torch.Tensor, hr: torch.Tensor) -> tuple[str, str]:
+    """Return what LR is instead of HR downscaled, and a hint."""
+    lr, hr = lr[:32], hr[:32]
+    methods = {method: _error(lr, hr, method, (0, 0)) for method in DOWNSAMPLERS}
+    shifts = {
+        (down, right): _error(lr, hr, "bicubic", (-down, -right)) for down in range(-4, 5) for right in range(-4, 5)
+    }
+    method, shift = min(methods, key=methods.__getitem__), min(shifts, key=shifts.__getitem__)
+    if methods[method] < 0.15 and method != "bicubic":
+        hint = "Fine patterns turn into coarse ones. Which option of your resize averages first?"
+        return f"Yours is {method}.", hint if "aliased" in method or method == "nearest" else "Which mode is it?"
+    if shifts[shift] < 0.3 and shift != (0, 0):
+        return (
+            f"Yours fits best with a shift of {shift[0]} HR pixels down and {shift[1]} to the right.",
+            "An LR pixel belongs to a block of 4 x 4 HR pixels. Are both cropped at the same place?",
+        )
+    if methods["bicubic"] < 0.5:
+        return (
+            f"Yours is {100 * methods['bicubic']:.0f} % off, and no other kernel fits.",
+            "Is something added to LR, or is another kernel in use? Nothing but downscaling is wanted here.",
+        )
+    return "Yours doesn't show the same place.", "Are LR and HR cropped, flipped and turned in the same way?"
+
+
+def make_photos(name: str, draw: Callable[[int], torch.Tensor]) -> Photos:
+    """Return four artificial photos ``draw(k)``, rounded to 8 bits."""
+    return {f"{name}-{k}.png": (255 * draw(k)).round() / 255 for k in range(4)}

@@ -1,14 +1,17 @@
 """The form of a check: promises about a student's file, each kept or broken, with what was measured."""
 
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Protocol
 
 import torch
 
+from srlab.course.checks import say
 from srlab.course.exercise import IncorrectAnswer, filled
+
+WIDTH = 64  # characters per line, because the notebook shares the window with the student's file
 
 # Whether it is kept; the promise, with what was measured; a hint in case it is broken.
 Promise = tuple[bool, str, str]
@@ -20,6 +23,21 @@ class Promises(Protocol):
     def __call__(self, mine: ModuleType, folder: Path) -> Iterator[Promise]:
         """Yield promises until all are measured, or one is broken that the others rely on."""
         ...
+
+
+def show(promises: Iterable[Promise]) -> bool:
+    """Print a line for each promise, with a hint if it is broken, and return whether all are kept."""
+    good = True
+    try:
+        for kept, text, hint in promises:
+            say("kept" if kept else "broken", text, WIDTH)
+            if hint and not kept:
+                say("hint", hint, WIDTH)
+            good = good and kept
+    except IncorrectAnswer as wrong:
+        say("broken", str(wrong), WIDTH)
+        return False
+    return good
 
 
 def expect_tensor(value: Any, what: str, shape: tuple[int, ...] | None = None) -> torch.Tensor:
