@@ -1,31 +1,48 @@
-"""Provide the reference solution of the capstone, whole or with a mistake, and a folder of small photos."""
+"""Provide a student's file, right or with a mistake, a folder of small photos, and the lines of a check."""
 
 import re
+from pathlib import Path
 
 import pytest
 
 import srlab
-from tests.conftest import ROOT
+from srlab.course import workshops
 
-SOLUTION = (ROOT / "tests" / "capstone" / "solution.py").read_text(encoding="utf-8")
-# Name of an answer cell -> its code.
-BLOCKS = dict(re.findall(r"^# %% ([^\n]*)\n(.*?)(?=^# %% |\Z)", SOLUTION, re.MULTILINE | re.DOTALL))
+HERE = Path(__file__).parent
 
 
 @pytest.fixture
-def solve():
-    """Return a function that executes the solution, with some parts replaced, and returns its names."""
+def write(tmp_path):
+    """Return a function that writes the reference up to a workshop, with some text replaced, as a student's file."""
 
-    def solve(*replacements: tuple[str, str]) -> dict:
-        source = SOLUTION
+    def write(*replacements: tuple[str, str], workshop: int = 1) -> Path:
+        files = ["mine.py", *(f"mine_{number}.py" for number in range(2, workshop + 1))]
+        text = "\n\n".join((HERE / file).read_text(encoding="utf-8") for file in files)
         for old, new in replacements:
-            assert source.count(old) == 1, f"{old!r} occurs {source.count(old)} times"
-            source = source.replace(old, new)
-        names = {"__name__": "solution"}
-        exec(compile(source, "solution.py", "exec"), names)
-        return names
+            assert text.count(old) == 1, f"{old!r} occurs {text.count(old)} times"
+            text = text.replace(old, new)
+        file = tmp_path / "mine.py"
+        file.write_text(text, encoding="utf-8")
+        return file
 
-    return solve
+    return write
+
+
+@pytest.fixture
+def lines(folder, capsys):
+    """Return a function that checks a part of a file, and returns the printed lines as pairs of a word and a text."""
+
+    def lines(file: Path, part: str) -> list[tuple[str, str]]:
+        workshops.check(file, part, folder)
+        return in_pairs(capsys.readouterr().out)
+
+    return lines
+
+
+def in_pairs(printed: str) -> list[tuple[str, str]]:
+    """Return printed lines as pairs of a word and a text; the first line is about the file."""
+    printed = re.sub(r"\n {10}", " ", printed)  # lines are wrapped
+    return [(line[2:10].strip(), line[10:]) for line in printed.splitlines() if line.startswith("  ")]
 
 
 @pytest.fixture(scope="session")

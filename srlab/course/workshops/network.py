@@ -144,35 +144,18 @@ def validation(mine: ModuleType, folder: Path) -> Iterator[Promise]:
         "Remember generator.training at the start, and restore it at the end.",
     )
     kept = all(torch.equal(value, before[name]) for name, value in network.state_dict().items())
-    yield (
-        kept,
-        f"Weights and running statistics are {'unchanged' if kept else 'changed'}.",
-        "In training mode, batch norm's running statistics move toward the photos that you score.",
-    )
-    kept = all(p.grad is not None and bool((p.grad == 1).all()) for p in network.parameters())
-    yield (
-        kept,
-        f"Gradients are {'left alone' if kept else 'changed'}.",
-        "A validation may come in the middle of a training step, which owns the gradients. Don't clear them.",
-    )
-    kept = torch.is_grad_enabled() and all(p.requires_grad for p in network.parameters())
-    yield (
-        kept,
-        f"The next training step {'can' if kept else 'can not'} build a graph.",
-        "Something was switched off for good: requires_grad, or graphs in general. A `with` block ends by itself.",
-    )
+    cleared = not all(p.grad is not None and bool((p.grad == 1).all()) for p in network.parameters())
+    off = not (torch.is_grad_enabled() and all(p.requires_grad for p in network.parameters()))
+    drawn = not torch.equal(torch.get_rng_state(), random)
     graph = any(isinstance(score, torch.Tensor) and score.requires_grad for score in scores)
-    yield (
-        not graph,
-        f"The score is a number {'with' if graph else 'without'} a graph.",
-        "A graph keeps everything in memory. Score in `with torch.no_grad():`.",
-    )
-    kept = torch.equal(torch.get_rng_state(), random)
-    yield (
-        kept,
-        f"The global random state is {'unchanged' if kept else 'changed'}.",
-        "A training run that validates should draw the same numbers as one that doesn't. Don't seed anything here.",
-    )
+    for changed, what, hint in (
+        (not kept, "weights and running statistics", "In training mode, batch norm moves toward the photos you score."),
+        (cleared, "gradients", "It may come in the middle of a training step, which owns them. Don't clear them."),
+        (off, "requires_grad, and graphs in general", "What is switched off for good? A `with` block ends by itself."),
+        (drawn, "the global random state", "A run that validates should draw what another one draws. Seed nothing."),
+        (graph, "no graph with the score", "A graph keeps everything in memory. Score in `with torch.no_grad():`."),
+    ):
+        yield not changed, f"It leaves {what}{': yours does not' * changed}.", hint
     first, second = (expect_number(score, "The result of `validate`") for score in scores)
     yield (
         all(abs(score - wanted) < 1e-3 for score in (first, second)),

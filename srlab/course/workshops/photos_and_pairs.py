@@ -50,22 +50,18 @@ def photos(mine: ModuleType, folder: Path) -> Iterator[Promise]:
     train, held_out = _split(mine, folder)
     files = {file.name: file for file in folder.iterdir() if file.name.lower().endswith(EXTENSIONS)}
     files = {name: file for name, file in files.items() if name[0] != "."}  # macOS writes ._NAME.jpg, which is no image
-    if strange := sorted({*train, *held_out} - {*files}):
-        yield (
-            False,
-            f"The keys are file names: {strange[0]!r} is not a file in the folder.",
-            "The whole name with its ending is the key, such as coffee.png. Do you read the folder of the argument?",
-        )
-        return
     twice, missing = sorted(train.keys() & held_out.keys()), sorted(files.keys() - train.keys() - held_out.keys())
+    strange = sorted({*train, *held_out} - {*files})
     yield (
-        bool(train and held_out) and not twice and not missing,
+        bool(train and held_out) and not twice + missing + strange,
         f"Each file is in one of the two sets: {len(train)} for training, {len(held_out)} held out, {len(twice)} in "
-        f"both, {len(missing)} in neither.",
-        f"Look at {', '.join((twice or missing)[:3]) or 'the empty set'}. Don't score a network on photos that it has "
-        "learned from.",
+        f"both, {len(missing)} in neither, {len(strange)} that are not the name of a file.",
+        f"{strange[0]!r} should be the name of a file in the folder of the argument, with its ending."
+        if strange
+        else f"Look at {', '.join((twice or missing)[:3]) or 'the empty set'}. Don't score a network on photos that it "
+        "has learned from.",
     )
-    if not (train and held_out):
+    if strange or not (train and held_out):
         return
     problems = ((name, _misread(photo, read_image(files[name]))) for name, photo in {**train, **held_out}.items())
     name, (problem, hint) = next(((name, found) for name, found in problems if found), ("", ("", "")))
@@ -74,22 +70,20 @@ def photos(mine: ModuleType, folder: Path) -> Iterator[Promise]:
         f"{name} {problem}." if problem else "Each photo is (3, H, W), float32 in [0, 1], and equals its file.",
         hint,
     )
-    again = [{*photos} for photos in _split(mine, folder)]
-    yield (
-        again == [{*train}, {*held_out}],
-        "A second call returns the same sets.",
-        "Choose the held-out photos by name, or with a seed after sorting. The order of files differs by machine.",
-    )
+    same = [{*photos} for photos in _split(mine, folder)] == [{*train}, {*held_out}]
     with tempfile.TemporaryDirectory() as other:
-        some = [*sorted(train)[:2], *sorted(held_out)[:2]]
-        for name in some:
+        few = [*sorted(train)[:2], *sorted(held_out)[:2]]
+        for name in few:
             shutil.copy(files[name], other)
         write_image(sample(3, 80, 80), Path(other, "one more.png"))
-        left = {*some, "one more.png"} ^ {name for photos in _split(mine, Path(other)) for name in photos}
+        wrong = sorted({*few, "one more.png"} ^ {name for photos in _split(mine, Path(other)) for name in photos})
     yield (
-        not left,
-        f"Another folder with {len(some) + 1} photos gives {'these' if not left else 'other'} photos.",
-        f"Look at {', '.join(sorted(left)[:3])}. Read the files of the argument `folder`, whatever they are called.",
+        same and not wrong,
+        f"A second call returns {'the same' if same else 'other'} sets, and another folder gives "
+        f"{'its own' if not wrong else 'other'} photos.",
+        f"Read each file of the argument `folder`, whatever it is called. Look at {', '.join(wrong[:3])}."
+        if same
+        else "Choose held-out photos by name, or with a seed after sorting. The order of files differs by machine.",
     )
     seen, unseen = ({name: _thumbnail(photo) for name, photo in photos.items()} for photos in (train, held_out))
     likeness, pair = max(((a * b).sum().item(), f"{m} and {n}") for m, a in seen.items() for n, b in unseen.items())
@@ -112,23 +106,20 @@ def _split(mine: ModuleType, folder: Path) -> tuple[Photos, Photos]:
 def _misread(photo: torch.Tensor, wanted: torch.Tensor) -> tuple[str, str] | None:
     """Return what is wrong with a photo as it was read, and a hint; None if nothing is."""
     if photo.shape != wanted.shape:
-        if sorted(photo.shape) == sorted(wanted.shape):
-            hint = "Channels come first, then the height, then the width. A tag in the file (EXIF) may rotate it."
-        elif len(photo) != 3:
-            hint = "A gray file has one channel, and some files have four. Convert each to RGB when you open it."
-        else:
-            hint = "Return the whole photo, without cropping or resizing it."
+        hint = "Return the whole photo, without cropping or resizing it."
+        if len(photo) != 3:
+            hint = "Channels come first. Gray files have one and some have four: convert each file to RGB."
+        elif sorted(photo.shape) == sorted(wanted.shape):
+            hint = "The height comes before the width. A tag in the file (EXIF) may turn the photo."
         return f"is {tuple(photo.shape)}, but its file shows {tuple(wanted.shape)}", hint
-    low, high = (value.item() for value in photo.aminmax())
-    if low < -1e-6 or high > 1 + 1e-6:
-        return f"has values from {low:.4g} to {high:.4g}", "A file has levels from 0 to 255; you need 0 to 1."
-    if abs(photo.mean() / wanted.mean() - 1) > 0.002:
-        ratio = (photo.mean() / wanted.mean()).item()
-        return f"is {ratio:.3f} times as bright as its file", "White is level 255, and 1 in your tensor."
-    if (error := (photo - wanted).abs().mean().item()) > 0.004:  # decoders of JPEG differ by less than a gray level
-        swapped = (photo.flip(0) - wanted).abs().mean() < 0.004
-        hint = "The order of the channels is red, green, blue." if swapped else "Show it, next to the file in a viewer."
-        return f"differs from its file by {error:.3g} on average; white is 1", hint
+    low, high, ratio = photo.min().item(), photo.max().item(), (photo.mean() / wanted.mean()).item()
+    if low < -1e-6 or high > 1 + 1e-6 or abs(ratio - 1) > 0.002:
+        hint = "Level 0 of the file is 0 in your tensor, and level 255, white, is 1."
+        return f"has values from {low:.4g} to {high:.4g}, {ratio:.3f} times as bright as its file", hint
+    errors = [(image - wanted).abs().mean().item() for image in (photo, photo.flip(0))]
+    if errors[0] > 0.004:  # decoders of JPEG differ by less than a gray level
+        hint = "The channels are red, green, blue, in this order." if errors[1] < 0.004 else "Show it next to its file."
+        return f"differs from its file by {errors[0]:.3g} on average; white is 1", hint
     return None
 
 
@@ -154,9 +145,8 @@ def pairs(mine: ModuleType, folder: Path) -> Iterator[Promise]:
     if not exact.all():
         return
     used = [len(batch.unique()) for batch in places[:, 0].reshape(len(batches), -1)]
-    first = torch.tensor([places[places[:, 0] == k, 1:].amin(0).tolist() for k in places[:, 0].unique()])
-    last = torch.tensor([places[places[:, 0] == k, 1:].amax(0).tolist() for k in places[:, 0].unique()])
-    spread = (last - first).min().item()
+    ranges = [torch.aminmax(places[places[:, 0] == k, 1:], dim=0) for k in places[:, 0].unique()]
+    spread = min((last - first).min().item() for first, last in ranges)
     yield (
         len(places[:, 0].unique()) == len(noise) and min(used) > 1 and spread > 0.75,
         f"Patches come from everywhere: those of a batch from {min(used)} to {max(used)} of {len(noise)} photos, and "
@@ -177,19 +167,10 @@ def pairs(mine: ModuleType, folder: Path) -> Iterator[Promise]:
         f"Two calls in a row with one generator return {'other' if advances else 'the same'} pairs.",
         "Otherwise each step of a training run sees the same batch. Draw from `random` itself, so that it advances.",
     )
-    error = _error(lr, hr, "bicubic", (0, 0))
-    problem, hint = _not_downscaled(lr, hr) if error > NOT_BICUBIC else ("", "")
+    problem, hint = _not_downscaled(lr, hr) if _error(lr, hr, "bicubic") > NOT_BICUBIC else ("", "")
     yield not problem, f"LR is HR downscaled by 4, bicubic, antialiased. {problem}".strip(), hint
-    try:
-        _drawn(mine, make_photos("small", lambda k: sample(3, 64, 64, seed=k)), random)
-        problem = ""
-    except Exception as stopped:
-        problem = f" stops with {type(stopped).__name__}: {str(stopped).partition(chr(10))[0]}"
-    yield (
-        not problem,
-        f"A photo of exactly 64 x 64 pixels{problem or ' is enough for a patch of this size'}.",
-        "There is one possible place in it, with the corner at 0. Is the upper limit of your random numbers exclusive?",
-    )
+    _drawn(mine, make_photos("small", lambda k: sample(3, 64, 64, seed=k)), random)
+    yield True, "A photo of exactly 64 x 64 pixels is enough for a patch of this size.", ""
 
 
 def _drawn(mine: ModuleType, photos: Photos, random: torch.Generator) -> tuple[torch.Tensor, torch.Tensor]:
@@ -214,7 +195,7 @@ def _places(hr: torch.Tensor, photos: Photos) -> tuple[torch.Tensor, torch.Tenso
     return torch.cat(places)[nearest], distance < 1e-5
 
 
-def _error(lr: torch.Tensor, hr: torch.Tensor, method: str, shift: tuple[int, int]) -> float:
+def _error(lr: torch.Tensor, hr: torch.Tensor, method: str, shift: tuple[int, int] = (0, 0)) -> float:
     """Return the error of LR compared with HR that is shifted (down, right) and downscaled; 1 is LR's own deviation.
 
     The border doesn't count, because the patch may be cut out before or after downscaling.
@@ -226,25 +207,18 @@ def _error(lr: torch.Tensor, hr: torch.Tensor, method: str, shift: tuple[int, in
 
 def _not_downscaled(lr: torch.Tensor, hr: torch.Tensor) -> tuple[str, str]:
     """Return what LR is instead of HR downscaled, and a hint."""
-    lr, hr = lr[:32], hr[:32]
-    methods = {method: _error(lr, hr, method, (0, 0)) for method in DOWNSAMPLERS}
-    shifts = {
-        (down, right): _error(lr, hr, "bicubic", (-down, -right)) for down in range(-4, 5) for right in range(-4, 5)
-    }
-    method, shift = min(methods, key=methods.__getitem__), min(shifts, key=shifts.__getitem__)
-    if methods[method] < 0.15 and method != "bicubic":
+    lr, hr, near = lr[:32], hr[:32], range(-4, 5)
+    errors = {method: _error(lr, hr, method) for method in DOWNSAMPLERS}
+    shifts = {(down, right): _error(lr, hr, "bicubic", (-down, -right)) for down in near for right in near}
+    method, (down, right) = min(errors, key=errors.__getitem__), min(shifts, key=shifts.__getitem__)
+    if method != "bicubic" and errors[method] < NOT_BICUBIC:
         hint = "Fine patterns turn into coarse ones. Which option of your resize averages first?"
-        return f"Yours is {method}.", hint if "aliased" in method or method == "nearest" else "Which mode is it?"
-    if shifts[shift] < 0.3 and shift != (0, 0):
-        return (
-            f"Yours fits best with a shift of {shift[0]} HR pixels down and {shift[1]} to the right.",
-            "An LR pixel belongs to a block of 4 x 4 HR pixels. Are both cropped at the same place?",
-        )
-    if methods["bicubic"] < 0.5:
-        return (
-            f"Yours is {100 * methods['bicubic']:.0f} % off, and no other kernel fits.",
-            "Is something added to LR, or is another kernel in use? Nothing but downscaling is wanted here.",
-        )
+        return f"Yours is {method}.", hint if "aliased" in method or method == "nearest" else "Which mode do you use?"
+    if shifts[down, right] < 0.3 and (down or right):
+        hint = "An LR pixel belongs to a block of 4 x 4 HR pixels. Are both cropped at the same place?"
+        return f"Yours fits best with a shift of {down} HR pixels down and {right} to the right.", hint
+    if errors["bicubic"] < 0.5:
+        return f"Yours is {100 * errors['bicubic']:.0f} % off.", "Is noise added, or is another kernel used?"
     return "Yours doesn't show the same place.", "Are LR and HR cropped, flipped and turned in the same way?"
 
 

@@ -2,14 +2,16 @@
 
 import random
 from collections.abc import Iterator, Mapping
+from itertools import groupby
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import torch
 import torch.nn as nn
 
 from srlab.course.exercise import sample
+from srlab.course.exercises.networks import gradients_of
 from srlab.course.workshops.network import new_generator
 from srlab.course.workshops.photos_and_pairs import make_photos
 from srlab.course.workshops.promises import Promise, expect, expect_items, expect_number
@@ -27,7 +29,8 @@ def one_batch(mine: ModuleType, folder: Path) -> Iterator[Promise]:
     modes: list[bool] = []
     network.register_forward_pre_hook(lambda run, _: modes.append(run.training))
     still = torch.optim.SGD(network.parameters(), lr=0.0)
-    gradients = _watched(still)
+    gradients: list[torch.Tensor] = []
+    still.register_step_pre_hook(lambda *_: gradients.append(gradients_of(network)))
     first = mine.train_step(network, still, lr, hr)
     loss = expect_number(first, "The result of `train_step`")
     learns = len(gradients) == 1 and bool(gradients[0].any())
@@ -39,12 +42,6 @@ def one_batch(mine: ModuleType, folder: Path) -> Iterator[Promise]:
     )
     if not learns:
         return
-    graph = isinstance(first, torch.Tensor) and first.requires_grad
-    yield (
-        not graph,
-        f"The loss is returned {'with' if graph else 'without'} its graph.",
-        "A list of such losses keeps the graphs of all steps in memory. Return loss.item().",
-    )
     yield (
         all(modes) and network.training,
         f"The mode is left alone: it was training mode, and is {'training' if network.training else 'eval'} mode now.",
@@ -57,23 +54,20 @@ def one_batch(mine: ModuleType, folder: Path) -> Iterator[Promise]:
         f"A step uses the gradient of its own batch: the same batch twice gives {factor:.2f} times the gradient.",
         "backward adds to what is in .grad. When do you clear it?",
     )
-    easy = expect_number(mine.train_step(network, still, lr, network(lr).detach()), "The result of `train_step`")
-    yield (
-        easy < loss,
-        f"The loss compares SR with HR: it is {loss:.4f}, and {easy:.4f} if HR equals SR.",
-        "The network gets lr, and the loss gets its output and hr.",
-    )
+    easy = expect_number(mine.train_step(network, still, lr, network(lr).detach()), "The loss")
     moving = torch.optim.SGD(network.parameters(), lr=0.01 / gradients[0].norm().item())
     before, after = (expect_number(mine.train_step(network, moving, lr, hr), "The loss") for _ in range(2))
+    graph = isinstance(first, torch.Tensor) and first.requires_grad
     yield (
-        abs(before - loss) < 1e-4 * abs(loss),
-        f"It returns the loss from before the update: {before:.4f}, and {loss:.4f} is right.",
-        "Return the number that backward started from. Don't compute it again after the step.",
+        abs(before - loss) < 1e-4 * abs(loss) and not graph,
+        f"It returns the loss from before the update: {before:.4f}{' with its graph' * graph}; {loss:.4f} is right.",
+        "Return the number that backward started from, with item(). A graph keeps everything in memory.",
     )
     yield (
-        after < before,
-        f"A small step lowers the loss, from {before:.4f} to {after:.4f}.",
-        "Gradient descent goes against the gradient. Is there a wrong sign in the loss?",
+        easy < loss and after < before,
+        f"The loss compares SR with HR, and falls: it is {loss:.4f}, {easy:.4f} for an HR that equals SR, and "
+        f"{after:.4f} after a small step.",
+        "The loss gets the output for lr, and hr. It should be smallest if both are equal. Is there a wrong sign?",
     )
     for rate in (1e-3, 4e-3):
         losses = _on_one_batch(mine, lr, hr, rate)
@@ -99,106 +93,63 @@ def _on_one_batch(mine: ModuleType, lr: torch.Tensor, hr: torch.Tensor, rate: fl
     return losses
 
 
-def _watched(optimizer: torch.optim.Optimizer) -> list[torch.Tensor]:
-    """Return a list to which each step of an optimizer appends the gradients that it uses."""
-    gradients: list[torch.Tensor] = []
-
-    def note(*_: Any) -> None:
-        parameters = optimizer.param_groups[0]["params"]
-        gradients.append(torch.cat([(torch.zeros_like(p) if p.grad is None else p.grad).flatten() for p in parameters]))
-
-    optimizer.register_step_pre_hook(note)
-    return gradients
-
-
 def _shapes(seed: int) -> tuple[torch.Tensor, torch.Tensor]:
     """Return four pairs with an LR side of 8 pixels: shapes with sharp edges, which a network learns quickly."""
     hr = 0.2 + 0.6 * (upsample(sample(4, 3, 4, 4, seed=seed), 8) > 0.5).float()
     return resize(hr, 1 / 4), hr
 
 
-class _Recorder:
-    """A checkpoint that writes nothing: it notes what `fit` does, and stands for a run with `done` steps."""
-
-    def __init__(self, done: int = 0) -> None:
-        self.done = done
-        self.events: list[Any] = []  # "load", "step", or the number that was saved
-
-    def load(self) -> int:
-        self.events.append("load")
-        return self.done
-
-    def save(self, done: int) -> None:
-        self.events.append(done)
-
-    def step(self) -> str:
-        self.events.append("step")
-        return f"result {self.events.count('step')}"
+# Steps done before (None: no checkpoint), `stop`, step that is interrupted (0: none), what should happen, a hint.
+LOOPS = (
+    (None, None, 0, "10 steps", "Call step() up to `iters` times. There may be no checkpoint."),
+    (None, 4, 0, "4 steps", "`stop` ends the call early."),
+    (None, 20, 0, "10 steps", "`stop` may be larger than `iters`, which then ends the run."),
+    (0, None, 0, "load, 10 steps, save(10)", "Call load() once, before the first step, and save() after the last."),
+    (7, None, 0, "load, 3 steps, save(10)", "load() returns how many steps are done. `iters` counts these, too."),
+    (7, 8, 0, "load, 1 step, save(8)", "`stop` and save() count the steps of all calls. Save at any end of a call."),
+    (2, None, 4, "load, 3 steps, save(5), KeyboardInterrupt", "The stop button raises KeyboardInterrupt in a step. Save"
+     " which steps are complete, and let the interruption pass: in `finally`, or with `raise` after saving."),
+)  # fmt: skip
 
 
 def fit(mine: ModuleType, folder: Path) -> Iterator[Promise]:
-    """Check which steps a loop takes, returns and saves, with steps and checkpoints that do nothing."""
-    plain = _Recorder()
-    results = expect(mine.fit(plain.step, 5), "The result of `fit`", list, "a list")
-    yield (
-        results == [f"result {n}" for n in range(1, 6)] and len(plain.events) == 5,
-        f"fit(step, 5) calls step {len(plain.events)} times, and returns its {len(results)} results in order.",
-        "Append what step() returns to a list, call after call, and return the list.",
-    )
-    cases = {"": (0, None, 10), ", stop=4": (0, 4, 4), ", stop=20": (0, 20, 10), ", stop=8": (7, 8, 1)}
-    cases |= {", stop=5": (7, 5, 0), ", stop=None": (7, None, 3)}
-    runs = {}
-    for text, (done, stop, _) in cases.items():
-        runs[text] = recorder = _Recorder(done)
-        mine.fit(recorder.step, 10, recorder, stop)
-    wrong = [text for text, (_, _, steps) in cases.items() if runs[text].events.count("step") != steps]
-    shown = wrong[0] if wrong else ", stop=8"
-    done, _, steps = cases[shown]
-    yield (
-        not wrong,
-        f"iters and stop count the steps of all calls together: with {done} done before, fit(step, 10, "
-        f"checkpoint{shown}) takes {runs[shown].events.count('step')} steps; {steps} would be right.",
-        "checkpoint.load() returns the steps that are done already. The call ends at `iters` in all, or at `stop`.",
-    )
-    if wrong:
-        return
-    loads = [run.events.count("load") for run in runs.values()]
-    yield (
-        loads == [1] * len(loads) and all(run.events[0] == "load" for run in runs.values()),
-        f"load() is called once, before the first step: here {', '.join(map(str, sorted({*loads})))} times per call.",
-        "A checkpoint restores weights. If it does so later, it throws away the steps in between.",
-    )
-    took = {text: run for text, run in runs.items() if cases[text][2]}
-    last = {text: run.events[-1] for text, run in took.items()}
-    wrong = [text for text, (done, _, steps) in cases.items() if text in took and last[text] != done + steps]
-    shown = wrong[0] if wrong else ", stop=8"
-    yield (
-        not wrong,
-        f"Each call ends with a save: after fit(step, 10, checkpoint{shown}), {sum(cases[shown][::2])} steps in all, "
-        f"{'nothing' if last[shown] == 'step' else last[shown]} is saved last.",
-        "Call checkpoint.save(done) after the loop, with the steps of all calls, whether the run is finished or not.",
-    )
-    run = _Recorder(2)
-    interrupted = False
+    """Check what a loop does, in which order, with steps and checkpoints that only take notes."""
+    for done, stop, interrupted, wanted, hint in LOOPS:
+        events = _events(mine, done, stop, interrupted)
+        call = f"fit(step, 10{', checkpoint' * (done is not None)}{f', stop={stop}' if stop else ''})"
+        case = f" after {done} steps" * bool(done) + " with an interruption" * bool(interrupted)
+        yield (
+            events == wanted,
+            f"{call}{case}: {events}." + (f" It should be: {wanted}." if events != wanted else ""),
+            hint,
+        )
 
-    def step() -> str:
-        if run.events.count("step") == 3:
+
+def _events(mine: ModuleType, done: int | None, stop: int | None, interrupted: int) -> str:
+    """Return what `fit` calls, in a few words; saves in between, which are allowed, are left out."""
+    events: list[str] = []
+
+    def step() -> int:
+        if events.count("step") + 1 == interrupted:
             raise KeyboardInterrupt
-        return run.step()
+        events.append("step")
+        return 10 * events.count("step")
 
-    try:
-        mine.fit(step, 10, run)
-    except KeyboardInterrupt:
-        interrupted = True
-    saved = run.events[-1]
-    yield (
-        interrupted and saved == 5,
-        f"An interrupted run loses nothing: after {run.events.count('step')} steps, 5 in all, "
-        f"{'nothing' if saved == 'step' else saved} is saved, and the interruption is "
-        f"{'passed on' if interrupted else 'swallowed'}.",
-        "The stop button raises KeyboardInterrupt anywhere in step(). Save in `finally`, or save and `raise`. An "
-        "interrupted step isn't done.",
+    checkpoint = SimpleNamespace(
+        load=lambda: events.append("load") or done,
+        save=lambda done: events.append(f"save({done})"),
     )
+    try:
+        results = mine.fit(step, 10, checkpoint=None if done is None else checkpoint, stop=stop)
+        results = expect(results, "The result of `fit`", list, "a list")
+        if results != [10 * (n + 1) for n in range(events.count("step"))]:
+            events.append("a list without the results of these steps")
+    except KeyboardInterrupt:
+        events.append("KeyboardInterrupt")
+    last = [event for place, event in enumerate(events) if event[:4] != "save" or "step" not in events[place:]]
+    counted = ((event, len([*same])) for event, same in groupby(last))
+    texts = (f"{count} step{'s' * (count > 1)}" if event == "step" else event for event, count in counted)
+    return ", ".join(texts) or "nothing"
 
 
 def train(mine: ModuleType, folder: Path) -> Iterator[Promise]:
