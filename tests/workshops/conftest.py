@@ -1,12 +1,11 @@
 """Provide a student's file, right or with a mistake, a folder of small photos, and the lines of a check."""
 
-import re
 from pathlib import Path
 
 import pytest
 
 import srlab
-from srlab.course import workshops
+from srlab.course.workshops import parts
 
 HERE = Path(__file__).parent
 
@@ -29,20 +28,9 @@ def write(tmp_path):
 
 
 @pytest.fixture
-def lines(folder, capsys):
-    """Return a function that checks a part of a file, and returns the printed lines as pairs of a word and a text."""
-
-    def lines(file: Path, part: str) -> list[tuple[str, str]]:
-        workshops.check(file, part, folder)
-        return in_pairs(capsys.readouterr().out)
-
-    return lines
-
-
-def in_pairs(printed: str) -> list[tuple[str, str]]:
-    """Return printed lines as pairs of a word and a text; the first line is about the file."""
-    printed = re.sub(r"\n {10}", " ", printed)  # lines are wrapped
-    return [(line[2:10].strip(), line[10:]) for line in printed.splitlines() if line.startswith("  ")]
+def lines(folder):
+    """Return a function that checks a part of a file, and returns the (word, text, hint) of each line."""
+    return lambda file, part: [*parts._lines(file, parts.PARTS[part], folder)]
 
 
 @pytest.fixture(scope="session")

@@ -1,15 +1,17 @@
 """Test the checks of Workshop 1: right files of many styles keep each promise, and mistakes break the right ones."""
 
+# ruff: noqa: E501 - a style or a mistake is one line
+
 import shutil
 
 import pytest
 import torch
+import torch.nn.functional as F
 from torch import nn
 
 import srlab
 from srlab.course import workshops
 from srlab.data.resampling import upsample
-from tests.workshops.conftest import in_pairs
 
 PARTS = ("photos", "pairs", "generator", "psnr", "validation", "one batch", "fit", "train", "alone")
 SMALL = ("num_blocks=5, features=32", "num_blocks=1, features=8")
@@ -128,7 +130,7 @@ STYLES = {
         "MSE": [(LOSS, "loss = F.mse_loss(generator(lr), hr)")],
         "sum": [(LOSS, "loss = F.l1_loss(generator(lr), hr, reduction='sum')")],
         "Charbonnier": [(LOSS, "loss = ((generator(lr) - hr).square() + 1e-6).sqrt().mean()")],
-        "edges count": [(LOSS, "sr = generator(lr)\n    loss = F.mse_loss(sr, hr) + F.l1_loss(sr.diff(dim=3), hr.diff(dim=3))")],
+        "edges count": [("num_blocks=1, features=8", "num_blocks=3, features=16"), (LOSS, "sr = generator(lr)\n    loss = F.mse_loss(sr, hr) + F.l1_loss(sr.diff(dim=3), hr.diff(dim=3))")],
         "clear at the end": [(STEP, "    loss.backward()\n    optimizer.step()\n    optimizer.zero_grad()\n    return loss.item()\n")],
         "a detached tensor": [("return loss.item()", "return loss.detach()")],
         "clipped": [("    optimizer.step()\n    return", "    nn.utils.clip_grad_norm_(generator.parameters(), 1e3)\n    optimizer.step()\n    return")],
@@ -158,8 +160,224 @@ STYLES = {
         "the default generator": [(PAIRS, "*sample_pairs(photos, 8, 24, torch.default_generator)")],
     },
     "alone": {
-        "argparse": [("    main(sys.argv[1])", "    parser = __import__('argparse').ArgumentParser()\n    parser.add_argument('photo', type=Path)\n    main(parser.parse_args().photo)")],
         "torchvision writes": [(SAVE, "__import__('torchvision').utils.save_image(sr, str(photo) + '_big.png')")],
-        "JPEG": [(SAVE, "to_pil_image(sr.clamp(0, 1)).save(Path(photo).with_name('big.jpg'), quality=95)")],
     },
 }
+
+# Part -> mistakes, each as replacements in the reference; last, what the broken promise and its hint contain.
+MISTAKES = {
+    "photos": {
+        "held-out photos also train": [("read(file) for file in files if file not in held_out", "read(file) for file in files"), ("Each file is in one of the two sets", "Don't score a network on photos")],
+        "no photo held out": [(SPLIT, "held_out = []"), ("0 held out", "the empty set")],
+        "stems as keys": [("{file.name: read(file) for file in files if", "{file.stem: read(file) for file in files if"), ("2 that are not the name of a file", "with its ending")],
+        "gray": [('.convert("RGB")', '.convert("L")'), ("is (1, 144, 160), but", "convert each file to RGB")],
+        "height last": [(READ, f"{READ.split('.float')[0]}.mT.float() / 255"), ("is (3, 160, 144), but", "height comes before")],
+        "channels last": [(READ, f"({READ}).permute(1, 2, 0)"), ("is (144, 160, 3), but", "Channels come first")],
+        "cropped": [(READ, f"({READ})[:, :140]"), ("is (3, 140, 160), but", "without cropping")],
+        "levels up to 255": [(".float() / 255", ".float()"), ("255", "white, is 1")],
+        "divided by 256": [(".float() / 255", ".float() / 256"), ("0.996 times as bright", "white, is 1")],
+        "from -1 to 1": [(".float() / 255", ".float() / 127.5 - 1"), ("has values from -1", "Level 0 of the file is 0")],
+        "BGR": [(READ, f"({READ}).flip(0)"), ("differs from its file", "red, green, blue")],
+        "uint8": [(".float() / 255", ""), ("should be float32, but it is uint8", "")],
+        "double": [(".float() / 255", ".double() / 255"), ("should be float32, but it is float64", "")],
+        "NumPy": [(READ, f"({READ}).numpy()"), ("should be a tensor, but it is ndarray", "")],
+        "lists of photos": [("    return train, {", "    train = list(train.values())\n    return train, {"), ("`train` should be a dictionary, but it is a list of 2 items", "")],
+        "one dictionary": [("return train, {file.name: read(file) for file in held_out}", "return train"), ("should be 2 values", "")],
+        "a random split": [(SPLIT, "held_out = [file for file in files if torch.rand(()) < 0.5] or files[:1]"), ("returns other sets", "by name")],
+        "another folder": [("    files = sorted(file for file in Path(folder)", "    global first\n    first = globals().get('first', folder)\n    files = sorted(file for file in Path(first)"), ("another folder gives other photos", "argument `folder`")],
+        "a scene in both sets": [(SPLIT, SPLIT), ("No held-out photo looks like", "put them into the same set")],
+    },
+    "pairs": {
+        "lists": [("return downscale(hr), hr", "return list(downscale(hr)), hr"), ("`lr` should be a tensor, but it is a list of 32 items", "")],
+        "HR first": [("return downscale(hr), hr", "return hr, downscale(hr)"), ("`lr` should have the shape (32, 3, 16, 16)", "")],
+        "darker HR": [("    hr = torch.stack(patches)", "    hr = torch.stack(patches) * 0.99"), ("0 of 256 HR patches", "keep their pixels")],
+        "always the same photo": [("known[below(len(known))]", "known[0]"), ("from 1 to 1 of 4 photos", "Draw a photo")],
+        "columns from the height": [(PLACE, "height = min(photo.shape[1:])\n        top, left = below(height - SCALE * side + 1), below(height - SCALE * side + 1)"), ("Patches come from everywhere", "the columns on the width")],
+        "one place": [(PLACE, "top, left = 0, 0"), ("at least 0 %", "for each patch")],
+        "global random numbers": [("torch.randint(limit, (), generator=random)", "torch.randint(limit, ())"), ("The same random state draws other pairs", "`random`")],
+        "the same batch in each step": [("torch.randint(limit, (), generator=random).item()", "own.randrange(limit)"), ("    known, patches", "    own = __import__('random').Random(random.initial_seed())\n    known, patches"), ("Two calls in a row with one generator return the same", "it advances")],
+        "LR shifted": [("return downscale(hr), hr", "return downscale(hr.roll((2, -1), (2, 3))), hr"), ("with a shift of -2 HR pixels down and 1 to the right", "cropped at the same place")],
+        "only HR mirrored": [("return downscale(hr), hr", "return downscale(hr).flip(3), hr"), ("doesn't show the same place", "flipped and turned in the same way")],
+        "every fourth pixel": [(DOWNSCALE, "hr[..., ::4, ::4]"), ("LR is HR downscaled", "")],
+        "no antialiasing": [(', mode="bicubic", antialias=True', ', mode="bicubic"'), ("Yours is bicubic-aliased", "averages first")],
+        "bilinear": [('mode="bicubic", antialias', 'mode="bilinear", antialias'), ("Yours is bilinear", "Which mode")],
+        "blocks": [(DOWNSCALE, "F.avg_pool2d(hr, 4)"), ("Yours is area", "Which mode")],
+        "noise on LR": [("return downscale(hr), hr", "return downscale(hr) + 0.01 * torch.randn(hr[..., ::4, ::4].shape, generator=random), hr"), ("LR is HR downscaled", "Is noise added")],
+        "an off-by-one": [("SCALE * side + 1)", "SCALE * side)"), ("stopped with RuntimeError", "")],
+    },
+    "generator": {
+        "an object": [("def psnr", "Generator = Generator()\n\n\ndef psnr"), ("should be the class", "")],
+        "no padding": [("self.head = nn.Conv2d(3, features, 3, padding=1)", "self.head = nn.Conv2d(3, features, 3)"), ("stopped with RuntimeError", "")],
+        "twice as large": [(SKIP, "return F.avg_pool2d(detail, 2)"), ("Any size becomes four times", "needs padding")],
+        "squeeze": [(SKIP, "return (detail + F.interpolate(lr, scale_factor=4)).squeeze(0)"), ("(1, 3, 8, 12) -> (3, 32, 48)", "squeeze")],
+        "in place": [(FORWARD, f"lr -= 0.5\n        {FORWARD}"), ("`lr` itself is changed", "in place")],
+        "noise": [(SKIP, f"{SKIP} + 0.01 * torch.randn(1)"), ("In eval mode", "random")],
+        "the mean of the batch": [(SKIP, f"{SKIP} + lr.mean(0).mean()"), ("In eval mode", "dim=0")],
+        "a layer that is not used": [(LAST, LAST + "        self.more = nn.Conv2d(3, 3, 3)\n"), ("All parameters can learn", "more.weight")],
+        "a detach": [("self.blocks(self.head(lr))", "self.blocks(self.head(lr)).detach()"), ("All parameters can learn", "detach after it")],
+        "no_grad": [("    def forward(self, lr)", "    @torch.no_grad()\n    def forward(self, lr)"), ("0 of 8 tensors", "no_grad")],
+        "rounded": [(SKIP, "return (255 * (detail + F.interpolate(lr, scale_factor=4))).round() / 255"), ("each gradient is 0", "round()")],
+        "blocks in a list": [(BLOCKS, "self.blocks = [Block(features) for _ in range(num_blocks)]"), (FORWARD, "x = self.head(lr)\n        for block in self.blocks:\n            x = block(x)\n        detail = F.pixel_shuffle(self.last(x), SCALE)"), ("state_dict contains all of it", "nn.ModuleList")],
+        "reshape": [(FORWARD, "n, _, h, w = lr.shape\n        detail = self.last(self.blocks(self.head(lr))).reshape(n, 3, 4 * h, 4 * w)"), ("Pixels stay at their place", "row by row")],
+    },
+    "psnr": {
+        "HR's maximum as peak": [("mean((1, 2, 3)).log10()", "mean((1, 2, 3)).log10() + 20 * hr.max().log10()"), ("PSNR differs", "The peak is the largest value that an image can have")],
+        "no crop": [("error = (sr - hr)[..., crop : height - crop, crop : width - crop]", "error = sr - hr"), ("PSNR differs", "`crop`")],
+        "a ceiling": [("mean((1, 2, 3)).log10()", "mean((1, 2, 3)).add(1e-8).log10()"), ("PSNR differs", "120 dB")],
+        "a float": [("mean((1, 2, 3)).log10()", "mean().log10().item()"), ("should be a tensor (N,)", "")],
+    },
+    "validation": {
+        "training mode": [("    generator.eval()\n", ""), ("scored in eval mode", "batch norm")],
+        "left in eval mode": [(RESTORE, ""), ("after training mode it is eval mode", "Remember generator.training")],
+        "always left in training mode": [(RESTORE, "    generator.train()\n"), ("after eval mode training mode", "Remember")],
+        "gradients cleared": [(RESTORE, f"{RESTORE}    generator.zero_grad()\n"), ("It leaves gradients: yours does not", "Don't clear")],
+        "graphs off for good": [("    with torch.no_grad():\n        scores", "    torch.set_grad_enabled(False)\n    if True:\n        scores"), ("graphs in general: yours", "`with` block")],
+        "requires_grad off for good": [("    generator.eval()\n    with", "    generator.eval().requires_grad_(False)\n    with"), ("It leaves requires_grad", "`with` block")],
+        "seeded": [("    generator.eval()\n    with", "    torch.manual_seed(0)\n    generator.eval()\n    with"), ("global random state: yours", "Seed nothing")],
+        "a score with its graph": [("    with torch.no_grad():\n        scores", "    if True:\n        scores"), (".item() for lr, hr in pairs", ".mean() for lr, hr in pairs"), ("no graph with the score: yours", "no_grad")],
+        "a sum": [("return sum(scores) / len(scores)", "return sum(scores)"), ("The score is", "a mean of decibels")],
+        "mean of MSE": [(SCORES, "scores = [psnr(generator(lr), hr, 4).neg().div(10).exp2().item() for lr, hr in pairs]\n        scores = [(generator(lr) - hr)[..., 4:-4, 4:-4].square().mean() for lr, hr in pairs]"), ("return sum(scores) / len(scores)", "return -10 * torch.stack(scores).mean().log10().item()"), ("The score is", "a mean of decibels")],
+        "rounded to levels": [(".clamp(0, 1), hr, 4).item() for", ".mul(255).round().div(255), hr, 4).item() for"), ("The score is", "without rounding")],
+        "a list": [("return sum(scores) / len(scores)", "return scores"), ("should be a number, but it is a list of 2 items", "")],
+    },
+    "one batch": {
+        "nothing returned": [("    return loss.item()\n", ""), ("None", "")],
+        "no step": [("    optimizer.step()\n    return", "    return"), ("yours takes 0", "once each")],
+        "two steps": [("    optimizer.step()\n    return", "    optimizer.step()\n    optimizer.step()\n    return"), ("yours takes 2", "once each")],
+        "cleared too late": [("    loss.backward()\n    optimizer.step()\n", "    loss.backward()\n    optimizer.zero_grad()\n    optimizer.step()\n"), ("with a gradient of 0", "in this order")],
+        "never cleared": [("    optimizer.zero_grad()\n", ""), ("2.00 times the gradient", "backward adds")],
+        "in eval mode": [(f"    {LOSS}", f"    generator.eval()\n    {LOSS}"), ("is eval mode now", "Only validation")],
+        "with its graph": [("return loss.item()", "return loss"), ("with its graph", "item()")],
+        "loss after the step": [("return loss.item()", "return F.l1_loss(generator(lr), hr).item()"), ("from before the update", "started from")],
+        "wrong sign": [(LOSS, "loss = -F.l1_loss(generator(lr), hr)"), ("falls", "wrong sign")],
+        "LR as target": [(LOSS, "loss = F.l1_loss(generator(lr), F.interpolate(lr, scale_factor=4))"), ("The loss compares SR with HR", "hr")],
+        "a generator that can't": [("self.head(lr)", "self.head(0 * lr)"), ("learns one batch", "generator's promises first")],
+    },
+    "fit": {
+        "no results": [("results.append(step())", "step()"), ("without the results", "")],
+        "no list": [("    return results\n", "    return len(results)\n"), ("should be a list", "")],
+        "stop after iters": [("min(stop, iters)", "stop"), ("fit(step, 10, stop=20): 20 steps", "larger than `iters`")],
+        "stop counts this call": [("end = iters if stop is None else min(stop, iters)", "end = iters if stop is None else min(done + stop, iters)"), ("fit(step, 10, checkpoint, stop=8) after 7 steps: load, 3 steps", "all calls")],
+        "starts again": [("done = checkpoint.load() if checkpoint else 0", "done = checkpoint.load() * 0 if checkpoint else 0"), ("after 7 steps: load, 10 steps", "`iters` counts")],
+        "save(done) of this call": [("checkpoint.save(done)", "checkpoint.save(len(results))"), ("save(3)", "")],
+        "saves only finished runs": [("    finally:\n        if checkpoint:", "    finally:\n        if checkpoint and done == iters:"), ("load, 1 step. It should be", "any end")],
+        "interrupted without a save": [("    try:\n", "    if True:\n"), ("    finally:\n        if checkpoint:\n            checkpoint.save(done)\n", "    if checkpoint:\n        checkpoint.save(done)\n"), ("load, 3 steps, KeyboardInterrupt. It should", "`finally`")],
+        "interruption swallowed": [("    finally:\n        if", "    except KeyboardInterrupt:\n        pass\n    if True:\n        if"), ("save(5). It should be", "`raise`")],
+        "an interrupted step counts": [("            results.append(step())\n            done += 1\n", "            done += 1\n            results.append(step())\n"), ("save(6), KeyboardInterrupt", "complete")],
+    },
+    "train": {
+        "only the network": [("return generator, fit(step, iters)", "fit(step, iters)\n    return generator"), ("The result of `train` should be 2 values", "")],
+        "one step fewer": [("fit(step, iters)\n", "fit(step, iters - 1)\n"), ("returns 39 losses", "each step")],
+        "the seed comes too late": [(SEED, "    generator = Generator()\n    torch.manual_seed(seed)\n    random = torch.Generator().manual_seed(seed)\n"), (ZERO, ""), ("The same seed repeats", "before you create")],
+        "own photos": [("    generator = Generator()\n    optimizer", "    photos = {name: photo.flip(1) for name, photo in photos.items()}\n    generator = Generator()\n    optimizer"), ("It learns from the photos of its argument", "held out")],
+        "photos of a global": [("    generator = Generator()\n    optimizer", "    global seen\n    photos = seen = globals().get('seen', photos)\n    generator = Generator()\n    optimizer"), ("with others, the first loss", "held out")],
+        "the same batch in each step": [(PAIRS, "*sample_pairs(photos, 8, 24, torch.Generator().manual_seed(seed))"), ("1 of 40 batches", "before the first step")],
+        "another generator returned": [("return generator, fit(step, iters)", "losses = fit(step, iters)\n    torch.manual_seed(seed)\n    return Generator(), losses"), ("Training improves the network", "that you return")],
+    },
+    "alone": {
+        "srlab": [("import sys\n", "import sys\nimport srlab\n"), ("runs in a new process without srlab: ", "standard library")],
+        "hash": [(SPLIT, "held_out = [file for file in files if hash(file.name) % 2] or files[:1]"), ("splits photos there as here", "differ by process")],
+        "weights in the current folder": [('Path(__file__).parent / "network.pt"', '"network.pt"'), ("stops: FileNotFoundError", "Path(__file__)")],
+        "weights not loaded": [(LOAD, ""), ("what network.pt computes", "Load the weights")],
+    },
+}
+
+
+def replaced(replacements):
+    """Return all replacements for a quick test; a style may replace what makes the reference small."""
+    return [SMALL, *([] if SPLIT in dict(replacements) else [AGAIN]), *replacements]
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_reference_keeps_all_promises(part, write, lines):
+    found = lines(write(SMALL, AGAIN), part)
+    assert {word for word, *_ in found} == {"kept"}, found
+
+
+@pytest.mark.parametrize(("part", "style"), [(part, style) for part in STYLES for style in STYLES[part]])
+def test_other_styles_keep_all_promises(part, style, write, lines):
+    found = lines(write(*replaced(STYLES[part][style])), part)
+    assert {word for word, *_ in found} == {"kept"}, found
+
+
+@pytest.mark.parametrize(("part", "mistake"), [(part, mistake) for part in MISTAKES for mistake in MISTAKES[part]])
+def test_mistake_breaks_promise(part, mistake, write, lines):
+    *replacements, (promise, wanted) = MISTAKES[part][mistake]
+    found = lines(write(*replaced(replacements)), part)
+    broken = [(text, hint) for word, text, hint in found if word == "broken" and promise in text]
+    assert len(broken) == 1, found
+    assert wanted in broken[0][1], found
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_empty_file(part, lines, tmp_path):
+    (tmp_path / "mine.py").write_text("import torch\n")
+    [(word, text, _)] = lines(tmp_path / "mine.py", part)
+    assert word == "to do"
+    assert "mine.py doesn't define" in text
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_functions_without_a_body(part, lines, tmp_path):
+    names = ("load_photos", "sample_pairs", "Generator", "psnr", "validate", "train_step", "fit", "train")
+    (tmp_path / "mine.py").write_text("\n".join(f"def {name}(*_, **__): ..." for name in names))
+    found = lines(tmp_path / "mine.py", part)
+    assert found[0][0] == "broken"
+    assert "AttributeError" not in found[0][1]
+
+
+def test_hidden_files_are_no_photos(folder, write, tmp_path):
+    copy = shutil.copytree(folder, tmp_path / "photos")
+    (copy / "._a photo.jpg").write_bytes(b"written by macOS")
+    every = "file for file in Path(folder).iterdir() if "
+    file = write(AGAIN, (every, f'{every}file.name[0] != "." and '))
+    assert workshops.check(file, "photos", copy)
+
+
+class Upscaler(nn.Module):
+    def __init__(self, upscale):
+        super().__init__()
+        self.upscale = upscale
+
+    def forward(self, lr):
+        return self.upscale(lr)
+
+
+def test_result(capsys):
+    photos = [0.3 + 0.4 * upsample(torch.rand(1, 3, 16, 18, generator=torch.Generator().manual_seed(n)), 4) for n in (0, 1)]
+    held_out, train = ({name: photo[0]} for name, photo in zip(("a.png", "b.png"), photos, strict=True))
+
+    def lines(network):
+        good = workshops.check_result(network, held_out, train)
+        printed = " ".join(capsys.readouterr().out.split())
+        assert good == ("broken" not in printed)
+        return printed
+
+    def near(*known):  # a network that knows some HR images
+        bring = lambda lr: min(known, key=lambda hr: (F.avg_pool2d(hr, 4) - lr).square().mean())  # noqa: E731
+        return Upscaler(lambda lr: (upsample(lr, 4) + bring(lr)) / 2)
+
+    assert "a.png +6.0" in lines(near(*photos))
+    assert "broken The gain on training photos is" in lines(near(photos[0]))
+    assert "by +inf dB" in lines(Upscaler(lambda lr: photos[0]))
+    assert "`network` should be a trained network, but it is a tuple of 2 items" in lines((nn.Identity(), [0.1]))
+    assert "is the class Upscaler, not an object of it" in lines(Upscaler)
+
+
+def test_an_untrained_network_does_not_beat_bicubic(capsys):
+    photos = {name: photo[0] for name, photo in srlab.bundled_photos("validation")}
+    other_kernel = Upscaler(lambda lr: F.interpolate(lr, scale_factor=4, mode="bicubic"))
+    assert not workshops.check_result(other_kernel, photos, photos)
+    assert "+0.18\n" in capsys.readouterr().out
+
+
+def test_folder_of_photos(tmp_path, monkeypatch):
+    monkeypatch.setenv("SRLAB_DATA", str(tmp_path))
+    mine = tmp_path / "bundled_photos" / "camera.png"
+    mine.parent.mkdir()
+    mine.write_bytes(b"mine")
+    assert len(list(workshops.photo_folder().iterdir())) == 16
+    assert mine.read_bytes() == b"mine"
+    assert workshops.photo_folder(str(tmp_path)) == tmp_path
+    with pytest.raises(srlab.SrlabError, match=r"none not found\. Correct `images`"):
+        workshops.photo_folder("none")

@@ -20,19 +20,16 @@ from srlab.data.images import EXTENSIONS, read_image, write_image
 
 MINUTES = 3  # a process that takes longer is ended
 
-# Arguments: the file and the folder of photos. Print which photos are for training.
-NAMES = """
-import json, pathlib, runpy
-names = runpy.run_path(sys.argv[1], run_name="mine")
-print("photos:" + json.dumps(sorted(names["load_photos"](pathlib.Path(sys.argv[2]))[0])))
+# Arguments: the file, the folder of photos, and a photo. Print which photos are for training, and upscale the photo.
+PROGRAM = """
+import json, pathlib, runpy, sys
+sys.modules.update(srlab=None, spandrel=None)  # an import of them fails
+file, folder, photo = sys.argv[1:]
+train, _ = runpy.run_path(file, run_name="mine")["load_photos"](pathlib.Path(folder))
+print("photos:" + json.dumps(sorted(train)), flush=True)
+sys.argv = [file, photo]
+runpy.run_path(file, run_name="__main__")
 """
-# Arguments: the file, and the photo.
-RUN = """
-import runpy
-sys.argv = sys.argv[1:]
-runpy.run_path(sys.argv[0], run_name="__main__")
-"""
-NO_SRLAB = "import sys\nsys.modules.update(srlab=None, spandrel=None)  # an import of them fails\n"
 
 
 def alone(mine: ModuleType, folder: Path) -> Iterator[Promise]:
@@ -42,21 +39,6 @@ def alone(mine: ModuleType, folder: Path) -> Iterator[Promise]:
         for place in (home, photos, elsewhere):
             place.mkdir()
         file = Path(shutil.copy(own_file(mine), home))
-        printed, problem = _run(NAMES, file, folder, elsewhere)
-        yield (
-            not problem,
-            f"{file.name} runs in a new process without srlab{problem and ': '}{problem}.",
-            "You may use torch, torchvision, Pillow, NumPy, matplotlib and the standard library.",
-        )
-        if problem:
-            return
-        there = json.loads(printed.rpartition("photos:")[2])
-        other = sorted({*there} ^ {*mine.load_photos(folder)[0]})
-        yield (
-            not other,
-            f"load_photos splits photos there as here: {len(other)} of them are in the other set.",
-            f"Look at {', '.join(other[:3])}. hash() of a string, the time and the order of a set differ by process.",
-        )
         torch.manual_seed(0)
         network = new_generator(mine).eval()
         with torch.no_grad():
@@ -65,7 +47,21 @@ def alone(mine: ModuleType, folder: Path) -> Iterator[Promise]:
         torch.save(network.state_dict(), home / "network.pt")
         photo = write_image(sample(3, 45, 38, low=0.2, high=0.8), photos / "photo.png")
         before = photo.read_bytes()
-        _, problem = _run(RUN, file, photo, elsewhere)
+        printed, problem = _run(file, folder, photo, elsewhere)
+        _, imported, printed = printed.rpartition("photos:")
+        yield (
+            bool(imported),
+            f"{file.name} runs in a new process without srlab{': ' * (not imported)}{problem * (not imported)}.",
+            "You may use torch, torchvision, Pillow, NumPy, matplotlib and the standard library.",
+        )
+        if not imported:
+            return
+        other = sorted({*json.loads(printed.partition("\n")[0])} ^ {*mine.load_photos(folder)[0]})
+        yield (
+            not other,
+            f"load_photos splits photos there as here: {len(other)} of them are in the other set.",
+            f"Look at {', '.join(other[:3])}. hash() of a string, the time and the order of a set differ by process.",
+        )
         results = [
             result for result in photos.iterdir() if result.name.lower().endswith(EXTENSIONS) and result != photo
         ]
@@ -88,14 +84,14 @@ def alone(mine: ModuleType, folder: Path) -> Iterator[Promise]:
         )
 
 
-def _run(program: str, file: Path, argument: Path, place: Path) -> tuple[str, str]:
-    """Run a program in a new process with another hash seed; return what it prints, and its error in one line."""
+def _run(file: Path, folder: Path, photo: Path, place: Path) -> tuple[str, str]:
+    """Run a file in a new process with another hash seed; return what it prints, and its error in one line."""
     environment = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "PYTHONSTARTUP")}
     environment |= {"PYTHONHASHSEED": "1" if hash("srlab") % 2 else "2", "MPLBACKEND": "agg"}
-    command = [sys.executable, "-c", NO_SRLAB + program, str(file), str(argument)]
+    command = [sys.executable, "-c", PROGRAM, str(file), str(folder.resolve()), str(photo)]
     try:
         done = subprocess.run(command, cwd=place, env=environment, capture_output=True, text=True, timeout=60 * MINUTES)
     except subprocess.TimeoutExpired:
         return "", f"it takes more than {MINUTES} minutes, so it was ended"
-    lines = done.stderr.strip().splitlines()
-    return done.stdout, lines[-1].rstrip(".") if done.returncode and lines else "it fails" * bool(done.returncode)
+    lines = done.stderr.strip().splitlines() or ["it fails without a message"]
+    return done.stdout, lines[-1].rstrip(".") if done.returncode else ""

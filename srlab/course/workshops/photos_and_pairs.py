@@ -211,7 +211,7 @@ def _not_downscaled(lr: torch.Tensor, hr: torch.Tensor) -> tuple[str, str]:
     errors = {method: _error(lr, hr, method) for method in DOWNSAMPLERS}
     shifts = {(down, right): _error(lr, hr, "bicubic", (-down, -right)) for down in near for right in near}
     method, (down, right) = min(errors, key=errors.__getitem__), min(shifts, key=shifts.__getitem__)
-    if method != "bicubic" and errors[method] < NOT_BICUBIC:
+    if method != "bicubic" and errors[method] < 0.3:
         hint = "Fine patterns turn into coarse ones. Which option of your resize averages first?"
         return f"Yours is {method}.", hint if "aliased" in method or method == "nearest" else "Which mode do you use?"
     if shifts[down, right] < 0.3 and (down or right):
