@@ -4,6 +4,7 @@
 
 import shutil
 
+import nbformat
 import pytest
 import torch
 import torch.nn.functional as F
@@ -11,8 +12,11 @@ from torch import nn
 
 import srlab
 from srlab.course import workshops
+from srlab.course.execute import execute
 from srlab.data.resampling import upsample
+from tests.conftest import ROOT
 
+NOTEBOOK = ROOT / "notebooks" / "workshops" / "1_network.ipynb"
 PARTS = ("photos", "pairs", "generator", "psnr", "validation", "one batch", "fit", "train", "alone")
 SMALL = ("num_blocks=5, features=32", "num_blocks=1, features=8")
 AGAIN = ('"text"}', '"text", "astronaut_again"}')  # the scene of a held-out photo
@@ -25,7 +29,9 @@ FORWARD = "detail = F.pixel_shuffle(self.last(self.blocks(self.head(lr))), SCALE
 SKIP = 'return detail + F.interpolate(lr, scale_factor=SCALE, mode="bicubic")'
 BLOCKS = "self.blocks = nn.Sequential(*[Block(features) for _ in range(num_blocks)])"
 LAST = "        self.last = nn.Conv2d(features, 3 * SCALE**2, 3, padding=1)\n"
-ZERO = "        nn.init.zeros_(self.last.weight)  # training starts at bicubic\n        nn.init.zeros_(self.last.bias)\n"
+ZERO = (
+    "        nn.init.zeros_(self.last.weight)  # training starts at bicubic\n        nn.init.zeros_(self.last.bias)\n"
+)
 EVAL = "    generator.eval()\n    with torch.no_grad():\n        scores"
 SCORES = "scores = [psnr(generator(lr).clamp(0, 1), hr, 4).item() for lr, hr in pairs]"
 RESTORE = "    generator.train(was_training)\n"
@@ -52,41 +58,93 @@ STYLES = {
             (READ, "convert_image_dtype(__import__('torchvision').io.read_image(str(file), 'RGB'), torch.float32)"),
         ],
         "numpy": [
-            (READ, "torch.tensor(__import__('numpy').asarray(Image.open(file).convert('RGB')) / 255.0).permute(2, 0, 1).float()"),
+            (
+                READ,
+                "torch.tensor(__import__('numpy').asarray(Image.open(file).convert('RGB')) / 255.0).permute(2, 0, 1).float()",
+            ),
         ],
-        "lists instead of tuples": [("return train, {", "return [train, {"), ("for file in held_out}\n", "for file in held_out}]\n")],
+        "lists instead of tuples": [
+            ("return train, {", "return [train, {"),
+            ("for file in held_out}\n", "for file in held_out}]\n"),
+        ],
         "one photo held out": [(SPLIT, "held_out = [file for file in files if file.stem == 'chelsea']")],
-        "md5 of the scene": [(SPLIT, "digest = lambda file: __import__('hashlib').md5(file.stem.split('_')[0].encode()).digest()[0]\n    held_out = sorted((file for file in files), key=digest)[:2]"), ],
-        "shuffled scenes": [(SPLIT, "scenes = sorted({file.stem.split('_')[0] for file in files})\n    __import__('random').Random(1).shuffle(scenes)\n    held_out = [file for file in files if file.stem.split('_')[0] in scenes[:2]]")],
+        "md5 of the scene": [
+            (
+                SPLIT,
+                "digest = lambda file: __import__('hashlib').md5(file.stem.split('_')[0].encode()).digest()[0]\n    held_out = sorted((file for file in files), key=digest)[:2]",
+            ),
+        ],
+        "shuffled scenes": [
+            (
+                SPLIT,
+                "scenes = sorted({file.stem.split('_')[0] for file in files})\n    __import__('random').Random(1).shuffle(scenes)\n    held_out = [file for file in files if file.stem.split('_')[0] in scenes[:2]]",
+            )
+        ],
     },
     "pairs": {
-        "no augmentation": [("patch = patch.flip(2) if below(2) else patch\n", "\n"), ("patch.transpose(1, 2) if below(2) else patch", "patch")],
+        "no augmentation": [
+            ("patch = patch.flip(2) if below(2) else patch\n", "\n"),
+            ("patch.transpose(1, 2) if below(2) else patch", "patch"),
+        ],
         "quarter turns": [("patch.flip(2) if below(2) else patch", "patch.rot90(below(4), (1, 2))")],
         "LR clamped": [(DOWNSCALE, f"{DOWNSCALE}.clamp(0, 1)")],
-        "torchvision resizes": [(DOWNSCALE, "__import__('torchvision').transforms.functional.resize(hr, [hr.shape[2] // 4, hr.shape[3] // 4], 3, antialias=True)")],
-        "Pillow resizes levels": [(DOWNSCALE, "torch.stack([pil_to_tensor(to_pil_image(one).resize((one.shape[2] // 4, one.shape[1] // 4), Image.BICUBIC)).float() / 255 for one in hr])")],
+        "torchvision resizes": [
+            (
+                DOWNSCALE,
+                "__import__('torchvision').transforms.functional.resize(hr, [hr.shape[2] // 4, hr.shape[3] // 4], 3, antialias=True)",
+            )
+        ],
+        "Pillow resizes levels": [
+            (
+                DOWNSCALE,
+                "torch.stack([pil_to_tensor(to_pil_image(one).resize((one.shape[2] // 4, one.shape[1] // 4), Image.BICUBIC)).float() / 255 for one in hr])",
+            )
+        ],
         "crops of downscaled photos": [
             (PLACE, "top, left = (4 * below(size // 4 - side + 1) for size in photo.shape[1:])"),
-            ("        patch = patch.flip(2) if below(2) else patch\n", "        small.append(downscale(photo[None])[0, :, top // 4 : top // 4 + side, left // 4 : left // 4 + side])\n"),
+            (
+                "        patch = patch.flip(2) if below(2) else patch\n",
+                "        small.append(downscale(photo[None])[0, :, top // 4 : top // 4 + side, left // 4 : left // 4 + side])\n",
+            ),
             ("patch.transpose(1, 2) if below(2) else patch", "patch"),
             ("known, patches = list(photos.values()), []", "known, patches, small = list(photos.values()), [], []"),
             ("return downscale(hr), hr", "return torch.stack(small), hr"),
         ],
         "photos drawn by area": [
-            ("photo = known[below(len(known))]", "photo = known[torch.multinomial(torch.tensor([float(p[0].numel()) for p in known]), 1, generator=random).item()]"),
+            (
+                "photo = known[below(len(known))]",
+                "photo = known[torch.multinomial(torch.tensor([float(p[0].numel()) for p in known]), 1, generator=random).item()]",
+            ),
         ],
         "another state, drawn from random": [
-            ("    known, patches", "    own = torch.Generator().manual_seed(torch.randint(2**31, (), generator=random).item())\n    known, patches"),
+            (
+                "    known, patches",
+                "    own = torch.Generator().manual_seed(torch.randint(2**31, (), generator=random).item())\n    known, patches",
+            ),
             ("(), generator=random).item()\n\n", "(), generator=own).item()\n\n"),
         ],
-        "places drawn as floats": [("below(size - SCALE * side + 1) for", "int(torch.rand((), generator=random) * (size - SCALE * side + 1)) for")],
+        "places drawn as floats": [
+            (
+                "below(size - SCALE * side + 1) for",
+                "int(torch.rand((), generator=random) * (size - SCALE * side + 1)) for",
+            )
+        ],
     },
     "generator": {
         "no skip": [(SKIP, "return detail"), (ZERO, "")],
-        "bilinear skip, random start": [('scale_factor=SCALE, mode="bicubic")\n\n\ndef psnr', 'scale_factor=SCALE, mode="bilinear")\n\n\ndef psnr'), (ZERO, "")],
-        "batch norm": [("F.relu(self.conv1(x))", "F.relu(self.norm(self.conv1(x)))"), ("        self.conv1 =", "        self.norm = nn.BatchNorm2d(features)\n        self.conv1 =")],
+        "bilinear skip, random start": [
+            ('scale_factor=SCALE, mode="bicubic")\n\n\ndef psnr', 'scale_factor=SCALE, mode="bilinear")\n\n\ndef psnr'),
+            (ZERO, ""),
+        ],
+        "batch norm": [
+            ("F.relu(self.conv1(x))", "F.relu(self.norm(self.conv1(x)))"),
+            ("        self.conv1 =", "        self.norm = nn.BatchNorm2d(features)\n        self.conv1 ="),
+        ],
         "group norm and channel attention": [
-            ("return x + self.conv2(F.relu(self.conv1(x)))", "y = self.conv2(F.gelu(self.norm(self.conv1(x))))\n        return x + y * y.mean((2, 3), keepdim=True).sigmoid()"),
+            (
+                "return x + self.conv2(F.relu(self.conv1(x)))",
+                "y = self.conv2(F.gelu(self.norm(self.conv1(x))))\n        return x + y * y.mean((2, 3), keepdim=True).sigmoid()",
+            ),
             ("        self.conv1 =", "        self.norm = nn.GroupNorm(2, features)\n        self.conv1 ="),
         ],
         "dropout": [("F.relu(self.conv1(x))", "F.dropout(F.relu(self.conv1(x)), 0.1, self.training)")],
@@ -95,68 +153,180 @@ STYLES = {
             ("F.pixel_shuffle(self.last(self.blocks(self.head(lr))), SCALE)", "self.last(self.blocks(self.head(lr)))"),
         ],
         "at HR size": [
-            ("self.last(self.blocks(self.head(lr)))", "self.last(self.blocks(self.head(F.interpolate(lr, scale_factor=4.0))))"),
-            ("F.pixel_shuffle(", "("), ("self.head(F.interpolate(lr, scale_factor=4.0)))), SCALE)", "self.head(F.interpolate(lr, scale_factor=4.0)))))"),
+            (
+                "self.last(self.blocks(self.head(lr)))",
+                "self.last(self.blocks(self.head(F.interpolate(lr, scale_factor=4.0))))",
+            ),
+            ("F.pixel_shuffle(", "("),
+            (
+                "self.head(F.interpolate(lr, scale_factor=4.0)))), SCALE)",
+                "self.head(F.interpolate(lr, scale_factor=4.0)))))",
+            ),
             ("3 * SCALE**2", "3"),
         ],
         "U-Net that pads": [
-            (FORWARD, "height, width = lr.shape[-2:]\n        x = self.head(F.pad(lr, (0, -width % 4, 0, -height % 4), mode='replicate'))\n        x = x + F.interpolate(self.blocks(F.avg_pool2d(x, 4)), scale_factor=4)\n        detail = F.pixel_shuffle(self.last(x), SCALE)[..., : 4 * height, : 4 * width]"),
+            (
+                FORWARD,
+                "height, width = lr.shape[-2:]\n        x = self.head(F.pad(lr, (0, -width % 4, 0, -height % 4), mode='replicate'))\n        x = x + F.interpolate(self.blocks(F.avg_pool2d(x, 4)), scale_factor=4)\n        detail = F.pixel_shuffle(self.last(x), SCALE)[..., : 4 * height, : 4 * width]",
+            ),
         ],
         "sigmoid": [(SKIP, "return detail.sigmoid()"), (ZERO, "")],
         "weight norm": [(LAST, LAST + "        self.head = nn.utils.parametrizations.weight_norm(self.head)\n")],
-        "fixed mean": [(LAST, LAST + "        self.mean = nn.Parameter(torch.full((1, 3, 1, 1), 0.4), requires_grad=False)\n"), ("self.head(lr)", "self.head(lr - self.mean)")],
+        "fixed mean": [
+            (LAST, LAST + "        self.mean = nn.Parameter(torch.full((1, 3, 1, 1), 0.4), requires_grad=False)\n"),
+            ("self.head(lr)", "self.head(lr - self.mean)"),
+        ],
         "ModuleList": [
             (BLOCKS, "self.blocks = nn.ModuleList([Block(features) for _ in range(num_blocks)])"),
-            (FORWARD, "x = self.head(lr)\n        for block in self.blocks:\n            x = block(x)\n        detail = F.pixel_shuffle(self.last(x), SCALE)"),
+            (
+                FORWARD,
+                "x = self.head(lr)\n        for block in self.blocks:\n            x = block(x)\n        detail = F.pixel_shuffle(self.last(x), SCALE)",
+            ),
         ],
-        "factory": [("class Generator(nn.Module)", "class Network(nn.Module)"), ("def psnr", "def Generator():\n    return Network()\n\n\ndef psnr")],
+        "factory": [
+            ("class Generator(nn.Module)", "class Network(nn.Module)"),
+            ("def psnr", "def Generator():\n    return Network()\n\n\ndef psnr"),
+        ],
     },
     "psnr": {
         "float32": [(".double()", "")],
         "clamped": [("error = (sr - hr)", "error = (sr.clamp(0, 1) - hr)")],
         "flattened": [("mean((1, 2, 3))", "flatten(1).mean(1)")],
         "tiny epsilon": [("mean((1, 2, 3)).log10()", "mean((1, 2, 3)).clamp(min=1e-13).log10()")],
-        "rms": [("-10 * error.double().square().mean((1, 2, 3)).log10()", "-20 * error.double().square().mean((1, 2, 3)).sqrt().log10()")],
+        "rms": [
+            (
+                "-10 * error.double().square().mean((1, 2, 3)).log10()",
+                "-20 * error.double().square().mean((1, 2, 3)).sqrt().log10()",
+            )
+        ],
     },
     "validation": {
-        "detach": [("with torch.no_grad():\n        scores", "if True:\n        scores"), ("generator(lr).clamp(0, 1)", "generator(lr).detach()")],
+        "detach": [
+            ("with torch.no_grad():\n        scores", "if True:\n        scores"),
+            ("generator(lr).clamp(0, 1)", "generator(lr).detach()"),
+        ],
         "inference mode": [("with torch.no_grad():\n        scores", "with torch.inference_mode():\n        scores")],
-        "a copy": [(EVAL, "    copied = __import__('copy').deepcopy(generator).eval().requires_grad_(False)\n    if True:\n        scores"), ("psnr(generator(lr)", "psnr(copied(lr)"), (RESTORE, "")],
+        "a copy": [
+            (
+                EVAL,
+                "    copied = __import__('copy').deepcopy(generator).eval().requires_grad_(False)\n    if True:\n        scores",
+            ),
+            ("psnr(generator(lr)", "psnr(copied(lr)"),
+            (RESTORE, ""),
+        ],
         "a tensor": [("return sum(scores) / len(scores)", "return torch.tensor(scores).mean()")],
-        "modes of all modules": [("was_training = generator.training", "modes = {m: m.training for m in generator.modules()}"), (RESTORE, "    for m, mode in modes.items():\n        m.training = mode\n")],
-        "decorator": [("def validate", "@torch.no_grad()\ndef validate"), ("    with torch.no_grad():\n        scores", "    if True:\n        scores")],
+        "modes of all modules": [
+            ("was_training = generator.training", "modes = {m: m.training for m in generator.modules()}"),
+            (RESTORE, "    for m, mode in modes.items():\n        m.training = mode\n"),
+        ],
+        "decorator": [
+            ("def validate", "@torch.no_grad()\ndef validate"),
+            ("    with torch.no_grad():\n        scores", "    if True:\n        scores"),
+        ],
     },
     "one batch": {
         "MSE": [(LOSS, "loss = F.mse_loss(generator(lr), hr)")],
         "sum": [(LOSS, "loss = F.l1_loss(generator(lr), hr, reduction='sum')")],
         "Charbonnier": [(LOSS, "loss = ((generator(lr) - hr).square() + 1e-6).sqrt().mean()")],
-        "edges count": [("num_blocks=1, features=8", "num_blocks=3, features=16"), (LOSS, "sr = generator(lr)\n    loss = F.mse_loss(sr, hr) + F.l1_loss(sr.diff(dim=3), hr.diff(dim=3))")],
-        "clear at the end": [(STEP, "    loss.backward()\n    optimizer.step()\n    optimizer.zero_grad()\n    return loss.item()\n")],
+        "edges count": [
+            ("num_blocks=1, features=8", "num_blocks=3, features=16"),
+            (LOSS, "sr = generator(lr)\n    loss = F.mse_loss(sr, hr) + F.l1_loss(sr.diff(dim=3), hr.diff(dim=3))"),
+        ],
+        "clear at the end": [
+            (STEP, "    loss.backward()\n    optimizer.step()\n    optimizer.zero_grad()\n    return loss.item()\n")
+        ],
         "a detached tensor": [("return loss.item()", "return loss.detach()")],
-        "clipped": [("    optimizer.step()\n    return", "    nn.utils.clip_grad_norm_(generator.parameters(), 1e3)\n    optimizer.step()\n    return")],
+        "clipped": [
+            (
+                "    optimizer.step()\n    return",
+                "    nn.utils.clip_grad_norm_(generator.parameters(), 1e3)\n    optimizer.step()\n    return",
+            )
+        ],
         "train mode first": [(f"    {LOSS}", f"    generator.train()\n    {LOSS}")],
     },
     "fit": {
-        "for": [(TRY, "    try:\n        for done in range(done, end):\n            results.append(step())\n        done = max(done, end)\n    except KeyboardInterrupt:\n        if checkpoint:\n            checkpoint.save(done)\n        raise\n    if checkpoint:\n        checkpoint.save(done)\n"), ("end = iters if stop is None else min(stop, iters)", "end = iters if stop is None else min(stop, iters)")],
-        "save each step": [("            done += 1\n", "            done += 1\n            if checkpoint:\n                checkpoint.save(done)\n")],
-        "save every third": [("            done += 1\n", "            done += 1\n            if checkpoint and done % 3 == 0:\n                checkpoint.save(done)\n")],
-        "except and raise": [("    finally:\n        if checkpoint:\n            checkpoint.save(done)\n", "    except BaseException:\n        if checkpoint:\n            checkpoint.save(done)\n        raise\n    if checkpoint is not None:\n        checkpoint.save(done)\n")],
-        "break": [("        while done < end:\n", "        while True:\n            if done >= end:\n                break\n")],
-        "inf": [("end = iters if stop is None else min(stop, iters)", "end = min(iters, float('inf') if stop is None else stop)")],
-        "count results": [("            done += 1\n", ""), ("while done < end", "while done + len(results) < end"), ("checkpoint.save(done)", "checkpoint.save(done + len(results))")],
+        "for": [
+            (
+                TRY,
+                "    try:\n        for done in range(done, end):\n            results.append(step())\n        done = max(done, end)\n    except KeyboardInterrupt:\n        if checkpoint:\n            checkpoint.save(done)\n        raise\n    if checkpoint:\n        checkpoint.save(done)\n",
+            ),
+            ("end = iters if stop is None else min(stop, iters)", "end = iters if stop is None else min(stop, iters)"),
+        ],
+        "save each step": [
+            (
+                "            done += 1\n",
+                "            done += 1\n            if checkpoint:\n                checkpoint.save(done)\n",
+            )
+        ],
+        "save every third": [
+            (
+                "            done += 1\n",
+                "            done += 1\n            if checkpoint and done % 3 == 0:\n                checkpoint.save(done)\n",
+            )
+        ],
+        "except and raise": [
+            (
+                "    finally:\n        if checkpoint:\n            checkpoint.save(done)\n",
+                "    except BaseException:\n        if checkpoint:\n            checkpoint.save(done)\n        raise\n    if checkpoint is not None:\n        checkpoint.save(done)\n",
+            )
+        ],
+        "break": [
+            ("        while done < end:\n", "        while True:\n            if done >= end:\n                break\n")
+        ],
+        "inf": [
+            (
+                "end = iters if stop is None else min(stop, iters)",
+                "end = min(iters, float('inf') if stop is None else stop)",
+            )
+        ],
+        "count results": [
+            ("            done += 1\n", ""),
+            ("while done < end", "while done + len(results) < end"),
+            ("checkpoint.save(done)", "checkpoint.save(done + len(results))"),
+        ],
     },
     "train": {
         "no schedule": [("        schedule.step()\n", "")],
         "cosine": [("OneCycleLR(optimizer, 2e-3, total_steps=iters)", "CosineAnnealingLR(optimizer, iters)")],
-        "SGD": [("torch.optim.Adam(generator.parameters(), 2e-3)", "torch.optim.SGD(generator.parameters(), 0.05, momentum=0.9)")],
-        "weights averaged": [
-            ("    return generator, fit(step, iters)", "    losses = fit(step, iters)\n    average.train(False)\n    return average, losses"),
-            ("        schedule.step()\n", "        schedule.step()\n        for a, b in zip(average.parameters(), generator.parameters(), strict=True):\n            a.data.lerp_(b.data, 0.05)\n"),
-            ("    def step():\n        loss", "    average = __import__('copy').deepcopy(generator)\n\n    def step():\n        loss"),
+        "SGD": [
+            (
+                "torch.optim.Adam(generator.parameters(), 2e-3)",
+                "torch.optim.SGD(generator.parameters(), 0.05, momentum=0.9)",
+            )
         ],
-        "eval at the end": [("    return generator, fit(step, iters)", "    losses = fit(step, iters)\n    return generator.eval(), losses")],
-        "a seed per step": [(PAIRS, "*sample_pairs(photos, 8, 24, torch.Generator().manual_seed(1000 * seed + len(count)))"), ("    def step():\n        loss", "    count = []\n\n    def step():\n        count.append(0)\n        loss")],
-        "own pairs": [(PAIRS, "*(lambda hr: (downscale(hr), hr))(torch.stack([photo[:, n:n + 64, n:n + 64] for photo in photos.values() for n in torch.randint(60, (2,), generator=random).tolist()]))")],
+        "weights averaged": [
+            (
+                "    return generator, fit(step, iters)",
+                "    losses = fit(step, iters)\n    average.train(False)\n    return average, losses",
+            ),
+            (
+                "        schedule.step()\n",
+                "        schedule.step()\n        for a, b in zip(average.parameters(), generator.parameters(), strict=True):\n            a.data.lerp_(b.data, 0.05)\n",
+            ),
+            (
+                "    def step():\n        loss",
+                "    average = __import__('copy').deepcopy(generator)\n\n    def step():\n        loss",
+            ),
+        ],
+        "eval at the end": [
+            (
+                "    return generator, fit(step, iters)",
+                "    losses = fit(step, iters)\n    return generator.eval(), losses",
+            )
+        ],
+        "a seed per step": [
+            (PAIRS, "*sample_pairs(photos, 8, 24, torch.Generator().manual_seed(1000 * seed + len(count)))"),
+            (
+                "    def step():\n        loss",
+                "    count = []\n\n    def step():\n        count.append(0)\n        loss",
+            ),
+        ],
+        "own pairs": [
+            (
+                PAIRS,
+                "*(lambda hr: (downscale(hr), hr))(torch.stack([photo[:, n:n + 64, n:n + 64] for photo in photos.values() for n in torch.randint(60, (2,), generator=random).tolist()]))",
+            )
+        ],
         "the default generator": [(PAIRS, "*sample_pairs(photos, 8, 24, torch.default_generator)")],
     },
     "alone": {
@@ -167,117 +337,342 @@ STYLES = {
 # Part -> mistakes, each as replacements in the reference; last, what the broken promise and its hint contain.
 MISTAKES = {
     "photos": {
-        "held-out photos also train": [("read(file) for file in files if file not in held_out", "read(file) for file in files"), ("Each file is in one of the two sets", "Don't score a network on photos")],
+        "held-out photos also train": [
+            ("read(file) for file in files if file not in held_out", "read(file) for file in files"),
+            ("Each file is in one of the two sets", "Don't score a network on photos"),
+        ],
         "no photo held out": [(SPLIT, "held_out = []"), ("0 held out", "the empty set")],
-        "stems as keys": [("{file.name: read(file) for file in files if", "{file.stem: read(file) for file in files if"), ("2 that are not the name of a file", "with its ending")],
+        "stems as keys": [
+            ("{file.name: read(file) for file in files if", "{file.stem: read(file) for file in files if"),
+            ("2 that are not the name of a file", "with its ending"),
+        ],
         "gray": [('.convert("RGB")', '.convert("L")'), ("is (1, 144, 160), but", "convert each file to RGB")],
-        "height last": [(READ, f"{READ.split('.float')[0]}.mT.float() / 255"), ("is (3, 160, 144), but", "height comes before")],
+        "height last": [
+            (READ, f"{READ.split('.float')[0]}.mT.float() / 255"),
+            ("is (3, 160, 144), but", "height comes before"),
+        ],
         "channels last": [(READ, f"({READ}).permute(1, 2, 0)"), ("is (144, 160, 3), but", "Channels come first")],
         "cropped": [(READ, f"({READ})[:, :140]"), ("is (3, 140, 160), but", "without cropping")],
         "levels up to 255": [(".float() / 255", ".float()"), ("255", "white, is 1")],
         "divided by 256": [(".float() / 255", ".float() / 256"), ("0.996 times as bright", "white, is 1")],
-        "from -1 to 1": [(".float() / 255", ".float() / 127.5 - 1"), ("has values from -1", "Level 0 of the file is 0")],
+        "from -1 to 1": [
+            (".float() / 255", ".float() / 127.5 - 1"),
+            ("has values from -1", "Level 0 of the file is 0"),
+        ],
         "BGR": [(READ, f"({READ}).flip(0)"), ("differs from its file", "red, green, blue")],
         "uint8": [(".float() / 255", ""), ("should be float32, but it is uint8", "")],
         "double": [(".float() / 255", ".double() / 255"), ("should be float32, but it is float64", "")],
         "NumPy": [(READ, f"({READ}).numpy()"), ("should be a tensor, but it is ndarray", "")],
-        "lists of photos": [("    return train, {", "    train = list(train.values())\n    return train, {"), ("`train` should be a dictionary, but it is a list of 2 items", "")],
-        "one dictionary": [("return train, {file.name: read(file) for file in held_out}", "return train"), ("should be 2 values", "")],
-        "a random split": [(SPLIT, "held_out = [file for file in files if torch.rand(()) < 0.5] or files[:1]"), ("returns other sets", "by name")],
-        "another folder": [("    files = sorted(file for file in Path(folder)", "    global first\n    first = globals().get('first', folder)\n    files = sorted(file for file in Path(first)"), ("another folder gives other photos", "argument `folder`")],
+        "lists of photos": [
+            ("    return train, {", "    train = list(train.values())\n    return train, {"),
+            ("`train` should be a dictionary, but it is a list of 2 items", ""),
+        ],
+        "one dictionary": [
+            ("return train, {file.name: read(file) for file in held_out}", "return train"),
+            ("should be 2 values", ""),
+        ],
+        "a random split": [
+            (SPLIT, "held_out = [file for file in files if torch.rand(()) < 0.5] or files[:1]"),
+            ("returns other sets", "by name"),
+        ],
+        "another folder": [
+            (
+                "    files = sorted(file for file in Path(folder)",
+                "    global first\n    first = globals().get('first', folder)\n    files = sorted(file for file in Path(first)",
+            ),
+            ("another folder gives other photos", "argument `folder`"),
+        ],
         "a scene in both sets": [(SPLIT, SPLIT), ("No held-out photo looks like", "put them into the same set")],
     },
     "pairs": {
-        "lists": [("return downscale(hr), hr", "return list(downscale(hr)), hr"), ("`lr` should be a tensor, but it is a list of 32 items", "")],
-        "HR first": [("return downscale(hr), hr", "return hr, downscale(hr)"), ("`lr` should have the shape (32, 3, 16, 16)", "")],
-        "darker HR": [("    hr = torch.stack(patches)", "    hr = torch.stack(patches) * 0.99"), ("0 of 256 HR patches", "keep their pixels")],
-        "always the same photo": [("known[below(len(known))]", "known[0]"), ("from 1 to 1 of 4 photos", "Draw a photo")],
-        "columns from the height": [(PLACE, "height = min(photo.shape[1:])\n        top, left = below(height - SCALE * side + 1), below(height - SCALE * side + 1)"), ("Patches come from everywhere", "the columns on the width")],
+        "lists": [
+            ("return downscale(hr), hr", "return list(downscale(hr)), hr"),
+            ("`lr` should be a tensor, but it is a list of 32 items", ""),
+        ],
+        "HR first": [
+            ("return downscale(hr), hr", "return hr, downscale(hr)"),
+            ("`lr` should have the shape (32, 3, 16, 16)", ""),
+        ],
+        "darker HR": [
+            ("    hr = torch.stack(patches)", "    hr = torch.stack(patches) * 0.99"),
+            ("0 of 256 HR patches", "keep their pixels"),
+        ],
+        "always the same photo": [
+            ("known[below(len(known))]", "known[0]"),
+            ("from 1 to 1 of 4 photos", "Draw a photo"),
+        ],
+        "columns from the height": [
+            (
+                PLACE,
+                "height = min(photo.shape[1:])\n        top, left = below(height - SCALE * side + 1), below(height - SCALE * side + 1)",
+            ),
+            ("Patches come from everywhere", "the columns on the width"),
+        ],
         "one place": [(PLACE, "top, left = 0, 0"), ("at least 0 %", "for each patch")],
-        "global random numbers": [("torch.randint(limit, (), generator=random)", "torch.randint(limit, ())"), ("The same random state draws other pairs", "`random`")],
-        "the same batch in each step": [("torch.randint(limit, (), generator=random).item()", "own.randrange(limit)"), ("    known, patches", "    own = __import__('random').Random(random.initial_seed())\n    known, patches"), ("Two calls in a row with one generator return the same", "it advances")],
-        "LR shifted": [("return downscale(hr), hr", "return downscale(hr.roll((2, -1), (2, 3))), hr"), ("with a shift of -2 HR pixels down and 1 to the right", "cropped at the same place")],
-        "only HR mirrored": [("return downscale(hr), hr", "return downscale(hr).flip(3), hr"), ("doesn't show the same place", "flipped and turned in the same way")],
+        "global random numbers": [
+            ("torch.randint(limit, (), generator=random)", "torch.randint(limit, ())"),
+            ("The same random state draws other pairs", "`random`"),
+        ],
+        "the same batch in each step": [
+            ("torch.randint(limit, (), generator=random).item()", "own.randrange(limit)"),
+            ("    known, patches", "    own = __import__('random').Random(random.initial_seed())\n    known, patches"),
+            ("Two calls in a row with one generator return the same", "it advances"),
+        ],
+        "LR shifted": [
+            ("return downscale(hr), hr", "return downscale(hr.roll((2, -1), (2, 3))), hr"),
+            ("with a shift of -2 HR pixels down and 1 to the right", "cropped at the same place"),
+        ],
+        "only HR mirrored": [
+            ("return downscale(hr), hr", "return downscale(hr).flip(3), hr"),
+            ("doesn't show the same place", "flipped and turned in the same way"),
+        ],
         "every fourth pixel": [(DOWNSCALE, "hr[..., ::4, ::4]"), ("LR is HR downscaled", "")],
-        "no antialiasing": [(', mode="bicubic", antialias=True', ', mode="bicubic"'), ("Yours is bicubic-aliased", "averages first")],
+        "no antialiasing": [
+            (', mode="bicubic", antialias=True', ', mode="bicubic"'),
+            ("Yours is bicubic-aliased", "averages first"),
+        ],
         "bilinear": [('mode="bicubic", antialias', 'mode="bilinear", antialias'), ("Yours is bilinear", "Which mode")],
         "blocks": [(DOWNSCALE, "F.avg_pool2d(hr, 4)"), ("Yours is area", "Which mode")],
-        "noise on LR": [("return downscale(hr), hr", "return downscale(hr) + 0.01 * torch.randn(hr[..., ::4, ::4].shape, generator=random), hr"), ("LR is HR downscaled", "Is noise added")],
+        "noise on LR": [
+            (
+                "return downscale(hr), hr",
+                "return downscale(hr) + 0.01 * torch.randn(hr[..., ::4, ::4].shape, generator=random), hr",
+            ),
+            ("LR is HR downscaled", "Is noise added"),
+        ],
         "an off-by-one": [("SCALE * side + 1)", "SCALE * side)"), ("stopped with RuntimeError", "")],
     },
     "generator": {
         "an object": [("def psnr", "Generator = Generator()\n\n\ndef psnr"), ("should be the class", "")],
-        "no padding": [("self.head = nn.Conv2d(3, features, 3, padding=1)", "self.head = nn.Conv2d(3, features, 3)"), ("stopped with RuntimeError", "")],
+        "no padding": [
+            ("self.head = nn.Conv2d(3, features, 3, padding=1)", "self.head = nn.Conv2d(3, features, 3)"),
+            ("stopped with RuntimeError", ""),
+        ],
         "twice as large": [(SKIP, "return F.avg_pool2d(detail, 2)"), ("Any size becomes four times", "needs padding")],
-        "squeeze": [(SKIP, "return (detail + F.interpolate(lr, scale_factor=4)).squeeze(0)"), ("(1, 3, 8, 12) -> (3, 32, 48)", "squeeze")],
+        "squeeze": [
+            (SKIP, "return (detail + F.interpolate(lr, scale_factor=4)).squeeze(0)"),
+            ("(1, 3, 8, 12) -> (3, 32, 48)", "squeeze"),
+        ],
         "in place": [(FORWARD, f"lr -= 0.5\n        {FORWARD}"), ("`lr` itself is changed", "in place")],
         "noise": [(SKIP, f"{SKIP} + 0.01 * torch.randn(1)"), ("In eval mode", "random")],
         "the mean of the batch": [(SKIP, f"{SKIP} + lr.mean(0).mean()"), ("In eval mode", "dim=0")],
-        "a layer that is not used": [(LAST, LAST + "        self.more = nn.Conv2d(3, 3, 3)\n"), ("All parameters can learn", "more.weight")],
-        "a detach": [("self.blocks(self.head(lr))", "self.blocks(self.head(lr)).detach()"), ("All parameters can learn", "detach after it")],
-        "no_grad": [("    def forward(self, lr)", "    @torch.no_grad()\n    def forward(self, lr)"), ("0 of 8 tensors", "no_grad")],
-        "rounded": [(SKIP, "return (255 * (detail + F.interpolate(lr, scale_factor=4))).round() / 255"), ("each gradient is 0", "round()")],
-        "blocks in a list": [(BLOCKS, "self.blocks = [Block(features) for _ in range(num_blocks)]"), (FORWARD, "x = self.head(lr)\n        for block in self.blocks:\n            x = block(x)\n        detail = F.pixel_shuffle(self.last(x), SCALE)"), ("state_dict contains all of it", "nn.ModuleList")],
-        "reshape": [(FORWARD, "n, _, h, w = lr.shape\n        detail = self.last(self.blocks(self.head(lr))).reshape(n, 3, 4 * h, 4 * w)"), ("Pixels stay at their place", "row by row")],
+        "a layer that is not used": [
+            (LAST, LAST + "        self.more = nn.Conv2d(3, 3, 3)\n"),
+            ("All parameters can learn", "more.weight"),
+        ],
+        "a detach": [
+            ("self.blocks(self.head(lr))", "self.blocks(self.head(lr)).detach()"),
+            ("All parameters can learn", "detach after it"),
+        ],
+        "no_grad": [
+            ("    def forward(self, lr)", "    @torch.no_grad()\n    def forward(self, lr)"),
+            ("0 of 8 tensors", "no_grad"),
+        ],
+        "rounded": [
+            (SKIP, "return (255 * (detail + F.interpolate(lr, scale_factor=4))).round() / 255"),
+            ("each gradient is 0", "round()"),
+        ],
+        "blocks in a list": [
+            (BLOCKS, "self.blocks = [Block(features) for _ in range(num_blocks)]"),
+            (
+                FORWARD,
+                "x = self.head(lr)\n        for block in self.blocks:\n            x = block(x)\n        detail = F.pixel_shuffle(self.last(x), SCALE)",
+            ),
+            ("state_dict contains all of it", "nn.ModuleList"),
+        ],
+        "reshape": [
+            (
+                FORWARD,
+                "n, _, h, w = lr.shape\n        detail = self.last(self.blocks(self.head(lr))).reshape(n, 3, 4 * h, 4 * w)",
+            ),
+            ("Pixels stay at their place", "row by row"),
+        ],
     },
     "psnr": {
-        "HR's maximum as peak": [("mean((1, 2, 3)).log10()", "mean((1, 2, 3)).log10() + 20 * hr.max().log10()"), ("PSNR differs", "The peak is the largest value that an image can have")],
-        "no crop": [("error = (sr - hr)[..., crop : height - crop, crop : width - crop]", "error = sr - hr"), ("PSNR differs", "`crop`")],
+        "HR's maximum as peak": [
+            ("mean((1, 2, 3)).log10()", "mean((1, 2, 3)).log10() + 20 * hr.max().log10()"),
+            ("PSNR differs", "The peak is the largest value that an image can have"),
+        ],
+        "no crop": [
+            ("error = (sr - hr)[..., crop : height - crop, crop : width - crop]", "error = sr - hr"),
+            ("PSNR differs", "`crop`"),
+        ],
         "a ceiling": [("mean((1, 2, 3)).log10()", "mean((1, 2, 3)).add(1e-8).log10()"), ("PSNR differs", "120 dB")],
         "a float": [("mean((1, 2, 3)).log10()", "mean().log10().item()"), ("should be a tensor (N,)", "")],
     },
     "validation": {
         "training mode": [("    generator.eval()\n", ""), ("scored in eval mode", "batch norm")],
         "left in eval mode": [(RESTORE, ""), ("after training mode it is eval mode", "Remember generator.training")],
-        "always left in training mode": [(RESTORE, "    generator.train()\n"), ("after eval mode training mode", "Remember")],
-        "gradients cleared": [(RESTORE, f"{RESTORE}    generator.zero_grad()\n"), ("It leaves gradients: yours does not", "Don't clear")],
-        "graphs off for good": [("    with torch.no_grad():\n        scores", "    torch.set_grad_enabled(False)\n    if True:\n        scores"), ("graphs in general: yours", "`with` block")],
-        "requires_grad off for good": [("    generator.eval()\n    with", "    generator.eval().requires_grad_(False)\n    with"), ("It leaves requires_grad", "`with` block")],
-        "seeded": [("    generator.eval()\n    with", "    torch.manual_seed(0)\n    generator.eval()\n    with"), ("global random state: yours", "Seed nothing")],
-        "a score with its graph": [("    with torch.no_grad():\n        scores", "    if True:\n        scores"), (".item() for lr, hr in pairs", ".mean() for lr, hr in pairs"), ("no graph with the score: yours", "no_grad")],
+        "always left in training mode": [
+            (RESTORE, "    generator.train()\n"),
+            ("after eval mode training mode", "Remember"),
+        ],
+        "gradients cleared": [
+            (RESTORE, f"{RESTORE}    generator.zero_grad()\n"),
+            ("It leaves gradients: yours does not", "Don't clear"),
+        ],
+        "graphs off for good": [
+            (
+                "    with torch.no_grad():\n        scores",
+                "    torch.set_grad_enabled(False)\n    if True:\n        scores",
+            ),
+            ("graphs in general: yours", "`with` block"),
+        ],
+        "requires_grad off for good": [
+            ("    generator.eval()\n    with", "    generator.eval().requires_grad_(False)\n    with"),
+            ("It leaves requires_grad", "`with` block"),
+        ],
+        "seeded": [
+            ("    generator.eval()\n    with", "    torch.manual_seed(0)\n    generator.eval()\n    with"),
+            ("global random state: yours", "Seed nothing"),
+        ],
+        "a score with its graph": [
+            ("    with torch.no_grad():\n        scores", "    if True:\n        scores"),
+            (".item() for lr, hr in pairs", ".mean() for lr, hr in pairs"),
+            ("no graph with the score: yours", "no_grad"),
+        ],
         "a sum": [("return sum(scores) / len(scores)", "return sum(scores)"), ("The score is", "a mean of decibels")],
-        "mean of MSE": [(SCORES, "scores = [psnr(generator(lr), hr, 4).neg().div(10).exp2().item() for lr, hr in pairs]\n        scores = [(generator(lr) - hr)[..., 4:-4, 4:-4].square().mean() for lr, hr in pairs]"), ("return sum(scores) / len(scores)", "return -10 * torch.stack(scores).mean().log10().item()"), ("The score is", "a mean of decibels")],
-        "rounded to levels": [(".clamp(0, 1), hr, 4).item() for", ".mul(255).round().div(255), hr, 4).item() for"), ("The score is", "without rounding")],
-        "a list": [("return sum(scores) / len(scores)", "return scores"), ("should be a number, but it is a list of 2 items", "")],
+        "mean of MSE": [
+            (
+                SCORES,
+                "scores = [psnr(generator(lr), hr, 4).neg().div(10).exp2().item() for lr, hr in pairs]\n        scores = [(generator(lr) - hr)[..., 4:-4, 4:-4].square().mean() for lr, hr in pairs]",
+            ),
+            ("return sum(scores) / len(scores)", "return -10 * torch.stack(scores).mean().log10().item()"),
+            ("The score is", "a mean of decibels"),
+        ],
+        "rounded to levels": [
+            (".clamp(0, 1), hr, 4).item() for", ".mul(255).round().div(255), hr, 4).item() for"),
+            ("The score is", "without rounding"),
+        ],
+        "a list": [
+            ("return sum(scores) / len(scores)", "return scores"),
+            ("should be a number, but it is a list of 2 items", ""),
+        ],
     },
     "one batch": {
         "nothing returned": [("    return loss.item()\n", ""), ("None", "")],
         "no step": [("    optimizer.step()\n    return", "    return"), ("yours takes 0", "once each")],
-        "two steps": [("    optimizer.step()\n    return", "    optimizer.step()\n    optimizer.step()\n    return"), ("yours takes 2", "once each")],
-        "cleared too late": [("    loss.backward()\n    optimizer.step()\n", "    loss.backward()\n    optimizer.zero_grad()\n    optimizer.step()\n"), ("with a gradient of 0", "in this order")],
+        "two steps": [
+            ("    optimizer.step()\n    return", "    optimizer.step()\n    optimizer.step()\n    return"),
+            ("yours takes 2", "once each"),
+        ],
+        "cleared too late": [
+            (
+                "    loss.backward()\n    optimizer.step()\n",
+                "    loss.backward()\n    optimizer.zero_grad()\n    optimizer.step()\n",
+            ),
+            ("with a gradient of 0", "in this order"),
+        ],
         "never cleared": [("    optimizer.zero_grad()\n", ""), ("2.00 times the gradient", "backward adds")],
         "in eval mode": [(f"    {LOSS}", f"    generator.eval()\n    {LOSS}"), ("is eval mode now", "Only validation")],
         "with its graph": [("return loss.item()", "return loss"), ("with its graph", "item()")],
-        "loss after the step": [("return loss.item()", "return F.l1_loss(generator(lr), hr).item()"), ("from before the update", "started from")],
+        "loss after the step": [
+            ("return loss.item()", "return F.l1_loss(generator(lr), hr).item()"),
+            ("from before the update", "started from"),
+        ],
         "wrong sign": [(LOSS, "loss = -F.l1_loss(generator(lr), hr)"), ("falls", "wrong sign")],
-        "LR as target": [(LOSS, "loss = F.l1_loss(generator(lr), F.interpolate(lr, scale_factor=4))"), ("The loss compares SR with HR", "hr")],
-        "a generator that can't": [("self.head(lr)", "self.head(0 * lr)"), ("learns one batch", "generator's promises first")],
+        "LR as target": [
+            (LOSS, "loss = F.l1_loss(generator(lr), F.interpolate(lr, scale_factor=4))"),
+            ("The loss compares SR with HR", "hr"),
+        ],
+        "a generator that can't": [
+            ("self.head(lr)", "self.head(0 * lr)"),
+            ("learns one batch", "generator's promises first"),
+        ],
     },
     "fit": {
         "no results": [("results.append(step())", "step()"), ("without the results", "")],
         "no list": [("    return results\n", "    return len(results)\n"), ("should be a list", "")],
         "stop after iters": [("min(stop, iters)", "stop"), ("fit(step, 10, stop=20): 20 steps", "larger than `iters`")],
-        "stop counts this call": [("end = iters if stop is None else min(stop, iters)", "end = iters if stop is None else min(done + stop, iters)"), ("fit(step, 10, checkpoint, stop=8) after 7 steps: load, 3 steps", "all calls")],
-        "starts again": [("done = checkpoint.load() if checkpoint else 0", "done = checkpoint.load() * 0 if checkpoint else 0"), ("after 7 steps: load, 10 steps", "`iters` counts")],
+        "stop counts this call": [
+            (
+                "end = iters if stop is None else min(stop, iters)",
+                "end = iters if stop is None else min(done + stop, iters)",
+            ),
+            ("fit(step, 10, checkpoint, stop=8) after 7 steps: load, 3 steps", "all calls"),
+        ],
+        "starts again": [
+            ("done = checkpoint.load() if checkpoint else 0", "done = checkpoint.load() * 0 if checkpoint else 0"),
+            ("after 7 steps: load, 10 steps", "`iters` counts"),
+        ],
         "save(done) of this call": [("checkpoint.save(done)", "checkpoint.save(len(results))"), ("save(3)", "")],
-        "saves only finished runs": [("    finally:\n        if checkpoint:", "    finally:\n        if checkpoint and done == iters:"), ("load, 1 step. It should be", "any end")],
-        "interrupted without a save": [("    try:\n", "    if True:\n"), ("    finally:\n        if checkpoint:\n            checkpoint.save(done)\n", "    if checkpoint:\n        checkpoint.save(done)\n"), ("load, 3 steps, KeyboardInterrupt. It should", "`finally`")],
-        "interruption swallowed": [("    finally:\n        if", "    except KeyboardInterrupt:\n        pass\n    if True:\n        if"), ("save(5). It should be", "`raise`")],
-        "an interrupted step counts": [("            results.append(step())\n            done += 1\n", "            done += 1\n            results.append(step())\n"), ("save(6), KeyboardInterrupt", "complete")],
+        "saves only finished runs": [
+            ("    finally:\n        if checkpoint:", "    finally:\n        if checkpoint and done == iters:"),
+            ("load, 1 step. It should be", "any end"),
+        ],
+        "interrupted without a save": [
+            ("    try:\n", "    if True:\n"),
+            (
+                "    finally:\n        if checkpoint:\n            checkpoint.save(done)\n",
+                "    if checkpoint:\n        checkpoint.save(done)\n",
+            ),
+            ("load, 3 steps, KeyboardInterrupt. It should", "`finally`"),
+        ],
+        "interruption swallowed": [
+            ("    finally:\n        if", "    except KeyboardInterrupt:\n        pass\n    if True:\n        if"),
+            ("save(5). It should be", "`raise`"),
+        ],
+        "an interrupted step counts": [
+            (
+                "            results.append(step())\n            done += 1\n",
+                "            done += 1\n            results.append(step())\n",
+            ),
+            ("save(6), KeyboardInterrupt", "complete"),
+        ],
     },
     "train": {
-        "only the network": [("return generator, fit(step, iters)", "fit(step, iters)\n    return generator"), ("The result of `train` should be 2 values", "")],
+        "only the network": [
+            ("return generator, fit(step, iters)", "fit(step, iters)\n    return generator"),
+            ("The result of `train` should be 2 values", ""),
+        ],
         "one step fewer": [("fit(step, iters)\n", "fit(step, iters - 1)\n"), ("returns 39 losses", "each step")],
-        "the seed comes too late": [(SEED, "    generator = Generator()\n    torch.manual_seed(seed)\n    random = torch.Generator().manual_seed(seed)\n"), (ZERO, ""), ("The same seed repeats", "before you create")],
-        "own photos": [("    generator = Generator()\n    optimizer", "    photos = {name: photo.flip(1) for name, photo in photos.items()}\n    generator = Generator()\n    optimizer"), ("It learns from the photos of its argument", "held out")],
-        "photos of a global": [("    generator = Generator()\n    optimizer", "    global seen\n    photos = seen = globals().get('seen', photos)\n    generator = Generator()\n    optimizer"), ("with others, the first loss", "held out")],
-        "the same batch in each step": [(PAIRS, "*sample_pairs(photos, 8, 24, torch.Generator().manual_seed(seed))"), ("1 of 40 batches", "before the first step")],
-        "another generator returned": [("return generator, fit(step, iters)", "losses = fit(step, iters)\n    torch.manual_seed(seed)\n    return Generator(), losses"), ("Training improves the network", "that you return")],
+        "the seed comes too late": [
+            (
+                SEED,
+                "    generator = Generator()\n    torch.manual_seed(seed)\n    random = torch.Generator().manual_seed(seed)\n",
+            ),
+            (ZERO, ""),
+            ("The same seed repeats", "before you create"),
+        ],
+        "own photos": [
+            (
+                "    generator = Generator()\n    optimizer",
+                "    photos = {name: photo.flip(1) for name, photo in photos.items()}\n    generator = Generator()\n    optimizer",
+            ),
+            ("It learns from the photos of its argument", "held out"),
+        ],
+        "photos of a global": [
+            (
+                "    generator = Generator()\n    optimizer",
+                "    global seen\n    photos = seen = globals().get('seen', photos)\n    generator = Generator()\n    optimizer",
+            ),
+            ("with others, the first loss", "held out"),
+        ],
+        "the same batch in each step": [
+            (PAIRS, "*sample_pairs(photos, 8, 24, torch.Generator().manual_seed(seed))"),
+            ("1 of 40 batches", "before the first step"),
+        ],
+        "another generator returned": [
+            (
+                "return generator, fit(step, iters)",
+                "losses = fit(step, iters)\n    torch.manual_seed(seed)\n    return Generator(), losses",
+            ),
+            ("Training improves the network", "that you return"),
+        ],
     },
     "alone": {
-        "srlab": [("import sys\n", "import sys\nimport srlab\n"), ("runs in a new process without srlab: ", "standard library")],
-        "hash": [(SPLIT, "held_out = [file for file in files if hash(file.name) % 2] or files[:1]"), ("splits photos there as here", "differ by process")],
-        "weights in the current folder": [('Path(__file__).parent / "network.pt"', '"network.pt"'), ("stops: FileNotFoundError", "Path(__file__)")],
+        "srlab": [
+            ("import sys\n", "import sys\nimport srlab\n"),
+            ("runs in a new process without srlab: ", "standard library"),
+        ],
+        "hash": [
+            (SPLIT, "held_out = [file for file in files if hash(file.name) % 2] or files[:1]"),
+            ("splits photos there as here", "differ by process"),
+        ],
+        "weights in the current folder": [
+            ('Path(__file__).parent / "network.pt"', '"network.pt"'),
+            ("stops: FileNotFoundError", "Path(__file__)"),
+        ],
         "weights not loaded": [(LOAD, ""), ("what network.pt computes", "Load the weights")],
     },
 }
@@ -344,7 +739,9 @@ class Upscaler(nn.Module):
 
 
 def test_result(capsys):
-    photos = [0.3 + 0.4 * upsample(torch.rand(1, 3, 16, 18, generator=torch.Generator().manual_seed(n)), 4) for n in (0, 1)]
+    photos = [
+        0.3 + 0.4 * upsample(torch.rand(1, 3, 16, 18, generator=torch.Generator().manual_seed(n)), 4) for n in (0, 1)
+    ]
     held_out, train = ({name: photo[0]} for name, photo in zip(("a.png", "b.png"), photos, strict=True))
 
     def lines(network):
@@ -381,3 +778,25 @@ def test_folder_of_photos(tmp_path, monkeypatch):
     assert workshops.photo_folder(str(tmp_path)) == tmp_path
     with pytest.raises(srlab.SrlabError, match=r"none not found\. Correct `images`"):
         workshops.photo_folder("none")
+
+
+def executed(file, tmp_path, folder):
+    """Execute the notebook on a student's file, and return all that it printed."""
+    output = tmp_path / "out.ipynb"
+    execute(NOTEBOOK, output, {"mine": str(file), "images": str(folder), "iters": 12})
+    cells = nbformat.read(output, 4).cells
+    return "\n".join(part.get("text", "") for cell in cells for part in cell.get("outputs", []))
+
+
+def test_notebook_as_handed_out(tmp_path, folder):
+    printed = executed(tmp_path / "mine.py", tmp_path, folder)
+    assert printed.count("doesn't exist yet") == len(PARTS)
+    assert "broken" not in printed
+
+
+def test_notebook_with_reference(tmp_path, folder, write):
+    printed = executed(write(SMALL, AGAIN), tmp_path, folder)
+    before, _, result = printed.partition("The network beats bicubic")
+    assert "broken" not in before.removesuffix("  broken  ")
+    assert "held-out photos by" in " ".join(result.split())
+    assert (tmp_path / "network.pt").is_file()
