@@ -5,6 +5,7 @@
 import shutil
 
 import nbformat
+import papermill
 import pytest
 import torch
 import torch.nn.functional as F
@@ -12,7 +13,6 @@ from torch import nn
 
 import srlab
 from srlab.course import workshops
-from srlab.course.execute import execute
 from srlab.data.resampling import upsample
 from tests.conftest import ROOT
 
@@ -783,7 +783,8 @@ def test_folder_of_photos(tmp_path, monkeypatch):
 def executed(file, tmp_path, folder):
     """Execute the notebook on a student's file, and return all that it printed."""
     output = tmp_path / "out.ipynb"
-    execute(NOTEBOOK, output, {"mine": str(file), "images": str(folder), "iters": 12})
+    parameters = {"mine": str(file), "images": str(folder), "iters": 12}
+    papermill.execute_notebook(str(NOTEBOOK), str(output), parameters, kernel_name="python3", progress_bar=False)
     cells = nbformat.read(output, 4).cells
     return "\n".join(part.get("text", "") for cell in cells for part in cell.get("outputs", []))
 
