@@ -10,7 +10,7 @@ import torch
 
 from srlab.course.checks import say
 from srlab.course.exercise import IncorrectAnswer
-from srlab.course.workshops import adversary, alone, network, photos_and_pairs, training
+from srlab.course.workshops import adversary, alone, flow, network, photos_and_pairs, training
 from srlab.course.workshops.own_file import hash_of_file, load, own_file, saved, stopped_in
 from srlab.course.workshops.promises import WIDTH, Promises
 from srlab.errors import SrlabError
@@ -50,6 +50,10 @@ PARTS = {
     "alone": Part(1, ("load_photos", "Generator"), alone.alone, quick=False),
     "adversary": Part(2, ("Discriminator", "d_loss", "g_loss"), adversary.adversary),
     "gan step": Part(2, ("gan_step",), adversary.gan_step),
+    "flow": Part(3, ("Flow",), flow.network),
+    "flow loss": Part(3, ("flow_loss",), flow.loss),
+    "sampler": Part(3, ("flow_loss", "sample"), flow.sampler),
+    "train_flow": Part(3, ("flow_loss", "train_flow"), flow.training, quick=False),
 }
 _unsaved: dict[Path, str] = {}  # file -> its hash at the last check, if something was missing or broken
 

@@ -1,0 +1,335 @@
+"""Test the checks of workshop 3: right styles keep each promise, and known mistakes break the right one."""
+
+import pytest
+import torch
+
+from srlab.course.exercise import IncorrectAnswer
+from srlab.course.workshops import load
+from srlab.course.workshops.parts import PARTS
+from tests.conftest import ROOT
+
+FLOW = (ROOT / "tests" / "workshops" / "mine_3.py").read_text(encoding="utf-8")
+FLOW = FLOW.replace("num_blocks=6, features=64", "num_blocks=1, features=16")
+# What workshop 3 continues with, as short as possible.
+START = """
+import copy
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+SCALE = 4
+
+
+def sample_pairs(photos, count, side, random):
+    photos, patches = list(photos.values()), []
+    for _ in range(count):
+        photo = photos[torch.randint(len(photos), (), generator=random)]
+        top, left = (torch.randint(size - 4 * side + 1, (), generator=random) for size in photo.shape[1:])
+        patches.append(photo[:, top : top + 4 * side, left : left + 4 * side])
+    hr = torch.stack(patches)
+    return F.interpolate(hr, scale_factor=0.25, mode="bicubic", antialias=True), hr
+
+
+def fit(step, iters, checkpoint=None, stop=None):
+    done = checkpoint.load() if checkpoint else 0
+    values = [step() for _ in range(done, min(iters, stop or iters))]
+    if checkpoint:
+        checkpoint.save(done + len(values))
+    return values
+
+
+class Checkpoint:
+    def __init__(self, file, parts):
+        self.file, self.parts = file, parts
+
+    def save(self, done):
+        states = [p.get_state() if isinstance(p, torch.Generator) else p.state_dict() for p in self.parts.values()]
+        torch.save([done, states], self.file)
+
+    def load(self):
+        if not self.file.is_file():
+            return 0
+        done, states = torch.load(self.file, weights_only=True)
+        for part, state in zip(self.parts.values(), states):
+            part.set_state(state) if isinstance(part, torch.Generator) else part.load_state_dict(state)
+        return done
+
+
+"""
+
+
+@pytest.fixture
+def promises(tmp_path):
+    """Return a function that checks a part of the reference, with some of its text replaced."""
+
+    def promises(part: str, *replacements: tuple[str, str]) -> list[tuple[bool, str, str]]:
+        source = START + FLOW
+        for old, new in replacements:
+            assert source.count(old) == 1, f"{old!r} occurs {source.count(old)} times"
+            source = source.replace(old, new)
+        file = tmp_path / "mine.py"
+        file.write_text(source, encoding="utf-8")
+        try:
+            return list(PARTS[part].promises(load(file), tmp_path))
+        except (IncorrectAnswer, RuntimeError, TypeError) as wrong:  # errors are printed, too
+            return [(False, str(wrong), "")]
+
+    with torch.random.fork_rng(devices=[]):
+        yield promises
+
+
+CLASS = FLOW[FLOW.index("class Flow(") : FLOW.index("def flow_loss(")]
+LOSS = FLOW[FLOW.index("def flow_loss(") : FLOW.index("def sample(")]
+SAMPLE = FLOW[FLOW.index("def sample(") : FLOW.index("def train_flow(")]
+EULER = "            x = x + flow(x, t, lr) / steps\n"
+TO_DATA, TO_IMAGE = "(hr - upscaled(lr)) / DETAIL", "upscaled(lr) + DETAIL * x"
+VELOCITY = "F.pixel_shuffle(self.last(F.silu(features)), SCALE)"
+CHANNEL = """class Flow(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.layers = nn.Sequential(
+            *(nn.Conv2d(7, 16, 3, padding=1), nn.BatchNorm2d(16), nn.ReLU(), nn.Dropout(0.1)),
+            nn.Conv2d(16, 3, 3, padding=1),
+        )
+
+    def forward(self, x, t, lr):
+        plane = t.view(-1, 1, 1, 1).expand(-1, 1, *x.shape[2:])
+        return self.layers(torch.cat([x, upscaled(lr), plane], dim=1))
+
+
+"""
+UNET = """class Flow(nn.Module):
+    def __init__(self, features=16):
+        super().__init__()
+        self.register_buffer("frequencies", torch.randn(8))
+        self.time = nn.Linear(16, 2 * features)
+        self.head = nn.Conv2d(6, features, 3, padding=1)
+        self.down = nn.ModuleList(nn.Conv2d(features, features, 4, 2, 1) for _ in range(4))
+        self.middle = nn.MultiheadAttention(features, 2, batch_first=True)
+        self.up = nn.ModuleList(nn.ConvTranspose2d(2 * features, features, 4, 2, 1) for _ in range(4))
+        self.norm = nn.GroupNorm(4, features)
+        self.last = nn.Conv2d(2 * features, 3, 3, padding=1)
+        nn.init.zeros_(self.last.weight)
+        nn.init.zeros_(self.time.weight)
+
+    def forward(self, x, t, lr):
+        angles = 6.28 * t[:, None] * self.frequencies
+        scale, shift = self.time(torch.cat([angles.sin(), angles.cos()], 1))[:, :, None, None].chunk(2, 1)
+        kept = [self.head(torch.cat([x, upscaled(lr)], 1))]
+        for down in self.down:
+            kept.append(F.silu(down(kept[-1])))
+        x = self.norm(kept[-1]) * (1 + scale) + shift
+        tokens = x.flatten(2).transpose(1, 2)
+        x = x + self.middle(tokens, tokens, tokens)[0].transpose(1, 2).view_as(x)
+        for up in self.up:
+            x = F.silu(up(torch.cat([x, kept.pop()], 1)))
+        return self.last(torch.cat([x, kept.pop()], 1))
+
+
+"""
+HEUN = """            v = flow(x, t, lr)
+            if step < steps - 1:
+                v = (v + flow(x + v / steps, t + 1 / steps, lr)) / 2
+            x = x + v / steps
+"""
+HEUN_TO_THE_END = """            v = flow(x, t, lr)
+            x = x + (v + flow(x + v / steps, t + 1 / steps, lr)) / 2 / steps
+"""
+MIDPOINT = """            middle = x + flow(x, t, lr) / (2 * steps)
+            x = x + flow(middle, t + 0.5 / steps, lr) / steps
+"""
+UNEVEN = """            t, end = (torch.full((len(lr),), (k / steps) ** 2) for k in (step, step + 1))
+            x = x + flow(x, t, lr) * (end - t).view(-1, 1, 1, 1)
+"""
+COPY = """def sample(flow, lr, steps, random):
+    flow = copy.deepcopy(flow).eval().requires_grad_(False)
+    times, x = torch.linspace(0, 1, steps + 1), torch.empty(len(lr), 3, *(4 * n for n in lr.shape[2:]))
+    x.normal_(generator=random)
+    for t, end in zip(times, times[1:]):
+        x = x + (end - t) * flow(x, t.expand(len(lr)), lr)
+    return (upscaled(lr) + DETAIL * x).clamp(0, 1)
+
+
+"""
+MSE = "    return F.mse_loss(velocity, data - noise)\n"
+TIME = "    t = torch.rand(len(data), generator=random)\n"
+# A right style -> what to replace in the reference.
+STYLES = {
+    "the reference": (),
+    "velocity, time as a channel, batch norm and dropout": ((CLASS, CHANNEL),),
+    "a U-Net with attention, random frequencies and zeros": ((CLASS, UNET),),
+    "velocity from data": ((VELOCITY, f"({VELOCITY} - x) / (1 - t).clamp(min=0.05).view(-1, 1, 1, 1)"),),
+    "x added at late times": ((VELOCITY, f"{VELOCITY} + t.view(-1, 1, 1, 1) ** 4 * x"),),
+    "HR as data": ((TO_DATA, "hr"), (TO_IMAGE, "x")),
+    "HR from -1 to 1 as data": ((TO_DATA, "2 * hr - 1"), (TO_IMAGE, "((x + 1) / 2).clamp(0, 1)")),
+    "detail without a scale": ((TO_DATA, "hr - upscaled(lr)"), (TO_IMAGE, "upscaled(lr) + x")),
+    "Heun": ((EULER, HEUN),),
+    "Heun to the end": ((EULER, HEUN_TO_THE_END),),
+    "midpoint": ((EULER, MIDPOINT),),
+    "uneven steps": ((EULER, UNEVEN),),
+    "a copy in eval mode": ((SAMPLE, COPY),),
+    "logit-normal times": ((TIME, "    t = torch.randn(len(data), generator=random).sigmoid()\n"),),
+    "a thousand times": ((TIME, "    t = torch.randint(1000, (len(data),), generator=random) / 1000\n"),),
+    "stratified times": (
+        (TIME, "    t = (torch.arange(len(data)) + torch.rand(len(data), generator=random)) / len(data)\n"),
+    ),
+    "weights by time": ((MSE, "    return ((velocity - data + noise).square() * (1 - part * 0.9)).mean()\n"),),
+    "the error of the data that it leads to": (
+        (MSE, "    x = (1 - part) * noise + part * data\n    return F.mse_loss(x + (1 - part) * velocity, data)\n"),
+    ),
+    "the sum over pixels": ((MSE, "    return (velocity - (data - noise)).square().sum((1, 2, 3)).mean()\n"),),
+    "a little noise left in data": (
+        ("(1 - part) * noise", "(1 - (1 - 1e-3) * part) * noise"),
+        (MSE, "    return F.mse_loss(velocity, data - (1 - 1e-3) * noise)\n"),
+    ),
+    "image by image": (
+        (
+            LOSS,
+            LOSS.replace("flow_loss", "loss_of_one")
+            + """def flow_loss(flow, lr, hr, random):
+    return torch.stack([loss_of_one(flow, lr[n : n + 1], hr[n : n + 1], random) for n in range(len(lr))]).mean()
+
+
+""",
+        ),
+    ),
+}
+
+
+ALSO_TRAINED = [*STYLES][:4]  # the others take too long
+
+
+@pytest.mark.parametrize("style", STYLES)
+def test_right_style_keeps_all_promises(style, promises):
+    for part in [*PARTS][-4:] if style in ALSO_TRAINED else [*PARTS][-4:-1]:
+        broken = [line for line in promises(part, *STYLES[style]) if not line[0]]
+        assert not broken, (part, broken)
+
+
+X = "(1 - part) * noise + part * data"
+NORMAL, ONE_TIME = "torch.randn(data.shape, generator=random)", "torch.rand(len(data), generator=random)"
+START_X = "torch.randn(upscaled(lr).shape, generator=random)"
+T = "torch.full((len(lr),), step / steps)"
+LAST = "self.last = nn.Conv2d(features, 3 * SCALE**2, 3, padding=1)"
+BATCH = "*sample_pairs(photos, 8, 12, random), random)"
+# Part -> mistakes: what to replace, what by, a part of the promise that breaks, and of its hint.
+MISTAKES = {
+    "flow": [
+        ("nn.ModuleList(TimedBlock(features) for _ in range(num_blocks))", "[TimedBlock(features)]",
+         "A file keeps it", "nn.ModuleList"),
+        ("torch.arange(1, 17, device=t.device)", "self.__dict__.setdefault('waves', torch.randn(16))",
+         "A file keeps it", "register_buffer"),
+        ("angles = 3.14 * t", "angles = 3.14 * t.mean().expand(len(t))", "has its own velocity", "number per image"),
+        ("angles = 3.14 * t", "angles = 3.14 * t[:1].expand(len(t))", "has its own velocity", "number per image"),
+        ("angles = 3.14 * t", "angles = 3.14 * t.long()", "depends on x, t and lr", "use t?"),
+        ("4 * lr - 2", "0 * lr", "depends on x, t and lr", "use lr?"),
+        ("unshuffle(x, SCALE)", "unshuffle(0 * x, SCALE)", "depends on x, t and lr", "use x?"),
+        (VELOCITY, "self.last(F.silu(features)).reshape(x.shape)", "are aligned", "pixel_shuffle"),
+        (LAST, f"{LAST}; self.more = nn.Linear(3, 3)", "All parameters can learn", "more.weight"),
+        ("block(features, time)", "block(features, time).detach()", "All parameters can learn", "detached"),
+        ("return x + self.conv2(", "return x.mean(0) + self.conv2(", "has its own velocity", "mix images"),
+        ("+ 3, features, 3, padding=1)", "+ 3, features, 3)", "has the shape of x", "multiple of 4"),
+        (VELOCITY, f"F.dropout({VELOCITY}, 0.5)", "has its own velocity", "at random"),
+        (VELOCITY, f"({VELOCITY}, t)", "should be a tensor, but it is a tuple", ""),
+        ("def flow_loss(", "Flow = Flow()\n\n\ndef flow_loss(", "positional argument", ""),
+    ],
+    "flow loss": [
+        (X, "part * noise + (1 - part) * data", "on a straight line", "at the time 1 - t"),
+        ("data - noise)", "noise - data)", "on a straight line", "wrong sign"),
+        ("data - noise)", "data)", "on a straight line", "Your target is data"),
+        ("data - noise)", "noise)", "on a straight line", "derivative"),
+        (X, "noise + part * data", "on a straight line", "derivative"),
+        (X, "(1 - part).sqrt() * noise + part.sqrt() * data", "on a straight line", "derivative"),
+        (ONE_TIME, "torch.rand(1, generator=random).expand(len(data))", "its own time", "one time per image"),
+        (ONE_TIME, "torch.full((len(data),), 0.5)", "its own time", "one time per image"),
+        (ONE_TIME, "torch.linspace(0, 1, len(data))", "its own time", "Draw"),
+        (ONE_TIME, "torch.rand(len(data))", "`random` decides", "generator=random"),
+        (ONE_TIME, "torch.randint(1000, (len(data),), generator=random).float()", "its own time", "between 0 and 1"),
+        (ONE_TIME, "torch.randn(len(data), generator=random)", "its own time", "between 0 and 1"),
+        (ONE_TIME, "0.1 * torch.rand(len(data), generator=random)", "its own time", "everywhere"),
+        ("t.view(-1, 1, 1, 1)", "torch.rand(data.shape, generator=random)", "on a straight line", "one t in all"),
+        ("t.view(-1, 1, 1, 1)", "t.flip(0).view(-1, 1, 1, 1)", "on a straight line", "derivative"),
+        ("t.view(-1, 1, 1, 1)", "t", "The size of tensor a", ""),
+        (NORMAL, "torch.randn(data.shape)", "`random` decides", "generator=random"),
+        (NORMAL, "torch.randn(data.shape, generator=random.manual_seed(0))", "`random` decides", "seed"),
+        (NORMAL, "torch.rand(data.shape, generator=random)", "there is noise", "randn"),
+        (NORMAL, "3.46 * (torch.rand(data.shape, generator=random) - 0.5)", "there is noise", "randn"),
+        (NORMAL, "0.5 * torch.randn(data.shape, generator=random)", "there is noise", "randn"),
+        (NORMAL, "torch.randn(data[:1].shape, generator=random)", "there is noise", "per image"),
+        (NORMAL, "torch.randn(data[:, :1].shape, generator=random)", "there is noise", "channel"),
+        (NORMAL, "torch.randn((len(data), 3, 1, 1), generator=random)", "there is noise", "pixel"),
+        ("F.mse_loss(velocity", "F.l1_loss(velocity", "is a squared error", "mean velocity"),
+        ("F.mse_loss(velocity", "F.smooth_l1_loss(velocity", "is a squared error", "mean velocity"),
+        ("F.mse_loss(velocity", "F.mse_loss(velocity.detach()", "sends no gradient", ""),
+        ("data - noise)", "data - noise, reduction='none')", "should have the shape ()", ""),
+        ("data - noise)", "data - noise).item()", "should be a tensor, but it is float", ""),
+        ("part * data, t, lr)", "part * data, part, lr)", "The t of", ""),
+        ("part * data, t, lr)", "part * data, t, upscaled(lr))", "The x of", ""),
+        ("part * data, t, lr)", "part * data, t, lr.flip(0))", "Data comes from HR", "as it is"),
+        (TO_DATA, "upscaled(lr)", "Data comes from HR", "Data is HR"),
+        (TO_DATA, "hr / hr.std()", "on a straight line", ""),
+    ],
+    "sampler": [
+        (EULER, "            x = x + flow(x, t, lr)\n", "where the velocity leads", "length of the step"),
+        (EULER, "            x = x - flow(x, t, lr) / steps\n", "where the velocity leads", "length of the step"),
+        (EULER, f"{EULER}            x = x + 0.1 * torch.randn(x.shape)\n", "leads by then", "nothing else"),
+        (EULER, EULER.replace("flow(x,", "flow(x.clamp(-1, 1),"), "It starts with noise", ""),
+        (T, "torch.full((len(lr),), (step + 1) / steps)", "Time runs from 0 to 1", "at t = 0"),
+        (T, "torch.full((len(lr),), 1 - step / steps)", "Time runs from 0 to 1", "at t = 0"),
+        (T, "torch.full((len(lr),), step / max(steps - 1, 1))", "where the velocity leads", ""),
+        (T, "torch.full((len(lr),), float(step))", "Time runs from 0 to 1", "at t = 1"),
+        (T, "torch.zeros(len(lr))", "Time runs from 0 to 1", "new velocity"),
+        ("step / steps)", "step / steps)[:1]", "The t of", ""),
+        ("range(steps)", "range(steps - 1)", "doesn't run the flow", ""),
+        ("range(steps)", "range(steps + 1)", "It returns an image", "end at t = 1"),
+        ("range(steps)", "range(20)", "20 times", ""),
+        (TO_IMAGE, "upscaled(lr) + x", "It returns an image", "Undo"),
+        (TO_IMAGE, "DETAIL * x", "It returns an image", "Undo"),
+        (TO_IMAGE, "x", "It returns an image", "Undo"),
+        (START_X, "torch.randn(upscaled(lr).shape)", "It starts with noise", "generator=random"),
+        (START_X, "torch.zeros(upscaled(lr).shape)", "It starts with noise", "torch.randn"),
+        (START_X, "torch.rand(upscaled(lr).shape, generator=random)", "starts with noise", "torch.randn"),
+        (START_X, "torch.randn(1, *upscaled(lr).shape[1:], generator=random).repeat(len(lr), 1, 1, 1)",
+         "starts with noise", "each image"),
+        (START_X, "torch.randn(upscaled(lr).shape, generator=random.manual_seed(0))", "starts with noise", ""),
+        ("    flow.eval()\n", "", "runs in training mode", "eval mode"),
+        ("    flow.train(was_training)\n", "", "another mode at the end", "restore"),
+        ("    flow.train(was_training)\n", "    flow.train()\n", "another mode at the end", "restore"),
+        ("with torch.no_grad():\n        x =", "if True:\n        x =", "a graph is built", "`with`"),
+        ("x + flow(x, t, lr)", "x + flow(x, t, 2 * lr - 1)", "it gets another lr", ""),
+        ("return upscaled(lr) + DETAIL * x", "return x, lr", "should be a tensor, but it is a tuple", ""),
+        ("    return upscaled(lr) + DETAIL * x\n", "", "is None", ""),
+        ("data - noise)", "noise - data)", "breaks a promise", "Fix it first"),
+    ],
+    "train_flow": [
+        ("    torch.manual_seed(seed)\n", "", "The same seed repeats", "Seed PyTorch"),
+        ("        loss = flow", "        random.manual_seed(seed)\n        loss = flow", "the same batch", "once"),
+        (BATCH, BATCH.replace("12, random", "12, torch.Generator()"), "the same batch", "once"),
+        ("*sample_pairs(photos,", "*sample_pairs({'a': torch.rand(3, 99, 99)},", "on other photos", "no others"),
+        ("        optimizer.step()\n        schedule", "        schedule", "lowers the loss", "In which order"),
+        ("        optimizer.zero_grad()\n        loss.backward()\n", "        loss.backward()\n        "
+         "optimizer.zero_grad()\n", "lowers the loss", "In which order"),
+        ('"optimizer": optimizer, ', "", "A run resumes", "optimizer"),
+        ('"schedule": schedule, ', "", "A run resumes", "schedule"),
+        (', "random": random}', "}", "A run resumes", "random"),
+        ("Checkpoint(file, parts) if file else None, stop)", "None, stop)", "next call takes 10", "`file`"),
+        ("if file else None, stop)", "if file else None)", "with stop=4 there are 10", ""),
+        ("return loss.item()", "return loss.item", "should be a number", ""),
+        ("return flow, fit(", "return fit(", "should be 2 values", ""),
+        ("return flow, fit(", "return Flow, fit(", "the class Flow, not an object", ""),
+    ],
+}  # fmt: skip
+
+
+@pytest.mark.filterwarnings("ignore:Detected call of `lr_scheduler.step")
+@pytest.mark.parametrize(
+    ("part", "number"), [(part, number) for part, mistakes in MISTAKES.items() for number in range(len(mistakes))]
+)
+def test_mistake_breaks_promise(part, number, promises):
+    old, new, promise, hint = MISTAKES[part][number]
+    broken = [line for line in promises(part, (old, new)) if not line[0]]
+    assert len(broken) == 1, broken
+    assert promise in broken[0][1], broken
+    assert hint in broken[0][2], broken
