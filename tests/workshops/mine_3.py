@@ -25,16 +25,19 @@ class Flow(nn.Module):
         self.time = nn.Sequential(nn.Linear(32, features), nn.SiLU(), nn.Linear(features, features), nn.SiLU())
         self.head = nn.Conv2d(3 * SCALE**2 + 3, features, 3, padding=1)
         self.blocks = nn.ModuleList(TimedBlock(features) for _ in range(num_blocks))
+        self.gain = nn.Linear(features, 3 * SCALE**2)
         self.last = nn.Conv2d(features, 3 * SCALE**2, 3, padding=1)
         nn.init.zeros_(self.last.weight)  # a start that fits no image better than others
 
     def forward(self, x, t, lr):
         angles = 3.14 * t[:, None] * torch.arange(1, 17, device=t.device)
         time = self.time(torch.cat([angles.sin(), angles.cos()], dim=1))
-        features = self.head(torch.cat([F.pixel_unshuffle(x, SCALE), 4 * lr - 2], dim=1))
+        x = F.pixel_unshuffle(x, SCALE)
+        features = self.head(torch.cat([x, 4 * lr - 2], dim=1))
         for block in self.blocks:
             features = block(features, time)
-        return F.pixel_shuffle(self.last(F.silu(features)), SCALE)
+        noisy = self.gain(time)[:, :, None, None] * x  # blocks have too few features to pass on the noise of each pixel
+        return F.pixel_shuffle(self.last(F.silu(features)) + noisy, SCALE)
 
 
 def flow_loss(flow, lr, hr, random):

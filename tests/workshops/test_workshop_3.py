@@ -10,6 +10,9 @@ from tests.conftest import ROOT
 
 FLOW = (ROOT / "tests" / "workshops" / "mine_3.py").read_text(encoding="utf-8")
 FLOW = FLOW.replace("num_blocks=6, features=64", "num_blocks=1, features=16")
+FLOW = FLOW.replace(
+    "        x = F.pixel_un", "        image = x\n        x = F.pixel_un"
+)  # styles and mistakes need it
 # What workshop 3 continues with, as short as possible.
 START = """
 import copy
@@ -85,7 +88,7 @@ LOSS = FLOW[FLOW.index("def flow_loss(") : FLOW.index("def sample(")]
 SAMPLE = FLOW[FLOW.index("def sample(") : FLOW.index("def train_flow(")]
 EULER = "            x = x + flow(x, t, lr) / steps\n"
 TO_DATA, TO_IMAGE = "(hr - upscaled(lr)) / DETAIL", "upscaled(lr) + DETAIL * x"
-VELOCITY = "F.pixel_shuffle(self.last(F.silu(features)), SCALE)"
+VELOCITY = "F.pixel_shuffle(self.last(F.silu(features)) + noisy, SCALE)"
 CHANNEL = """class Flow(nn.Module):
     def __init__(self):
         super().__init__()
@@ -160,8 +163,8 @@ STYLES = {
     "the reference": (),
     "velocity, time as a channel, batch norm and dropout": ((CLASS, CHANNEL),),
     "a U-Net with attention, random frequencies and zeros": ((CLASS, UNET),),
-    "velocity from data": ((VELOCITY, f"({VELOCITY} - x) / (1 - t).clamp(min=0.05).view(-1, 1, 1, 1)"),),
-    "x added at late times": ((VELOCITY, f"{VELOCITY} + t.view(-1, 1, 1, 1) ** 4 * x"),),
+    "velocity from data": ((VELOCITY, f"({VELOCITY} - image) / (1 - t).clamp(min=0.05).view(-1, 1, 1, 1)"),),
+    "x added at late times": ((VELOCITY, f"{VELOCITY} + t.view(-1, 1, 1, 1) ** 4 * image"),),
     "HR as data": ((TO_DATA, "hr"), (TO_IMAGE, "x")),
     "HR from -1 to 1 as data": ((TO_DATA, "2 * hr - 1"), (TO_IMAGE, "((x + 1) / 2).clamp(0, 1)")),
     "detail without a scale": ((TO_DATA, "hr - upscaled(lr)"), (TO_IMAGE, "upscaled(lr) + x")),
@@ -226,11 +229,11 @@ MISTAKES = {
         ("angles = 3.14 * t", "angles = 3.14 * t.long()", "depends on x, t and lr", "use t?"),
         ("4 * lr - 2", "0 * lr", "depends on x, t and lr", "use lr?"),
         ("unshuffle(x, SCALE)", "unshuffle(0 * x, SCALE)", "depends on x, t and lr", "use x?"),
-        (VELOCITY, "self.last(F.silu(features)).reshape(x.shape)", "are aligned", "pixel_shuffle"),
+        (VELOCITY, "(self.last(F.silu(features)) + noisy).reshape(image.shape)", "are aligned", "pixel_shuffle"),
         (LAST, f"{LAST}; self.more = nn.Linear(3, 3)", "All parameters can learn", "more.weight"),
         ("block(features, time)", "block(features, time).detach()", "All parameters can learn", "detached"),
         ("return x + self.conv2(", "return x.mean(0) + self.conv2(", "has its own velocity", "mix images"),
-        ("+ 3, features, 3, padding=1)", "+ 3, features, 3)", "has the shape of x", "multiple of 4"),
+        (VELOCITY, f"{VELOCITY}[..., 1:]", "has the shape of x", "multiple of 4"),
         (VELOCITY, f"F.dropout({VELOCITY}, 0.5)", "has its own velocity", "at random"),
         (VELOCITY, f"({VELOCITY}, t)", "should be a tensor, but it is a tuple", ""),
         ("def flow_loss(", "Flow = Flow()\n\n\ndef flow_loss(", "positional argument", ""),
