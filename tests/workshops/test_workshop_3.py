@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from srlab.course.exercise import IncorrectAnswer
-from srlab.course.workshops import load
+from srlab.course.workshops import check_samples, load
 from srlab.course.workshops.parts import PARTS
 from tests.conftest import ROOT
 
@@ -336,3 +336,12 @@ def test_mistake_breaks_promise(part, number, promises):
     assert len(broken) == 1, broken
     assert promise in broken[0][1], broken
     assert hint in broken[0][2], broken
+
+
+def test_samples(capsys):
+    hr = 0.5 + 0.1 * torch.randn(1, 3, 32, 32, generator=torch.Generator().manual_seed(0))
+    noise = 0.1 * torch.randn(8, 3, 32, 32, generator=torch.Generator().manual_seed(1))
+    assert check_samples(hr + noise, hr)
+    assert not check_samples(hr + noise[:1].expand(8, -1, -1, -1), hr)
+    assert not check_samples([hr], hr)
+    assert "The 8 samples differ" in capsys.readouterr().out
