@@ -722,12 +722,21 @@ def test_functions_without_a_body(part, lines, tmp_path):
     assert "AttributeError" not in found[0][1]
 
 
-def test_hidden_files_are_no_photos(folder, write, tmp_path):
+def test_hidden_files_are_no_photos(folder, write, tmp_path, capsys):
     copy = shutil.copytree(folder, tmp_path / "photos")
     (copy / "._a photo.jpg").write_bytes(b"written by macOS")
     every = "file for file in Path(folder).iterdir() if "
     file = write(AGAIN, (every, f'{every}file.name[0] != "." and '))
-    assert workshops.check(file, "photos", copy)
+    workshops.check(file, "photos", copy)
+    assert "broken" not in capsys.readouterr().out
+
+
+def test_file_that_does_not_exist_yet(tmp_path, capsys):
+    workshops.check(tmp_path / "mine.py", "photos")
+    assert workshops.written(tmp_path / "mine.py", "load_photos", "psnr") is None
+    printed = capsys.readouterr().out
+    assert "to do" in printed
+    assert "needs load_photos, psnr in mine.py" in printed
 
 
 class Upscaler(nn.Module):
@@ -792,7 +801,7 @@ def executed(file, tmp_path, folder):
 
 def test_notebook_as_handed_out(tmp_path, folder):
     printed = executed(tmp_path / "mine.py", tmp_path, folder)
-    assert printed.count("doesn't exist yet") == len(PARTS)
+    assert printed.count("to do ") == len(PARTS)
     assert "broken" not in printed
 
 

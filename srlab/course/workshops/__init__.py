@@ -5,6 +5,7 @@ from srlab.course.workshops.flow import check_samples as check_samples
 from srlab.course.workshops.kept import keep as keep
 from srlab.course.workshops.kept import kept as kept
 from srlab.course.workshops.own_file import load as load
+from srlab.course.workshops.own_file import written as written
 from srlab.course.workshops.page import page as page
 from srlab.course.workshops.parts import check as check
 from srlab.course.workshops.photos_and_pairs import photo_folder as photo_folder

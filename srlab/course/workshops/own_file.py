@@ -20,8 +20,8 @@ def own_file(mine: str | os.PathLike[str] | ModuleType) -> Path:
     path = Path(mine.__file__ or "") if isinstance(mine, ModuleType) else Path(mine)
     if not path.is_file():
         raise SrlabError(
-            f"{path} not found. Create it next to this notebook: in the file browser (Ctrl+B), choose New File, and "
-            f"rename it {path.name}."
+            f"{path} not found. Create it next to this notebook: choose File > New > Python File, and rename the file "
+            f"{path.name}."
         )
     return path.resolve()
 
@@ -39,6 +39,16 @@ def load(mine: str | os.PathLike[str] | ModuleType) -> ModuleType:
     code = compile(path.read_text(encoding="utf-8"), str(path), "exec")
     exec(code, module.__dict__)  # noqa: S102 - importlib would keep the old code if a file is saved twice in a second
     return module
+
+
+def written(mine: str | os.PathLike[str], *names: str) -> ModuleType | None:
+    """Return a student's file as a module if it defines these names; otherwise print what is missing, return None."""
+    path = Path(mine)
+    module = load(path) if path.is_file() else None
+    missing = [name for name in names if not hasattr(module, name)]
+    if missing:
+        print(f"This cell needs {', '.join(missing)} in {path.name}. Come back when you have written it.")
+    return None if missing else module
 
 
 def saved(path: Path) -> str:

@@ -58,8 +58,8 @@ PARTS = {
 _unsaved: dict[Path, str] = {}  # file -> its hash at the last check, if something was missing or broken
 
 
-def check(mine: str | os.PathLike[str] | ModuleType, part: str, folder: Path | None = None) -> bool:
-    """Check a part of a student's file, print a line per promise, and return whether all are kept.
+def check(mine: str | os.PathLike[str] | ModuleType, part: str, folder: Path | None = None) -> None:
+    """Check a part of a student's file, and print a line per promise.
 
     Parts from before are checked again, and only printed if they broke, because a file grows and breaks.
 
@@ -75,11 +75,15 @@ def check(mine: str | os.PathLike[str] | ModuleType, part: str, folder: Path | N
     Raises
     ------
     SrlabError
-        The file or the part does not exist.
+        The part does not exist.
     """
     if part not in PARTS:
         raise SrlabError(f"Part '{part}' not found. Parts: {', '.join(PARTS)}.")
-    path, folder = own_file(mine), folder or photos_and_pairs.photo_folder()
+    try:
+        path, folder = own_file(mine), folder or photos_and_pairs.photo_folder()
+    except SrlabError as missing:
+        say("to do", str(missing), WIDTH)
+        return
     unchanged = _unsaved.pop(path, "") == hash_of_file(path)
     print(f"{saved(path)}{', unchanged since the last check' * unchanged}.")
     if unchanged:
@@ -94,7 +98,6 @@ def check(mine: str | os.PathLike[str] | ModuleType, part: str, folder: Path | N
         good = not _print_broken_before(path, part, folder)
     if not good:
         _unsaved[path] = hash_of_file(path)
-    return good
 
 
 def _lines(path: Path, part: Part, folder: Path) -> Iterator[tuple[str, str, str]]:
