@@ -45,11 +45,12 @@ def judge(exercise: Exercise, answer: Answer) -> Iterator[tuple[str, str]]:
     noted: set[str] = set()
     outcome = functools.cache(lambda case: run(exercise, answer, case))
     for case in exercise.cases:
-        given, wanted = outcome(case), known_outcome(exercise, exercise.reference, case)
-        if isinstance(wanted, Exception):
-            raise wanted
+        given = outcome(case)
         if isinstance(given, NotAttempted):
             raise given
+        wanted = known_outcome(exercise, exercise.reference, case)
+        if isinstance(wanted, Exception):
+            raise wanted
         observation = _first_difference(exercise, given, wanted)
         if observation is None:
             yield "passed", case
