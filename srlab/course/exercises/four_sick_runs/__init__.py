@@ -1,0 +1,1 @@
+"""Exercises of the extra on four sick training runs."""
