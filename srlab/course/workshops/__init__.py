@@ -10,3 +10,4 @@ from srlab.course.workshops.page import page as page
 from srlab.course.workshops.parts import check as check
 from srlab.course.workshops.photos_and_pairs import photo_folder as photo_folder
 from srlab.course.workshops.results import check_result as check_result
+from srlab.course.workshops.results import check_sharpness as check_sharpness

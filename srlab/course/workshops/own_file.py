@@ -3,13 +3,18 @@
 import hashlib
 import linecache
 import os
+import subprocess
 import sys
+import tempfile
 import textwrap
 import time
 import traceback
 from pathlib import Path
 from types import ModuleType
 
+import torch
+
+from srlab.course.exercise import IncorrectAnswer
 from srlab.errors import SrlabError
 
 MODULE = "mine"  # the name of the module, whatever the file is called
@@ -49,6 +54,25 @@ def written(mine: str | os.PathLike[str], *names: str) -> ModuleType | None:
     if missing:
         print(f"This cell needs {', '.join(missing)} in {path.name}. Come back when you have written it.")
     return None if missing else module
+
+
+def run_alone(path: Path, code: str, *arguments: str) -> None:
+    """Execute a student's file as module ``mine`` in a new process without srlab, then code that uses it.
+
+    The code finds its arguments in ``sys.argv[2:]``. Hashes differ from those in this process.
+    """
+    start = "import sys; sys.modules['srlab'] = None; sys.path.insert(0, sys.argv[1]); import mine\n"
+    with tempfile.TemporaryDirectory() as place:  # the file may have another name
+        Path(place, f"{MODULE}.py").write_bytes(path.read_bytes())
+        done = subprocess.run(
+            [sys.executable, "-c", start + code, place, *arguments],
+            env=os.environ | {"PYTHONHASHSEED": "84", "OMP_NUM_THREADS": str(torch.get_num_threads())},
+            capture_output=True,
+            text=True,
+        )
+    if done.returncode:
+        lines = done.stderr.strip().splitlines() or ["no message"]
+        raise IncorrectAnswer(f"In a new process, without srlab, {path.name} stopped with {lines[-1]}")
 
 
 def saved(path: Path) -> str:

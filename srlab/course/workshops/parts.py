@@ -10,7 +10,7 @@ import torch
 
 from srlab.course.checks import say
 from srlab.course.exercise import IncorrectAnswer
-from srlab.course.workshops import adversary, alone, flow, network, photos_and_pairs, training
+from srlab.course.workshops import adversary, alone, flow, network, photos_and_pairs, resuming, training
 from srlab.course.workshops.own_file import hash_of_file, load, own_file, saved, stopped_in
 from srlab.course.workshops.promises import WIDTH, Promises
 from srlab.errors import SrlabError
@@ -48,8 +48,11 @@ PARTS = {
     "fit": Part(1, ("fit",), training.fit),
     "train": Part(1, ("sample_pairs", "Generator", "train"), training.train, quick=False),
     "alone": Part(1, ("load_photos", "Generator"), alone.alone, quick=False),
+    "checkpoint": Part(2, ("Checkpoint",), resuming.checkpoint),
+    "resuming": Part(2, ("train", "Checkpoint"), resuming.resuming, quick=False),
     "adversary": Part(2, ("Discriminator", "d_loss", "g_loss"), adversary.adversary),
     "gan step": Part(2, ("gan_step",), adversary.gan_step),
+    "gan training": Part(2, ("train_gan",), resuming.gan_training, quick=False),
     "flow": Part(3, ("Flow",), flow.network),
     "flow loss": Part(3, ("flow_loss",), flow.loss),
     "sampler": Part(3, ("flow_loss", "sample"), flow.sampler),

@@ -1,84 +1,290 @@
-"""Check a training function, and the networks that it has trained."""
+"""Check a checkpoint, and training runs that pause and resume from one."""
 
 import copy
 import random
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from types import ModuleType
+from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 import torch
 import torch.nn as nn
 
-from srlab.course.exercise import filled, sample
+from srlab.course.exercise import sample
+from srlab.course.workshops.own_file import load, own_file, run_alone
 from srlab.course.workshops.photos_and_pairs import make_photos
-from srlab.course.workshops.promises import Promise
-from srlab.data.resampling import downsample, upsample
-from srlab.tiling import upscale
+from srlab.course.workshops.promises import Promise, expect, expect_items, expect_number
+from srlab.data.resampling import upsample
 
-Photos = Mapping[str, torch.Tensor]  # file name -> (3, H, W), float32 in [0, 1]
-ITERS, PAUSE = 40, 10  # steps of the training runs of `check_training`, and when one of them pauses
+ITERS, PAUSES = 24, (8, 16)  # steps of a training run, and when it pauses
+GAN_ITERS, GAN_PAUSE = 6, 3
+SAME = 1e-3  # difference of weights compared with how far they moved; without a pause it is 0
+
+State = Mapping[str, Any]
+# The file is executed in a new process, which has nothing in memory from the call before.
+RESUME = f"""
+import torch
+photos, file, out = sys.argv[2:]
+generator, losses = mine.train(torch.load(photos), {ITERS}, 0, file)
+torch.save((generator.state_dict(), [float(loss) for loss in losses]), out)
+"""
+
+
+def checkpoint(mine: ModuleType, folder: Path) -> Iterator[Promise]:
+    """Check that a checkpoint restores all state, in other objects, and that an unfinished write does no harm."""
+    with tempfile.TemporaryDirectory() as place:
+        file = Path(place) / "run.pt"
+        parts = _parts(seed=1)
+        done = mine.Checkpoint(file, parts).load()
+        yield done == 0, f"Without a file, load returns {done}.", "No step has been taken yet: return 0."
+        _advance(parts)
+        mine.Checkpoint(file, dict(parts)).save(3)
+        wanted = {name: _state(part) for name, part in parts.items()}
+        if not file.is_file():
+            yield False, "save writes the file: it is missing.", "Write to exactly the path that Checkpoint gets."
+            return
+        _advance(parts)  # the file must not change with them
+        fresh, others = load(mine), _parts(seed=2)  # a new module has no globals from before
+        done = expect_number(fresh.Checkpoint(file, dict(others)).load(), "`load()`")
+        wrong = [name for name, part in others.items() if not _equal(_state(part), wanted[name])]
+        yield (
+            done == 3 and not wrong,
+            f"load restores what save has written, in new objects: {len(wanted) - len(wrong)} of {len(wanted)} parts "
+            f"are equal, and it returns {done:g} after 3 steps.",
+            f"{' and '.join(wrong) or 'The number of steps'} differs. Is it in the file? Batch norm's running "
+            "statistics are in state_dict() and not in parameters(). Restore the objects that you got, in place.",
+        )
+        with patch("torch.save", _fail_halfway):
+            interrupted = load(mine)
+            with suppress(OSError):
+                interrupted.Checkpoint(file, dict(parts)).save(6)
+        left = _parts(seed=3)
+        try:
+            done = expect_number(load(mine).Checkpoint(file, dict(left)).load(), "`load()`")
+        except Exception:
+            done = 0
+        survives = done == 3 and all(_equal(_state(part), wanted[name]) for name, part in left.items() if not wrong)
+        yield (
+            survives,
+            f"A write that stops halfway {'leaves' if survives else 'destroys'} the previous checkpoint.",
+            "The power can fail while torch.save writes. Write another file first; which function of os puts it in the "
+            "place of the old one at once?",
+        )
+        try:
+            torch.load(file, weights_only=True)
+            plain = True
+        except Exception:
+            plain = False
+        yield (
+            plain or not survives,
+            f"The file has only states: torch.load(file, weights_only=True) {'reads' if plain else 'rejects'} it.",
+            "Save state_dict() and get_state(), not the objects: a file with objects can run any code when loaded.",
+        )
 
 
 def resuming(mine: ModuleType, folder: Path) -> Iterator[Promise]:
-    """Check on artificial photos that training repeats, improves the network, and resumes as if it never stopped."""
+    """Check on artificial photos that a run pauses twice, and ends in a new process as if it had never stopped."""
     photos = make_photos("edges", _edges)
-    with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder) / "checkpoint.pt"
-        _randomize(1)
-        straight, losses = filled(mine.train(photos, ITERS, seed=0))
-        straight, losses = copy.deepcopy(straight), [float(loss) for loss in losses]
-        _randomize(2)
-        paused, first = mine.train(photos, ITERS, seed=0, file=file, stop=PAUSE)
-        paused, first, saved = copy.deepcopy(paused), [float(loss) for loss in first], file.is_file()
-        _randomize(3)
-        resumed, rest = mine.train(photos, ITERS, seed=0, file=file)
-        rest = [float(loss) for loss in rest]
+    straight, losses = _trained(mine, photos)
     yield (
         len(losses) == ITERS and bool(torch.tensor(losses).isfinite().all()),
         f"Training for {ITERS} steps returns {len(losses)} losses, from {_shown(losses[:1])} to {_shown(losses[-1:])}.",
-        "Return the loss of each step as a number. If it isn't finite, lower the learning rate.",
+        "Return what fit returns: the loss of each step as a number. If it isn't finite, lower the learning rate.",
     )
+    if len(losses) != ITERS:
+        return
+    _, others = _trained(mine, {name: (1 + photo) / 4 for name, photo in photos.items()}, stop=2)
     yield (
-        _near(first, losses[:PAUSE]),
-        f"The same seed repeats a training run: the losses of two runs begin with {_shown(losses[:2])} and "
-        f"{_shown(first[:2])}.",
-        "Seed PyTorch before you create the generator, and draw patches with a torch.Generator that has this seed.",
+        not _near(others, losses[:2]),
+        f"It learns from the photos that it gets: the first losses are {_shown(losses[:2])}, and with other photos "
+        f"{_shown(others)}.",
+        "Does step draw its pairs from the argument `photos`? Anything else may contain held-out photos.",
     )
-    hr = torch.stack([photo[:, :192, :192] for photo in photos.values()])
-    errors = [(upscale(network, downsample(hr, 4)) - hr).abs().mean().item() for network in (paused, straight)]
+    with tempfile.TemporaryDirectory() as place:
+        file, saved, out = (Path(place) / name for name in ("run.pt", "photos.pt", "out.pt"))
+        _, first = _trained(mine, photos, file=file, stop=PAUSES[0])
+        yield (
+            _near(first, losses[: len(first)]),
+            f"The same seed repeats a run: with a pause ahead, the losses end with {_shown(first[-2:])}, and without "
+            f"with {_shown(losses[: len(first)][-2:])}.",
+            "It begins right, so seed and photos are right. Does a schedule run over `stop` instead of `iters`?"
+            if _near(first[:2], losses[:2])
+            else "Seed PyTorch before you create the generator, and draw pairs with a torch.Generator of this seed.",
+        )
+        if not _near(first, losses[: len(first)]):
+            return
+        paused, second = _trained(mine, photos, file=file, stop=PAUSES[1])
+        counts, wanted = [len(first), len(second)], [PAUSES[0], PAUSES[1] - PAUSES[0]]
+        yield (
+            counts == wanted and file.is_file(),
+            f"It pauses at stop={PAUSES[0]} and again at stop={PAUSES[1]}: these calls take {counts[0]} and "
+            f"{counts[1]} steps, and leave {'a' if file.is_file() else 'no'} checkpoint.",
+            f"They should take {wanted[0]} and {wanted[1]}: stop counts all steps, also those of earlier calls, and "
+            "each call ends with a checkpoint. Does fit get a Checkpoint(file, ...) and stop?",
+        )
+        if counts != wanted or not file.is_file():
+            return
+        torch.save(photos, saved)
+        run_alone(own_file(mine), RESUME, str(saved), str(file), str(out))
+        resumed, third = torch.load(out, weights_only=True)
+        yield _resumed(second + third, losses[PAUSES[0] :], paused, resumed, straight)
+        again, more = _trained(mine, photos, file=file)
+        yield (
+            not more and _apart(again, resumed, paused) < SAME,
+            f"A finished run stays finished: another call takes {len(more)} steps, and returns "
+            f"{'the same' if _apart(again, resumed, paused) < SAME else 'another'} network.",
+            "The call that reaches `iters` ends with a checkpoint, too, and load restores the network that you return.",
+        )
+
+
+def gan_training(mine: ModuleType, folder: Path) -> Iterator[Promise]:
+    """Check on artificial photos that adversarial training leaves its start alone, pauses and resumes."""
+    photos = make_photos("edges", _edges)
+    torch.manual_seed(0)
+    network = mine.Generator()
+    before = copy.deepcopy(network.state_dict())
+    gan, log = _gan(mine, photos, network)
+    kept = _equal(network.state_dict(), before)
     yield (
-        errors[1] < 0.998 * errors[0],
-        f"Training lowers the loss: the mean absolute error is {errors[0]:.4f} after {PAUSE} steps and {errors[1]:.4f} "
-        f"after {ITERS}.",
-        "In which order are zero_grad, backward and step? Does the optimizer have the parameters of this generator?",
+        gan is not network and kept,
+        "gan is network: it's one object with two names."
+        if gan is network
+        else f"`network` stays as it is: its weights {'are those from before' if kept else 'have changed'}.",
+        "Train a copy: copy.deepcopy(network).",
     )
+    if gan is network or not kept:
+        return
+    straight = copy.deepcopy(gan.state_dict())
+    moved = _distance(straight, before)
     yield (
-        saved and len(rest) == ITERS - PAUSE,
-        f"It stops and resumes: after {len(first)} steps and {'a' if saved else 'no'} checkpoint, the next call takes "
-        f"{len(rest)} steps.",
-        f"With stop={PAUSE}, save and return after {PAUSE} steps. The next call takes the other {ITERS - PAUSE}.",
+        len(log) == GAN_ITERS and 0 < moved < float("inf"),
+        f"It trains for {GAN_ITERS} steps: the log has {len(log)} entries, and the weights move by {moved:.2g}.",
+        "Return what fit returns. Does g_optimizer have the parameters of the copy?",
     )
-    ends = [nn.utils.parameters_to_vector(network.parameters()) for network in (paused, straight, resumed)]
-    apart = ((ends[2] - ends[1]).norm() / (ends[1] - ends[0]).norm()).item()
-    begins = _near(rest[:1], losses[PAUSE : PAUSE + 1])
-    yield (
-        apart < 0.05,
-        f"A resumed run ends like one that never stopped: the weights differ by {100 * apart:.2g} % of what they moved "
-        "since the pause.",
-        "The first loss after resuming is right, so weights and patches are. What else changes with each step? Think "
-        "of the optimizer's memory, and of a schedule."
-        if begins
-        else f"The first loss after resuming is {_shown(rest[:1])}, but without a pause it is "
-        f"{_shown(losses[PAUSE : PAUSE + 1])}. Are the weights restored, and the state of the random numbers?",
+    with tempfile.TemporaryDirectory() as place:
+        file = Path(place) / "gan.pt"
+        first_gan, first = _gan(mine, photos, network, file=file, stop=GAN_PAUSE)
+        paused = copy.deepcopy(first_gan.state_dict())
+        resumed, rest = _gan(load(mine), photos, network, file=file)
+    counts = [len(first), len(rest)]
+    if counts != [GAN_PAUSE, GAN_ITERS - GAN_PAUSE]:
+        hint = "Pass file and stop on to fit, with a Checkpoint of all parts, as in train."
+        yield False, f"It pauses and resumes: two calls take {counts[0]} and {counts[1]} steps.", hint
+        return
+    yield _resumed(
+        _flat([first, rest]), _flat(log), paused, resumed.state_dict(), straight, more="D and its optimizer, of G's "
     )
 
 
-def _randomize(state: int) -> None:
-    """Set all global random states, as if the next call came in a new process."""
+def _gan(mine: ModuleType, *scene: Any, **paused: Any) -> tuple[nn.Module, list[Any]]:
+    _randomize()
+    gan, log = expect_items(mine.train_gan(*scene, GAN_ITERS, 0, **paused), "`train_gan`", 2)
+    expect(gan, "The first result of `train_gan`", nn.Module, "a network")
+    return gan, expect(log, "The second result of `train_gan`", list, "the list that fit returns")
+
+
+def _trained(mine: ModuleType, photos: Mapping[str, torch.Tensor], **paused: Any) -> tuple[State, list[float]]:
+    """Run a training function, and return the network's state and the losses."""
+    _randomize()
+    network, losses = expect_items(mine.train(photos, ITERS, 0, **paused), "`train`", 2)
+    expect(network, "The first result of `train`", nn.Module, "a network")
+    losses = expect(losses, "The second result of `train`", list, "a list of losses")
+    return copy.deepcopy(network.state_dict()), [expect_number(loss, "Each loss") for loss in losses]
+
+
+def _resumed(log: list[float], wanted: list[float], *states: State, more: str = "") -> Promise:
+    """Return the promise that a run resumes as if it never stopped; states are at the pause, resumed and straight."""
+    paused, resumed, straight = states
+    apart = _apart(resumed, straight, paused)
+    wrong = next((k for k, pair in enumerate(zip(log, wanted, strict=False)) if not _near(*([x] for x in pair))), -1)
+    if wrong == 0:
+        hint = "Its first loss is another one. Are the weights restored, and the state of the random numbers?"
+    elif wrong > 0 or len(log) != len(wanted):
+        hint = "It begins right, so weights and pairs are restored. What else changes with each step? Think of "
+        hint += f"{more}the optimizer's memory, and of a schedule."
+    else:
+        hint = "All losses are equal. What else is in the network that you return? Think of an average of the weights, "
+        hint += "or of batch norm's statistics. A global variable isn't in the file."
+    return (
+        apart < SAME and len(log) == len(wanted) and wrong < 0,
+        f"A resumed run ends like one that never stopped: {_shown(log[:1])} comes first and should be "
+        f"{_shown(wanted[:1])}, and the weights differ by {100 * apart:.2g} % of what they moved since the pause.",
+        hint,
+    )
+
+
+def _parts(seed: int) -> dict[str, Any]:
+    """Return a network with batch norm, its optimizer and schedule, and random numbers, after some steps."""
+    torch.manual_seed(seed)
+    network = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.Conv2d(4, 3, 1))
+    optimizer = torch.optim.Adam(network.parameters(), 0.01 * seed)
+    schedule = torch.optim.lr_scheduler.StepLR(optimizer, 2)
+    numbers = torch.Generator().manual_seed(seed)
+    parts = {"a network": network, "Adam": optimizer, "a schedule": schedule, "random numbers": numbers}
+    _advance(parts, seed)
+    return parts
+
+
+def _advance(parts: dict[str, Any], steps: int = 1) -> None:
+    network, optimizer, schedule, numbers = parts.values()
+    for _ in range(steps):
+        optimizer.zero_grad()
+        network(torch.rand(2, 3, 5, 5, generator=numbers)).square().mean().backward()
+        optimizer.step()
+        schedule.step()
+
+
+def _fail_halfway(value: Any, file: Any, *_: Any, **__: Any) -> None:
+    """Begin to write a file, and stop as if the disk were full."""
+    if hasattr(file, "write"):
+        file.write(b"PK")
+    else:
+        Path(file).write_bytes(b"PK")
+    raise OSError("No space left on device")
+
+
+def _state(part: Any) -> Any:
+    return copy.deepcopy(part.get_state() if isinstance(part, torch.Generator) else part.state_dict())
+
+
+def _equal(a: Any, b: Any) -> bool:
+    """Return whether two states are equal: tensors, numbers, and dicts, lists and tuples of them."""
+    if isinstance(a, torch.Tensor):
+        return isinstance(b, torch.Tensor) and torch.equal(a, b)
+    if isinstance(a, Mapping):
+        return isinstance(b, Mapping) and a.keys() == b.keys() and all(_equal(a[key], b[key]) for key in a)
+    if isinstance(a, list | tuple):
+        return len(a) == len(b) and all(map(_equal, a, b))
+    return bool(a == b)
+
+
+def _distance(a: State, b: State) -> float:
+    differences = [(a[name] - b[name]).double().flatten() for name in a if a[name].is_floating_point()]
+    return torch.cat(differences).norm().item()
+
+
+def _apart(one: State, other: State, start: State) -> float:
+    """Return how far two states are apart, compared with how far the second one is from the start."""
+    return _distance(one, other) / max(_distance(other, start), 1e-12)
+
+
+def _flat(log: Any) -> list[float]:
+    """Return all numbers in a log, whose entries may be tuples, lists or dicts."""
+    if isinstance(log, Mapping):
+        log = list(log.values())
+    if isinstance(log, list | tuple):
+        return [number for entry in log for number in _flat(entry)]
+    return [expect_number(log, "Each number in the log")]
+
+
+def _randomize() -> None:
+    """Set all global random states to others than before, as if the call came in a new process."""
     for set_seed in (torch.manual_seed, random.seed, np.random.seed):
-        set_seed(state)
+        set_seed(random.SystemRandom().randrange(2**31))
 
 
 def _edges(k: int) -> torch.Tensor:
@@ -89,9 +295,10 @@ def _edges(k: int) -> torch.Tensor:
     return 0.2 + 0.6 * (upsample(sample(1, 1, 20, 16 + k, seed=k), 16)[0] > 0.5).float().expand(3, -1, -1)
 
 
-def _near(losses: Sequence[float], wanted: Sequence[float]) -> bool:
-    return len(losses) == len(wanted) and all(abs(a - b) <= 1e-3 * abs(b) for a, b in zip(losses, wanted, strict=True))
+def _near(losses: Iterable[float], wanted: Iterable[float]) -> bool:
+    losses, wanted = list(losses), list(wanted)
+    return len(losses) == len(wanted) and all(abs(a - b) <= 1e-4 * abs(b) for a, b in zip(losses, wanted, strict=True))
 
 
-def _shown(losses: Sequence[float]) -> str:
-    return ", ".join(f"{loss:.4f}" for loss in losses)
+def _shown(losses: Iterable[float]) -> str:
+    return ", ".join(f"{loss:.4f}" for loss in losses) or "none"
