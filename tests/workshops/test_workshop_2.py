@@ -6,8 +6,12 @@ import sys
 from unittest.mock import patch
 
 import pytest
+import torch
+import torch.nn.functional as F
 
-from srlab.course.workshops import own_file, parts, resuming
+import srlab
+from srlab import course
+from srlab.course.workshops import own_file, parts, results, resuming
 from tests.workshops.files import FILES, written
 
 SMALL = [  # quick to train
@@ -341,6 +345,38 @@ def test_mistake_breaks_promise(mistake, lines):
     if part == "gan step":  # later promises say what to fix first
         others = [text for word, text in printed if word == "hint" and hint not in text]
         assert all(re.match(r"Fix promise \d first", text) for text in others), printed
+
+
+SHARPNESS = {  # what is added to the network's image -> the broken promises
+    "random numbers": (lambda x: x + 0.03 * torch.randn_like(x), ["comes from the image"]),
+    "a filter": (lambda x: x + 2 * (x - F.avg_pool2d(x, 3, 1, 1, count_include_pad=False)), ["more than sharpening"]),
+    "a checkerboard": (lambda x: x + 0.02 * torch.tensor([[1.0, -1.0], [-1.0, 1.0]]).tile(x.shape[2] // 2, x.shape[3] // 2), ["No pattern"]),
+    "nothing": (lambda x: x, ["The images are sharper"]),
+    "far too much": (lambda x: x + 9 * (x - F.avg_pool2d(x, 3, 1, 1, count_include_pad=False)), ["sharper", "more than", "follow"]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("added", SHARPNESS)
+def test_sharpness_is_more_than_noise_or_a_filter(added, capsys):
+    network, right = srlab.load_bundled()["MSRResNet"], {"gravel": course.split_photo("gravel")[1]["gravel"][0]}
+    method, broken = SHARPNESS[added]
+
+    class Changed(torch.nn.Module):
+        def forward(self, lr):
+            return method(network(lr))
+
+    assert not results.check_sharpness(Changed(), network, right)
+    printed = re.findall(r"broken +(.*)", capsys.readouterr().out)
+    assert len(printed) == len(broken)
+    assert all(text in line for text, line in zip(broken, printed, strict=True)), printed
+
+
+def test_gan_of_the_course_is_sharper(capsys):
+    right = {"gravel": course.split_photo("gravel")[1]["gravel"][0]}
+    networks = srlab.load_bundled()
+    assert results.check_sharpness(networks["SRGAN"], networks["MSRResNet"], right), capsys.readouterr().out
+    assert not results.check_sharpness(networks["SRGAN"], networks["SRGAN"], right)
+    assert "gan is network" in capsys.readouterr().out
 
 
 def test_new_process_has_no_srlab_and_other_hashes(tmp_path):

@@ -176,7 +176,12 @@ def gan_training(mine: ModuleType, folder: Path) -> Iterator[Promise]:
         yield False, f"It pauses and resumes: two calls take {counts[0]} and {counts[1]} steps.", hint
         return
     yield _resumed(
-        _flat([first, rest]), _flat(log), paused, resumed.state_dict(), straight, more="D and its optimizer, of G's "
+        _flat([first, rest]),
+        _flat(log),
+        paused,
+        resumed.state_dict(),
+        straight,
+        more="D and its optimizer, of torch's own random numbers, of ",
     )
 
 
