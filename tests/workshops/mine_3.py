@@ -1,4 +1,3 @@
-# ruff: noqa: F821 - it continues mine.py and mine_2.py
 DETAIL = 0.1  # about the standard deviation of HR minus upscaled LR, so that data is about as large as noise
 
 
