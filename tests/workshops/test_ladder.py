@@ -10,8 +10,10 @@ import torch.nn.functional as F
 from torch import nn
 from torchvision.transforms import functional as TF
 
-from srlab import course
+from srlab import course, models
+from srlab.course.exercise import find
 from srlab.course.workshops import ladder
+from tests.conftest import ROOT
 
 MSE, L1 = F.mse_loss, F.l1_loss
 
@@ -462,3 +464,19 @@ def test_missing_functions_are_not_yet_written(capsys):
 
 def test_rungs_can_be_chosen(climb):
     assert [text[0] for _, text in climb(rungs=[6, 7])] == ["6", "7"]
+
+
+def test_examples_of_the_page_climb(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mine.py").write_bytes((ROOT / "tests" / "workshops" / "mine.py").read_bytes())
+    page = (ROOT / "docs" / "ladder.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"^```python\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
+    answers = {"train_step": "srresnet.train_step", "validate": "srresnet.validate"}
+    of_lab_03 = {"train_step": "srgan.train_step", "discriminator_loss": "srgan.discriminator_loss"}
+    for block, known in zip(blocks, ({}, answers, of_lab_03), strict=True):
+        names = {name: find(answer).reference for name, answer in known.items()}
+        names |= {"MSRResNet": lambda: models.MSRResNet(4, 32, 4), "SimpleNamespace": SimpleNamespace, "ladder": ladder}
+        exec(compile(block, "docs/ladder.md", "exec"), names)
+        printed = capsys.readouterr().out
+        assert "climbed" in printed
+        assert "fell" not in printed
