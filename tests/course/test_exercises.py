@@ -43,7 +43,12 @@ def tensors(exercise):
     return [value.data for case in cases for value in case if isinstance(value, torch.Tensor)]
 
 
-@pytest.mark.parametrize("name", names())
+# Each answer trains a project of its own: a minute or two per exercise.
+SLOW = pytest.mark.nightly
+NAMES = [pytest.param(name, marks=SLOW) if ".repair_" in name else name for name in names()]
+
+
+@pytest.mark.parametrize("name", NAMES)
 def test_known_mistake_gets_its_hint(name, capsys):
     exercise = find(name)
     cases = [f"passed {case}" for case in exercise.cases]
