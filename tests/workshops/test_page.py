@@ -58,7 +58,7 @@ def test_course_replaces_what_is_missing(tmp_path, capsys):
     assert type(workshops.kept(path, "gan")) is srlab.MSRResNet
     assert workshops.kept(path, "flow") is None
     out = capsys.readouterr().out
-    assert out.startswith("gan from the course (SRGAN), because gan.pt is not there yet.\nflow.pt not found")
+    assert out.startswith("gan from the course (SRGAN), because gan.pt is not there yet.\nflow.pt is not there yet")
     with pytest.raises(srlab.SrlabError, match=r"No network of yours is next to mine\.py"):
         workshops.page(path, tmp_path / "cat.png")
     with pytest.raises(srlab.SrlabError, match=r"'net' is not kept\. Use one of network, gan, flow\."):

@@ -2,15 +2,13 @@
 
 import io
 import json
-import os
 from dataclasses import dataclass
 from pathlib import Path
-from types import ModuleType
 
 import torch
 from torch import nn
 
-from srlab.course.workshops.own_file import hash_of_file, load, own_file
+from srlab.course.workshops.own_file import Mine, hash_of_file, load, own_file
 from srlab.errors import SrlabError
 from srlab.files import write_atomic
 from srlab.models.loading import load_bundled
@@ -46,14 +44,7 @@ class Kept:
         return f"{self.steps:,} steps in {round(self.minutes, 1):g} minutes" if self.steps else "steps not noted"
 
 
-def keep(
-    mine: str | os.PathLike[str] | ModuleType,
-    what: str,
-    network: nn.Module,
-    steps: int,
-    minutes: float,
-    subject: str = "",
-) -> Path:
+def keep(mine: Mine, what: str, network: nn.Module, steps: int, minutes: float, subject: str = "") -> Path:
     """Write a trained network next to a student's file, for `kept` and the page, and return the path of its weights.
 
     Parameters
@@ -69,28 +60,27 @@ def keep(
     weights, notes = _files(path, what)
     content = io.BytesIO()
     torch.save({name: value.detach().cpu() for name, value in network.state_dict().items()}, content)
-    about = {"steps": int(steps), "minutes": float(minutes), "subject": str(subject)}
-    about["code"] = hash_of_file(path)
+    about = {"steps": int(steps), "minutes": float(minutes), "subject": str(subject), "code": hash_of_file(path)}
     write_atomic(weights, content.getvalue())
     write_atomic(notes, json.dumps(about, indent=1).encode())
     find_kept(path, what)  # the weights are safe by now, but the class must be able to load them
     return weights
 
 
-def kept(mine: str | os.PathLike[str] | ModuleType, what: str) -> nn.Module | None:
+def kept(mine: Mine, what: str) -> nn.Module | None:
     """Return a student's trained network or the course's, and print whose it is; None if the course has none either."""
     path, found = own_file(mine), find_kept(mine, what)
+    missing = f"{what}.pt is not there yet"
     if found is None:
-        print(f"{_files(path, what)[0].name} not found, and the course doesn't have a {what}. Train yours first.")
-    elif found.code:
-        changed = "" if found.code == hash_of_file(path) else f" {path.name} has changed since then."
-        print(f"{what} from you: {found.made}, code: {path.name}.{changed}")
-    else:
-        print(f"{what} from the course ({KINDS[what][1]}), because {_files(path, what)[0].name} is not there yet.")
-    return found.network if found else None
+        print(f"{missing}, and the course doesn't have a {what}. Train yours first.")
+        return None
+    changed = f" {path.name} has changed since then." * (found.code != hash_of_file(path))
+    own = f"{what} from you: {found.made}, code: {path.name}.{changed}"
+    print(own if found.code else f"{what} from the course ({KINDS[what][1]}), because {missing}.")
+    return found.network
 
 
-def find_kept(mine: str | os.PathLike[str] | ModuleType, what: str) -> Kept | None:
+def find_kept(mine: Mine, what: str) -> Kept | None:
     """Return a student's trained network in eval mode, or the course's, with what is known about it."""
     path = own_file(mine)
     weights, notes = _files(path, what)

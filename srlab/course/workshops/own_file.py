@@ -17,10 +17,12 @@ import torch
 from srlab.course.exercise import IncorrectAnswer
 from srlab.errors import SrlabError
 
+File = str | os.PathLike[str]
+Mine = File | ModuleType  # a student's file, or the module that `load` returned for it
 MODULE = "mine"  # the name of the module, whatever the file is called
 
 
-def own_file(mine: str | os.PathLike[str] | ModuleType) -> Path:
+def own_file(mine: Mine) -> Path:
     """Return the path of a student's file, from a path or from the module that was loaded from it."""
     path = Path(mine.__file__ or "") if isinstance(mine, ModuleType) else Path(mine)
     if not path.is_file():
@@ -31,7 +33,7 @@ def own_file(mine: str | os.PathLike[str] | ModuleType) -> Path:
     return path.resolve()
 
 
-def load(mine: str | os.PathLike[str] | ModuleType) -> ModuleType:
+def load(mine: Mine) -> ModuleType:
     """Execute a student's file, and return it as a module: ``load("mine.py").Generator()``.
 
     Each call executes the file as it is saved now, so a change needs no restart of the kernel.
@@ -46,7 +48,7 @@ def load(mine: str | os.PathLike[str] | ModuleType) -> ModuleType:
     return module
 
 
-def written(mine: str | os.PathLike[str], *names: str) -> ModuleType | None:
+def written(mine: File, *names: str) -> ModuleType | None:
     """Return a student's file as a module if it defines these names; otherwise print what is missing, return None."""
     path = Path(mine)
     module = load(path) if path.is_file() else None

@@ -16,7 +16,7 @@ import srlab
 from srlab import SrlabError
 from srlab.course.subjects import split_photo
 from srlab.course.workshops.kept import KINDS, Kept, find_kept
-from srlab.course.workshops.own_file import load, own_file
+from srlab.course.workshops.own_file import File, Mine, load, own_file
 from srlab.course.workshops.photos_and_pairs import photo_folder
 from srlab.files import write_atomic
 from srlab.models.backbones import find_weights
@@ -34,12 +34,7 @@ Networks = Mapping[str, Kept]  # label -> network; the first is compared with bi
 
 
 def page(
-    mine: str | os.PathLike[str] | ModuleType,
-    photo: str | os.PathLike[str],
-    name: str = "",
-    out: str | os.PathLike[str] | None = None,
-    images: str = "",
-    everything: bool = False,
+    mine: Mine, photo: File, name: str = "", out: File | None = None, images: str = "", everything: bool = False
 ) -> Path:
     """Write a student's page, with her networks as ONNX next to it, link it in a notebook, and return its path.
 
