@@ -61,7 +61,6 @@ def page(
     if not own:
         raise SrlabError(f"No network of yours is next to {path.name}. Train one, and keep it with workshops.keep.")
     lr, hr = _read(photo)
-    truth = "There is no sharper original to score." if hr is None else "The original is there to compare with."
     networks = {_label(one, name): one for one in sorted(found, key=lambda one: not one.code)}
     general = {label: one for label, one in networks.items() if everything or not one.subject} or networks
     fast = {label: one for label, one in general.items() if one.what != "flow"}
@@ -70,18 +69,19 @@ def page(
     known = photo.name in train or photo.stem in {Path(one.subject).stem for one in own}
     subjects = dict.fromkeys(one.subject for one in own if one.subject)
     by = f"by {name or 'me'}, code: {path.name}"
+    exported = [_exported(one, out) for one in own if one.what != "flow"]  # a flow has more inputs
     content = {
         "whose": escape(f"{name}'s" if name else "My", quote=False),
         "who": escape(name or "I"),
         "photo": escape(photo.name),
         "pixels": "{1} × {0}".format(*lr.shape[-2:]),
-        "truth": truth,
+        "truth": "There is no sharper original to score." if hr is None else "The original is there to compare with.",
         "known": "A network may have learned from this photo, so expect less of other photos." if known else "",
         "detail": _detail(lr, hr, general, module),
         "whole": _slider(_answers(lr, fast, module), hr, QUALITY) if fast else "",
         "subjects": "\n".join(_subject(subject, networks, module) for subject in subjects),
         "cards": "\n".join(_card(label, one, by, module, held_out) for label, one in networks.items()),
-        "files": " and ".join(file for one in own if (file := _exported(one, out))) or "not exported",
+        "files": " and ".join(filter(None, exported)) or "not exported",
     }
     template = files("srlab.course.workshops").joinpath("page.html").read_text(encoding="utf-8")
     write_atomic(out, Template(template).substitute(content).encode(errors="replace"))
@@ -99,15 +99,18 @@ def _read(photo: Path) -> tuple[torch.Tensor, torch.Tensor | None]:
         image = F.interpolate(image, size, mode="bicubic", antialias=True).clamp(0, 1)
     if min(image.shape[-2:]) < (SHORTEST if factor >= 4 else 4 * SHORTEST):
         raise SrlabError(f"{photo.name} is too small or too narrow for a page. Use another photo.")
-    if factor >= 4:
-        return image, None
-    hr = srlab.mod_crop(image, 4)
+    return (image, None) if factor >= 4 else _pair(image)
+
+
+def _pair(photo: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return LR and HR of a photo."""
+    hr = srlab.mod_crop(photo, 4)
     return srlab.downsample(hr, 4).clamp(0, 1), hr
 
 
 def _label(one: Kept, name: str) -> str:
     whose = "the course's" if not one.code else f"{name}'s" if name else "my"
-    return f"{whose} {'GAN' if one.what == 'gan' else one.what}"
+    return f"{whose} {one.what.replace('gan', 'GAN')}"
 
 
 def _upscaler(one: Kept, module: ModuleType, seed: int = 0) -> Upscaler:
@@ -124,7 +127,7 @@ def _upscaler(one: Kept, module: ModuleType, seed: int = 0) -> Upscaler:
 
 def _answers(lr: torch.Tensor, networks: Networks, module: ModuleType) -> dict[str, torch.Tensor]:
     """Return label -> SR of each network, bicubic, and LR; a flow has several answers, and their mean."""
-    images = {}
+    images = {"small photo": lr, "bicubic": srlab.upsample(lr, 4).clamp(0, 1)}
     for label, one in networks.items():
         if one.what == "flow":
             answers = [srlab.upscale(_upscaler(one, module, seed), lr, 4) for seed in range(ANSWERS)]
@@ -132,15 +135,18 @@ def _answers(lr: torch.Tensor, networks: Networks, module: ModuleType) -> dict[s
             images[f"{label}, mean"] = torch.stack(answers).mean(0)
         else:
             images[label] = srlab.upscale(one.network, lr, 4)
-    return {"small photo": lr, "bicubic": srlab.upsample(lr, 4).clamp(0, 1)} | images
+    return images
 
 
 def _slider(images: dict[str, torch.Tensor], hr: torch.Tensor | None, quality: int | None = None) -> str:
     """Return a slider from bicubic to the first network; with HR, its notes are scores."""
     _, bicubic, first, *_ = images
-    scored = [] if hr is None else [label for label, image in images.items() if image.shape == hr.shape]
-    notes = {label: f"{srlab.psnr(images[label], hr, RGB).item():.2f} dB" for label in scored}
-    images = images if hr is None else images | {"original": hr}
+    notes = {}
+    if hr is not None:
+        notes = {
+            label: f"{srlab.psnr(sr, hr, RGB).item():.2f} dB" for label, sr in images.items() if sr.shape == hr.shape
+        }
+        images = images | {"original": hr}
     return srlab.compare(images, bicubic, first, notes, limit_mb=4, quality=quality, visitors=True).html
 
 
@@ -150,20 +156,20 @@ def _detail(lr: torch.Tensor, hr: torch.Tensor | None, networks: Networks, modul
     edges = lr.diff(dim=-1)[..., 1:, :].abs() + lr.diff(dim=-2)[..., 1:].abs()
     sums = F.avg_pool2d(edges.mean(1), (height, width), stride=1)[0]
     top, left = divmod(int(sums.argmax()), sums.shape[1])
+    lr = lr[..., top : top + height, left : left + width]
     part = None if hr is None else hr[..., 4 * top : 4 * (top + height), 4 * left : 4 * (left + width)]
-    return _slider(_answers(lr[..., top : top + height, left : left + width], networks, module), part)
+    return _slider(_answers(lr, networks, module), part)
 
 
 def _subject(subject: str, networks: Networks, module: ModuleType) -> str:
     """Return a section with a detail of the half of a subject that its networks did not learn from."""
-    ((name, hr),) = split_photo(subject)[1]
-    hr = srlab.mod_crop(hr, 4)
+    ((name, photo),) = split_photo(subject)[1]
     networks = dict(sorted(networks.items(), key=lambda item: item[1].subject != subject))
     learned = " and ".join(label for label, one in networks.items() if one.subject == subject)
     return (
         f"<h2>The held-out half of {escape(name)}</h2>\n<p>Only the left half of this photo was used to train "
         f"{escape(learned)}. This is a detail of the right half.</p>\n"
-        f"{_detail(srlab.downsample(hr, 4).clamp(0, 1), hr, networks, module)}"
+        f"{_detail(*_pair(photo), networks, module)}"
     )
 
 
@@ -191,10 +197,9 @@ def _card(label: str, one: Kept, by: str, module: ModuleType, held_out: Mapping[
 
 
 def _exported(one: Kept, out: Path) -> str:
-    """Write a network as ONNX next to the page, and return the file's name; "" for a flow, which has more inputs."""
+    """Write a network as ONNX next to the page, and return the file's name, or "" if it can't be exported."""
     try:
-        file = out.with_name(f"{out.stem}-{one.what}.onnx")
-        return "" if one.what == "flow" else srlab.export(one.network, file, smallest=8, force=True).name
+        return srlab.export(one.network, out.with_name(f"{out.stem}-{one.what}.onnx"), smallest=8, force=True).name
     except SrlabError as error:  # such as a missing package
         print(error)
         return ""
