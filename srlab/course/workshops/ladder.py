@@ -16,10 +16,11 @@ from srlab.course.exercises.srgan.train_step import adversary_of_scene, d_loss_o
 from srlab.course.judging import stopped
 from srlab.course.workshops.network import RGB
 from srlab.course.workshops.promises import expect_items, expect_tensor
-from srlab.evaluation.metrics import psnr
+from srlab.evaluation.metrics import Protocol, psnr
 
 Results = Iterator[tuple[bool, str]]  # whether a number is the one known on paper; the number in a sentence
 SEED = 0
+PROTOCOLS = (RGB, Protocol())  # PSNR of the workshops and of the labs
 
 
 def climb(mine: Any, rungs: Collection[int] | None = None) -> None:
@@ -117,7 +118,8 @@ def _shuffle(mine: Any) -> Results:
 def _two_answers(mine: Any) -> Results:
     hr = torch.tensor([1.0, 0, 0, 0, 1, 0, 0, 0, 0, 1]).view(10, 1, 1, 1).expand(-1, 3, 32, 32)
     low, *_, high = sorted(_end(mine, hr))
-    text = f"HR is 1 in 3 of 10 images, 0 in the others, and the bias ends at {low:.2f} to {high:.2f}"
+    kind = "the mean" if 0.28 < high <= 0.32 else "the median" if high < 0.02 else "neither mean nor median"
+    text = f"HR is 1 in 3 of 10 images, 0 in the others, and the bias ends at {high:.2f}, {kind}"
     yield -0.02 <= low <= high <= 0.32, f"{text} (on paper 0.30 with MSE, 0.00 with L1, or between)."
 
 
@@ -132,11 +134,12 @@ def _batch_norm(mine: Any) -> Results:
     with torch.no_grad():
         sr = copy.deepcopy(network).train()(lr)
         gap = 100 * ((sr - frozen(lr)).norm() / (sr - sr.mean()).norm()).item()
-        known = sum(psnr(frozen(a), b, RGB).item() for a, b in pairs) / 2
+        known = [sum(psnr(frozen(a), b, kind).item() for a, b in pairs) / 2 for kind in PROTOCOLS]
     yield gap < 2, f"after training, training mode and eval mode differ by {gap:.1f} % (on paper by less than 2)."
     scores = [float(mine.validate(network, pairs)) for _ in range(2)]  # a trace of the first would show in the second
-    good = all(abs(score - known) < 0.02 for score in scores)
-    yield good, f"`validate` returns {scores[0]:.2f} and then {scores[1]:.2f} dB (on paper {known:.2f} twice)."
+    wanted = min(known, key=lambda value: abs(value - scores[0]))
+    good = all(abs(score - wanted) < 0.02 for score in scores)
+    yield good, f"`validate` returns {scores[0]:.2f} and then {scores[1]:.2f} dB (on paper {wanted:.2f} twice)."
 
 
 class Judge(nn.Module):
