@@ -1,9 +1,10 @@
 """Check a checkpoint, and training runs that pause and resume from one."""
 
 import copy
+import os
 import random
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from types import ModuleType
@@ -42,7 +43,11 @@ def checkpoint(mine: ModuleType, folder: Path) -> Iterator[Promise]:
         done = mine.Checkpoint(file, parts).load()
         yield done == 0, f"Without a file, load returns {done}.", "No step has been taken yet: return 0."
         _advance(parts)
-        mine.Checkpoint(file, dict(parts)).save(3)
+        mine.Checkpoint(file, dict(parts)).save(2)
+        _advance(parts)
+        gaps: list[bool] = []  # whether there was no checkpoint when a file was put into place
+        with patch("os.replace", _watch(os.replace, file, gaps)), patch("os.rename", _watch(os.rename, file, gaps)):
+            mine.Checkpoint(file, dict(parts)).save(3)
         wanted = {name: _state(part) for name, part in parts.items()}
         if not file.is_file():
             yield False, "save writes the file: it is missing.", "Write to exactly the path that Checkpoint gets."
@@ -69,8 +74,9 @@ def checkpoint(mine: ModuleType, folder: Path) -> Iterator[Promise]:
             done = 0
         survives = done == 3 and all(_equal(_state(part), wanted[name]) for name, part in left.items() if not wrong)
         yield (
-            survives,
-            f"A write that stops halfway {'leaves' if survives else 'destroys'} the previous checkpoint.",
+            survives and not any(gaps),
+            f"A write that stops halfway {'leaves' if survives else 'destroys'} the previous checkpoint"
+            f"{', but for a moment there is none' * any(gaps)}.",
             "The power can fail while torch.save writes. Write another file first; which function of os puts it in the "
             "place of the old one at once?",
         )
@@ -207,7 +213,8 @@ def _resumed(log: list[float], wanted: list[float], *states: State, more: str = 
     apart = _apart(resumed, straight, paused)
     wrong = next((k for k, pair in enumerate(zip(log, wanted, strict=False)) if not _near(*([x] for x in pair))), -1)
     if wrong == 0:
-        hint = "Its first loss is another one. Are the weights restored, and the state of the random numbers?"
+        hint = "Its first loss is another one. Are the weights restored, and the state of all random numbers? Dropout "
+        hint += "draws from torch.default_generator."
     elif wrong > 0 or len(log) != len(wanted):
         hint = "It begins right, so weights and pairs are restored. What else changes with each step? Think of "
         hint += f"{more}the optimizer's memory, and of a schedule."
@@ -250,6 +257,16 @@ def _fail_halfway(value: Any, file: Any, *_: Any, **__: Any) -> None:
     else:
         Path(file).write_bytes(b"PK")
     raise OSError("No space left on device")
+
+
+def _watch(move: Callable[..., Any], file: Path, gaps: list[bool]) -> Callable[..., Any]:
+    """Return a function that moves a file, and notes whether the checkpoint is missing just before."""
+
+    def watched(*arguments: Any, **options: Any) -> Any:
+        gaps.append(not file.is_file())
+        return move(*arguments, **options)
+
+    return watched
 
 
 def _state(part: Any) -> Any:
@@ -306,4 +323,4 @@ def _near(losses: Iterable[float], wanted: Iterable[float]) -> bool:
 
 
 def _shown(losses: Iterable[float]) -> str:
-    return ", ".join(f"{loss:.4f}" for loss in losses) or "none"
+    return ", ".join(f"{loss:.6g}" for loss in losses) or "none"
