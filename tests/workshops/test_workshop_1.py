@@ -344,22 +344,22 @@ MISTAKES = {
         "no photo held out": [(SPLIT, "held_out = []"), ("0 held out", "the empty set")],
         "stems as keys": [
             ("{file.name: read(file) for file in files if", "{file.stem: read(file) for file in files if"),
-            ("2 that are not the name of a file", "with its ending"),
+            ("2 that are not the name of a file", "its ending"),
         ],
-        "gray": [('.convert("RGB")', '.convert("L")'), ("is (1, 144, 160), but", "convert each file to RGB")],
+        "gray": [('.convert("RGB")', '.convert("L")'), ("is (1, 144, 160), but", "its file is gray")],
         "height last": [
             (READ, f"{READ.split('.float')[0]}.mT.float() / 255"),
-            ("is (3, 160, 144), but", "height comes before"),
+            ("is (3, 160, 144), but", "height before width"),
         ],
-        "channels last": [(READ, f"({READ}).permute(1, 2, 0)"), ("is (144, 160, 3), but", "Channels come first")],
-        "cropped": [(READ, f"({READ})[:, :140]"), ("is (3, 140, 160), but", "without cropping")],
+        "channels last": [(READ, f"({READ}).permute(1, 2, 0)"), ("is (144, 160, 3), but", "red, green and blue")],
+        "cropped": [(READ, f"({READ})[:, :140]"), ("is (3, 140, 160), but", "the whole photo")],
         "levels up to 255": [(".float() / 255", ".float()"), ("255", "white, is 1")],
         "divided by 256": [(".float() / 255", ".float() / 256"), ("0.996 times as bright", "white, is 1")],
         "from -1 to 1": [
             (".float() / 255", ".float() / 127.5 - 1"),
-            ("has values from -1", "Level 0 of the file is 0"),
+            ("has values from -1", "Level 0 is 0"),
         ],
-        "BGR": [(READ, f"({READ}).flip(0)"), ("differs from its file", "red, green, blue")],
+        "BGR": [(READ, f"({READ}).flip(0)"), ("1.000 times as bright as its file", "red, green and blue")],
         "uint8": [(".float() / 255", ""), ("should be float32, but it is uint8", "")],
         "double": [(".float() / 255", ".double() / 255"), ("should be float32, but it is float64", "")],
         "NumPy": [(READ, f"({READ}).numpy()"), ("should be a tensor, but it is ndarray", "")],
@@ -380,7 +380,7 @@ MISTAKES = {
                 "    files = sorted(file for file in Path(folder)",
                 "    global first\n    first = globals().get('first', folder)\n    files = sorted(file for file in Path(first)",
             ),
-            ("another folder gives other photos", "argument `folder`"),
+            ("another folder gives other ones", "each file of `folder`"),
         ],
         "a scene in both sets": [(SPLIT, SPLIT), ("No held-out photo looks like", "put them into the same set")],
     },
@@ -411,34 +411,40 @@ MISTAKES = {
         "one place": [(PLACE, "top, left = 0, 0"), ("at least 0 %", "for each patch")],
         "global random numbers": [
             ("torch.randint(limit, (), generator=random)", "torch.randint(limit, ())"),
-            ("The same random state draws other pairs", "`random`"),
+            ("`random` decides: its state draws other pairs", "`random`"),
         ],
         "the same batch in each step": [
             ("torch.randint(limit, (), generator=random).item()", "own.randrange(limit)"),
             ("    known, patches", "    own = __import__('random').Random(random.initial_seed())\n    known, patches"),
-            ("Two calls in a row with one generator return the same", "it advances"),
+            ("a second call draws the same pairs", "doesn't advance"),
         ],
         "LR shifted": [
             ("return downscale(hr), hr", "return downscale(hr.roll((2, -1), (2, 3))), hr"),
-            ("with a shift of -2 HR pixels down and 1 to the right", "cropped at the same place"),
+            ("with a shift of -2 HR pixels down and 1 to the right", "cropped"),
         ],
         "only HR mirrored": [
             ("return downscale(hr), hr", "return downscale(hr).flip(3), hr"),
-            ("doesn't show the same place", "flipped and turned in the same way"),
+            ("LR is HR downscaled by 4, bicubic, antialiased. The best fit is", "flipped and turned"),
         ],
-        "every fourth pixel": [(DOWNSCALE, "hr[..., ::4, ::4]"), ("LR is HR downscaled", "")],
+        "every fourth pixel": [
+            (DOWNSCALE, "hr[..., ::4, ::4]"),
+            ("LR is HR downscaled", "average first"),
+        ],
         "no antialiasing": [
             (', mode="bicubic", antialias=True', ', mode="bicubic"'),
-            ("Yours is bicubic-aliased", "averages first"),
+            ("The best fit is bicubic-aliased", "average first"),
         ],
-        "bilinear": [('mode="bicubic", antialias', 'mode="bilinear", antialias'), ("Yours is bilinear", "Which mode")],
-        "blocks": [(DOWNSCALE, "F.avg_pool2d(hr, 4)"), ("Yours is area", "Which mode")],
+        "bilinear": [
+            ('mode="bicubic", antialias', 'mode="bilinear", antialias'),
+            ("The best fit is bilinear: 0 % off", "average first"),
+        ],
+        "blocks": [(DOWNSCALE, "F.avg_pool2d(hr, 4)"), ("The best fit is area: 0 % off", "average first")],
         "noise on LR": [
             (
                 "return downscale(hr), hr",
                 "return downscale(hr) + 0.01 * torch.randn(hr[..., ::4, ::4].shape, generator=random), hr",
             ),
-            ("LR is HR downscaled", "Is noise added"),
+            ("The best fit is bicubic: 1", "without noise"),
         ],
         "an off-by-one": [("SCALE * side + 1)", "SCALE * side)"), ("stopped with RuntimeError", "")],
     },
@@ -448,10 +454,13 @@ MISTAKES = {
             ("self.head = nn.Conv2d(3, features, 3, padding=1)", "self.head = nn.Conv2d(3, features, 3)"),
             ("stopped with RuntimeError", ""),
         ],
-        "twice as large": [(SKIP, "return F.avg_pool2d(detail, 2)"), ("Any size becomes four times", "needs padding")],
+        "twice as large": [
+            (SKIP, "return F.avg_pool2d(detail, 2)"),
+            ("Any size becomes four times as large: SR of (2, 3, 16, 16) should", ""),
+        ],
         "squeeze": [
             (SKIP, "return (detail + F.interpolate(lr, scale_factor=4)).squeeze(0)"),
-            ("(1, 3, 8, 12) -> (3, 32, 48)", "squeeze"),
+            ("SR of (1, 3, 8, 12) should have the shape (1, 3, 32, 48), but it has (3, 32, 48)", ""),
         ],
         "in place": [(FORWARD, f"lr -= 0.5\n        {FORWARD}"), ("`lr` itself is changed", "in place")],
         "noise": [(SKIP, f"{SKIP} + 0.01 * torch.randn(1)"), ("In eval mode", "random")],
@@ -501,48 +510,51 @@ MISTAKES = {
         "a float": [("mean((1, 2, 3)).log10()", "mean().log10().item()"), ("should be a tensor (N,)", "")],
     },
     "validation": {
-        "training mode": [("    generator.eval()\n", ""), ("scored in eval mode", "batch norm")],
-        "left in eval mode": [(RESTORE, ""), ("after training mode it is eval mode", "Remember generator.training")],
+        "training mode": [("    generator.eval()\n", ""), ("The score is of eval mode", "batch norm")],
+        "left in eval mode": [(RESTORE, ""), ("yours changes the mode", "Remember generator.training")],
         "always left in training mode": [
             (RESTORE, "    generator.train()\n"),
-            ("after eval mode training mode", "Remember"),
+            ("yours changes the mode", "Remember"),
         ],
         "gradients cleared": [
             (RESTORE, f"{RESTORE}    generator.zero_grad()\n"),
-            ("It leaves gradients: yours does not", "Don't clear"),
+            ("yours changes gradients", "Clear no gradients"),
         ],
         "graphs off for good": [
             (
                 "    with torch.no_grad():\n        scores",
                 "    torch.set_grad_enabled(False)\n    if True:\n        scores",
             ),
-            ("graphs in general: yours", "`with` block"),
+            ("yours changes whether graphs are built", "ends by itself"),
         ],
         "requires_grad off for good": [
             ("    generator.eval()\n    with", "    generator.eval().requires_grad_(False)\n    with"),
-            ("It leaves requires_grad", "`with` block"),
+            ("yours changes requires_grad", "ends by itself"),
         ],
         "seeded": [
             ("    generator.eval()\n    with", "    torch.manual_seed(0)\n    generator.eval()\n    with"),
-            ("global random state: yours", "Seed nothing"),
+            ("yours changes the global random state", "seed nothing"),
         ],
         "a score with its graph": [
             ("    with torch.no_grad():\n        scores", "    if True:\n        scores"),
             (".item() for lr, hr in pairs", ".mean() for lr, hr in pairs"),
-            ("no graph with the score: yours", "no_grad"),
+            ("a score with its graph", "no_grad"),
         ],
-        "a sum": [("return sum(scores) / len(scores)", "return sum(scores)"), ("The score is", "a mean of decibels")],
+        "a sum": [
+            ("return sum(scores) / len(scores)", "return sum(scores)"),
+            ("The score is of eval mode", "a mean of decibels"),
+        ],
         "mean of MSE": [
             (
                 SCORES,
                 "scores = [psnr(generator(lr), hr, 4).neg().div(10).exp2().item() for lr, hr in pairs]\n        scores = [(generator(lr) - hr)[..., 4:-4, 4:-4].square().mean() for lr, hr in pairs]",
             ),
             ("return sum(scores) / len(scores)", "return -10 * torch.stack(scores).mean().log10().item()"),
-            ("The score is", "a mean of decibels"),
+            ("The score is of eval mode", "a mean of decibels"),
         ],
         "rounded to levels": [
             (".clamp(0, 1), hr, 4).item() for", ".mul(255).round().div(255), hr, 4).item() for"),
-            ("The score is", "without rounding"),
+            ("The score is of eval mode", "without rounding"),
         ],
         "a list": [
             ("return sum(scores) / len(scores)", "return scores"),
@@ -561,16 +573,19 @@ MISTAKES = {
                 "    loss.backward()\n    optimizer.step()\n",
                 "    loss.backward()\n    optimizer.zero_grad()\n    optimizer.step()\n",
             ),
-            ("with a gradient of 0", "in this order"),
+            ("with gradient 0.", "then step"),
         ],
         "never cleared": [("    optimizer.zero_grad()\n", ""), ("2.00 times the gradient", "backward adds")],
-        "in eval mode": [(f"    {LOSS}", f"    generator.eval()\n    {LOSS}"), ("is eval mode now", "Only validation")],
+        "in eval mode": [
+            (f"    {LOSS}", f"    generator.eval()\n    {LOSS}"),
+            ("yours takes 1 in eval mode", "Only validation"),
+        ],
         "with its graph": [("return loss.item()", "return loss"), ("with its graph", "item()")],
         "loss after the step": [
             ("return loss.item()", "return F.l1_loss(generator(lr), hr).item()"),
             ("from before the update", "started from"),
         ],
-        "wrong sign": [(LOSS, "loss = -F.l1_loss(generator(lr), hr)"), ("falls", "wrong sign")],
+        "wrong sign": [(LOSS, "loss = -F.l1_loss(generator(lr), hr)"), ("The loss compares SR with HR", "wrong sign")],
         "LR as target": [
             (LOSS, "loss = F.l1_loss(generator(lr), F.interpolate(lr, scale_factor=4))"),
             ("The loss compares SR with HR", "hr"),
@@ -639,14 +654,14 @@ MISTAKES = {
                 "    generator = Generator()\n    optimizer",
                 "    photos = {name: photo.flip(1) for name, photo in photos.items()}\n    generator = Generator()\n    optimizer",
             ),
-            ("It learns from the photos of its argument", "held out"),
+            ("they use 4 other photos", "held out"),
         ],
         "photos of a global": [
             (
                 "    generator = Generator()\n    optimizer",
                 "    global seen\n    photos = seen = globals().get('seen', photos)\n    generator = Generator()\n    optimizer",
             ),
-            ("with others, the first loss", "held out"),
+            ("other photos change the first loss", "held out"),
         ],
         "the same batch in each step": [
             (PAIRS, "*sample_pairs(photos, 8, 24, torch.Generator().manual_seed(seed))"),
@@ -663,7 +678,7 @@ MISTAKES = {
     "alone": {
         "srlab": [
             ("import sys\n", "import sys\nimport srlab\n"),
-            ("runs in a new process without srlab: ", "standard library"),
+            ("In a new process, without srlab, mine.py stopped with ModuleNotFoundError", ""),
         ],
         "hash": [
             (SPLIT, "held_out = [file for file in files if hash(file.name) % 2] or files[:1]"),
@@ -671,7 +686,7 @@ MISTAKES = {
         ],
         "weights in the current folder": [
             ('Path(__file__).parent / "network.pt"', '"network.pt"'),
-            ("stops: FileNotFoundError", "Path(__file__)"),
+            ("stopped with FileNotFoundError", ""),
         ],
         "weights not loaded": [(LOAD, ""), ("what network.pt computes", "Load the weights")],
     },

@@ -9,10 +9,9 @@ from types import ModuleType
 import torch
 
 from srlab.course.checks import say
-from srlab.course.exercise import IncorrectAnswer
 from srlab.course.workshops import adversary, alone, flow, network, photos_and_pairs, resuming, training
 from srlab.course.workshops.own_file import hash_of_file, load, own_file, saved, stopped_in
-from srlab.course.workshops.promises import WIDTH, Promises
+from srlab.course.workshops.promises import WIDTH, Line, Promises, in_words, say_all
 from srlab.errors import SrlabError
 
 
@@ -91,30 +90,19 @@ def check(mine: str | os.PathLike[str] | ModuleType, part: str, folder: Path | N
     print(f"{saved(path)}{', unchanged since the last check' * unchanged}.")
     if unchanged:
         print("Did you save it? Click into the file and press Ctrl+S.")
-    good = True
-    for word, text, hint in _lines(path, PARTS[part], folder):
-        say(word, text, WIDTH)
-        if hint:
-            say("hint", hint, WIDTH)
-        good = good and word == "kept"
-    if good:
-        good = not _print_broken_before(path, part, folder)
-    if not good:
+    if not say_all(_lines(path, PARTS[part], folder)) or _print_broken_before(path, part, folder):
         _unsaved[path] = hash_of_file(path)
 
 
-def _lines(path: Path, part: Part, folder: Path) -> Iterator[tuple[str, str, str]]:
-    """Yield (word, text, hint) for each promise of a part, for what is missing, or for an error in the file."""
+def _lines(path: Path, part: Part, folder: Path) -> Iterator[Line]:
+    """Yield the line of each promise of a part, or of what is missing, or of an error in the file."""
     try:
         with torch.random.fork_rng(devices=[]), torch.enable_grad():
             module = load(path)
             if missing := [name for name in part.names if not hasattr(module, name)]:
                 yield "to do", f"{path.name} doesn't define {' and '.join(f'`{name}`' for name in missing)} yet.", ""
-                return
-            for kept, text, hint in part.promises(module, folder):
-                yield ("kept", text, "") if kept else ("broken", text, hint)
-    except IncorrectAnswer as wrong:
-        yield "broken", str(wrong), ""
+            else:
+                yield from in_words(part.promises(module, folder))
     except Exception as error:
         yield "broken", stopped_in(error, path), ""
 

@@ -1,8 +1,8 @@
 """Check how photos are read and split, and how training pairs are drawn."""
 
-import shutil
 import tempfile
 from collections.abc import Callable, Iterator
+from itertools import product
 from pathlib import Path
 from types import ModuleType
 
@@ -13,7 +13,7 @@ from srlab.course.exercise import sample
 from srlab.course.workshops.promises import Promise, expect, expect_items, expect_tensor
 from srlab.data.datasets import PHOTOS, photo_file
 from srlab.data.images import EXTENSIONS, read_image, write_image
-from srlab.data.resampling import DOWNSAMPLERS, resize
+from srlab.data.resampling import DOWNSAMPLERS, resize, upsample
 from srlab.errors import SrlabError
 from srlab.files import write_atomic, writing
 from srlab.paths import data_home, find_in_course
@@ -53,37 +53,30 @@ def photos(mine: ModuleType, folder: Path) -> Iterator[Promise]:
     twice, missing = sorted(train.keys() & held_out.keys()), sorted(files.keys() - train.keys() - held_out.keys())
     strange = sorted({*train, *held_out} - {*files})
     yield (
-        bool(train and held_out) and not twice + missing + strange,
+        bool(train and held_out) and not strange + twice + missing,
         f"Each file is in one of the two sets: {len(train)} for training, {len(held_out)} held out, {len(twice)} in "
         f"both, {len(missing)} in neither, {len(strange)} that are not the name of a file.",
-        f"{strange[0]!r} should be the name of a file in the folder of the argument, with its ending."
-        if strange
-        else f"Look at {', '.join((twice or missing)[:3]) or 'the empty set'}. Don't score a network on photos that it "
-        "has learned from.",
+        f"Look at {', '.join((strange + twice + missing)[:3]) or 'the empty set'}. Each name keeps its ending. Don't "
+        "score a network on photos that it has learned from.",
     )
     if strange or not (train and held_out):
         return
-    problems = ((name, _misread(photo, read_image(files[name]))) for name, photo in {**train, **held_out}.items())
-    name, (problem, hint) = next(((name, found) for name, found in problems if found), ("", ("", "")))
+    misread = [f"{n} {wrong}" for n, p in {**train, **held_out}.items() if (wrong := _misread(p, read_image(files[n])))]
     yield (
-        not problem,
-        f"{name} {problem}." if problem else "Each photo is (3, H, W), float32 in [0, 1], and equals its file.",
-        hint,
+        not misread,
+        f"{misread[0]}." if misread else "Each photo is (3, H, W), float32 in [0, 1], and equals its file.",
+        "Return the whole photo in red, green and blue, also if its file is gray, with height before width. Level 0 is "
+        "0, and level 255, white, is 1. A tag in the file (EXIF) may turn it.",
     )
     same = [{*photos} for photos in _split(mine, folder)] == [{*train}, {*held_out}]
     with tempfile.TemporaryDirectory() as other:
-        few = [*sorted(train)[:2], *sorted(held_out)[:2]]
-        for name in few:
-            shutil.copy(files[name], other)
-        write_image(sample(3, 80, 80), Path(other, "one more.png"))
-        wrong = sorted({*few, "one more.png"} ^ {name for photos in _split(mine, Path(other)) for name in photos})
+        new = {write_image(sample(3, 80, 80), Path(other, f"new_{k}.png")).name for k in range(8)}
+        own = new == {name for photos in _split(mine, Path(other)) for name in photos}
     yield (
-        same and not wrong,
-        f"A second call returns {'the same' if same else 'other'} sets, and another folder gives "
-        f"{'its own' if not wrong else 'other'} photos.",
-        f"Read each file of the argument `folder`, whatever it is called. Look at {', '.join(wrong[:3])}."
-        if same
-        else "Choose held-out photos by name, or with a seed after sorting. The order of files differs by machine.",
+        same and own,
+        f"A second call returns {'the same' if same else 'other'} sets, and another folder "
+        f"gives {'its own' if own else 'other'} ones.",
+        "Read each file of `folder`, and choose by name, or with a seed after sorting. The order of files varies.",
     )
     seen, unseen = ({name: _thumbnail(photo) for name, photo in photos.items()} for photos in (train, held_out))
     likeness, pair = max(((a * b).sum().item(), f"{m} and {n}") for m, a in seen.items() for n, b in unseen.items())
@@ -103,24 +96,15 @@ def _split(mine: ModuleType, folder: Path) -> tuple[Photos, Photos]:
     return train, held_out
 
 
-def _misread(photo: torch.Tensor, wanted: torch.Tensor) -> tuple[str, str] | None:
-    """Return what is wrong with a photo as it was read, and a hint; None if nothing is."""
+def _misread(photo: torch.Tensor, wanted: torch.Tensor) -> str:
+    """Return what is wrong with a photo as it was read, or ""."""
     if photo.shape != wanted.shape:
-        hint = "Return the whole photo, without cropping or resizing it."
-        if len(photo) != 3:
-            hint = "Channels come first. Gray files have one and some have four: convert each file to RGB."
-        elif sorted(photo.shape) == sorted(wanted.shape):
-            hint = "The height comes before the width. A tag in the file (EXIF) may turn the photo."
-        return f"is {tuple(photo.shape)}, but its file shows {tuple(wanted.shape)}", hint
+        return f"is {tuple(photo.shape)}, but its file shows {tuple(wanted.shape)}"
     low, high, ratio = photo.min().item(), photo.max().item(), (photo.mean() / wanted.mean()).item()
-    if low < -1e-6 or high > 1 + 1e-6 or abs(ratio - 1) > 0.002:
-        hint = "Level 0 of the file is 0 in your tensor, and level 255, white, is 1."
-        return f"has values from {low:.4g} to {high:.4g}, {ratio:.3f} times as bright as its file", hint
-    errors = [(image - wanted).abs().mean().item() for image in (photo, photo.flip(0))]
-    if errors[0] > 0.004:  # decoders of JPEG differ by less than a gray level
-        hint = "The channels are red, green, blue, in this order." if errors[1] < 0.004 else "Show it next to its file."
-        return f"differs from its file by {errors[0]:.3g} on average; white is 1", hint
-    return None
+    error = (photo - wanted).abs().mean().item()  # decoders of JPEG differ by less than a gray level, 0.004
+    if low > -1e-6 and high < 1 + 1e-6 and abs(ratio - 1) < 0.002 and error < 0.004:
+        return ""
+    return f"has values from {low:.4g} to {high:.4g}, {ratio:.3f} times as bright as its file, and {error:.3g} off"
 
 
 def _thumbnail(photo: torch.Tensor) -> torch.Tensor:
@@ -154,21 +138,23 @@ def pairs(mine: ModuleType, folder: Path) -> Iterator[Promise]:
         "Draw a photo, a row and a column for each patch. The rows depend on the height, the columns on the width.",
     )
     again, other = (_drawn(mine, noise, torch.Generator().manual_seed(seed))[1] for seed in (0, 1))
-    same, new = torch.equal(again, batches[0][1]), not torch.equal(other, again)
+    first, second = (hr for _, hr in batches[:2])
+    same, new, advances = torch.equal(again, first), not torch.equal(other, again), not torch.equal(first, second)
     yield (
-        same and new,
-        f"The same random state draws {'the same' if same else 'other'} pairs, and another one draws "
-        f"{'other' if new else 'the same'} pairs.",
-        "Draw every random number from the argument `random`.",
+        same and new and advances,
+        f"`random` decides: its state draws {'the same' if same else 'other'} pairs again, another state draws "
+        f"{'other' if new else 'the same'} pairs, and a second call draws {'other' if advances else 'the same'} pairs.",
+        "Draw every number from `random` itself. If it doesn't advance, each step of a training run sees one batch.",
     )
-    advances = not torch.equal(batches[0][1], batches[1][1])
+    errors = _errors(lr[:32], hr[:32])
+    best = min(errors, key=errors.__getitem__)
+    best_fit = f" The best fit is {best}: {100 * errors[best]:.0f} % off."
+    right = errors["bicubic"] < NOT_BICUBIC
     yield (
-        advances,
-        f"Two calls in a row with one generator return {'other' if advances else 'the same'} pairs.",
-        "Otherwise each step of a training run sees the same batch. Draw from `random` itself, so that it advances.",
+        right,
+        f"LR is HR downscaled by 4, bicubic, antialiased.{best_fit * (not right)}",
+        "Does your resize average first? Are LR and HR cropped, flipped and turned in the same way, without noise?",
     )
-    problem, hint = _not_downscaled(lr, hr) if _error(lr, hr, "bicubic") > NOT_BICUBIC else ("", "")
-    yield not problem, f"LR is HR downscaled by 4, bicubic, antialiased. {problem}".strip(), hint
     _drawn(mine, make_photos("small", lambda k: sample(3, 64, 64, seed=k)), random)
     yield True, "A photo of exactly 64 x 64 pixels is enough for a patch of this size.", ""
 
@@ -195,33 +181,25 @@ def _places(hr: torch.Tensor, photos: Photos) -> tuple[torch.Tensor, torch.Tenso
     return torch.cat(places)[nearest], distance < 1e-5
 
 
-def _error(lr: torch.Tensor, hr: torch.Tensor, method: str, shift: tuple[int, int] = (0, 0)) -> float:
-    """Return the error of LR compared with HR that is shifted (down, right) and downscaled; 1 is LR's own deviation.
+def _errors(lr: torch.Tensor, hr: torch.Tensor) -> dict[str, float]:
+    """Return how far LR is from HR downscaled by each method, or after a shift; 1 is the standard deviation of LR.
 
     The border doesn't count, because the patch may be cut out before or after downscaling.
     """
-    kernel, antialias = DOWNSAMPLERS[method]
-    wanted = resize(hr.roll(shift, (2, 3)), 1 / 4, kernel, antialias)[..., 3:-3, 3:-3]
-    return ((lr[..., 3:-3, 3:-3] - wanted).square().mean().sqrt() / wanted.std()).item()
-
-
-def _not_downscaled(lr: torch.Tensor, hr: torch.Tensor) -> tuple[str, str]:
-    """Return what LR is instead of HR downscaled, and a hint."""
-    lr, hr, near = lr[:32], hr[:32], range(-4, 5)
-    errors = {method: _error(lr, hr, method) for method in DOWNSAMPLERS}
-    shifts = {(down, right): _error(lr, hr, "bicubic", (-down, -right)) for down in near for right in near}
-    method, (down, right) = min(errors, key=errors.__getitem__), min(shifts, key=shifts.__getitem__)
-    if method != "bicubic" and errors[method] < 0.3:
-        hint = "Fine patterns turn into coarse ones. Which option of your resize averages first?"
-        return f"Yours is {method}.", hint if "aliased" in method or method == "nearest" else "Which mode do you use?"
-    if shifts[down, right] < 0.3 and (down or right):
-        hint = "An LR pixel belongs to a block of 4 x 4 HR pixels. Are both cropped at the same place?"
-        return f"Yours fits best with a shift of {down} HR pixels down and {right} to the right.", hint
-    if errors["bicubic"] < 0.5:
-        return f"Yours is {100 * errors['bicubic']:.0f} % off.", "Is noise added, or is another kernel used?"
-    return "Yours doesn't show the same place.", "Are LR and HR cropped, flipped and turned in the same way?"
+    errors, near = {}, range(-4, 5)
+    for method, down, right in (*product(DOWNSAMPLERS, (0,), (0,)), *product(("bicubic",), near, near)):
+        kernel, antialias = DOWNSAMPLERS[method]
+        wanted = resize(hr.roll((-down, -right), (2, 3)), 1 / 4, kernel, antialias)[..., 3:-3, 3:-3]
+        name = f"{method} with a shift of {down} HR pixels down and {right} to the right" if down or right else method
+        errors[name] = ((lr[..., 3:-3, 3:-3] - wanted).square().mean().sqrt() / wanted.std()).item()
+    return errors
 
 
 def make_photos(name: str, draw: Callable[[int], torch.Tensor]) -> Photos:
     """Return four artificial photos ``draw(k)``, rounded to 8 bits."""
     return {f"{name}-{k}.png": (255 * draw(k)).round() / 255 for k in range(4)}
+
+
+def shapes(*size: int, zoom: int, seed: int) -> torch.Tensor:
+    """Return random dark (0.2) and bright (0.8) shapes with sharp edges: a network learns them quickly."""
+    return 0.2 + 0.6 * (upsample(sample(*size, seed=seed), zoom) > 0.5).float()

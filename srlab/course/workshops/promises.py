@@ -1,10 +1,10 @@
 """The form of a check: promises about a student's file, each kept or broken, with what was measured."""
 
 import textwrap
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 
@@ -15,29 +15,33 @@ WIDTH = 64  # characters per line, because the notebook shares the window with t
 
 # Whether it is kept; the promise, with what was measured; a hint in case it is broken.
 Promise = tuple[bool, str, str]
-
-
-class Promises(Protocol):
-    """A generator of promises about a student's file; it gets the folder of photos, too."""
-
-    def __call__(self, mine: ModuleType, folder: Path) -> Iterator[Promise]:
-        """Yield promises until all are measured, or one is broken that the others rely on."""
-        ...
+Promises = Callable[[ModuleType, Path], Iterator[Promise]]  # gets the student's file and the folder of photos
+Line = tuple[str, str, str]  # kept, broken or to do; the promise; a hint, or nothing
 
 
 def show(promises: Iterable[Promise]) -> bool:
     """Print a line for each promise, with a hint if it is broken, and return whether all are kept."""
-    good = True
+    return say_all(in_words(promises))
+
+
+def in_words(promises: Iterable[Promise]) -> Iterator[Line]:
+    """Yield the line of each promise; an `IncorrectAnswer` ends them with a broken one."""
     try:
         for kept, text, hint in promises:
-            say("kept" if kept else "broken", text, WIDTH)
-            if hint and not kept:
-                say("hint", hint, WIDTH)
-            good = good and kept
+            yield ("kept", text, "") if kept else ("broken", text, hint)
     except IncorrectAnswer as wrong:
-        say("broken", str(wrong), WIDTH)
-        return False
-    return good
+        yield "broken", str(wrong), ""
+
+
+def say_all(lines: Iterable[Line]) -> bool:
+    """Print lines with their hints, and return whether all are kept."""
+    words = set()
+    for word, text, hint in lines:
+        say(word, text, WIDTH)
+        if hint:
+            say("hint", hint, WIDTH)
+        words.add(word)
+    return words <= {"kept"}
 
 
 def expect_tensor(value: Any, what: str, shape: tuple[int, ...] | None = None) -> torch.Tensor:
@@ -52,18 +56,15 @@ def expect_tensor(value: Any, what: str, shape: tuple[int, ...] | None = None) -
 
 def expect_number(value: Any, what: str) -> float:
     """Return a number, or a tensor with one element, as a float; otherwise raise `IncorrectAnswer`."""
-    if isinstance(value, torch.Tensor) and value.numel() == 1:
-        return float(value.detach())
     try:
-        return float(value)
+        return float(value.detach() if isinstance(value, torch.Tensor) else value)
     except (TypeError, ValueError, RuntimeError):
         raise IncorrectAnswer(f"{what} should be a number, but it is {described(filled(value))}.") from None
 
 
 def expect_items(value: Any, what: str, count: int) -> tuple[Any, ...]:
     """Return the items of a tuple or list of this length; otherwise raise `IncorrectAnswer`."""
-    value = expect(value, what, (tuple, list), f"{count} values")
-    if len(value) != count:
+    if not isinstance(filled(value), tuple | list) or len(value) != count:
         raise IncorrectAnswer(f"{what} should be {count} values, but it is {described(value)}.")
     return tuple(value)
 
