@@ -698,19 +698,29 @@ def replaced(replacements):
     return [SMALL, *([] if SPLIT in dict(replacements) else [AGAIN]), *replacements]
 
 
+# Each of these starts a process that imports torch; the reference and the other mistakes do, too.
+RARE = {("alone", name) for name in ("torchvision writes", "srlab", "weights in the current folder")}
+
+
+def cases(table):
+    """Return (part, name) of each style or mistake, of which the rare and slow ones run at night."""
+    pairs = [(part, name) for part in table for name in table[part]]
+    return [pytest.param(*pair, marks=pytest.mark.nightly if pair in RARE else ()) for pair in pairs]
+
+
 @pytest.mark.parametrize("part", PARTS)
 def test_reference_keeps_all_promises(part, write, lines):
     found = lines(write(SMALL, AGAIN), part)
     assert {word for word, *_ in found} == {"kept"}, found
 
 
-@pytest.mark.parametrize(("part", "style"), [(part, style) for part in STYLES for style in STYLES[part]])
+@pytest.mark.parametrize(("part", "style"), cases(STYLES))
 def test_other_styles_keep_all_promises(part, style, write, lines):
     found = lines(write(*replaced(STYLES[part][style])), part)
     assert {word for word, *_ in found} == {"kept"}, found
 
 
-@pytest.mark.parametrize(("part", "mistake"), [(part, mistake) for part in MISTAKES for mistake in MISTAKES[part]])
+@pytest.mark.parametrize(("part", "mistake"), cases(MISTAKES))
 def test_mistake_breaks_promise(part, mistake, write, lines):
     *replacements, (promise, wanted) = MISTAKES[part][mistake]
     torch.manual_seed(3)
@@ -820,6 +830,7 @@ def test_notebook_as_handed_out(tmp_path, folder):
     assert "broken" not in printed
 
 
+@pytest.mark.nightly
 def test_notebook_with_reference(tmp_path, folder, write):
     printed = executed(write(SMALL, AGAIN), tmp_path, folder)
     before, _, result = printed.partition("The network beats bicubic")
