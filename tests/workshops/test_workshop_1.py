@@ -596,6 +596,10 @@ MISTAKES = {
         ],
     },
     "fit": {
+        "stop only with a checkpoint": [
+            ("if stop is None else", "if stop is None or not checkpoint else"),
+            ("fit(step, 10, stop=4): 10 steps", "early"),
+        ],
         "no results": [("results.append(step())", "step()"), ("without the results", "")],
         "no list": [("    return results\n", "    return len(results)\n"), ("should be a list", "")],
         "stop after iters": [("min(stop, iters)", "stop"), ("fit(step, 10, stop=20): 20 steps", "larger than `iters`")],
@@ -684,6 +688,17 @@ MISTAKES = {
             (SPLIT, "held_out = [file for file in files if hash(file.name) % 2] or files[:1]"),
             ("splits photos there as here", "differ by process"),
         ],
+        "result in the current folder": [
+            ('Path(photo).with_suffix(".x4.png")', '"x4.png"'),
+            ("gives 0 new image next to it", "save next to the photo"),
+        ],
+        "spandrel": [
+            (
+                "    generator = Generator()\n    generator.load",
+                "    import spandrel\n    generator = Generator()\n    generator.load",
+            ),
+            ("stopped with ModuleNotFoundError: import of spandrel", ""),
+        ],
         "weights in the current folder": [
             ('Path(__file__).parent / "network.pt"', '"network.pt"'),
             ("stopped with FileNotFoundError", ""),
@@ -699,7 +714,16 @@ def replaced(replacements):
 
 
 # Each of these starts a process that imports torch; the reference and the other mistakes do, too.
-RARE = {("alone", name) for name in ("torchvision writes", "srlab", "weights in the current folder")}
+RARE = {
+    ("alone", name)
+    for name in (
+        "torchvision writes",
+        "srlab",
+        "spandrel",
+        "result in the current folder",
+        "weights in the current folder",
+    )
+}
 
 
 def cases(table):

@@ -21,7 +21,7 @@ home, folder, split, weights, photo = sys.argv[1:]
 pathlib.Path(split).write_text(json.dumps([*mine.load_photos(pathlib.Path(folder))[0]]))
 shutil.copy(weights, home + "/network.pt")
 os.chdir(os.path.dirname(split))
-sys.argv = [mine.__file__, photo]
+sys.argv, sys.modules["spandrel"] = [mine.__file__, photo], None
 runpy.run_path(mine.__file__, run_name="__main__")
 """
 

@@ -88,7 +88,9 @@ def _on_one_batch(mine: ModuleType, lr: torch.Tensor, hr: torch.Tensor, rate: fl
 # Steps done before (None: no checkpoint), `stop`, step that is interrupted (0: none), what should happen, a hint.
 LOOPS = (
     (None, None, 0, "10 steps", "Call step() up to `iters` times. There may be no checkpoint."),
+    (None, 4, 0, "4 steps", "`stop` ends the call early."),
     (None, 20, 0, "10 steps", "`stop` may be larger than `iters`, which then ends the run."),
+    (0, None, 0, "load, 10 steps, save(10)", "Call load() once, before the first step, and save() after the last."),
     (7, None, 0, "load, 3 steps, save(10)", "load() returns how many steps are done. `iters` counts these, too."),
     (7, 8, 0, "load, 1 step, save(8)", "`stop` and save() count the steps of all calls. Save at any end of a call."),
     (2, None, 4, "load, 3 steps, save(5), KeyboardInterrupt", "The stop button raises KeyboardInterrupt in a step. Save"
