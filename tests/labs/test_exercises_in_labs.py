@@ -40,7 +40,12 @@ def test_stub_falls_back_to_reference(lab, stub, check, capsys, monkeypatch):
         assert inspect.getsource(scope[reference.__name__]) == inspect.getsource(reference)
 
 
-@pytest.mark.parametrize("lab", ALL, ids=lambda lab: lab.stem)
+# The answers of this extra train a project each.
+SLOW = pytest.mark.nightly
+WITH_SLOW = [pytest.param(lab, marks=SLOW) if lab.stem == "four_sick_runs" else lab for lab in ALL]
+
+
+@pytest.mark.parametrize("lab", WITH_SLOW, ids=lambda lab: lab.stem)
 def test_solutions_are_correct(lab, displayed, monkeypatch):
     """Check that strict mode accepts the output of `srlab solutions`, and that `srlab progress` reads it as correct."""
     monkeypatch.setenv("SRLAB_STRICT", "1")

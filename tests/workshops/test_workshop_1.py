@@ -337,6 +337,12 @@ STYLES = {
 # Part -> mistakes, each as replacements in the reference; last, what the broken promise and its hint contain.
 MISTAKES = {
     "photos": {
+        "by place in an unsorted folder": [
+            ("files = sorted(file for", "files = list(file for"),
+            ("file.stem in HELD_OUT] or files[::4]", "file.stem in {'astronaut', 'astronaut_again'}] or files[::4]"),
+            ("held_out = [", "held_out = files[:2] if len(files) < 9 else ["),
+            ("files in another order, returns other", "The order of files varies"),
+        ],
         "held-out photos also train": [
             ("read(file) for file in files if file not in held_out", "read(file) for file in files"),
             ("Each file is in one of the two sets", "Don't score a network on photos"),
@@ -385,6 +391,10 @@ MISTAKES = {
         "a scene in both sets": [(SPLIT, SPLIT), ("No held-out photo looks like", "put them into the same set")],
     },
     "pairs": {
+        "never the last row": [
+            ("(below(size - SCALE * side + 1) for", "(below(max(1, size - SCALE * side)) for"),
+            ("to its borders", "never drawn"),
+        ],
         "lists": [
             ("return downscale(hr), hr", "return list(downscale(hr)), hr"),
             ("`lr` should be a tensor, but it is a list of 32 items", ""),
@@ -399,7 +409,7 @@ MISTAKES = {
         ],
         "always the same photo": [
             ("known[below(len(known))]", "known[0]"),
-            ("from 1 to 1 of 4 photos", "Draw a photo"),
+            ("from 1 or more of 4 photos", "Draw a photo"),
         ],
         "columns from the height": [
             (
@@ -510,6 +520,10 @@ MISTAKES = {
         "a float": [("mean((1, 2, 3)).log10()", "mean().log10().item()"), ("should be a tensor (N,)", "")],
     },
     "validation": {
+        "frozen weights thawed": [
+            ("    generator.train(was_training)\n", "    generator.train(was_training).requires_grad_(True)\n"),
+            ("changes requires_grad", ""),
+        ],
         "training mode": [("    generator.eval()\n", ""), ("The score is of eval mode", "batch norm")],
         "left in eval mode": [(RESTORE, ""), ("yours changes the mode", "Remember generator.training")],
         "always left in training mode": [
@@ -600,6 +614,7 @@ MISTAKES = {
             ("if stop is None else", "if stop is None or not checkpoint else"),
             ("fit(step, 10, stop=4): 10 steps", "early"),
         ],
+        "a stop of 0 is none": [("if stop is None else", "if not stop else"), ("stop=0): 10 steps", "take for None")],
         "no results": [("results.append(step())", "step()"), ("without the results", "")],
         "no list": [("    return results\n", "    return len(results)\n"), ("should be a list", "")],
         "stop after iters": [("min(stop, iters)", "stop"), ("fit(step, 10, stop=20): 20 steps", "larger than `iters`")],
@@ -640,6 +655,13 @@ MISTAKES = {
         ],
     },
     "train": {
+        "one batch for all steps": [
+            (
+                "    def step():\n        loss = train_step(generator, optimizer, *sample_pairs(photos, 8, 24, random))\n",
+                "    pairs = sample_pairs(photos, 8, 24, random)\n\n    def step():\n        loss = train_step(generator, optimizer, *pairs)\n",
+            ),
+            ("the generator gets 1 batches", "before the first step"),
+        ],
         "only the network": [
             ("return generator, fit(step, iters)", "fit(step, iters)\n    return generator"),
             ("The result of `train` should be 2 values", ""),
@@ -658,7 +680,7 @@ MISTAKES = {
                 "    generator = Generator()\n    optimizer",
                 "    photos = {name: photo.flip(1) for name, photo in photos.items()}\n    generator = Generator()\n    optimizer",
             ),
-            ("they use 4 other photos", "held out"),
+            ("of 4 other photos", "held out"),
         ],
         "photos of a global": [
             (
@@ -669,7 +691,7 @@ MISTAKES = {
         ],
         "the same batch in each step": [
             (PAIRS, "*sample_pairs(photos, 8, 24, torch.Generator().manual_seed(seed))"),
-            ("1 of 40 batches", "before the first step"),
+            ("the generator gets 1 batches", "before the first step"),
         ],
         "another generator returned": [
             (

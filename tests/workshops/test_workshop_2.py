@@ -157,13 +157,6 @@ STYLES = {  # right design -> part, replacements
             "        unfinished.write_bytes(buffer.getvalue())\n",
         ),
     ),
-    "the previous file as a second one": (
-        "checkpoint",
-        (
-            "        os.replace(unfinished, self.file)  # all or nothing\n",
-            "        self.file.unlink(missing_ok=True)\n        unfinished.rename(self.file)\n",
-        ),
-    ),
     "an average of the weights": (
         "resuming",
         (
@@ -228,6 +221,7 @@ FIT_GAN = "fit(step, iters, Checkpoint(file, parts) if file else None, stop)"
 MISTAKES = {  # mistake -> part, replacements, and last: a part of the broken promise, and of its hint
     # checkpoint
     "written in place": ("checkpoint", (SAVE, ""), ('self.file.with_suffix(".unfinished")', "self.file"), ("stops halfway destroys", "which function of os")),
+    "a gap without a file": ("checkpoint", ("        os.replace(unfinished, self.file)", "        self.file.unlink(missing_ok=True)\n        unfinished.rename(self.file)"), ("for a moment there is none", "place of the old")),
     "the old file deleted first": ("checkpoint", ("        torch.save({", "        self.file.unlink(missing_ok=True)\n        torch.save({"), ("stops halfway destroys", "place of the old")),
     "whole objects": ("checkpoint", ("part.state_dict()\n        unf", "part\n        unf"), ("stopped with", "")),
     "weights without statistics": (
@@ -244,7 +238,7 @@ MISTAKES = {  # mistake -> part, replacements, and last: a part of the broken pr
     # resuming
     "no optimizer in the parts": ("resuming", (EVERY, '"schedule": schedule, "random": random}\n'), ("A resumed run ends", "optimizer's memory")),
     "no schedule in the parts": ("resuming", (EVERY, '"optimizer": optimizer, "random": random}\n'), ("A resumed run ends", "of a schedule")),
-    "no random numbers in the parts": ("resuming", (EVERY, '"optimizer": optimizer, "schedule": schedule}\n'), ("A resumed run ends", "state of the random numbers")),
+    "no random numbers in the parts": ("resuming", (EVERY, '"optimizer": optimizer, "schedule": schedule}\n'), ("A resumed run ends", "random numbers")),
     "average in a global": (
         "resuming",
         ("def train(photos, iters, seed, file", "AVERAGE = {}\n\n\ndef train(photos, iters, seed, file"),
@@ -326,6 +320,7 @@ MISTAKES = {  # mistake -> part, replacements, and last: a part of the broken pr
     "no copy, but an average": ("gan training", ("copy.deepcopy(network).train()", "network"), ("`network` stays as it is: its weights have changed", "Train a copy")),
     "a shallow copy": ("gan training", ("copy.deepcopy(network).train()", "copy.copy(network)"), ("`network` stays as it is: its weights have changed", "Train a copy")),
     "the wrong parameters": ("gan training", ("Adam(gan.parameters()", "Adam(copy.deepcopy(gan).parameters()"), ("weights move by 0", "g_optimizer")),
+    "a D that never learns": ("gan training", ("Adam(discriminator.parameters()", "Adam(copy.deepcopy(discriminator).parameters()"), ("D is as it was", "d_optimizer")),
     "no D in the parts": ("gan training", ('"discriminator": discriminator, ', ""), ("A resumed run ends", "D and its optimizer")),
     "no average in the parts": ("gan training", ('"average": average, ', ""), ("A resumed run ends", "an average of the weights")),
     "no noise in the parts": ("gan training", (', "noise": torch.default_generator', ""), ("A resumed run ends", "own random numbers")),

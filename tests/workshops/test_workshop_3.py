@@ -252,6 +252,9 @@ MISTAKES = {
         (ONE_TIME, "torch.randint(99, (len(data),), generator=random).float()", "`random` decides", "between 0 and 1"),
         (ONE_TIME, "torch.randn(len(data), generator=random)", "`random` decides", "between 0 and 1"),
         (ONE_TIME, "0.1 * torch.rand(len(data), generator=random)", "`random` decides", "everywhere"),
+        (ONE_TIME, "0.8 * torch.rand(len(data), generator=random)", "`random` decides", "everywhere"),
+        (ONE_TIME, "0.2 + 0.8 * torch.rand(len(data), generator=random)", "`random` decides", "everywhere"),
+        ("/ DETAIL\n    noise", "/ (hr - upscaled(lr)).std()\n    noise", "on a straight line", "constant"),
         ("t.view(-1, 1, 1, 1)", "torch.rand(data.shape, generator=random)", "on a straight line", "one t in all"),
         ("t.view(-1, 1, 1, 1)", "t.flip(0).view(-1, 1, 1, 1)", "on a straight line", "derivative"),
         ("t.view(-1, 1, 1, 1)", "t", "The size of tensor a", ""),
@@ -308,8 +311,8 @@ MISTAKES = {
     ],
     "train_flow": [
         ("    torch.manual_seed(seed)\n", "", "The same seed repeats", "Seed PyTorch"),
-        ("        loss = flow", "        random.manual_seed(seed)\n        loss = flow", "the same batch", "once"),
-        (BATCH, BATCH.replace("12, random", "12, torch.Generator()"), "the same batch", "once"),
+        ("        loss = flow", "        random.manual_seed(seed)\n        loss = flow", "draws the same", "once"),
+        (BATCH, BATCH.replace("12, random", "12, torch.Generator()"), "draws the same", "once"),
         ("*sample_pairs(photos,", "*sample_pairs({'a': torch.rand(3, 99, 99)},", "on other photos", "no others"),
         ("        optimizer.step()\n        schedule", "        schedule", "lowers the loss", "In which order"),
         ("        optimizer.zero_grad()\n        loss.backward()\n", "        loss.backward()\n        "

@@ -129,13 +129,15 @@ def gan_step(mine: ModuleType, folder: Path) -> Iterator[Promise]:
     """Check the nine promises of a GAN step, in two steps in a row on tiny networks."""
     first, second = _two_steps(mine.gan_step)
     # Promise -> those that must be kept, or it can't be measured. An error ends a step in G's half.
-    needs = {2: {3, 5}, 5: {1, 3}} if first["a PyTorch error"] else {3: {2}, 4: {1, 2}, 5: {1, 2}, 7: {2}}
+    stopped = {2: {3, 5}, 5: {1, 3}, 7: {*range(1, 7)}}
+    needs = stopped if first["a PyTorch error"] else {3: {2}, 4: {1, 2}, 5: {1, 2}, 7: {2}}
     needs |= {6: {*range(1, 6)}, 8: {*range(1, 8)}, 9: {*range(1, 7)}}
     promises = _nine(mine, first, second)
     broken = {number for number, (kept, _, _) in promises.items() if not kept}
+    roots = {number for number in broken if not needs.get(number, set()) & broken}
     for number, (kept, text, hint) in promises.items():
-        if before := not kept and needs.get(number, set()) & broken:
-            text, hint = f"{text.partition(':')[0]}: this can't be measured yet.", f"Fix promise {min(before)} first."
+        if not kept and number not in roots:
+            text, hint = f"{text.partition(':')[0]}: this can't be measured yet.", f"Fix promise {min(roots)} first."
         yield kept, f"{number}. {text}", hint
 
 
@@ -157,7 +159,7 @@ def _nine(mine: ModuleType, first: dict[str, Any], second: dict[str, Any]) -> di
         ),
         2: (
             order == "D, G",
-            f"Each optimizer takes one step, D's first: your steps are {order}.{stopped}",
+            f"Each optimizer takes one step, D's first: your steps are {order}.{stopped * (order != 'D, G')}",
             "There is one half for D and one for G, each with zero_grad, backward and one optimizer's step.",
         ),
         3: (
@@ -167,7 +169,8 @@ def _nine(mine: ModuleType, first: dict[str, Any], second: dict[str, Any]) -> di
         ),
         4: (
             off["D"] < 1e-4,
-            f"D learns from d_loss, and from nothing else: its gradient is {100 * off['D']:.2g} % off.{stopped}",
+            f"D learns from d_loss, and from nothing else: its gradient is {100 * off['D']:.2g} % off."
+            f"{stopped * (off['D'] >= 1e-4)}",
             "" if off["D"] < 1e-4 else _cause(mine, first["D's gradient"]),
         ),
         5: (
@@ -178,7 +181,7 @@ def _nine(mine: ModuleType, first: dict[str, Any], second: dict[str, Any]) -> di
         ),
         6: (
             off["G"] < 1e-4,
-            f"g_loss reaches G through D: G's gradient is {100 * off['G']:.2g} % off.{stopped}",
+            f"g_loss reaches G through D: G's gradient is {100 * off['G']:.2g} % off.{stopped * (off['G'] >= 1e-4)}",
             "Is it the g_loss that the step gets as an argument, called as g_loss(sr, hr, discriminator)? Is there a "
             "detach or no_grad on the way from D's output to sr?",
         ),

@@ -182,7 +182,7 @@ def loss(mine: ModuleType, folder: Path) -> Iterator[Promise]:
         errors.append(off.square().mean().sqrt().item())
     yield (
         errors[0] < 0.03,
-        f"Each image moves on a straight line: x + (1 - t) velocity is its data, give or take {errors[0]:.2g}.",
+        f"Each image moves on a straight line: x + (1 - t) velocity is {errors[0]:.2g} off its data.",
         next(
             (cause for (*_, cause), error in zip(CAUSES, errors, strict=True) if error < 0.03),
             "The data of an image depends on its batch. A scale has to be a constant." if alone < 0.03 else OTHER_CAUSE,
@@ -245,13 +245,13 @@ def sampler(mine: ModuleType, folder: Path) -> Iterator[Promise]:
     )
     yield (
         all(k <= len({*t}) and len(t) <= 2 * k for k, t in zip(steps, times, strict=True)) and max(off) < 3e-3,
-        f"Each x is where the velocity leads by then, give or take {max(off):.1g}: 4 steps run the flow at t = "
+        f"Each x is {max(off):.1g} off where the velocity leads by then: 4 steps run the flow at t = "
         f"{', '.join(f'{t:.3g}' for t in times[0])}; 10 steps run it {len(times[1])} times.",
         "Begin at t = 0, end at t = 1. Each step adds a new velocity times the length of the step, and nothing else.",
     )
     yield (
         max(error) < 2e-3,
-        f"It returns an image: if the flow leads to the data of HR, the result is HR, give or take {max(error):.2g}.",
+        f"It returns an image: if the flow leads to the data of HR, the result is {max(error):.2g} off HR.",
         "Undo what flow_loss did to HR, from lr only. Does the last step end at t = 1?",
     )
     yield (

@@ -98,7 +98,8 @@ def validation(mine: ModuleType, folder: Path) -> Iterator[Promise]:
     network = nn.Sequential(nn.Conv2d(3, 3, 1), nn.BatchNorm2d(3), nn.Upsample(scale_factor=4), nn.Sigmoid()).eval()
     for seed, parameter in enumerate(network.parameters()):
         parameter.data, parameter.grad = sample(*parameter.shape, low=-3, high=3, seed=seed), torch.ones_like(parameter)
-    pairs = []
+    network[0].bias.requires_grad_(False)
+    pairs, frozen = [], [p.requires_grad for p in network.parameters()]
     for lr, noise in ((sample(1, 3, 8, 10), 0.02), (sample(1, 3, 9, 6, seed=1), 0.5)):  # a mean of MSE would be 16 dB
         sr = network(lr).detach()
         pairs.append((lr, (sr + noise * sample(*sr.shape, low=-1, seed=2)).clamp(0, 1)))
@@ -113,7 +114,7 @@ def validation(mine: ModuleType, folder: Path) -> Iterator[Promise]:
         "the mode": modes != [True, False],
         "weights or statistics": not all(torch.equal(weights[name], before[name]) for name in before),
         "gradients": not all(p.grad is not None and (p.grad == 1).all() for p in parameters),
-        "requires_grad": not all(p.requires_grad for p in parameters),
+        "requires_grad": [p.requires_grad for p in parameters] != frozen,
         "whether graphs are built": not torch.is_grad_enabled(),
         "the global random state": not torch.equal(torch.get_rng_state(), random),
         "memory, by a score with its graph": any(getattr(score, "requires_grad", False) for score in scores),

@@ -3,6 +3,7 @@
 import hashlib
 import linecache
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -91,7 +92,8 @@ def hash_of_file(path: Path) -> str:
 
 def stopped_in(error: Exception, path: Path) -> str:
     """Return the message for an error in a student's file, with the line that it came from."""
-    first_line = str(error).strip().partition("\n")[0]  # torch adds a long list of valid arguments
+    plain = re.sub(r"\x1b\[[0-9;]*m", "", str(error))  # without colors
+    first_line = plain.strip().partition("\n")[0]  # torch adds a long list of valid arguments
     text = textwrap.shorten(f"{type(error).__name__}: {first_line}", 250, placeholder=" ...")
     if isinstance(error, SyntaxError):
         return f"Line {error.lineno} of {path.name} is not valid Python: {(error.text or '').strip()}."

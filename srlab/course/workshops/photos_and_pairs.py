@@ -1,10 +1,13 @@
 """Check how photos are read and split, and how training pairs are drawn."""
 
+import os
 import tempfile
 from collections.abc import Callable, Iterator
 from itertools import product
 from pathlib import Path
 from types import ModuleType
+from typing import Any, Self
+from unittest.mock import patch
 
 import torch
 import torch.nn.functional as F
@@ -69,13 +72,15 @@ def photos(mine: ModuleType, folder: Path) -> Iterator[Promise]:
         "0, and level 255, white, is 1. A tag in the file (EXIF) may turn it.",
     )
     same = [{*photos} for photos in _split(mine, folder)] == [{*train}, {*held_out}]
+    with patch("os.listdir", _backward(os.listdir)), patch("os.scandir", _backward(os.scandir)):
+        same = same and [{*photos} for photos in _split(mine, folder)] == [{*train}, {*held_out}]
     with tempfile.TemporaryDirectory() as other:
         new = {write_image(sample(3, 80, 80), Path(other, f"new_{k}.png")).name for k in range(8)}
         own = new == {name for photos in _split(mine, Path(other)) for name in photos}
     yield (
         same and own,
-        f"A second call returns {'the same' if same else 'other'} sets, and another folder "
-        f"gives {'its own' if own else 'other'} ones.",
+        f"Another call, with files in another order, returns {'the same' if same else 'other'} sets, and another "
+        f"folder gives {'its own' if own else 'other'} ones.",
         "Read each file of `folder`, and choose by name, or with a seed after sorting. The order of files varies.",
     )
     seen, unseen = ({name: _thumbnail(photo) for name, photo in photos.items()} for photos in (train, held_out))
@@ -85,6 +90,27 @@ def photos(mine: ModuleType, folder: Path) -> Iterator[Promise]:
         f"No held-out photo looks like a training photo. The nearest are {pair}, with a correlation of {likeness:.2f}.",
         "If both show the same scene, put them into the same set. If they don't, ignore this line.",
     )
+
+
+class Listing(list):
+    """Entries of a folder, in a `with` block, too."""
+
+    def __enter__(self) -> Self:
+        """Return the entries."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Do nothing, because no folder is open."""
+
+
+def _backward(list_folder: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a function that lists a folder in another order, as another file system may."""
+
+    def listed(*arguments: Any) -> Any:
+        entries = sorted(list_folder(*arguments), key=lambda entry: getattr(entry, "name", entry), reverse=True)
+        return Listing(entries)
+
+    return listed
 
 
 def _split(mine: ModuleType, folder: Path) -> tuple[Photos, Photos]:
@@ -133,7 +159,7 @@ def pairs(mine: ModuleType, folder: Path) -> Iterator[Promise]:
     spread = min((last - first).min().item() for first, last in ranges)
     yield (
         len(places[:, 0].unique()) == len(noise) and min(used) > 1 and spread > 0.75,
-        f"Patches come from everywhere: those of a batch from {min(used)} to {max(used)} of {len(noise)} photos, and "
+        f"Patches come from everywhere: each batch draws from {min(used)} or more of {len(noise)} photos, and "
         f"in each photo from at least {100 * spread:.0f} % of the possible places along each axis.",
         "Draw a photo, a row and a column for each patch. The rows depend on the height, the columns on the width.",
     )
@@ -156,7 +182,14 @@ def pairs(mine: ModuleType, folder: Path) -> Iterator[Promise]:
         "Does your resize average first? Are LR and HR cropped, flipped and turned in the same way, without noise?",
     )
     _drawn(mine, make_photos("small", lambda k: sample(3, 64, 64, seed=k)), random)
-    yield True, "A photo of exactly 64 x 64 pixels is enough for a patch of this size.", ""
+    larger = make_photos("small", lambda k: sample(3, 68, 68, seed=k))
+    places, _ = _places(torch.cat([_drawn(mine, larger, random)[1] for _ in range(4)]), larger)
+    first, last = torch.aminmax(places[:, 1:], dim=0)
+    yield (
+        first.max() == 0 and last.min() == 1,
+        "A photo of 64 x 64 pixels is enough for a patch of this size, and one of 68 x 68 is used to its borders.",
+        "Is the last row or column never drawn? torch.randint(n) draws from 0 to n - 1.",
+    )
 
 
 def _drawn(mine: ModuleType, photos: Photos, random: torch.Generator) -> tuple[torch.Tensor, torch.Tensor]:

@@ -14,11 +14,13 @@ from unittest.mock import patch
 import numpy as np
 import torch
 import torch.nn as nn
+from torch.nn.utils import parameters_to_vector
 
 from srlab.course.exercise import sample
 from srlab.course.workshops.own_file import load, own_file, run_alone
 from srlab.course.workshops.photos_and_pairs import make_photos
 from srlab.course.workshops.promises import Promise, expect, expect_items, expect_number
+from srlab.course.workshops.training import seen_by
 from srlab.data.resampling import upsample
 
 ITERS, PAUSES = 24, (8, 16)  # steps of a training run, and when it pauses
@@ -45,8 +47,9 @@ def checkpoint(mine: ModuleType, folder: Path) -> Iterator[Promise]:
         _advance(parts)
         mine.Checkpoint(file, dict(parts)).save(2)
         _advance(parts)
-        gaps: list[bool] = []  # whether there was no checkpoint when a file was put into place
-        with patch("os.replace", _watch(os.replace, file, gaps)), patch("os.rename", _watch(os.rename, file, gaps)):
+        found: list[int] = []  # what load would return when a file is put into place
+        moves = (_watch(move, mine, file, found) for move in (os.replace, os.rename))
+        with patch("os.replace", next(moves)), patch("os.rename", next(moves)):
             mine.Checkpoint(file, dict(parts)).save(3)
         wanted = {name: _state(part) for name, part in parts.items()}
         if not file.is_file():
@@ -74,9 +77,9 @@ def checkpoint(mine: ModuleType, folder: Path) -> Iterator[Promise]:
             done = 0
         survives = done == 3 and all(_equal(_state(part), wanted[name]) for name, part in left.items() if not wrong)
         yield (
-            survives and not any(gaps),
+            survives and 0 not in found,
             f"A write that stops halfway {'leaves' if survives else 'destroys'} the previous checkpoint"
-            f"{', but for a moment there is none' * any(gaps)}.",
+            f"{', but for a moment there is none' * (0 in found)}.",
             "The power can fail while torch.save writes. Write another file first; which function of os puts it in the "
             "place of the old one at once?",
         )
@@ -153,7 +156,19 @@ def gan_training(mine: ModuleType, folder: Path) -> Iterator[Promise]:
     torch.manual_seed(0)
     network = mine.Generator()
     before = copy.deepcopy(network.state_dict())
-    gan, log = _gan(mine, photos, network)
+    discriminator_moves: set[bool] = set()
+    own_step = mine.gan_step
+
+    def noted(generator: nn.Module, discriminator: nn.Module, *scene: Any) -> Any:
+        start = parameters_to_vector(discriminator.parameters()).detach().clone()
+        result = own_step(generator, discriminator, *scene)
+        discriminator_moves.add(not torch.equal(parameters_to_vector(discriminator.parameters()), start))
+        return result
+
+    mine.gan_step = noted
+    with seen_by(mine.Generator) as inputs:
+        gan, log = _gan(mine, photos, network)
+    mine.gan_step, new = own_step, len(set(inputs))
     kept = _equal(network.state_dict(), before)
     yield (
         gan is not network and kept,
@@ -170,6 +185,12 @@ def gan_training(mine: ModuleType, folder: Path) -> Iterator[Promise]:
         len(log) == GAN_ITERS and 0 < moved < float("inf"),
         f"It trains for {GAN_ITERS} steps: the log has {len(log)} entries, and the weights move by {moved:.2g}.",
         "Return what fit returns. Does g_optimizer have the parameters of the copy?",
+    )
+    yield (
+        new >= GAN_ITERS and False not in discriminator_moves,
+        f"In {GAN_ITERS} steps, G gets {new} different batches, and D "
+        f"{'is' if False in discriminator_moves else 'is not'} as it was before a step.",
+        "Draw a new batch in each step. Does d_optimizer have D's parameters, and a learning rate?",
     )
     with tempfile.TemporaryDirectory() as place:
         file = Path(place) / "gan.pt"
@@ -259,11 +280,11 @@ def _fail_halfway(value: Any, file: Any, *_: Any, **__: Any) -> None:
     raise OSError("No space left on device")
 
 
-def _watch(move: Callable[..., Any], file: Path, gaps: list[bool]) -> Callable[..., Any]:
-    """Return a function that moves a file, and notes whether the checkpoint is missing just before."""
+def _watch(move: Callable[..., Any], mine: ModuleType, file: Path, found: list[int]) -> Callable[..., Any]:
+    """Return a function that moves a file, and notes just before how many steps the checkpoint has."""
 
     def watched(*arguments: Any, **options: Any) -> Any:
-        gaps.append(not file.is_file())
+        found.append(mine.Checkpoint(file, _parts(seed=4)).load())
         return move(*arguments, **options)
 
     return watched

@@ -2,12 +2,14 @@
 
 import random
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import torch
 import torch.nn as nn
+from torch.nn.modules.module import register_module_forward_pre_hook
 
 from srlab.course.exercises.networks import gradients_of, watch_modes
 from srlab.course.workshops.network import new_generator
@@ -47,6 +49,8 @@ def one_batch(mine: ModuleType, folder: Path) -> Iterator[Promise]:
         f"A step uses the gradient of its own batch: the same batch twice gives {factor:.2f} times the gradient.",
         "backward adds to what is in .grad. When do you clear it?",
     )
+    if abs(factor - 1) >= 0.01:
+        return
     moving = torch.optim.SGD(network.parameters(), lr=0.01 / size)
     easy, before, after = (
         expect_number(mine.train_step(network, optimizer, lr, target), "The result of `train_step`")
@@ -89,6 +93,7 @@ def _on_one_batch(mine: ModuleType, lr: torch.Tensor, hr: torch.Tensor, rate: fl
 LOOPS = (
     (None, None, 0, "10 steps", "Call step() up to `iters` times. There may be no checkpoint."),
     (None, 4, 0, "4 steps", "`stop` ends the call early."),
+    (None, 0, 0, "0 steps", "`stop` may be 0, which `or` and `if` take for None."),
     (None, 20, 0, "10 steps", "`stop` may be larger than `iters`, which then ends the run."),
     (0, None, 0, "load, 10 steps, save(10)", "Call load() once, before the first step, and save() after the last."),
     (7, None, 0, "load, 3 steps, save(10)", "load() returns how many steps are done. `iters` counts these, too."),
@@ -102,7 +107,7 @@ def fit(mine: ModuleType, folder: Path) -> Iterator[Promise]:
     """Check what a loop does, in which order, with steps and checkpoints that only take notes."""
     for done, stop, interrupted, wanted, hint in LOOPS:
         seen = _seen(mine, done, stop, interrupted)
-        call = f"fit(step, 10{', checkpoint' * (done is not None)}{f', stop={stop}' if stop else ''})"
+        call = f"fit(step, 10{', checkpoint' * (done is not None)}{f', stop={stop}' if stop is not None else ''})"
         case = f" after {done} steps" * bool(done) + " with an interruption" * bool(interrupted)
         yield seen == wanted, f"{call}{case}: {seen}." + f" It should be: {wanted}." * (seen != wanted), hint
         if seen != wanted:
@@ -150,8 +155,9 @@ def train(mine: ModuleType, folder: Path) -> Iterator[Promise]:
         return pairs
 
     mine.sample_pairs = recorded
-    network, losses = _trained(mine, photos, ITERS)
-    batches = drawn[:]
+    with seen_by(mine.Generator) as inputs:
+        network, losses = _trained(mine, photos, ITERS)
+    batches, new = drawn[:], len(set(inputs))
     started, repeated = _trained(mine, photos, 2)
     _, other = _trained(mine, others, 2)
     yield (
@@ -168,11 +174,10 @@ def train(mine: ModuleType, folder: Path) -> Iterator[Promise]:
     )
     known = {id(photo) for photo in photos.values()}
     strange = {name for used, _ in batches for name, photo in used.items() if id(photo) not in known}
-    new = len({float(lr.double().sum()) for _, (lr, _) in batches})
     yield (
-        not strange and other[0] != repeated[0] and new == len(batches),
-        f"Each step draws a new batch from the photos of the argument: {new} of {len(batches)} batches are new, they "
-        f"use {len(strange)} other photos, and other photos change the first loss to {other[0]:.4f}.",
+        not strange and other[0] != repeated[0] and new >= len(losses),
+        f"Each step draws a new batch from the photos of the argument: in {len(losses)} steps the generator gets {new} "
+        f"batches, of {len(strange)} other photos, and other photos change the first loss to {other[0]:.4f}.",
         "Create the torch.Generator once, before the first step. Other photos may be held out: learn from none.",
     )
     hr = torch.stack([photo[:, :192, :192] for photo in photos.values()])
@@ -183,6 +188,22 @@ def train(mine: ModuleType, folder: Path) -> Iterator[Promise]:
         f"Training improves the network: its error is {errors[0]:.4f} after 2 steps, {errors[1]:.4f} after {ITERS}.",
         "Does the optimizer have the parameters of the generator that you return? Is the learning rate very low?",
     )
+
+
+@contextmanager
+def seen_by(kind: Any) -> Iterator[list[float]]:
+    """Record a number for each batch that networks of a class get; equal batches have equal numbers."""
+    inputs: list[float] = []
+
+    def note(network: nn.Module, given: tuple[Any, ...]) -> None:
+        if isinstance(kind, type) and isinstance(network, kind) and given:
+            inputs.append(given[0].detach().double().sum().item())
+
+    hook = register_module_forward_pre_hook(note)
+    try:
+        yield inputs
+    finally:
+        hook.remove()
 
 
 def _trained(mine: ModuleType, photos: Mapping[str, torch.Tensor], iters: int) -> tuple[nn.Module, list[float]]:

@@ -1,0 +1,68 @@
+"""Test the notebooks of the workshops: their form, and their cells as handed out and with the reference file."""
+
+import re
+
+import nbformat
+import papermill
+import pytest
+
+from srlab.course.workshops import parts
+from tests.conftest import LABS, ROOT
+
+from .files import written
+
+NOTEBOOKS = sorted((ROOT / "notebooks" / "workshops").glob("[0-9]_*.ipynb"))
+SHORT = {2: {"iters": 30, "subject": "gravel"}, 3: {"iters": 60, "subject": "gravel"}}
+
+
+def tags(cell):
+    return cell.metadata.get("tags", [])
+
+
+def executed(notebook, mine, folder, **parameters):
+    """Execute a notebook for a student's file, and return all that it printed, in one line."""
+    output = folder / "out.ipynb"
+    papermill.execute_notebook(
+        str(notebook), str(output), {"mine": str(mine)} | parameters, kernel_name="python3", progress_bar=False
+    )
+    cells = nbformat.read(output, 4).cells
+    return " ".join(" ".join(part.get("text", "") for cell in cells for part in cell.get("outputs", [])).split())
+
+
+@pytest.mark.parametrize("file", NOTEBOOKS, ids=lambda file: file.stem)
+def test_form(file):
+    notebook = nbformat.read(file, 4)
+    nbformat.validate(notebook)
+    assert len({cell.id for cell in notebook.cells}) == len(notebook.cells)
+    assert not any(cell.outputs or cell.execution_count for cell in notebook.cells if cell.cell_type == "code")
+    colab = [[cell for cell in nbformat.read(one, 4).cells if "colab" in tags(cell)] for one in (file, LABS[1])]
+    assert colab[0][0].source == colab[1][0].source
+    minutes = [int(number) for cell in notebook.cells for number in re.findall(r"^\*(\d+) minutes", cell.source, re.M)]
+    assert 90 <= sum(minutes) <= 120
+    assert re.search(rf"\*\*Time:\*\* (about )?{sum(minutes)} minutes", notebook.cells[0].source)
+
+
+@pytest.mark.parametrize("number", [1, 2, 3])
+def test_each_part_is_checked_where_it_is_specified(number):
+    text = "\n".join(cell.source for cell in nbformat.read(NOTEBOOKS[number - 1], 4).cells)
+    checked = re.findall(r'^workshops\.check\(mine, "(.*?)", folder\)', text, re.MULTILINE)
+    assert checked == [name for name, part in parts.PARTS.items() if part.workshop == number]
+    for name in checked:
+        assert all(f"`{one}(" in text for one in parts.PARTS[name].names)
+
+
+@pytest.mark.parametrize("number", [2, 3])  # the first one is in test_workshop_1.py
+def test_notebook_as_handed_out(number, tmp_path):
+    printed = executed(NOTEBOOKS[number - 1], tmp_path / "mine.py", tmp_path)
+    assert printed.count("to do ") >= sum(part.workshop == number for part in parts.PARTS.values())
+    assert "broken" not in printed
+
+
+@pytest.mark.nightly
+@pytest.mark.parametrize("number", SHORT)
+def test_notebook_with_reference(number, tmp_path):
+    mine = written(tmp_path, workshops=3)
+    printed = executed(NOTEBOOKS[number - 1], mine, tmp_path, **SHORT[number])
+    before, _, _ = printed.partition("The images are sharper" if number == 2 else "samples differ")
+    assert "to do" not in before
+    assert "broken" not in before.removesuffix("broken ").removesuffix("broken The 8 ")
