@@ -12,8 +12,8 @@ from torch import nn
 from srlab.course.plots import show
 
 TITLES = {"ratio": "update / weight, log10", "dead": "share of dead features", "std": "std of the layer's output"}
-RULE = -3  # log10 of a common update ratio: a step changes a weight by about a thousandth
-CAPTION = "Panel, from the first layer (dark) to the last (light); dashed: a step of a thousandth of a weight."
+USUAL = (-3, -1)  # log10 of common update ratios: a thousandth late in long training runs, up to a tenth early
+CAPTION = "Panel, from the first layer (dark) to the last (light); gray: steps of a thousandth to a tenth."
 
 
 class Panel:
@@ -59,9 +59,12 @@ class Panel:
         for axis, (key, title) in zip(places, TITLES.items(), strict=True):
             for name, color in zip(self.layers, colors, strict=True):
                 values = [row[name][key] for row in self.rows]
-                axis.plot(range(0, every * len(values), every), values, color=color, linestyle="-", marker=".")
+                steps = range(0, every * len(values), every)
+                axis.plot(steps, values, label=name, color=color, linestyle="-", marker=".")
             axis.set(title=title, xlabel="training step")
-        places[0].axhline(RULE, color="black", linestyle="--")
+        ends = places[0].get_lines()[:: max(1, len(self.layers) - 1)]
+        places[0].legend(handles=ends, loc="lower left", fontsize="small")
+        places[0].axhspan(*USUAL, color="black", alpha=0.1)
         places[0].set_ylim(-6, 1)
         places[1].set_ylim(-0.05, 1.05)
         if not len(axes):

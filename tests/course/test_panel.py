@@ -56,5 +56,6 @@ def test_panel_draws_one_line_per_layer(network, monkeypatch):
         panel.measure(step_of(network, 0.01))
     panel.draw(every=10)
     ratio, dead, std = figures[0].axes
-    assert [len(axis.get_lines()) for axis in (ratio, dead, std)] == [3, 2, 2]  # the first has the rule
+    assert [len(axis.get_lines()) for axis in (ratio, dead, std)] == [2, 2, 2]
+    assert [text.get_text() for text in ratio.get_legend().get_texts()] == ["0", "2"]
     assert list(dead.get_lines()[0].get_xdata()) == [0, 10, 20]

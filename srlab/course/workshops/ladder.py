@@ -219,6 +219,7 @@ def _flow(mine: Any) -> Results:
 
 
 STEP = "zero_grad, backward and step, each once, in this order, with the optimizer that it gets?"
+ONLY_D = "SR equals HR, so only D's verdict can move G."
 # Number and name of a rung, the functions that it runs, the rung, and where to look if it falls.
 RUNGS = [
     (1, "loss and optimizer", ("train_step",), _constant, f"Does SR get into the loss as it is? Then {STEP}"),
@@ -227,6 +228,6 @@ RUNGS = [
     (3, "which loss", ("train_step",), _two_answers, "Is the loss a distance, averaged over all images and pixels?"),
     (4, "modes", ("train_step", "validate"), _batch_norm, "Who calls eval() and train(), and who restores the mode?"),
     (5, "D's half", ("gan_step", "d_loss"), _discriminator, f"Which is real, which is fake, logits? Then {STEP}"),
-    (6, "G's half", ("gan_step", "g_loss"), _generator, f"Is there a detach between SR and g_loss? The sign? {STEP}"),
+    (6, "G's half", ("gan_step", "g_loss"), _generator, f"{ONLY_D} Where does that gradient end? The sign? {STEP}"),
     (7, "flow", ("flow_loss", "sample"), _flow, "Print t. Time 0 is noise, 1 is data. The target is data - noise."),
 ]

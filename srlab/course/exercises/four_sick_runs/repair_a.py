@@ -31,10 +31,12 @@ def _measure(project: ModuleType) -> dict[str, Any]:
         return panels[0].measure(step) if len(log) == 1 else step()
 
     generator, _ = project.train(photos, pairs[:1], STEPS, 0, watch)
+    beats = gain(generator, pairs) > BEATS
     typical = statistics.median(layer["ratio"] for layer in panels[0].rows[0].values())
+    size = "too large" if typical > -1 else "too small" if typical < -2 else "fine"  # of networks that don't learn
     return {
-        "the second step is": "far too large" if typical > -0.4 else "tiny" if typical < -2.7 else "fine",
-        f"after {STEPS} steps it beats bicubic": gain(generator, pairs) > BEATS,
+        "the second step is": "fine" if beats else size,
+        f"after {STEPS} steps it beats bicubic": beats,
     }
 
 
@@ -66,16 +68,16 @@ EXERCISE = Exercise(
     cases={"the repaired project": lambda: (load_project("a"),)},
     observe=observed(_measure),
     known_mistakes={
-        "It still gets stuck. Look at the update ratio in its first steps: does your change make it smaller? Neither "
-        "another loss nor clipping does, because Adam divides by the size of the gradient.": [
+        "It still gets stuck. Look at the update ratio in its first steps: is it that of a healthy run now? Neither "
+        "another loss nor clipping changes it, because Adam divides by the size of the gradient.": [
             lambda project: project,
             _step(F.mse_loss),
             _step(F.l1_loss, clip=0.1),
             _setting(BATCH=4),
+            _setting(RATE=3e-3),
         ],
-        "Now the steps are so small that nothing happens in this many. Where is the update ratio between the two?": (
-            _setting(RATE=1e-6)
-        ),
+        f"It's too slow now: it learns, but {STEPS} steps of this size don't bring it past bicubic. Which update ratio "
+        "does the healthy run have in its first steps?": [_setting(RATE=1e-4), _setting(RATE=1e-6)],
     },
     also_accepted=[_setting(RATE=5e-4)],
     fallback_messages={
