@@ -456,7 +456,10 @@ MISTAKES = {
             ),
             ("The best fit is bicubic: 1", "without noise"),
         ],
-        "an off-by-one": [("SCALE * side + 1)", "SCALE * side)"), ("stopped with RuntimeError", "")],
+        "an off-by-one": [
+            ("SCALE * side + 1)", "SCALE * side)"),
+            ("is enough for a patch of this size: random_", "too small"),
+        ],
     },
     "generator": {
         "an object": [("def psnr", "Generator = Generator()\n\n\ndef psnr"), ("should be the class", "")],

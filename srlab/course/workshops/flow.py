@@ -334,6 +334,12 @@ def _samples(samples: torch.Tensor, hr: torch.Tensor) -> Iterator[Promise]:
         f"{mean:.2f} dB instead of {one:.2f} dB.",
         "Does each start with its own noise? Train longer: at first, a flow moves to the mean of all data.",
     )
+    bicubic = psnr(upsample(downsample(hr, 4), 4).clamp(0, 1), hr, protocol).item()
+    yield (
+        mean > bicubic - 2,
+        f"Their mean follows LR: bicubic has {bicubic:.2f} dB.",
+        "Look at the loss. If it rises, lower the learning rate, or clip gradients. Otherwise train longer.",
+    )
 
 
 def _pairs() -> tuple[torch.Tensor, torch.Tensor]:

@@ -59,8 +59,8 @@ def photos(mine: ModuleType, folder: Path) -> Iterator[Promise]:
         bool(train and held_out) and not strange + twice + missing,
         f"Each file is in one of the two sets: {len(train)} for training, {len(held_out)} held out, {len(twice)} in "
         f"both, {len(missing)} in neither, {len(strange)} that are not the name of a file.",
-        f"Look at {', '.join((strange + twice + missing)[:3]) or 'the empty set'}. Each name keeps its ending. Don't "
-        "score a network on photos that it has learned from.",
+        f"Look at {', '.join((strange + twice + missing)[:3]) or 'the empty set'}. Which endings do you read? Each "
+        "name keeps its ending. Don't score a network on photos that it has learned from.",
     )
     if strange or not (train and held_out):
         return
@@ -181,7 +181,11 @@ def pairs(mine: ModuleType, folder: Path) -> Iterator[Promise]:
         f"LR is HR downscaled by 4, bicubic, antialiased.{best_fit * (not right)}",
         "Does your resize average first? Are LR and HR cropped, flipped and turned in the same way, without noise?",
     )
-    _drawn(mine, make_photos("small", lambda k: sample(3, 64, 64, seed=k)), random)
+    try:
+        _drawn(mine, make_photos("small", lambda k: sample(3, 64, 64, seed=k)), random)
+    except (RuntimeError, ValueError) as error:
+        yield False, f"A photo of 64 x 64 pixels is enough for a patch of this size: {error}", "Is n one too small?"
+        return
     larger = make_photos("small", lambda k: sample(3, 68, 68, seed=k))
     places, _ = _places(torch.cat([_drawn(mine, larger, random)[1] for _ in range(4)]), larger)
     first, last = torch.aminmax(places[:, 1:], dim=0)

@@ -49,7 +49,7 @@ def result(network: Upscaler, held_out: Photos, train: Photos) -> Iterator[Promi
         "Does the loss still fall? Then train longer. Does the untrained network start near bicubic?",
     )
     yield (
-        gain <= 1.5 * on_known + 0.3,
+        gain <= max(1.5 * on_known, 0) + 0.3,
         f"The gain on training photos is {on_known:+.2f} dB.",
         "Photos that a network has never seen are seldom this much easier. Has it learned from held-out photos?",
     )

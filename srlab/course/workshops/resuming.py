@@ -118,8 +118,8 @@ def resuming(mine: ModuleType, folder: Path) -> Iterator[Promise]:
         _, first = _trained(mine, photos, file=file, stop=PAUSES[0])
         yield (
             _near(first, losses[: len(first)]),
-            f"The same seed repeats a run: with a pause ahead, the losses end with {_shown(first[-2:])}, and without "
-            f"with {_shown(losses[: len(first)][-2:])}.",
+            f"The same seed repeats a run: one that stops after {PAUSES[0]} steps ends with {_shown(first[-2:])}, "
+            f"and one that goes on has {_shown(losses[: len(first)][-2:])} there.",
             "It begins right, so seed and photos are right. Does a schedule run over `stop` instead of `iters`?"
             if _near(first[:2], losses[:2])
             else "Seed PyTorch before you create the generator, and draw pairs with a torch.Generator of this seed.",
@@ -203,12 +203,12 @@ def gan_training(mine: ModuleType, folder: Path) -> Iterator[Promise]:
         yield False, f"It pauses and resumes: two calls take {counts[0]} and {counts[1]} steps.", hint
         return
     yield _resumed(
-        _flat([first, rest]),
-        _flat(log),
+        _flat(rest),
+        _flat(log[GAN_PAUSE:]),
         paused,
         resumed.state_dict(),
         straight,
-        more="D and its optimizer, of torch's own random numbers, of ",
+        more="D and its optimizer, of torch's own random numbers",
     )
 
 
@@ -235,10 +235,10 @@ def _resumed(log: list[float], wanted: list[float], *states: State, more: str = 
     wrong = next((k for k, pair in enumerate(zip(log, wanted, strict=False)) if not _near(*([x] for x in pair))), -1)
     if wrong == 0:
         hint = "Its first loss is another one. Are the weights restored, and the state of all random numbers? Dropout "
-        hint += "draws from torch.default_generator."
+        hint += f"draws from torch.default_generator.{f' Think of {more}.' * bool(more)}"
     elif wrong > 0 or len(log) != len(wanted):
         hint = "It begins right, so weights and pairs are restored. What else changes with each step? Think of "
-        hint += f"{more}the optimizer's memory, and of a schedule."
+        hint += f"{f'{more}, of ' * bool(more)}the optimizer's memory, and of a schedule."
     else:
         hint = "All losses are equal. What else is in the network that you return? Think of an average of the weights, "
         hint += "or of batch norm's statistics. A global variable isn't in the file."
