@@ -17,6 +17,7 @@ from srlab.shell import running_shell
 
 # Numbers in the 256-color table of terminals, which can be read on white and on black.
 COLORS = {Result.CORRECT: 28, Result.INCORRECT: 196, Result.NOT_ATTEMPTED: 244}
+COLORS |= {"kept": 28, "broken": 196, "to do": 244, "climbed": 28, "fell": 196, "not yet": 244}  # in the workshops
 
 
 def check(name: str, answer: Answer, hints: int = 1) -> Answer:

@@ -26,7 +26,8 @@ def executed(notebook, mine, folder, **parameters):
         str(notebook), str(output), {"mine": str(mine)} | parameters, kernel_name="python3", progress_bar=False
     )
     cells = nbformat.read(output, 4).cells
-    return " ".join(" ".join(part.get("text", "") for cell in cells for part in cell.get("outputs", [])).split())
+    text = " ".join(part.get("text", "") for cell in cells for part in cell.get("outputs", []))
+    return " ".join(re.sub(r"\x1b\[[0-9;]*m", "", text).split())
 
 
 @pytest.mark.parametrize("file", NOTEBOOKS, ids=lambda file: file.stem)

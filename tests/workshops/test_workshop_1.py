@@ -2,6 +2,7 @@
 
 # ruff: noqa: E501 - a style or a mistake is one line
 
+import re
 import shutil
 
 import nbformat
@@ -347,10 +348,14 @@ MISTAKES = {
             ("read(file) for file in files if file not in held_out", "read(file) for file in files"),
             ("Each file is in one of the two sets", "Don't score a network on photos"),
         ],
+        "both sets empty": [
+            ("    return train, {file.name: read(file) for file in held_out}", "    return {}, {}"),
+            ("0 for training, 0 held out", "inside the loop"),
+        ],
         "no photo held out": [(SPLIT, "held_out = []"), ("0 held out", "the empty set")],
         "stems as keys": [
             ("{file.name: read(file) for file in files if", "{file.stem: read(file) for file in files if"),
-            ("2 that are not the name of a file", "its ending"),
+            ("2 that are not the name of a file", "has an ending"),
         ],
         "gray": [('.convert("RGB")', '.convert("L")'), ("is (1, 144, 160), but", "its file is gray")],
         "height last": [
@@ -434,7 +439,7 @@ MISTAKES = {
         ],
         "only HR mirrored": [
             ("return downscale(hr), hr", "return downscale(hr).flip(3), hr"),
-            ("LR is HR downscaled by 4, bicubic, antialiased. The best fit is", "flipped and turned"),
+            ("LR is HR downscaled by 4, bicubic, antialiased. Yours is nearest to", "flipped and turned"),
         ],
         "every fourth pixel": [
             (DOWNSCALE, "hr[..., ::4, ::4]"),
@@ -442,19 +447,19 @@ MISTAKES = {
         ],
         "no antialiasing": [
             (', mode="bicubic", antialias=True', ', mode="bicubic"'),
-            ("The best fit is bicubic-aliased", "average first"),
+            ("Yours is nearest to bicubic-aliased", "average first"),
         ],
         "bilinear": [
             ('mode="bicubic", antialias', 'mode="bilinear", antialias'),
-            ("The best fit is bilinear: 0 % off", "average first"),
+            ("Yours is nearest to bilinear, 0 % away", "average first"),
         ],
-        "blocks": [(DOWNSCALE, "F.avg_pool2d(hr, 4)"), ("The best fit is area: 0 % off", "average first")],
+        "blocks": [(DOWNSCALE, "F.avg_pool2d(hr, 4)"), ("Yours is nearest to area, 0 % away", "average first")],
         "noise on LR": [
             (
                 "return downscale(hr), hr",
                 "return downscale(hr) + 0.01 * torch.randn(hr[..., ::4, ::4].shape, generator=random), hr",
             ),
-            ("The best fit is bicubic: 1", "without noise"),
+            ("Yours is nearest to bicubic, 1", "without noise"),
         ],
         "an off-by-one": [
             ("SCALE * side + 1)", "SCALE * side)"),
@@ -705,6 +710,7 @@ MISTAKES = {
         ],
     },
     "alone": {
+        "no main": [('if __name__ == "__main__":\n    main(sys.argv[1])', ""), ("writes no image", "__main__")],
         "srlab": [
             ("import sys\n", "import sys\nimport srlab\n"),
             ("In a new process, without srlab, mine.py stopped with ModuleNotFoundError", ""),
@@ -870,7 +876,8 @@ def executed(file, tmp_path, folder):
     parameters = {"mine": str(file), "images": str(folder), "iters": 12}
     papermill.execute_notebook(str(NOTEBOOK), str(output), parameters, kernel_name="python3", progress_bar=False)
     cells = nbformat.read(output, 4).cells
-    return "\n".join(part.get("text", "") for cell in cells for part in cell.get("outputs", []))
+    text = "\n".join(part.get("text", "") for cell in cells for part in cell.get("outputs", []))
+    return re.sub(r"\x1b\[[0-9;]*m", "", text)
 
 
 def test_notebook_as_handed_out(tmp_path, folder):
@@ -886,3 +893,22 @@ def test_notebook_with_reference(tmp_path, folder, write):
     assert "broken" not in before.removesuffix("  broken  ")
     assert "held-out photos by" in " ".join(result.split())
     assert (tmp_path / "network.pt").is_file()
+
+
+def test_file_that_was_not_saved_since(write, folder, capsys):
+    file = write(SMALL, AGAIN)
+    workshops.check(file, "fit", folder)
+    assert "Did you save it?" not in capsys.readouterr().out
+    workshops.check(file, "psnr", folder)  # another part of the same file
+    assert "Did you save it?" not in capsys.readouterr().out
+    workshops.check(file, "fit", folder)
+    assert "unchanged since the last check.\nDid you save it?" in capsys.readouterr().out
+
+
+def test_file_that_is_not_valid(tmp_path, folder, capsys):
+    file = tmp_path / "mine.py"
+    file.write_text("import torch\n\nfor k in range(3)\n    pass\n")
+    workshops.check(file, "fit", folder)
+    assert workshops.written(file, "fit") is None
+    printed = " ".join(capsys.readouterr().out.split())
+    assert printed.count("Line 3 of mine.py is not valid Python: expected ':' (`for k in range(3)`)") == 2

@@ -44,6 +44,13 @@ def alone(mine: ModuleType, folder: Path) -> Iterator[Promise]:
             f"Look at {', '.join(other[:3])}. hash() of a string, the time and the order of a set differ by process.",
         )
         results = [file for file in photo.parent.iterdir() if file.suffix.lower() in EXTENSIONS and file != photo]
+        if not results:
+            yield (
+                False,
+                "`python mine.py photo.png` writes no image next to the photo.",
+                'Does the file end with `if __name__ == "__main__":` and a call with sys.argv[1]?',
+            )
+            return
         sr = read_image(results[0]) if len(results) == 1 else torch.zeros(0)
         with torch.no_grad():
             wanted = network(read_image(photo)[None])[0].clamp(0, 1)

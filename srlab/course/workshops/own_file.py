@@ -28,8 +28,8 @@ def own_file(mine: Mine) -> Path:
     path = Path(mine.__file__ or "") if isinstance(mine, ModuleType) else Path(mine)
     if not path.is_file():
         raise SrlabError(
-            f"{path} not found. Create it next to this notebook: choose File > New > Python File, and rename the file "
-            f"{path.name}."
+            f"{path} not found. Create it next to this notebook with File > New > Python File, and rename the file "
+            f"{path.name}. (Is it called {path.name}.py now?)"
         )
     return path.resolve()
 
@@ -52,7 +52,11 @@ def load(mine: Mine) -> ModuleType:
 def written(mine: File, *names: str) -> ModuleType | None:
     """Return a student's file as a module if it defines these names; otherwise print what is missing, return None."""
     path = Path(mine)
-    module = load(path) if path.is_file() else None
+    try:
+        module = load(path) if path.is_file() else None
+    except Exception as error:
+        print(stopped_in(error, path.resolve()))
+        return None
     missing = [name for name in names if not hasattr(module, name)]
     if missing:
         print(f"This cell needs {', '.join(missing)} in {path.name}. Come back when you have written it.")
@@ -96,7 +100,7 @@ def stopped_in(error: Exception, path: Path) -> str:
     first_line = plain.strip().partition("\n")[0]  # torch adds a long list of valid arguments
     text = textwrap.shorten(f"{type(error).__name__}: {first_line}", 250, placeholder=" ...")
     if isinstance(error, SyntaxError):
-        return f"Line {error.lineno} of {path.name} is not valid Python: {(error.text or '').strip()}."
+        return f"Line {error.lineno} of {path.name} is not valid Python: {error.msg} (`{(error.text or '').strip()}`)"
     frames = traceback.walk_tb(error.__traceback__)
     lines = [number for frame, number in frames if frame.f_code.co_filename == str(path)]
     if not lines:

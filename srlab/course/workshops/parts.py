@@ -57,7 +57,7 @@ PARTS = {
     "sampler": Part(3, ("flow_loss", "sample"), flow.sampler),
     "train_flow": Part(3, ("flow_loss", "train_flow"), flow.training, quick=False),
 }
-_unsaved: dict[Path, str] = {}  # file -> its hash at the last check, if something was missing or broken
+_checked: dict[tuple[Path, str], str] = {}  # (file, part) -> hash of the file at the last check of this part
 
 
 def check(mine: str | os.PathLike[str] | ModuleType, part: str, folder: Path | None = None) -> None:
@@ -86,12 +86,13 @@ def check(mine: str | os.PathLike[str] | ModuleType, part: str, folder: Path | N
     except SrlabError as missing:
         say("to do", str(missing), WIDTH)
         return
-    unchanged = _unsaved.pop(path, "") == hash_of_file(path)
+    unchanged = _checked.get((path, part)) == hash_of_file(path)
+    _checked[path, part] = hash_of_file(path)
     print(f"{saved(path)}{', unchanged since the last check' * unchanged}.")
     if unchanged:
         print("Did you save it? Click into the file and press Ctrl+S.")
-    if not say_all(_lines(path, PARTS[part], folder)) or _print_broken_before(path, part, folder):
-        _unsaved[path] = hash_of_file(path)
+    if say_all(_lines(path, PARTS[part], folder)):
+        _print_broken_before(path, part, folder)
 
 
 def _lines(path: Path, part: Part, folder: Path) -> Iterator[Line]:
@@ -107,13 +108,12 @@ def _lines(path: Path, part: Part, folder: Path) -> Iterator[Line]:
         yield "broken", stopped_in(error, path), ""
 
 
-def _print_broken_before(path: Path, part: str, folder: Path) -> bool:
-    """Check the parts before this one again; print the first promise that is broken now, and return whether one is."""
+def _print_broken_before(path: Path, part: str, folder: Path) -> None:
+    """Check the quick parts before this one again, and print the first promise that is broken now."""
     for name in [*PARTS][: [*PARTS].index(part)]:
         lines = _lines(path, PARTS[name], folder) if PARTS[name].quick else ()
         for word, text, _ in lines:
             if word == "broken":
                 say("broken", f"An earlier part, {name}: {text}", WIDTH)
                 say("hint", f'Run workshops.check(mine, "{name}") for all of its lines.', WIDTH)
-                return True
-    return False
+                return

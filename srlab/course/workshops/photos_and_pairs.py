@@ -59,8 +59,12 @@ def photos(mine: ModuleType, folder: Path) -> Iterator[Promise]:
         bool(train and held_out) and not strange + twice + missing,
         f"Each file is in one of the two sets: {len(train)} for training, {len(held_out)} held out, {len(twice)} in "
         f"both, {len(missing)} in neither, {len(strange)} that are not the name of a file.",
-        f"Look at {', '.join((strange + twice + missing)[:3]) or 'the empty set'}. Which endings do you read? Each "
-        "name keeps its ending. Don't score a network on photos that it has learned from.",
+        "Both sets are empty. Is `return` inside the loop?"
+        if not train and not held_out
+        else f"{strange[0]} is not the name of a file, which has an ending."
+        if strange
+        else f"Look at {', '.join((twice + missing)[:3]) or 'the empty set'}. Which endings do you read? Don't score a "
+        "network on photos that it has learned from.",
     )
     if strange or not (train and held_out):
         return
@@ -174,7 +178,7 @@ def pairs(mine: ModuleType, folder: Path) -> Iterator[Promise]:
     )
     errors = _errors(lr[:32], hr[:32])
     best = min(errors, key=errors.__getitem__)
-    best_fit = f" The best fit is {best}: {100 * errors[best]:.0f} % off."
+    best_fit = f" Yours is nearest to {best}, {100 * errors[best]:.0f} % away."
     right = errors["bicubic"] < NOT_BICUBIC
     yield (
         right,
