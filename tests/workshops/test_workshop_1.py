@@ -467,6 +467,14 @@ MISTAKES = {
         ],
     },
     "generator": {
+        "a mean in an attribute": [
+            ("        self.blocks = nn", "        self.mean = 0.0\n        self.blocks = nn"),
+            (
+                "    def forward(self, lr):\n",
+                "    def forward(self, lr):\n        if self.training:\n            self.mean = 0.9 * self.mean + 0.1 * lr.mean().item()\n        lr = lr - self.mean\n",
+            ),
+            ("state_dict contains all of it", "attribute"),
+        ],
         "an object": [("def psnr", "Generator = Generator()\n\n\ndef psnr"), ("should be the class", "")],
         "no padding": [
             ("self.head = nn.Conv2d(3, features, 3, padding=1)", "self.head = nn.Conv2d(3, features, 3)"),
@@ -584,6 +592,10 @@ MISTAKES = {
         ],
     },
     "one batch": {
+        "smooth at any price": [
+            (LOSS, "sr = generator(lr)\n    loss = F.mse_loss(sr, hr) + 0.2 * sr.diff(dim=3).abs().mean()"),
+            ("The loss compares SR with HR", "smallest"),
+        ],
         "nothing returned": [("    return loss.item()\n", ""), ("None", "")],
         "no step": [("    optimizer.step()\n    return", "    return"), ("yours takes 0", "once each")],
         "two steps": [
@@ -618,6 +630,13 @@ MISTAKES = {
         ],
     },
     "fit": {
+        "no save without a step": [
+            (
+                "        if checkpoint:\n            checkpoint.save",
+                "        if checkpoint and results:\n            checkpoint.save",
+            ),
+            ("after 10 steps: load, 0 steps", "Every call ends"),
+        ],
         "stop only with a checkpoint": [
             ("if stop is None else", "if stop is None or not checkpoint else"),
             ("fit(step, 10, stop=4): 10 steps", "early"),
@@ -710,6 +729,7 @@ MISTAKES = {
         ],
     },
     "alone": {
+        "JPEG": [('with_suffix(".x4.png")', 'with_suffix(".x4.jpg")'), ("photo.x4.jpg", "Write a PNG")],
         "no main": [('if __name__ == "__main__":\n    main(sys.argv[1])', ""), ("writes no image", "__main__")],
         "srlab": [
             ("import sys\n", "import sys\nimport srlab\n"),

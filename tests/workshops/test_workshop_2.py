@@ -222,6 +222,8 @@ MISTAKES = {  # mistake -> part, replacements, and last: a part of the broken pr
     # checkpoint
     "written in place": ("checkpoint", (SAVE, ""), ('self.file.with_suffix(".unfinished")', "self.file"), ("stops halfway destroys", "which function of os")),
     "a gap without a file": ("checkpoint", ("        os.replace(unfinished, self.file)", "        self.file.unlink(missing_ok=True)\n        unfinished.rename(self.file)"), ("for a moment there is none", "place of the old")),
+    "copied over the old file": ("checkpoint", ("        os.replace(unfinished, self.file)", "        __import__('shutil').copyfile(unfinished, self.file)"), ("written over the old one", "place of the old")),
+    "loaded with objects": ("checkpoint", ("torch.load(self.file, weights_only=True)", "torch.load(self.file, weights_only=False)"), ("weights_only=False", "any code")),
     "the old file deleted first": ("checkpoint", ("        torch.save({", "        self.file.unlink(missing_ok=True)\n        torch.save({"), ("stops halfway destroys", "place of the old")),
     "whole objects": ("checkpoint", ("part.state_dict()\n        unf", "part\n        unf"), ("stopped with", "")),
     "weights without statistics": (
@@ -315,6 +317,7 @@ MISTAKES = {  # mistake -> part, replacements, and last: a part of the broken pr
         (RETURN, "    return loss_of_d.item(), g_loss(generator(lr), hr, discriminator).item()\n"),
         ("1. G gets lr", "Run G once"),
     ),
+    "a pixel loss without a gradient": ("adversary", ("0.3 * F.l1_loss(sr, hr)", "0.3 * F.l1_loss(sr.detach(), hr)"), ("    kept = F.l1_loss(F.avg_pool2d(sr, SCALE)", "    kept = F.l1_loss(F.avg_pool2d(sr.detach(), SCALE)"), ("keeps SR near HR", "a gradient for SR")),
     # gan training
     "no copy": ("gan training", ("copy.deepcopy(network).train()", "network"), ("return average.module, log", "return gan, log"), ("gan is network", "Train a copy")),
     "no copy, but an average": ("gan training", ("copy.deepcopy(network).train()", "network"), ("`network` stays as it is: its weights have changed", "Train a copy")),

@@ -95,11 +95,12 @@ def adversary(mine: ModuleType, folder: Path) -> Iterator[Promise]:
         "The sigmoid of -500 is exactly 0 in float32, and its logarithm isn't finite. Compute it from logits.",
     )
     off, equal = (g_loss(hr + error, hr, 0.0).item() for error in (0.1, 0.0))
+    brighter = (hr + 0.1).requires_grad_()
     yield (
-        equal < off,
+        equal < off and bool(gradient(g_loss(brighter, hr, 0.0), [brighter]).any()),
         f"g_loss keeps SR near HR: if D can't tell, it is {equal:.4f} for SR equal to HR, and {off:.4f} for SR that is "
         "0.1 brighter.",
-        "D only knows what photos look like. What ties SR to this photo?",
+        "D only knows what photos look like. What ties SR to this photo, with a gradient for SR?",
     )
 
 

@@ -31,7 +31,7 @@ def alone(mine: ModuleType, folder: Path) -> Iterator[Promise]:
     torch.manual_seed(0)
     network = moved(new_generator(mine))  # other weights than any new network
     with tempfile.TemporaryDirectory() as temporary:
-        split, weights, photo = (Path(temporary, name) for name in ("split.json", "weights.pt", "photos/photo.png"))
+        split, weights, photo = (Path(temporary, name) for name in ("split.json", "weights.pt", "photos/photo.jpg"))
         photo.parent.mkdir()
         write_image(sample(3, 45, 38), photo)  # from black to white, so that SR leaves [0, 1]
         torch.save(network.state_dict(), weights)
@@ -47,7 +47,7 @@ def alone(mine: ModuleType, folder: Path) -> Iterator[Promise]:
         if not results:
             yield (
                 False,
-                "`python mine.py photo.png` writes no image next to the photo.",
+                "`python mine.py photo.jpg` writes no image next to the photo.",
                 'Does the file end with `if __name__ == "__main__":` and a call with sys.argv[1]?',
             )
             return
@@ -56,9 +56,12 @@ def alone(mine: ModuleType, folder: Path) -> Iterator[Promise]:
             wanted = network(read_image(photo)[None])[0].clamp(0, 1)
         error = (sr - wanted).abs() if sr.shape == wanted.shape else torch.ones(1)
         yield (
-            error.mean().item() < 0.02 and error.max().item() < 0.5,  # a value that wraps around is 1 off
-            f"The argument photo.png gives {len(results)} new image next to it, with the shape {tuple(sr.shape)} for "
+            error.mean().item() < 0.02
+            and error.max().item() < 0.5  # a value that wraps around is 1 off
+            and results[0].suffix.lower() == ".png",
+            f"The argument photo.jpg gives {len(results)} new image next to it, {results[0].name}, with the shape "
+            f"{tuple(sr.shape)} for "
             f"(3, 45, 38), and {error.mean():.3f} off what network.pt computes, at most {error.max():.2f}.",
-            "Load the weights from Path(__file__).parent, switch to eval mode, clamp to [0, 1] before you convert to 8 "
-            "bits, and save next to the photo, under another name.",
+            "Write a PNG. Load the weights from Path(__file__).parent, switch to eval mode, clamp to [0, 1] before you "
+            "convert to 8 bits, and save next to the photo, under another name.",
         )

@@ -61,7 +61,9 @@ def generator(mine: ModuleType, folder: Path) -> Iterator[Promise]:
     with torch.no_grad():  # in the difference of two networks with other weights, a skip cancels
         effect = (first(spot) - second(spot) - first(lr) + second(lr)).square()
         share = (effect[..., :48, 40:88].sum() / effect.sum()).item()
-        second.load_state_dict(first.state_dict())
+        for _ in range(5):
+            first.train()(lr)  # which may change what the network remembers
+        second.load_state_dict(first.eval().state_dict())
         unlike = (first(lr) - second(lr)).abs().max().item()
     yield (
         not share < AT_ITS_PLACE,
@@ -71,7 +73,8 @@ def generator(mine: ModuleType, folder: Path) -> Iterator[Promise]:
     yield (
         unlike < 1e-4,
         f"state_dict contains all of it: a second Generator with the first one's weights differs by {unlike:.1g}.",
-        "A module doesn't know layers in a Python list. Use nn.Sequential or nn.ModuleList.",
+        "A module doesn't know layers in a Python list, or what forward puts into an attribute. Use nn.ModuleList, and "
+        "register_buffer.",
     )
 
 

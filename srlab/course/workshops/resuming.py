@@ -47,17 +47,20 @@ def checkpoint(mine: ModuleType, folder: Path) -> Iterator[Promise]:
         _advance(parts)
         mine.Checkpoint(file, dict(parts)).save(2)
         _advance(parts)
+        place_on_disk = file.stat().st_ino
         found: list[int] = []  # what load would return when a file is put into place
         moves = (_watch(move, mine, file, found) for move in (os.replace, os.rename))
         with patch("os.replace", next(moves)), patch("os.rename", next(moves)):
             mine.Checkpoint(file, dict(parts)).save(3)
+        in_place = file.is_file() and file.stat().st_ino == place_on_disk
         wanted = {name: _state(part) for name, part in parts.items()}
         if not file.is_file():
             yield False, "save writes the file: it is missing.", "Write to exactly the path that Checkpoint gets."
             return
         _advance(parts)  # the file must not change with them
         fresh, others = load(mine), _parts(seed=2)  # a new module has no globals from before
-        done = expect_number(fresh.Checkpoint(file, dict(others)).load(), "`load()`")
+        with patch("torch.load", _noting(torch.load, loads := [])):
+            done = expect_number(fresh.Checkpoint(file, dict(others)).load(), "`load()`")
         wrong = [name for name, part in others.items() if not _equal(_state(part), wanted[name])]
         yield (
             done == 3 and not wrong,
@@ -77,9 +80,10 @@ def checkpoint(mine: ModuleType, folder: Path) -> Iterator[Promise]:
             done = 0
         survives = done == 3 and all(_equal(_state(part), wanted[name]) for name, part in left.items() if not wrong)
         yield (
-            survives and 0 not in found,
+            survives and 0 not in found and not in_place,
             f"A write that stops halfway {'leaves' if survives else 'destroys'} the previous checkpoint"
-            f"{', but for a moment there is none' * (0 in found)}.",
+            f"{', but for a moment there is none' * (survives and 0 in found)}"
+            f"{', but the new one is written over the old one' * (survives and in_place)}.",
             "The power can fail while torch.save writes. Write another file first; which function of os puts it in the "
             "place of the old one at once?",
         )
@@ -89,8 +93,9 @@ def checkpoint(mine: ModuleType, folder: Path) -> Iterator[Promise]:
         except Exception:
             plain = False
         yield (
-            plain or not survives,
-            f"The file has only states: torch.load(file, weights_only=True) {'reads' if plain else 'rejects'} it.",
+            (plain or not survives) and False not in loads,
+            f"The file has only states: torch.load(file, weights_only=True) {'reads' if plain else 'rejects'} it"
+            f"{', and yours loads it with weights_only=False' * (False in loads)}.",
             "Save state_dict() and get_state(), not the objects: a file with objects can run any code when loaded.",
         )
 
@@ -288,6 +293,16 @@ def _watch(move: Callable[..., Any], mine: ModuleType, file: Path, found: list[i
         return move(*arguments, **options)
 
     return watched
+
+
+def _noting(load_file: Callable[..., Any], loads: list[bool]) -> Callable[..., Any]:
+    """Return a function that loads a file, and notes whether it is restricted to weights."""
+
+    def noting(*arguments: Any, **options: Any) -> Any:
+        loads.append(options.get("weights_only", True))
+        return load_file(*arguments, **options)
+
+    return noting
 
 
 def _state(part: Any) -> Any:

@@ -51,6 +51,8 @@ def one_batch(mine: ModuleType, folder: Path) -> Iterator[Promise]:
     )
     if abs(factor - 1) >= 0.01:
         return
+    mine.train_step(network, still, lr, network(lr).detach())
+    flat = (gradients[-1].norm() / size).item()
     moving = torch.optim.SGD(network.parameters(), lr=0.01 / size)
     easy, before, after = (
         expect_number(mine.train_step(network, optimizer, lr, target), "The result of `train_step`")
@@ -63,8 +65,9 @@ def one_batch(mine: ModuleType, folder: Path) -> Iterator[Promise]:
         "Return the number that backward started from, with item(). A graph keeps everything in memory.",
     )
     yield (
-        easy < loss and after < before,
-        f"The loss compares SR with HR: it is {loss:.4f}, {easy:.4f} if HR equals SR, and {after:.4f} after a step.",
+        easy < loss and after < before and flat < 0.05,
+        f"The loss compares SR with HR: it is {loss:.4f}, {easy:.4f} if HR equals SR, with {100 * flat:.0f} % of the "
+        f"gradient, and {after:.4f} after a step.",
         "The loss gets the output for lr, and hr. It should be smallest if both are equal. Is there a wrong sign?",
     )
     for rate in (1e-3, 4e-3):
@@ -106,6 +109,7 @@ LOOPS = (
     (0, None, 0, "load, 10 steps, save(10)", "Call load() once, before the first step, and save() after the last."),
     (7, None, 0, "load, 3 steps, save(10)", "load() returns how many steps are done. `iters` counts these, too."),
     (7, 8, 0, "load, 1 step, save(8)", "`stop` and save() count the steps of all calls. Save at any end of a call."),
+    (10, None, 0, "load, 0 steps, save(10)", "Every call ends with save(), also if no step is left."),
     (2, None, 4, "load, 3 steps, save(5), KeyboardInterrupt", "The stop button raises KeyboardInterrupt in a step. Save"
      " which steps are complete, and let the interruption pass: in `finally`, or with `raise` after saving."),
 )  # fmt: skip
