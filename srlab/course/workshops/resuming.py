@@ -125,9 +125,8 @@ def resuming(mine: ModuleType, folder: Path) -> Iterator[Promise]:
             _near(first, losses[: len(first)]),
             f"The same seed repeats a run: one that stops after {PAUSES[0]} steps ends with {_shown(first[-2:])}, "
             f"and one that goes on has {_shown(losses[: len(first)][-2:])} there.",
-            "It begins right, so seed and photos are right. Does a schedule run over `stop` instead of `iters`?"
-            if _near(first[:2], losses[:2])
-            else "Seed PyTorch before you create the generator, and draw pairs with a torch.Generator of this seed.",
+            "Seed PyTorch before you create the generator, and draw pairs with a torch.Generator of this seed. Does a "
+            "schedule run over `stop` instead of `iters`?",
         )
         if not _near(first, losses[: len(first)]):
             return
