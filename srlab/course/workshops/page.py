@@ -7,6 +7,7 @@ from importlib.resources import files
 from pathlib import Path
 from string import Template
 from types import ModuleType
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -30,7 +31,13 @@ SCORED, SIDE = 8, 512  # held-out photos, at most, and pixels per side of their 
 ANSWERS, STEPS, MULTIPLE = 3, 16, 16  # of a flow: its answers, the steps for each, and what its LR sides are padded to
 QUALITY = 85  # of WebP, for a whole photo; a detail is lossless
 RGB = srlab.Protocol(color="rgb", quantize=False)  # as in the students' own psnr and validate
+BICUBIC, GAN = "bicubic (usual method)", "GAN (inventive)"
+DECIBELS = (
+    "Scores in dB: closeness to the original, pixel by pixel (PSNR); higher is better. They don't say how sharp an "
+    "image looks."
+)
 Networks = Mapping[str, Kept]  # label -> network; the first is compared with bicubic
+Score = tuple[str, Any, Any]  # on what, and rows of a table: that of bicubic, and that of a network
 
 
 def page(
@@ -61,27 +68,35 @@ def page(
     if not own:
         raise SrlabError(f"No network of yours is next to {path.name}. Train one, and keep it with workshops.keep.")
     lr, hr = _read(photo)
-    networks = {_label(one, name): one for one in sorted(found, key=lambda one: not one.code)}
+    networks = {_label(one): one for one in sorted(found, key=lambda one: not one.code)}
     general = {label: one for label, one in networks.items() if everything or not one.subject} or networks
     fast = {label: one for label, one in general.items() if one.what != "flow"}
     module = load(path)
     train, held_out = module.load_photos(photo_folder(images))
     known = photo.name in train or photo.stem in {Path(one.subject).stem for one in own}
+    scores = {label: _score(one, module, held_out) for label, one in networks.items() if one.code}
     subjects = dict.fromkeys(one.subject for one in own if one.subject)
-    by = f"by {name or 'me'}, code: {path.name}"
-    exported = [_exported(one, out) for one in own if one.what != "flow"]  # a flow has more inputs
+    learned = f"{len(train)} photos {f'from the folder {Path(images).name}' if images else 'of the course'}"
+    by = f"written by {name or 'me'} ({path.name})"
+    exported = " and ".join(
+        filter(None, (_exported(one, out) for one in own if one.what != "flow"))
+    )  # flow: more inputs
     content = {
         "whose": escape(f"{name}'s" if name else "My", quote=False),
-        "who": escape(name or "I"),
+        "lead": f"{escape(name or 'I')} {_lead(own[0], *next(iter(scores.values())))}",
+        "guess": "." if hr is None else ': choose "original" to see what was really there.',
         "photo": escape(photo.name),
         "pixels": "{1} × {0}".format(*lr.shape[-2:]),
-        "truth": "There is no sharper original to score." if hr is None else "The original is there to compare with.",
+        "truth": "There is no sharper original, and so no score." if hr is None else DECIBELS,
         "known": "A network may have learned from this photo, so expect less of other photos." if known else "",
         "detail": _detail(lr, hr, general, module),
-        "whole": _slider(_answers(lr, fast, module), hr, QUALITY) if fast else "",
-        "subjects": "\n".join(_subject(subject, networks, module) for subject in subjects),
-        "cards": "\n".join(_card(label, one, by, module, held_out) for label, one in networks.items()),
-        "files": " and ".join(filter(None, exported)) or "not exported",
+        "whole": _slider(_answers(lr, fast, module), hr, BICUBIC, QUALITY) if fast else "",
+        "subjects": "\n".join(_subject(subject, networks, module, scores, lr) for subject in subjects),
+        "decibels": DECIBELS if hr is None else "",
+        "cards": "\n".join(_card(one, name, learned, by, scores.get(label)) for label, one in networks.items()),
+        "files": f"<p>For programmers: on the author's computer, and only there, the networks lie next to this page as "
+        f"{exported}. Other programs run this format (ONNX), for example the course's try-it page.</p>"
+        * bool(exported),
     }
     template = files("srlab.course.workshops").joinpath("page.html").read_text(encoding="utf-8")
     write_atomic(out, Template(template).substitute(content).encode(errors="replace"))
@@ -108,9 +123,17 @@ def _pair(photo: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     return srlab.downsample(hr, 4).clamp(0, 1), hr
 
 
-def _label(one: Kept, name: str) -> str:
-    whose = "the course's" if not one.code else f"{name}'s" if name else "my"
-    return f"{whose} {one.what.replace('gan', 'GAN')}"
+def _label(one: Kept) -> str:
+    return (GAN if one.what == "gan" else one.what) if one.code else f"the course's {one.what.replace('gan', 'GAN')}"
+
+
+def _lead(one: Kept, where: str, bicubic: Any, own: Any) -> str:
+    """Return what was trained and how good it is, without the name in front."""
+    return (
+        f"trained a small neural network{f' in {one.time}' * bool(one.steps)} to enlarge photos"
+        f"{f' such as {escape(Path(one.subject).stem)}' * bool(one.subject)} four times. On {where}, its error is "
+        f"{_change(bicubic, own)} than that of the usual method, bicubic interpolation."
+    )
 
 
 def _upscaler(one: Kept, module: ModuleType, seed: int = 0) -> Upscaler:
@@ -127,57 +150,66 @@ def _upscaler(one: Kept, module: ModuleType, seed: int = 0) -> Upscaler:
 
 def _answers(lr: torch.Tensor, networks: Networks, module: ModuleType) -> dict[str, torch.Tensor]:
     """Return label -> SR of each network, bicubic, and LR; a flow has several answers, and their mean."""
-    images = {"small photo": lr, "bicubic": srlab.upsample(lr, 4).clamp(0, 1)}
+    images = {"small photo": lr, BICUBIC: srlab.upsample(lr, 4).clamp(0, 1)}
     for label, one in networks.items():
         if one.what == "flow":
             answers = [srlab.upscale(_upscaler(one, module, seed), lr, 4) for seed in range(ANSWERS)]
-            images |= {f"{label} {seed + 1}": answer for seed, answer in enumerate(answers)}
-            images[f"{label}, mean"] = torch.stack(answers).mean(0)
+            images |= {f"{label}, guess {seed + 1}": answer for seed, answer in enumerate(answers)}
+            images[f"{label}, mean of guesses"] = torch.stack(answers).mean(0)
         else:
             images[label] = srlab.upscale(one.network, lr, 4)
     return images
 
 
-def _slider(images: dict[str, torch.Tensor], hr: torch.Tensor | None, quality: int | None = None) -> str:
-    """Return a slider from bicubic to the first network; with HR, its notes are scores."""
-    _, bicubic, first, *_ = images
+def _slider(images: dict[str, torch.Tensor], hr: torch.Tensor | None, left: str, quality: int | None = None) -> str:
+    """Return a slider from an image to that of the first network; with HR, its notes are scores."""
+    _, _, first, *_ = images
     notes = {}
     if hr is not None:
         notes = {
             label: f"{srlab.psnr(sr, hr, RGB).item():.2f} dB" for label, sr in images.items() if sr.shape == hr.shape
         }
         images = images | {"original": hr}
-    return srlab.compare(images, bicubic, first, notes, limit_mb=4, quality=quality, visitors=True).html
+    return srlab.compare(images, left, first, notes, limit_mb=4, quality=quality, visitors=True).html
 
 
-def _detail(lr: torch.Tensor, hr: torch.Tensor | None, networks: Networks, module: ModuleType) -> str:
+def _detail(
+    lr: torch.Tensor, hr: torch.Tensor | None, networks: Networks, module: ModuleType, left: str = BICUBIC
+) -> str:
     """Return a slider over the part of an image with the strongest edges."""
     height, width = (min(most, side - 1) for most, side in zip(DETAIL, lr.shape[-2:], strict=True))
     edges = lr.diff(dim=-1)[..., 1:, :].abs() + lr.diff(dim=-2)[..., 1:].abs()
     sums = F.avg_pool2d(edges.mean(1), (height, width), stride=1)[0]
-    top, left = divmod(int(sums.argmax()), sums.shape[1])
-    lr = lr[..., top : top + height, left : left + width]
-    part = None if hr is None else hr[..., 4 * top : 4 * (top + height), 4 * left : 4 * (left + width)]
-    return _slider(_answers(lr, networks, module), part)
+    top, start = divmod(int(sums.argmax()), sums.shape[1])
+    lr = lr[..., top : top + height, start : start + width]
+    part = None if hr is None else hr[..., 4 * top : 4 * (top + height), 4 * start : 4 * (start + width)]
+    return _slider(_answers(lr, networks, module), part, left)
 
 
-def _subject(subject: str, networks: Networks, module: ModuleType) -> str:
+def _subject(
+    subject: str, networks: Networks, module: ModuleType, scores: Mapping[str, Score], seen: torch.Tensor
+) -> str:
     """Return a section with a detail of the half of a subject that its networks did not learn from."""
     ((name, photo),) = split_photo(subject)[1]
     networks = dict(sorted(networks.items(), key=lambda item: item[1].subject != subject))
-    learned = " and ".join(label for label, one in networks.items() if one.subject == subject)
+    learned = [label for label, one in networks.items() if one.subject == subject]
+    lr, hr = _pair(photo)
+    text = (
+        f"Only the left half was used to train the {' and the '.join(learned)}. This is a close-up of the right half."
+    )
+    text += " It's the same one as at the top of this page." * torch.equal(lr, seen)
+    if GAN in learned and scores[GAN][2].psnr < scores[GAN][1].psnr:
+        things = "stones look real but aren't the ones" if name == "gravel" else "details look real but aren't those"
+        text += f" The GAN's {things} in the photo, so it scores worse than a blur."
+    title, they = ("Networks that invent", "they") if len(learned) > 1 else ("A network that invents", "it")
     return (
-        f"<h2>The held-out half of {escape(name)}</h2>\n<p>Only the left half of this photo was used to train "
-        f"{escape(learned)}. This is a detail of the right half.</p>\n"
-        f"{_detail(*_pair(photo), networks, module)}"
+        f"<h2>{title} detail, on the half of {escape(name)} that {they} never saw</h2>\n<p>{text}</p>\n"
+        f"{_detail(lr, hr, networks, module, 'original')}"
     )
 
 
-def _card(label: str, one: Kept, by: str, module: ModuleType, held_out: Mapping[str, torch.Tensor]) -> str:
-    """Return how large a network is, who trained it, and its score on what it never saw, as HTML."""
-    weights = f"{srlab.parameter_count(one.network):,} weights"
-    if not one.code:
-        return f"<article><h3>{label}</h3>\n<p>{weights}, from the course, trained on twelve photos</p></article>"
+def _score(one: Kept, module: ModuleType, held_out: Mapping[str, torch.Tensor]) -> Score:
+    """Score a network and bicubic on what the network never saw."""
     half = split_photo(one.subject)[1] if one.subject else None
     photos = {name: srlab.to_uint8(photo) for name, photo in [*held_out.items()][:SCORED]}
     images = half or srlab.ImageSet.from_images("held-out photos", photos)
@@ -185,15 +217,41 @@ def _card(label: str, one: Kept, by: str, module: ModuleType, held_out: Mapping[
     metrics = ["psnr", "lpips"] if find_weights("alexnet") else ["psnr"]
     table = srlab.evaluate_all(methods, images.center_crop(SIDE), protocol=RGB, metrics=metrics)
     (_, bicubic), (_, own) = srlab.summarize(table).iterrows()
+    where = f"the half of {escape(images.names[0])}" if half else f"{len(images)} photo{'s' * (len(images) > 1)}"
+    return f"{where} that it had never seen", bicubic, own
+
+
+def _change(bicubic: Any, own: Any) -> str:
     change = 10 ** ((bicubic.psnr - own.psnr) / 20) - 1
-    where = f"the held-out half of {images.names[0]}" if half else f"{len(images)} photos that it never saw"
-    perceived = f" LPIPS is {own.lpips:.3f}, and {bicubic.lpips:.3f} for bicubic." if "lpips" in own else ""
-    return (
-        f"<article><h3>{escape(label)}</h3>\n<p>{weights}, {escape(f'{one.made} {by}')}</p>\n"
-        f"<p class=score>{own.psnr:.2f} dB</p>\n<p>PSNR{' of one answer' * (one.what == 'flow')} on {escape(where)}. "
-        f"Bicubic has {bicubic.psnr:.2f} dB, so the error is {abs(change):.0%} {'larger' if change > 0 else 'smaller'}."
-        f"{perceived}</p></article>"
+    return f"{abs(change):.0%} {'larger' if change > 0 else 'smaller'}"
+
+
+def _card(one: Kept, name: str, learned: str, by: str, score: Score | None) -> str:
+    """Return what a network learned from, how it was trained, and its score, as HTML."""
+    whose = "The course's" if score is None else f"{name}'s" if name else "My"
+    numbers = f"{srlab.parameter_count(one.network):,} adjustable numbers"
+    made = (
+        f" in {one.time} ({one.steps:,} steps; {numbers}), with code {by}"
+        if one.steps
+        else f" with code {by} ({numbers})"
     )
+    if score is None:
+        learned, made = "12 photos of the course", f" by the course ({numbers})"
+    elif one.subject:
+        learned = f"the left half of {Path(one.subject).stem}"
+    text = f"<h3>{escape(f'{whose} {one.what}'.replace('gan', 'GAN'))}</h3>\n<p>Learned from: {escape(learned)}. "
+    text += f"Trained{escape(made)}.</p>\n"
+    if score:
+        where, bicubic, own = score
+        guess = "for one guess " * (one.what == "flow")
+        text += f"<p class=score>{own.psnr:.2f} dB</p>\n<p>{guess}on {where}. Bicubic has {bicubic.psnr:.2f} dB, "
+        text += f"so the error is {_change(bicubic, own)}."
+        if "lpips" in own:
+            text += (
+                f" Visible difference (LPIPS; lower is better): {own.lpips:.3f}, and {bicubic.lpips:.3f} for bicubic."
+            )
+        text += "</p>"
+    return f"<article>{text}</article>"
 
 
 def _exported(one: Kept, out: Path) -> str:
