@@ -7,7 +7,7 @@ import pytest
 import srlab
 from srlab.course.workshops import parts
 
-HERE = Path(__file__).parent
+from .files import joined
 
 
 @pytest.fixture
@@ -15,8 +15,7 @@ def write(tmp_path):
     """Return a function that writes the reference up to a workshop, with some text replaced, as a student's file."""
 
     def write(*replacements: tuple[str, str], workshop: int = 1) -> Path:
-        files = ["mine.py", *(f"mine_{number}.py" for number in range(2, workshop + 1))]
-        text = "\n\n".join((HERE / file).read_text(encoding="utf-8") for file in files)
+        text = joined(workshop)
         for old, new in replacements:
             assert text.count(old) == 1, f"{old!r} occurs {text.count(old)} times"
             text = text.replace(old, new)

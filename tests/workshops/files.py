@@ -5,10 +5,15 @@ from pathlib import Path
 FILES = Path(__file__).parent
 
 
+def joined(workshops: int) -> str:
+    """Return the text of ``mine.py`` as it is after some workshops."""
+    files = ["mine.py", *(f"mine_{number}.py" for number in range(2, workshops + 1))]
+    return "\n\n".join((FILES / file).read_text(encoding="utf-8") for file in files)
+
+
 def written(folder: Path, *replacements: tuple[str, str], workshops: int = 2) -> Path:
     """Write ``mine.py`` as it is after some workshops, with parts of its text replaced, and return its path."""
-    files = ["mine.py", *(f"mine_{number}.py" for number in range(2, workshops + 1))]
-    text = "\n\n".join((FILES / file).read_text(encoding="utf-8") for file in files)
+    text = joined(workshops)
     for old, new in replacements:
         assert text.count(old) >= 1, f"{old!r} does not occur"
         before, _, after = text.rpartition(old)  # a later workshop defines `train` again

@@ -741,7 +741,7 @@ MISTAKES = {
         ],
         "result in the current folder": [
             ('Path(photo).with_suffix(".x4.png")', '"x4.png"'),
-            ("gives 0 new image next to it", "save next to the photo"),
+            ("writes no image next to the photo", "save next to the photo"),
         ],
         "spandrel": [
             (

@@ -6,61 +6,15 @@ import torch
 from srlab.course.exercise import IncorrectAnswer
 from srlab.course.workshops import check_samples, load
 from srlab.course.workshops.parts import PARTS
-from tests.conftest import ROOT
 
-FLOW = (ROOT / "tests" / "workshops" / "mine_3.py").read_text(encoding="utf-8")
+from .files import FILES, joined
+
+FLOW = (FILES / "mine_3.py").read_text(encoding="utf-8")
 FLOW = FLOW.replace("num_blocks=6, features=64", "num_blocks=1, features=16")
 FLOW = FLOW.replace(
     "        x = F.pixel_un", "        image = x\n        x = F.pixel_un"
 )  # styles and mistakes need it
-# What workshop 3 continues with, as short as possible.
-START = """
-import copy
-from pathlib import Path
-
-import torch
-import torch.nn.functional as F
-from torch import nn
-
-SCALE = 4
-
-
-def sample_pairs(photos, count, side, random):
-    photos, patches = list(photos.values()), []
-    for _ in range(count):
-        photo = photos[torch.randint(len(photos), (), generator=random)]
-        top, left = (torch.randint(size - 4 * side + 1, (), generator=random) for size in photo.shape[1:])
-        patches.append(photo[:, top : top + 4 * side, left : left + 4 * side])
-    hr = torch.stack(patches)
-    return F.interpolate(hr, scale_factor=0.25, mode="bicubic", antialias=True), hr
-
-
-def fit(step, iters, checkpoint=None, stop=None):
-    done = checkpoint.load() if checkpoint else 0
-    values = [step() for _ in range(done, min(iters, stop or iters))]
-    if checkpoint:
-        checkpoint.save(done + len(values))
-    return values
-
-
-class Checkpoint:
-    def __init__(self, file, parts):
-        self.file, self.parts = file, parts
-
-    def save(self, done):
-        states = [p.get_state() if isinstance(p, torch.Generator) else p.state_dict() for p in self.parts.values()]
-        torch.save([done, states], self.file)
-
-    def load(self):
-        if not self.file.is_file():
-            return 0
-        done, states = torch.load(self.file, weights_only=True)
-        for part, state in zip(self.parts.values(), states):
-            part.set_state(state) if isinstance(part, torch.Generator) else part.load_state_dict(state)
-        return done
-
-
-"""
+START = joined(2)  # what workshop 3 continues with
 
 
 @pytest.fixture
@@ -68,12 +22,12 @@ def promises(tmp_path):
     """Return a function that checks a part of the reference, with some of its text replaced."""
 
     def promises(part: str, *replacements: tuple[str, str]) -> list[tuple[bool, str, str]]:
-        source = START + FLOW
+        flow = FLOW
         for old, new in replacements:
-            assert source.count(old) == 1, f"{old!r} occurs {source.count(old)} times"
-            source = source.replace(old, new)
+            assert flow.count(old) == 1, f"{old!r} occurs {flow.count(old)} times"
+            flow = flow.replace(old, new)
         file = tmp_path / "mine.py"
-        file.write_text(source, encoding="utf-8")
+        file.write_text(f"{START}\n\n{flow}", encoding="utf-8")
         try:
             return list(PARTS[part].promises(load(file), tmp_path))
         except (IncorrectAnswer, RuntimeError, TypeError) as wrong:  # errors are printed, too

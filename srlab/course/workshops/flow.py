@@ -17,10 +17,11 @@ import torch.nn as nn
 from torch.nn.utils import parameters_to_vector
 
 from srlab.course.exercise import IncorrectAnswer, sample
+from srlab.course.workshops.network import RGB
 from srlab.course.workshops.photos_and_pairs import Photos, make_photos
 from srlab.course.workshops.promises import Promise, Promises, expect, expect_items, expect_number, expect_tensor, show
 from srlab.data.resampling import downsample, upsample
-from srlab.evaluation.metrics import Protocol, psnr
+from srlab.evaluation.metrics import psnr
 
 COUNT = 24  # pairs in a batch
 ITERS, PAUSE = 10, 4  # steps of the training runs, and when one of them pauses
@@ -161,12 +162,9 @@ def loss(mine: ModuleType, folder: Path) -> Iterator[Promise]:
     orders = [torch.arange(COUNT), torch.arange(COUNT // 2), torch.arange(COUNT).flip(0)]
     first, _, last = lines = [_line(mine, lr[order], hr[order], random) for order in orders]
     again = _line(mine, lr, hr, same)
-    more = [_line(mine, lr, hr, random).t for _ in range(20)]  # enough for times that are rarely near 0 and 1
-    t, own = (
-        torch.cat([line.t.flatten() for line in lines] + [times.flatten() for times in more]),
-        len(first.t.unique()),
-    )
-    everywhere = t.min() < 0.15 and t.max() > 0.85 and t.min() >= 0 and t.max() <= 1
+    many = [*lines, *(_line(mine, lr, hr, random) for _ in range(20))]  # because some times are rarely near 0 and 1
+    t, own = torch.cat([line.t.flatten() for line in many]), len(first.t.unique())
+    everywhere = 0 <= t.min() < 0.15 and 0.85 < t.max() <= 1
     repeats = torch.equal(first.x, again.x) and torch.equal(first.t, again.t)
     new = not torch.equal(first.t, last.t) and not torch.equal(random.get_state(), same.get_state())
     yield (
@@ -317,24 +315,24 @@ def _trained(mine: ModuleType, photos: Photos, **options: Any) -> tuple[nn.Modul
 
 
 def check_samples(samples: torch.Tensor, hr: torch.Tensor) -> bool:
-    """Check samples of one LR image, ``(N, 3, H, W)``: they differ, so that their mean is nearer to HR than each.
+    """Check samples of one LR image, ``(N, 3, H, W)``: they differ, and their mean is nearer to HR and follows LR.
 
-    Print a line, and return whether it is so.
+    Print a line per promise, and return whether all are kept.
     """
     return show(_samples(samples, hr))
 
 
 def _samples(samples: torch.Tensor, hr: torch.Tensor) -> Iterator[Promise]:
     samples = expect_tensor(samples, "`samples`", (len(samples), *hr.shape[1:])).clamp(0, 1)
-    apart, protocol = 255 * samples.std(dim=0).mean().item(), Protocol(color="rgb", quantize=False)
-    one, mean = (psnr(x, hr.expand_as(x), protocol).mean().item() for x in (samples, samples.mean(0, keepdim=True)))
+    apart = 255 * samples.std(dim=0).mean().item()
+    one, mean = (psnr(x, hr.expand_as(x), RGB).mean().item() for x in (samples, samples.mean(0, keepdim=True)))
     yield (
         mean > one + 0.5,
         f"The {len(samples)} samples differ by {apart:.1f} gray levels, so their mean is nearer to HR than one: "
         f"{mean:.2f} dB instead of {one:.2f} dB.",
         "Does each start with its own noise? Train longer: at first, a flow moves to the mean of all data.",
     )
-    bicubic = psnr(upsample(downsample(hr, 4), 4).clamp(0, 1), hr, protocol).item()
+    bicubic = psnr(upsample(downsample(hr, 4), 4).clamp(0, 1), hr, RGB).item()
     yield (
         mean > bicubic - 2,
         f"Their mean follows LR: bicubic has {bicubic:.2f} dB.",

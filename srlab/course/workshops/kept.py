@@ -40,12 +40,12 @@ class Kept:
 
     @property
     def made(self) -> str:
-        """How it was trained, in words."""
+        """Return how it was trained, in words."""
         return f"{self.steps:,} steps in {self.time}" if self.steps else "steps not noted"
 
     @property
     def time(self) -> str:
-        """How long it was trained, in words."""
+        """Return how long it was trained, in words."""
         seconds = round(60 * self.minutes)
         return f"{seconds} seconds" if seconds < 100 else f"{round(self.minutes, 1):g} minutes"
 

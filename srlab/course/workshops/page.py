@@ -17,6 +17,7 @@ import srlab
 from srlab import SrlabError
 from srlab.course.subjects import split_photo
 from srlab.course.workshops.kept import KINDS, Kept, find_kept
+from srlab.course.workshops.network import RGB
 from srlab.course.workshops.own_file import File, Mine, load, own_file
 from srlab.course.workshops.photos_and_pairs import photo_folder
 from srlab.files import write_atomic
@@ -30,7 +31,6 @@ DETAIL = (48, 64)  # LR pixels
 SCORED, SIDE = 8, 512  # held-out photos, at most, and pixels per side of their center crops
 ANSWERS, STEPS, MULTIPLE = 3, 16, 16  # of a flow: its answers, the steps for each, and what its LR sides are padded to
 QUALITY = 85  # of WebP, for a whole photo; a detail is lossless
-RGB = srlab.Protocol(color="rgb", quantize=False)  # as in the students' own psnr and validate
 BICUBIC, GAN = "bicubic (usual method)", "GAN (inventive)"
 DECIBELS = (
     "Scores in dB: closeness to the original, pixel by pixel (PSNR); higher is better. They don't say how sharp an "
@@ -78,9 +78,8 @@ def page(
     subjects = dict.fromkeys(one.subject for one in own if one.subject)
     learned = f"{len(train)} photos {f'from the folder {Path(images).name}' if images else 'of the course'}"
     by = f"written by {name or 'me'} ({path.name})"
-    exported = " and ".join(
-        filter(None, (_exported(one, out) for one in own if one.what != "flow"))
-    )  # flow: more inputs
+    exported = [_exported(one, out) for one in own if one.what != "flow"]  # a flow has more inputs
+    onnx = " and ".join(filter(None, exported))
     content = {
         "whose": escape(f"{name}'s" if name else "My", quote=False),
         "lead": f"{escape(name or 'I')} {_lead(own[0], *next(iter(scores.values())))}",
@@ -94,9 +93,8 @@ def page(
         "subjects": "\n".join(_subject(subject, networks, module, scores, lr) for subject in subjects),
         "decibels": DECIBELS if hr is None else "",
         "cards": "\n".join(_card(one, name, learned, by, scores.get(label)) for label, one in networks.items()),
-        "files": f"<p>For programmers: on the author's computer, and only there, the networks lie next to this page as "
-        f"{exported}. Other programs run this format (ONNX), for example the course's try-it page.</p>"
-        * bool(exported),
+        "files": f"<p>For programmers: on the author's computer, and only there, the networks are next to this page as "
+        f"{onnx}. Other programs run this format (ONNX), for example the course's try-it page.</p>" * bool(onnx),
     }
     template = files("srlab.course.workshops").joinpath("page.html").read_text(encoding="utf-8")
     write_atomic(out, Template(template).substitute(content).encode(errors="replace"))

@@ -1,16 +1,14 @@
 """Check a student's file, part by part: each part prints which promises its functions keep, and which they break."""
 
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from types import ModuleType
 
 import torch
 
 from srlab.course.checks import say
 from srlab.course.workshops import adversary, alone, flow, network, photos_and_pairs, resuming, training
-from srlab.course.workshops.own_file import hash_of_file, load, own_file, saved, stopped_in
+from srlab.course.workshops.own_file import Mine, hash_of_file, load, own_file, saved, stopped_in
 from srlab.course.workshops.promises import WIDTH, Line, Promises, in_words, say_all
 from srlab.errors import SrlabError
 
@@ -60,7 +58,7 @@ PARTS = {
 _checked: dict[tuple[Path, str], str] = {}  # (file, part) -> hash of the file at the last check of this part
 
 
-def check(mine: str | os.PathLike[str] | ModuleType, part: str, folder: Path | None = None) -> None:
+def check(mine: Mine, part: str, folder: Path | None = None) -> None:
     """Check a part of a student's file, and print a line per promise.
 
     Parts from before are checked again, and only printed if they broke, because a file grows and breaks.
@@ -86,8 +84,9 @@ def check(mine: str | os.PathLike[str] | ModuleType, part: str, folder: Path | N
     except SrlabError as missing:
         say("to do", str(missing), WIDTH)
         return
-    unchanged = _checked.get((path, part)) == hash_of_file(path)
-    _checked[path, part] = hash_of_file(path)
+    now = hash_of_file(path)
+    unchanged = _checked.get((path, part)) == now
+    _checked[path, part] = now
     print(f"{saved(path)}{', unchanged since the last check' * unchanged}.")
     if unchanged:
         print("Did you save it? Click into the file and press Ctrl+S.")

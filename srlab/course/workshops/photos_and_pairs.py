@@ -188,7 +188,8 @@ def pairs(mine: ModuleType, folder: Path) -> Iterator[Promise]:
     try:
         _drawn(mine, make_photos("small", lambda k: sample(3, 64, 64, seed=k)), random)
     except (RuntimeError, ValueError) as error:
-        yield False, f"A photo of 64 x 64 pixels is enough for a patch of this size: {error}", "Is n one too small?"
+        hint = "Is the argument of torch.randint one too small?"
+        yield False, f"A photo of 64 x 64 pixels is enough for a patch of this size: {error}", hint
         return
     larger = make_photos("small", lambda k: sample(3, 68, 68, seed=k))
     places, _ = _places(torch.cat([_drawn(mine, larger, random)[1] for _ in range(4)]), larger)
@@ -244,3 +245,12 @@ def make_photos(name: str, draw: Callable[[int], torch.Tensor]) -> Photos:
 def shapes(*size: int, zoom: int, seed: int) -> torch.Tensor:
     """Return random dark (0.2) and bright (0.8) shapes with sharp edges: a network learns them quickly."""
     return 0.2 + 0.6 * (upsample(sample(*size, seed=seed), zoom) > 0.5).float()
+
+
+def photos_of_shapes(first: int = 0) -> Photos:
+    """Return four gray artificial photos of shapes, of different widths; another `first` gives other shapes."""
+
+    def draw(k: int) -> torch.Tensor:
+        return shapes(1, 1, 20, 16 + first + k, zoom=16, seed=first + k)[0].expand(3, -1, -1)
+
+    return make_photos("shapes", draw)

@@ -1,12 +1,13 @@
 """Check trained networks on held-out photos."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from math import inf
 
 import torch
 import torch.nn.functional as F
 
 from srlab.course.workshops.network import RGB
+from srlab.course.workshops.photos_and_pairs import Photos
 from srlab.course.workshops.promises import Promise, expect, show
 from srlab.data.images import mod_crop
 from srlab.data.resampling import downsample, upsample
@@ -15,7 +16,6 @@ from srlab.evaluation.perceptual import checkerboard, gradient_ratio
 from srlab.tiling import Upscaler, upscale
 
 MARGIN = 0.3  # dB; a network that only interpolates with torch's bicubic kernel gains about 0.2
-Photos = Mapping[str, torch.Tensor]  # file name -> (3, H, W), float32 in [0, 1]
 
 
 def check_result(network: Upscaler, held_out: Photos, train: Photos) -> bool:

@@ -6,6 +6,7 @@ import random
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -16,12 +17,10 @@ import torch
 import torch.nn as nn
 from torch.nn.utils import parameters_to_vector
 
-from srlab.course.exercise import sample
 from srlab.course.workshops.own_file import load, own_file, run_alone
-from srlab.course.workshops.photos_and_pairs import make_photos
+from srlab.course.workshops.photos_and_pairs import Photos, photos_of_shapes
 from srlab.course.workshops.promises import Promise, expect, expect_items, expect_number
 from srlab.course.workshops.training import seen_by
-from srlab.data.resampling import upsample
 
 ITERS, PAUSES = 24, (8, 16)  # steps of a training run, and when it pauses
 GAN_ITERS, GAN_PAUSE = 6, 3
@@ -49,8 +48,8 @@ def checkpoint(mine: ModuleType, folder: Path) -> Iterator[Promise]:
         _advance(parts)
         place_on_disk = file.stat().st_ino
         found: list[int] = []  # what load would return when a file is put into place
-        moves = (_watch(move, mine, file, found) for move in (os.replace, os.rename))
-        with patch("os.replace", next(moves)), patch("os.rename", next(moves)):
+        watch = partial(_watch, mine, file, found)
+        with patch("os.replace", watch(os.replace)), patch("os.rename", watch(os.rename)):
             mine.Checkpoint(file, dict(parts)).save(3)
         in_place = file.is_file() and file.stat().st_ino == place_on_disk
         wanted = {name: _state(part) for name, part in parts.items()}
@@ -102,7 +101,7 @@ def checkpoint(mine: ModuleType, folder: Path) -> Iterator[Promise]:
 
 def resuming(mine: ModuleType, folder: Path) -> Iterator[Promise]:
     """Check on artificial photos that a run pauses twice, and ends in a new process as if it had never stopped."""
-    photos = make_photos("edges", _edges)
+    photos = photos_of_shapes()
     straight, losses = _trained(mine, photos)
     yield (
         len(losses) == ITERS and bool(torch.tensor(losses).isfinite().all()),
@@ -156,17 +155,17 @@ def resuming(mine: ModuleType, folder: Path) -> Iterator[Promise]:
 
 def gan_training(mine: ModuleType, folder: Path) -> Iterator[Promise]:
     """Check on artificial photos that adversarial training leaves its start alone, pauses and resumes."""
-    photos = make_photos("edges", _edges)
+    photos = photos_of_shapes()
     torch.manual_seed(0)
     network = mine.Generator()
     before = copy.deepcopy(network.state_dict())
-    discriminator_moves: set[bool] = set()
+    moves: list[bool] = []  # whether a step changed D
     own_step = mine.gan_step
 
     def noted(generator: nn.Module, discriminator: nn.Module, *scene: Any) -> Any:
         start = parameters_to_vector(discriminator.parameters()).detach().clone()
         result = own_step(generator, discriminator, *scene)
-        discriminator_moves.add(not torch.equal(parameters_to_vector(discriminator.parameters()), start))
+        moves.append(not torch.equal(parameters_to_vector(discriminator.parameters()), start))
         return result
 
     mine.gan_step = noted
@@ -191,9 +190,9 @@ def gan_training(mine: ModuleType, folder: Path) -> Iterator[Promise]:
         "Return what fit returns. Does g_optimizer have the parameters of the copy?",
     )
     yield (
-        new >= GAN_ITERS and False not in discriminator_moves,
+        new >= GAN_ITERS and all(moves),
         f"In {GAN_ITERS} steps, G gets {new} different batches, and D "
-        f"{'is' if False in discriminator_moves else 'is not'} as it was before a step.",
+        f"{'is not' if all(moves) else 'is'} as it was before a step.",
         "Draw a new batch in each step. Does d_optimizer have D's parameters, and a learning rate?",
     )
     with tempfile.TemporaryDirectory() as place:
@@ -223,7 +222,7 @@ def _gan(mine: ModuleType, *scene: Any, **paused: Any) -> tuple[nn.Module, list[
     return gan, expect(log, "The second result of `train_gan`", list, "the list that fit returns")
 
 
-def _trained(mine: ModuleType, photos: Mapping[str, torch.Tensor], **paused: Any) -> tuple[State, list[float]]:
+def _trained(mine: ModuleType, photos: Photos, **paused: Any) -> tuple[State, list[float]]:
     """Run a training function, and return the network's state and the losses."""
     _randomize()
     network, losses = expect_items(mine.train(photos, ITERS, 0, **paused), "`train`", 2)
@@ -284,7 +283,7 @@ def _fail_halfway(value: Any, file: Any, *_: Any, **__: Any) -> None:
     raise OSError("No space left on device")
 
 
-def _watch(move: Callable[..., Any], mine: ModuleType, file: Path, found: list[int]) -> Callable[..., Any]:
+def _watch(mine: ModuleType, file: Path, found: list[int], move: Callable[..., Any]) -> Callable[..., Any]:
     """Return a function that moves a file, and notes just before how many steps the checkpoint has."""
 
     def watched(*arguments: Any, **options: Any) -> Any:
@@ -342,14 +341,6 @@ def _randomize() -> None:
     """Set all global random states to others than before, as if the call came in a new process."""
     for set_seed in (torch.manual_seed, random.seed, np.random.seed):
         set_seed(random.SystemRandom().randrange(2**31))
-
-
-def _edges(k: int) -> torch.Tensor:
-    """Return dark and bright shapes, ``(3, 320, 256 + 16 * k)``: gray and regular, so that a network learns quickly.
-
-    Dark is 0.2 and bright is 0.8, so that no result is clamped.
-    """
-    return 0.2 + 0.6 * (upsample(sample(1, 1, 20, 16 + k, seed=k), 16)[0] > 0.5).float().expand(3, -1, -1)
 
 
 def _near(losses: Iterable[float], wanted: Iterable[float]) -> bool:

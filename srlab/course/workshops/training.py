@@ -1,7 +1,7 @@
 """Check a training step, the loop around it, and a whole training run."""
 
 import random
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
@@ -13,7 +13,7 @@ from torch.nn.modules.module import register_module_forward_pre_hook
 
 from srlab.course.exercises.networks import gradients_of, watch_modes
 from srlab.course.workshops.network import new_generator
-from srlab.course.workshops.photos_and_pairs import make_photos, shapes
+from srlab.course.workshops.photos_and_pairs import Photos, photos_of_shapes, shapes
 from srlab.course.workshops.promises import Promise, expect, expect_items, expect_number
 from srlab.data.resampling import resize
 
@@ -51,13 +51,12 @@ def one_batch(mine: ModuleType, folder: Path) -> Iterator[Promise]:
     )
     if abs(factor - 1) >= 0.01:
         return
-    mine.train_step(network, still, lr, network(lr).detach())
-    flat = (gradients[-1].norm() / size).item()
     moving = torch.optim.SGD(network.parameters(), lr=0.01 / size)
     easy, before, after = (
         expect_number(mine.train_step(network, optimizer, lr, target), "The result of `train_step`")
         for optimizer, target in ((still, network(lr).detach()), (moving, hr), (moving, hr))
     )
+    flat = (gradients[-1].norm() / size).item()  # where HR equals SR, the last step that did not move
     graph = getattr(first, "requires_grad", False)
     yield (
         abs(before - loss) < 1e-4 * abs(loss) and not graph,
@@ -154,22 +153,18 @@ def _seen(mine: ModuleType, done: int | None, stop: int | None, interrupted: int
 
 def train(mine: ModuleType, folder: Path) -> Iterator[Promise]:
     """Check on artificial photos that training repeats, learns from the photos that it gets, and improves a network."""
-    photos, others = (  # gray and regular, so that a network learns quickly
-        make_photos("shapes", lambda k, n=n: shapes(1, 1, 20, 16 + k + n, zoom=16, seed=k + n)[0].expand(3, -1, -1))
-        for n in (0, 9)
-    )
-    drawn: list[tuple[Mapping[str, torch.Tensor], Any]] = []
+    photos, others = photos_of_shapes(), photos_of_shapes(9)
+    used: list[torch.Tensor] = []
     sample_pairs = mine.sample_pairs
 
-    def recorded(photos: Mapping[str, torch.Tensor], *args: Any, **kwargs: Any) -> Any:
-        pairs = sample_pairs(photos, *args, **kwargs)
-        drawn.append((photos, pairs))
-        return pairs
+    def recorded(photos: Photos, *args: Any, **kwargs: Any) -> Any:
+        used.extend(photos.values())
+        return sample_pairs(photos, *args, **kwargs)
 
     mine.sample_pairs = recorded
     with seen_by(mine.Generator) as inputs:
         network, losses = _trained(mine, photos, ITERS)
-    batches, new = drawn[:], len(set(inputs))
+    new, strange = len(set(inputs)), {id(photo) for photo in used} - {id(photo) for photo in photos.values()}
     started, repeated = _trained(mine, photos, 2)
     _, other = _trained(mine, others, 2)
     yield (
@@ -184,8 +179,6 @@ def train(mine: ModuleType, folder: Path) -> Iterator[Promise]:
         f"The same seed repeats a run: the first loss of two runs is {losses[0]:.4f} and {repeated[0]:.4f}.",
         "Seed PyTorch before you create the generator, and draw patches with a torch.Generator that has this seed.",
     )
-    known = {id(photo) for photo in photos.values()}
-    strange = {name for used, _ in batches for name, photo in used.items() if id(photo) not in known}
     yield (
         not strange and other[0] != repeated[0] and new >= len(losses),
         f"Each step draws a new batch from the photos of the argument: in {len(losses)} steps the generator gets {new} "
@@ -218,7 +211,7 @@ def seen_by(kind: Any) -> Iterator[list[float]]:
         hook.remove()
 
 
-def _trained(mine: ModuleType, photos: Mapping[str, torch.Tensor], iters: int) -> tuple[nn.Module, list[float]]:
+def _trained(mine: ModuleType, photos: Photos, iters: int) -> tuple[nn.Module, list[float]]:
     """Train with seed 0, after drawing from the global random states; return the network and the losses as floats."""
     torch.rand(3)
     random.random()

@@ -97,7 +97,7 @@ EXERCISE = Exercise(
     cases={"the repaired project": lambda: (load_project("b"),)},
     observe=observed(_measure),
     known_mistakes={
-        "Now `validate` measures something else, and the network is as sick as before. Whoever uses it upscales one "
+        "Now `validate` measures something else, and the network is as sick as before. A user upscales one "
         "photo at a time, in eval mode. Why is it worse there?": _validate_in_training,
         "Without running statistics, an image's result depends on the others in its batch, and a crop looks different "
         "from the whole photo. They weren't wrong to keep; what did they average?": _blocks(_batch_statistics),
