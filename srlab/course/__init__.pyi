@@ -2,6 +2,7 @@ from .ballot import Ballot as Ballot
 from .checks import check as check
 from .diagnosis import diagnose as diagnose
 from .diagrams import diagram as diagram
+from .earlier import from_earlier_lab as from_earlier_lab
 from .exercise import TODO as TODO
 from .guesses import guess as guess
 from .quiz import quiz as quiz

@@ -17,6 +17,7 @@ from srlab import devices, models, paths
 from srlab.course import initialization, plots
 from srlab.course.announce import announce, megapixels, print_hardware, settings_table
 from srlab.course.lab import Lab, generator_of
+from srlab.course.own_start import with_own_start
 from srlab.course.parameters import read_parameters
 from srlab.course.photos import choose_photos, find_subject, large_enough, planned_set
 from srlab.course.recipes import Book, Recipe, pick_recipe, read_book
@@ -90,6 +91,7 @@ def setup(name: str, namespace: Mapping[str, Any], dry: bool = False, everything
         parameters=values,
     )
     _check_what_comes_later(lab)
+    lab = with_own_start(lab, named=bool(given.get("run")))
     announce(lab, recipe, settings_table(book, recipe, given, everything) if dry else "")
     return lab
 

@@ -12,11 +12,11 @@ from typing import Any
 
 from srlab.course.lab import Lab
 from srlab.course.layout import in_lines
+from srlab.course.trained import is_own
 from srlab.training.runs import Run
 
 CODE = (FunctionType, BuiltinFunctionType, type, partial)
 PLAIN = (bool, int, float, complex, str, bytes, tuple, frozenset, type(None))
-COURSE = (None, "reference", "srlab")  # what the manifest of a run has as its code, if none of it is a student's
 WHOSE = {"you": "your", "the course": "the course's"}
 
 
@@ -57,8 +57,7 @@ def credit(*answers: Any, **networks: Any) -> str:
     for label, network in networks.items():
         origin = network if isinstance(network, str) else getattr(network, "origin", "")
         lab, _, run = origin.partition("/")
-        manifest = (Run(lab, run).manifest() if run else None) or {"parameters": {}}
-        whose = "the course" if manifest["parameters"].get("code") in COURSE else "you"
+        whose = "you" if run and is_own(Run(lab, run).manifest()) else "the course"
         found[whose].append(f"{label} ({origin})" if origin else label)
     for whose, names in found.items():
         if names:

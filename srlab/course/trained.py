@@ -15,6 +15,7 @@ from srlab.training import runs
 
 # Lab -> the method it teaches, spelled as in srlab.course.plots.COLORS.
 METHODS = {"02_content_loss": "content loss", "03_srgan": "SRGAN", "04_esrgan": "ESRGAN", "06_flow": "flow"}
+COURSE = (None, "reference", "srlab")  # what a manifest has as its code if none of it is a student's
 BESIDE = {"hybrid": "default-hybrid", "RRDB": "default-psnr"}  # the second networks of labs 02 and 04, after "default"
 
 
@@ -89,10 +90,15 @@ def newest_run(lab: str, name: str = "default") -> str | None:
     return max(started, key=started.get, default=None)
 
 
+def is_own(manifest: dict[str, Any] | None) -> bool:
+    """Return whether a run was trained with a student's code."""
+    return bool(manifest) and manifest["parameters"].get("code") not in COURSE
+
+
 def _without_code(name: str, manifest: dict[str, Any]) -> str:
-    """Return the name of a run without its code, as "default-hybrid" for "default-4f0c21-hybrid"."""
+    """Return the name of a run without its code and its start, as "default-hybrid" for "default-4f0c21-hybrid"."""
     code = re.escape(str(manifest["parameters"].get("code")))
-    return re.sub(f"-{code}(?=$|-)", "", name, count=1)
+    return re.sub(f"-{code}(?=$|-)", "", re.sub(r"-yours-\w{6}(?=$|-)", "", name, count=1), count=1)
 
 
 def _load(lab: str, name: str, scale: int | None, plain: str = "") -> dict[str, nn.Module]:

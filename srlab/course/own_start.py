@@ -1,0 +1,51 @@
+"""The student's network of lab 01 as the pretrained network of later labs, if it is good enough."""
+
+from dataclasses import replace
+
+import srlab
+from srlab.course.initialization import BUNDLED, begun_with, find_start
+from srlab.course.lab import Lab
+from srlab.course.trained import is_own, newest_run
+from srlab.training.runs import Run
+
+LAB = "01_srresnet"
+ENOUGH = 0.6  # least gain over bicubic in dB, the mean over the bundled validation photos
+
+
+def with_own_start(lab: Lab, named: bool = False) -> Lab:
+    """Return a lab that starts from the student's network of lab 01 instead of the bundled one, if that fits.
+
+    The network has to be trained with the student's code, have the architecture that the lab trains, and gain at least
+    `ENOUGH` over bicubic. A run that has begun with the bundled network stays as it is: the lab then trains another
+    run, except if the user `named` this one.
+    """
+    if lab.parameters.get("start") != BUNDLED or "start" in lab.overrides or not (name := newest_run(LAB)):
+        return lab
+    manifest, own = Run(LAB, name).manifest() or {}, f"{LAB}/{name}"
+    theirs = manifest["parameters"].get("generator", {}).get("network")
+    if not is_own(manifest) or theirs != lab.start_requirements.network["network"]:
+        return lab
+    other = begun_with(Run(lab.name, lab.run)) not in ("", own)
+    if other and named:
+        return lab
+    network, found = find_start([own], lab.start_requirements)
+    if not found:
+        return lab
+    gain = _gain(network, lab)
+    measured = f"{own} gains {gain:.2f} dB over bicubic on the validation photos of the course"
+    if gain < ENOUGH:
+        print(f"Your network {measured}, less than {ENOUGH:g} dB, so the bundled network is the pretrained one.")
+        return lab
+    print(f"Your network is the pretrained one: {measured}.")
+    run = f"{lab.run}-yours-{manifest['parameters']['code']}" if other else lab.run
+    return replace(lab, parameters=lab.parameters | {"start": own, "run": run}, is_reference_config=False)
+
+
+def _gain(network: srlab.MSRResNet, lab: Lab) -> float:
+    """Return by how many decibels a network is ahead of bicubic on the bundled validation photos."""
+    photos = srlab.bundled_photos("validation").with_lr(lab.degradation, lab.scale)
+
+    def score(upscaler: object) -> float:
+        return srlab.evaluate(upscaler, photos, lab.scale).psnr.mean()
+
+    return score(network) - score(lambda lr: srlab.upsample(lr, lab.scale))
