@@ -9,7 +9,7 @@ from srlab.course.trained import is_own, newest_run
 from srlab.training.runs import Run
 
 LAB = "01_srresnet"
-ENOUGH = 0.6  # least gain over bicubic in dB, the mean over the bundled validation photos
+ENOUGH = 1.0  # least gain over bicubic in dB, the mean over the bundled validation photos; lab 01 reaches 1.5
 
 
 def with_own_start(lab: Lab, named: bool = False) -> Lab:
