@@ -10,6 +10,8 @@ from benchmarks.claims import ENOUGH, MARGIN
 from tests.conftest import EXTRAS, LABS, ROOT
 
 TABLE = (ROOT / "notebooks" / "claims" / "seeds.md").read_text(encoding="utf-8")
+HELD = "†"  # after a result that held for all seeds, in a lab with a note on the mark
+NOTE = f"{HELD} marks a result"
 SECTIONS = dict(re.findall(r"^## (\S+)\n(.*?)(?=^## |\Z)", TABLE, re.MULTILINE | re.DOTALL))
 
 
@@ -62,4 +64,8 @@ def test_claim_margins(lab):
             assert held == seeds, claim
             assert distance == "over 100" or float(distance) >= MARGIN, claim
     text = lab.read_text(encoding="utf-8").replace("all twelve seeds that we tried", "12 of 12 seeds")
-    assert [words for words, times in usual.items() if text.count(words) < times] == [], "the text must state the count"
+    if NOTE in text:  # the table has the counts
+        usual = Counter(HELD if words.split()[0] == words.split()[2] else "usually" for words in usual.elements())
+    assert [words for words, times in usual.items() if text.lower().count(words) < times] == [], (
+        "not stated"
+    )
