@@ -66,6 +66,4 @@ def test_claim_margins(lab):
     text = lab.read_text(encoding="utf-8").replace("all twelve seeds that we tried", "12 of 12 seeds")
     if NOTE in text:  # the table has the counts
         usual = Counter(HELD if words.split()[0] == words.split()[2] else "usually" for words in usual.elements())
-    assert [words for words, times in usual.items() if text.lower().count(words) < times] == [], (
-        "not stated"
-    )
+    assert [words for words, times in usual.items() if text.lower().count(words) < times] == [], "not stated"

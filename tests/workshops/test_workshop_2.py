@@ -377,6 +377,22 @@ def test_gan_of_the_course_is_sharper(capsys):
     assert "gan is network" in capsys.readouterr().out
 
 
+def test_gan_that_works_on_a_grid_of_two_pixels_is_accepted(capsys):
+    """Check that a U-Net, whose stride depends on whether a row is even, isn't taken for noise."""
+    right = {"gravel": course.split_photo("gravel")[1]["gravel"][0]}
+    networks = srlab.load_bundled()
+
+    class Strided(torch.nn.Module):
+        def forward(self, lr):
+            sr, detail = networks["MSRResNet"](lr), networks["SRGAN"](lr) - networks["MSRResNet"](lr)
+            rows = torch.arange(sr.shape[-2]) // 4 % 2
+            columns = torch.arange(sr.shape[-1]) // 4 % 2
+            return sr + detail * (rows[:, None] == columns) * 1.4
+
+    results.check_sharpness(Strided(), networks["MSRResNet"], right)
+    assert "if LR moves by 8 pixels, 100 % of it" in " ".join(capsys.readouterr().out.split())
+
+
 def test_new_process_has_no_srlab_and_other_hashes(tmp_path):
     path = written(tmp_path)
     path.write_text("SUM = hash('a')\n", encoding="utf-8")
