@@ -44,11 +44,11 @@ if lab.recipe == "laptop":
     )
     lab.expect(
         "your loss draws a pattern on the paper",
-        across["your loss"] / across["start"],
+        across["your loss"] / across["pretrained"],
         above=1,
         ratio=True,
     )
-    more = [steps["your loss"] - steps["start"] for steps in (across, down)]
+    more = [steps["your loss"] - steps["pretrained"] for steps in (across, down)]
     lab.expect(
         "the pattern is upright stripes or a weave",
         255 * (more[0] - more[1]),
@@ -85,7 +85,7 @@ lab.expect(
 
 # %% after 5d1c7e90
 stripes, tint = (said_by_vgg6[f"vgg6, {change}"][1] for change in ADDITIONS)
-if lab.recipe == "laptop":  # another start has other faults
+if lab.recipe == "laptop":  # another pretrained network has other faults
     lab.expect("stripes hardly lower the vgg6 loss", min(stripes), above=0.975, below=0.995)
     faint = max(abs(cost - 1) for cost in stripes[:6])
     lab.expect("faint stripes hardly change the vgg6 loss", faint, below=0.025)
@@ -127,7 +127,7 @@ if lab.relative and lab.content == "mse":
 
 # %% after 035c11b9
 if lab.recipe == "laptop":
-    before = scores_of(start)["psnr"]
+    before = scores_of(pretrained)["psnr"]
     by_step = {row["step"]: row["val_psnr"] - before for row in history if "val_psnr" in row}
     lab.expect("the first 25 steps cost most of the PSNR", by_step[25], below=-0.5)
     lab.expect("features alone cost about a decibel", by_step[lab.iters], above=-1.9, below=-0.7)
@@ -138,7 +138,7 @@ if lab.recipe == "laptop":
         trained = content_loss(srlab.blur(face, 1.5), face).item()
     asked = by_vgg6(srlab.blur(face, 1.5), face).item()
     lab.expect("the loss in training is the loss you examined", abs(trained - asked) < 1e-4)
-    by_name = {"start": soft, "your loss": drawn["your loss"]} | results["handwriting"]
+    by_name = {"pretrained": soft, "your loss": drawn["your loss"]} | results["handwriting"]
     blank = (124, 356, 48, 48)  # the smoothest place of the page
     rough = {
         name: plots.cut(image, blank).diff(dim=-1).abs().mean().item()
@@ -151,8 +151,8 @@ if lab.recipe == "laptop":
         ratio=True,
     )
     lab.expect(
-        "the hybrid's paper is nearly as smooth as the start's",
-        rough["hybrid"] / rough["start"],
+        "the hybrid's paper is nearly as smooth as the pretrained network's",
+        rough["hybrid"] / rough["pretrained"],
         below=2,
         ratio=True,
     )
@@ -201,8 +201,8 @@ if lab.recipe == "laptop":
 
 # %% after 884d4dc8
 if lab.recipe == "laptop":
-    last = ladder.psnr - ladder.psnr["start"]
-    lab.expect("MSE stays near the start's PSNR", last["MSE"], above=-0.45, below=0.2)
+    last = ladder.psnr - ladder.psnr["pretrained"]
+    lab.expect("MSE stays near the pretrained network's PSNR", last["MSE"], above=-0.45, below=0.2)
 
     lab.expect("your loss costs more than a decibel", last["your loss"], above=-2.2, below=-1)
     lab.expect("the hybrid loses less than features alone", last["hybrid"] - last[method], above=0)
@@ -223,10 +223,10 @@ if lab.recipe == "laptop" and not lab.pixel_weight:
             above=1,
             usually=True,
         )
-    own = {place: by_photo[place][method] / by_photo[place]["start"] for place in own_loss}
+    own = {place: by_photo[place][method] / by_photo[place]["pretrained"] for place in own_loss}
     lab.expect(
-        "the start has the lowest content loss in the mean",
-        float(mean.drop("start").min() / mean["start"]),
+        "the pretrained network has the lowest content loss in the mean",
+        float(mean.drop("pretrained").min() / mean["pretrained"]),
         above=1,
         usually=True,
     )
@@ -257,7 +257,9 @@ if lab.recipe == "laptop" and not photo:
         below=1.25,
     )
     lab.expect(
-        "the hybrid's gravel is busier than the start's", busy["hybrid"] / busy["start"], above=1
+        "the hybrid's gravel is busier than the pretrained network's",
+        busy["hybrid"] / busy["pretrained"],
+        above=1,
     )
     lab.expect("the hybrid's gravel is calmer than HR's", busy["hybrid"] / busy["HR"], below=0.8)
 
