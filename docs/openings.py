@@ -1,15 +1,18 @@
 """Draw the images at the top of the labs and of the README: ``python docs/openings.py [NAME ...]``.
 
-Labs 00 and 05 need Real-ESRGAN, labs 01 and 02 their runs (``make labs``), and lab 06 longer ones (see `flow`). The
-others only use bundled images.
+Lab 05 needs Real-ESRGAN, labs 01 and 02 their runs (``make labs``), and lab 06 longer ones (see `flow`). The others
+only use bundled images. ``python docs/openings.py riddle``, which needs Real-ESRGAN, computes the images that lab 00
+begins with.
 """
 
+import math
 import sys
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 
 import torch
+import torch.nn.functional as F
 from PIL import Image, ImageDraw, ImageFont
 
 import srlab
@@ -46,19 +49,55 @@ def gravel() -> torch.Tensor:
 
 
 def degradation() -> list[Row]:
-    """Return crops of a cat: LR, and under letters HR and an image that Real-ESRGAN invented from the same LR."""
+    """Return crops of a cat: their block means, and under letters the pair of images that have them."""
+    small = partial(F.avg_pool2d, kernel_size=4)
+    return [{"LR": srlab.upsample(small(a), 4, "nearest"), "A": a, "B": b} for a, b in precomputed.riddle()]
+
+
+def write_riddle() -> None:
+    """Compute the pairs of the riddle, and write them as one PNG file, a row per pair with A at the left.
+
+    One image of each pair is a crop of the cat, and the other one is invented by Real-ESRGAN from the cat's LR image.
+    Back-projection makes it agree with the photo under bicubic and under block means at once.
+    """
     hr = srlab.mod_crop(srlab.bundled_photos("validation")["chelsea"], 4)
-    lr = srlab.downsample(hr, 4)
-    other = srlab.upscale(srlab.load_realesrgan(), lr)
-    for _ in range(50):  # until it is consistent with LR
-        other = back_project(other, lr, partial(resize, factor=1 / 4), partial(resize, factor=4)).clamp(0, 1)
-    images = {"LR": srlab.upsample(lr, 4, "nearest"), "photo": hr, "invented": other}
-    orders = ("LR", "invented", "photo"), ("LR", "photo", "invented")  # the lab's last section names B, A, B
-    places = (orders[0], (76, 108, 80, 124)), (orders[1], (200, 196, 80, 124)), (orders[0], (96, 252, 80, 124))
-    return [
-        {label: cut(images[key], box) for label, key in zip(("LR", "A", "B"), order, strict=True)}
-        for order, box in places
-    ]
+    drawn = srlab.upscale(srlab.load_realesrgan(), srlab.downsample(hr, 4))
+    means = partial(F.avg_pool2d, kernel_size=4)
+    bicubic_down, bicubic_up = partial(resize, factor=1 / 4), partial(resize, factor=4)
+    rows = []
+    for photo_first, box in ((False, (76, 108, 80, 124)), (True, (200, 196, 80, 124)), (False, (96, 252, 80, 124))):
+        photo, invented = cut(hr, box), cut(drawn, box)
+        for _ in range(1500):
+            invented = back_project(invented, bicubic_down(photo), bicubic_down, bicubic_up)
+            invented = back_project(invented, means(photo), means, smooth_blocks).clamp(0, 1)
+        invented = with_block_sums(invented, photo)
+        rows.append(torch.cat([photo, invented] if photo_first else [invented, photo], dim=3))
+    page = Image.fromarray(to_uint8(torch.cat(rows, dim=2))[0].permute(1, 2, 0).numpy())
+    page.save(ROOT / "srlab/course/rows/riddle.png", optimize=True)
+
+
+def smooth_blocks(means: torch.Tensor) -> torch.Tensor:
+    """Upscale by 4 without visible edges between blocks."""
+    return srlab.blur(F.interpolate(means, scale_factor=4), 1.5)
+
+
+def with_block_sums(image: torch.Tensor, photo: torch.Tensor) -> torch.Tensor:
+    """Round an image to 8-bit levels, so that each block of 4 x 4 pixels has exactly the same sum as in the photo.
+
+    The pixel that rounding moved furthest the wrong way moves back by one level, until the sum is right.
+    """
+
+    def blocks(levels: torch.Tensor) -> torch.Tensor:
+        return F.pixel_unshuffle(levels.transpose(0, 1), 4)  # (3, 16, h, w)
+
+    exact, wanted = blocks(255 * image), blocks(255 * photo).round().sum(1, keepdim=True)
+    levels = exact.round().clamp(0, 255)
+    while (missing := (wanted - levels.sum(1, keepdim=True)).sign()).any():
+        gain = (exact - levels) * missing
+        inside = (levels + missing).clamp(0, 255) == levels + missing
+        place = gain.masked_fill(~inside, -math.inf).argmax(1, keepdim=True)
+        levels.scatter_add_(1, place, missing)
+    return F.pixel_shuffle(levels, 4).transpose(0, 1) / 255
 
 
 def srresnet() -> list[Row]:
@@ -162,7 +201,9 @@ PICTURES = {
 
 if __name__ == "__main__":
     for name in sys.argv[1:] or [*PICTURES, "front"]:
-        if name == "front":
+        if name == "riddle":
+            write_riddle()
+        elif name == "front":
             write(ROOT / "docs/images/published.jpg", front(), most=1440)
         else:
             write(ROOT / "notebooks/pictures" / f"{name}.jpg", PICTURES[name]())

@@ -37,6 +37,16 @@ def row(name: str) -> tuple[dict[str, torch.Tensor], dict[str, str]]:
     return dict(zip(labels, crops.chunk(len(labels), dim=3), strict=True)), notes
 
 
+def riddle() -> list[tuple[torch.Tensor, torch.Tensor]]:
+    """Read the riddle of lab 00: three pairs of images, A and B, each ``(1, 3, 80, 124)`` in [0, 1].
+
+    One image of each pair is a crop of the photo ``chelsea``. The other one has exactly the same means of 4 x 4 pixels.
+    ``python docs/openings.py riddle`` made it from an output of Real-ESRGAN.
+    """
+    page = read_image(str(ROWS.joinpath("riddle.png")))[None]
+    return [row.chunk(2, dim=3) for row in page.chunk(3, dim=2)]
+
+
 def scores(name: str) -> dict[str, dict[str, float]]:
     """Return label -> {"psnr": dB, "energy_error": 0 is best} of the whole images of a row, as in `row`."""
     return json.loads(ROWS.joinpath("scores.json").read_text(encoding="utf-8"))[name]
