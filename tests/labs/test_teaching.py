@@ -48,7 +48,7 @@ def test_regrading_submissions(tmp_path, home):
     (again,) = blocks("Execute submissions again")
     run(again, tmp_path, SRLAB_HOME=str(home))
     with (tmp_path / "executed.csv").open(encoding="utf-8-sig") as file:
-        found = {row["student"]: row["degradation.psnr (exercise 2)"] for row in csv.DictReader(file)}
+        found = {row["student"]: row["degradation.psnr (exercise 3)"] for row in csv.DictReader(file)}
     assert found == {"Anna Li": "incorrect", "Bo Ek": "not run"}
     assert {path: path.read_bytes() for path in before} == before
     executed = nbformat.read(tmp_path / "executed" / "Anna Li" / "00_degradation.ipynb", 4)
