@@ -76,7 +76,7 @@ lab.expect("the twin is clearly another image", apart > 25)
 
 # %% after 7a5c0000
 if scale == 4:
-    distances = curves["bicubic"][1]
+    distances = curves["from bicubic"][1]
     lab.expect(
         "the first step removes more than half of the difference", distances[1] < distances[0] / 2
     )
