@@ -136,7 +136,7 @@ if lab.recipe == "laptop":
     }
     lab.expect(
         "noise of equal sharpness has twice the energy error of SRGAN",
-        misplaced["the same + noise"] / misplaced["SRGAN"],
+        misplaced["pretrained + noise"] / misplaced["SRGAN"],
         above=2,
     )
 

@@ -216,33 +216,40 @@ class GanPlan:
         `weights` are the weights of G's three losses, `d_rate` is D's learning rate (default: the recipe's), and
         `every` is the number of steps between validations; 0 for none. ``more`` are settings to record, too.
         """
-        lab, d_rate = self.lab, self.lab.discriminator_rate if d_rate is None else d_rate
-        torch.manual_seed(lab.seed)
+        trainer = self.make_trainer(name, weights, d_rate, **more)
         generator = copy.deepcopy(self.start).train().requires_grad_(True)
         discriminator = game.build_discriminator()
-        adam = {"betas": lab.betas, "fused": True}
-        settings = noted(lab, weights, discriminator_rate=d_rate, start=self.origin, **self.settings, **more)
-        averaging = {"ema": lab.ema, "ema_warmup": 3 if self.origin else 10}
-        how = lab.trainer_kwargs | {"seed": lab.seed, "settings": settings, "turns": lab.g_every}
-        trainer = Trainer(lab.name, name, **how, **averaging)
+        d_rate = trainer.settings["discriminator_rate"]
+        adam = {"betas": self.lab.betas, "fused": True}
         trainer.prepare(
             generator=generator,
             discriminator=discriminator,
-            g_optimizer=torch.optim.Adam(generator.parameters(), lab.learning_rate, **adam),
+            g_optimizer=torch.optim.Adam(generator.parameters(), self.lab.learning_rate, **adam),
             d_optimizer=torch.optim.Adam(discriminator.parameters(), d_rate, **adam),
             features=self.features,
         )
-        averaged = trainer.fit(
-            step_of(lab, game, weights, trainer),
-            self.patches(lab),
-            iters,
-            self.schedule(iters),
-            validate=self.validate if every else None,
-            validate_every=every or iters,
-            monitor=monitor,
-            min_psnr=self.min_psnr,
-        )
+        step = step_of(self.lab, game, weights, trainer)
+        averaged = trainer.fit(step, self.patches(self.lab), iters, **self.options(iters, monitor, every))
         return averaged, trainer.history
+
+    def make_trainer(self, name: str, weights: dict[str, float], d_rate: float | None = None, **more: Any) -> Trainer:
+        """Return the trainer of a run, and seed PyTorch for the initial weights of D; see `train` for the arguments."""
+        lab, d_rate = self.lab, self.lab.discriminator_rate if d_rate is None else d_rate
+        torch.manual_seed(lab.seed)
+        settings = noted(lab, weights, discriminator_rate=d_rate, start=self.origin, **self.settings, **more)
+        averaging = {"ema": lab.ema, "ema_warmup": 3 if self.origin else 10}
+        how = lab.trainer_kwargs | {"seed": lab.seed, "settings": settings, "turns": lab.g_every}
+        return Trainer(lab.name, name, **how, **averaging)
+
+    def options(self, iters: int, monitor: Callable[[Trainer], None] | None = None, every: int = 0) -> dict[str, Any]:
+        """Return the schedule and the validation of a run, as arguments of `srlab.Trainer.fit`."""
+        return {
+            "schedule": self.schedule(iters),
+            "validate": self.validate if every else None,
+            "validate_every": every or iters,
+            "monitor": monitor,
+            "min_psnr": self.min_psnr,
+        }
 
 
 # --- Lab 03: the student's code trains the default recipe, and srlab's the others. ----------------------------

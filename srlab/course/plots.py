@@ -36,6 +36,7 @@ COLORS = {
     "MSRResNet": "#0D4797",
     "RRDBNet": "#0D4797",
     "MSE": "#0D4797",
+    "pretrained": "#0D4797",
     "hybrid": "#A36434",
     "content loss": "#A1006A",
     "random features": "#8E8E94",  # the same as nearest; no figure has both
