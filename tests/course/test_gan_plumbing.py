@@ -79,6 +79,26 @@ def test_step_of_the_exercise_trains_as_that_of_the_package(home):
     assert (recorded["subject"], recorded["gan"], recorded["adversarial_weight"]) == ("gravel", "vanilla", 3.0)
 
 
+def test_run_of_the_exercise_trains_as_the_plan(home):
+    """So the claims of lab 03, which are measured with the plan, hold for the reference answer as well."""
+    parameters = read_book(recipes() / "03_srgan.yaml").parameters
+    lab = setup("03_srgan", parameters | {"recipe": "smoke", "device": "cpu"})
+    features = srlab.FeatureExtractor("vgg6 relu1_1")
+    game = gan_plumbing.game_of(lab, "vanilla", WEIGHTS, functools.partial(losses.content_loss, features))
+    start = models.MSRResNet(1, 16)
+    plan = gan_plumbing.GanPlan(lab, start, "", features, lambda iters: srlab.constant, None, -math.inf, {})
+    theirs, log = plan.train("plan", 4, game, WEIGHTS)
+    trainer = plan.make_trainer("own", WEIGHTS)
+    scene = trainer, start, {"features": features}, gan_plumbing.patches_of(lab), 4, game.g_loss
+    rates = (lab.learning_rate, lab.discriminator_rate)
+    run = find("srgan.train_gan").reference
+    ours = run(*scene, rates, lab.betas, lab.instance_noise, **plan.options(4))
+    assert all(map(torch.equal, ours.parameters(), theirs.parameters()))
+    assert trainer.history[-1]["d_real"] == log[-1]["d_real"]
+    recorded = [srlab.Run("03_srgan", name).manifest()["parameters"] for name in ("plan", "own")]
+    assert recorded[0] == recorded[1]
+
+
 def course(**changes):
     known = {"gan": "vanilla", "discriminator": "patch", "pixel": "l1", "label_real": 1.0, "label_flip": 0.0}
     known |= {"g_every": 1, "precision": "fp32"} | changes
