@@ -86,6 +86,18 @@ def test_lab_runs_with_suggested_changes(tmp_path, lab, changes):
 
 
 @pytest.mark.nightly
+def test_solved_lab_03_trains_with_the_run_of_its_exercise(tmp_path, home):
+    notebook = read_notebook(LABS[3])
+    fill_in(notebook)
+    nbformat.write(notebook, tmp_path / LABS[3].name)
+    execute(tmp_path / LABS[3].name, tmp_path / "out.ipynb", {"recipe": "smoke"}, "not-in-studies")
+    recorded = srlab.Run("03_srgan", "smoke").manifest()["parameters"]
+    assert recorded["code"] not in ("reference", "srlab")
+    assert recorded["features"]["layers"] == "vgg6 conv2_2"
+    assert {"d_loss", "g_loss", "d_real", "d_fake"} < srlab.Run("03_srgan", "smoke").metrics()[1].keys()
+
+
+@pytest.mark.nightly
 def test_make_labs_in_path_with_spaces(call, tmp_path):
     """Run the README's first command in a copy that uses the environment of this checkout."""
     course = tmp_path / "my own course"
