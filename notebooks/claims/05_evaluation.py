@@ -1,18 +1,54 @@
 """What lab 05 claims about its results; srlab/course/claims.py explains how these blocks run."""
 
+# %% after c0a50106
+lab.expect(
+    "bicubic's eye is over a decibel ahead of Real-ESRGAN's",
+    by_letter["B"] - by_letter["C"],
+    above=1,
+)
+order = sorted(by_letter, key=by_letter.get, reverse=True)
+lab.expect("the order of the eyes by PSNR is D, B, A, C", order == ["D", "B", "A", "C"])
+
+# %% after c0a5010b
+for name, known in {"astronaut": 26.84, "chelsea": 31.47}.items():
+    if name in scores:
+        lab.expect(
+            f"the loops give bicubic its PSNR on {name}",
+            scores[name]["bicubic"],
+            above=known - 0.01,
+            below=known + 0.01,
+        )
+
+# %% after c0a50301
+lab.expect(
+    "on the gravel SRGAN's patches are nearest to HR's", far[three[1]] / far[three[2]], above=5
+)
+lab.expect("bicubic's patches are the farthest", far[three[0]] / far[three[1]], above=2)
+
+# %% after c0a50403
+lab.expect(
+    "with four photos the interval misses about 20 times in 100",
+    missed_by["4 photos"],
+    above=11,
+    below=30,
+)
+lab.expect(
+    "with 100 photos it misses about 6 times in 100", missed_by["100 photos"], above=0.5, below=12
+)
+
 # %% after 027c0593
 for place, row in by_psnr.items():
-    behind = max(value for method, value in row.items() if method != label)
-    lab.expect(f"MSE training gives the best PSNR on {place}", row[label] - behind, above=0)
+    behind = max(value for method, value in row.items() if method != msrresnet)
+    lab.expect(f"MSE training gives the best PSNR on {place}", row[msrresnet] - behind, above=0)
 
 # %% after 9d71bdcb
 of_moved = {pixels: srlab.psnr(moved(portrait, pixels), portrait).item() for pixels in SHIFTS}
 lab.expect(
-    "HR moved by half a pixel has a higher PSNR than the MSE network", of_moved[0.5] - best, above=0
+    "HR moved by half a pixel has a higher PSNR than MSRResNet", of_moved[0.5] - best, above=0
 )
 farther = max(value for pixels, value in of_moved.items() if pixels > 0.5)
 lab.expect(
-    "HR moved by 0.75 pixels or more has a lower PSNR than the MSE network", best - farther, above=0
+    "HR moved by 0.75 pixels or more has a lower PSNR than MSRResNet", best - farther, above=0
 )
 lab.expect("HR moved by four pixels has a PSNR below 19 dB", of_moved[4], below=19)
 plain = srlab.psnr(made["astronaut"]["bicubic"], portrait)
@@ -20,8 +56,8 @@ lab.expect("bicubic has a PSNR above 19 dB on the astronaut", plain, above=19)
 
 # %% after 5a11b0e1
 lab.expect(
-    "borrowed_score puts the MSE network over a decibel below bicubic",
-    (by_borrowed.loc["bicubic"] - by_borrowed.loc[label]).min(),
+    "borrowed_score puts MSRResNet over a decibel below bicubic",
+    (by_borrowed.loc["bicubic"] - by_borrowed.loc[msrresnet]).min(),
     above=1,
 )
 
@@ -37,7 +73,7 @@ for name, known in {"astronaut": 26.84, "chelsea": 31.47}.items():
 # %% after b819c4d0
 off = (changes.loc["luma from 0 to 255"] - 20 * math.log10(219 / 255)).abs()
 lab.expect("luma from 0 to 255 lowers PSNR by 1.32 dB (error in dB)", off.max(), below=0.05)
-for who, method in {"bicubic": "bicubic", "the MSE network": label}.items():
+for who, method in {"bicubic": "bicubic", "MSRResNet": msrresnet}.items():
     change = changes.loc["RGB instead of luma", method]
     lab.expect(f"RGB instead of luma costs {who} about 1.5 dB", change, above=-1.8, below=-1.3)
 harmless_ones = changes.loc["no border, no rounding"].abs()
@@ -53,21 +89,21 @@ for name, dearer in {"astronaut": 0.7, "chelsea": 2.9}.items():
 for slip in list(slips)[:3]:
     pair = changes.loc[slip]
     lab.expect(
-        f"{slip}: bicubic and the MSE network lose about as much",
+        f"{slip}: bicubic and MSRResNet lose about as much",
         pair.max() - pair.min(),
         below=0.2,
     )
 default = changes.loc[INPUT]
-lab.expect("PyTorch's default LR costs the MSE network over 3.5 dB", default[label], below=-3.5)
+lab.expect("PyTorch's default LR costs MSRResNet over 3.5 dB", default[msrresnet], below=-3.5)
 lab.expect(
-    "PyTorch's default LR puts the MSE network below bicubic",
-    default["bicubic"] - default[label] - lead,
+    "PyTorch's default LR puts MSRResNet below bicubic",
+    default["bicubic"] - default[msrresnet] - lead,
     above=0,
 )
-others = changes[label].drop(["usual", INPUT])
+others = changes[msrresnet].drop(["usual", INPUT])
 lab.expect(
-    "PyTorch's default LR costs the MSE network more than any other slip",
-    others.min() - default[label],
+    "PyTorch's default LR costs MSRResNet more than any other slip",
+    others.min() - default[msrresnet],
     above=0,
 )
 lab.expect(
@@ -76,7 +112,7 @@ lab.expect(
     above=-1.3,
     below=-0.7,
 )
-least_share, next_share = (-changes[label].drop("usual") / lead).sort_values()[:2]
+least_share, next_share = (-changes[msrresnet].drop("usual") / lead).sort_values()[:2]
 lab.expect(
     "four of the five slips each cost at least 0.95 of the lead over bicubic",
     next_share,
@@ -87,30 +123,30 @@ lab.expect("the cheapest slip costs less than 0.95 of the lead", least_share, be
 # %% after 0f162763
 lab.expect(
     "SRGAN has a higher LR consistency than bicubic by over 3 dB",
-    agreeing[rival] - agreeing["bicubic"],
+    agreeing[srgan] - agreeing["bicubic"],
     above=3,
 )
 
 # %% after dc51f6ca
 if axis_of_looks == "patch_distance":
     lab.expect(
-        "SRGAN has a smaller patch distance than the MSE network (ratio)",
-        distances[label] / distances[rival],
+        "SRGAN has a smaller patch distance than MSRResNet (ratio)",
+        distances[msrresnet] / distances[srgan],
         above=1,
     )
     lab.expect(
-        "the MSE network has a smaller patch distance than bicubic (ratio)",
-        distances["bicubic"] / distances[label],
+        "MSRResNet has a smaller patch distance than bicubic (ratio)",
+        distances["bicubic"] / distances[msrresnet],
         above=1,
     )
     right = by_method.psnr.mean()
     lab.expect(
-        "the MSE network has a higher mean PSNR than bicubic",
-        right[label] - right["bicubic"],
+        "MSRResNet has a higher mean PSNR than bicubic",
+        right[msrresnet] - right["bicubic"],
         above=0,
     )
     lab.expect(
-        "SRGAN has a lower mean PSNR than the MSE network", right[label] - right[rival], above=0
+        "SRGAN has a lower mean PSNR than MSRResNet", right[msrresnet] - right[srgan], above=0
     )
     lab.expect(
         "no method is best in both PSNR and patch distance (ratio of distances)",
@@ -118,7 +154,7 @@ if axis_of_looks == "patch_distance":
         above=1,
     )
     lab.expect(
-        "SRGAN has a higher mean PSNR than bicubic", right[rival] - right["bicubic"], above=0
+        "SRGAN has a higher mean PSNR than bicubic", right[srgan] - right["bicubic"], above=0
     )
 
 # %% after 550f86bf
@@ -126,14 +162,13 @@ if lab.recipe == "laptop":
     lab.expect(
         "four photos settle the gain of one method at most", len(firm), below=2, usually=True
     )
-    each = whole[label] - whole["bicubic"]
-    lab.expect("the MSE network beats bicubic on each photo", each.min(), above=0)
+    each = whole[msrresnet] - whole["bicubic"]
+    lab.expect("MSRResNet beats bicubic on each photo", each.min(), above=0)
     by_name = dict(zip(unseen.names, each.tolist(), strict=True))
-    lab.expect("the MSE network gains less than 1 dB on the cat", by_name["chelsea"], below=1)
-    lab.expect("the MSE network gains over 2 dB on the handwriting", by_name["text"], above=2)
-    settled_now = [
-        m for m in rivals if abs(interval(crop_by_crop, m)[0]) > interval(crop_by_crop, m)[1]
-    ]
+    lab.expect("MSRResNet gains less than 1 dB on the cat", by_name["chelsea"], below=1)
+    lab.expect("MSRResNet gains over 2 dB on the handwriting", by_name["text"], above=2)
+    crops_here = next(what for what in panels if "crops" in what)
+    settled_now = [m for m in rivals if settles[crops_here, m]]
     lab.expect(
         "the crops leave the gain of one method open at most",
         len(rivals) - len(settled_now),
@@ -153,13 +188,13 @@ for images in downloaded:
 # %% after cea0e60e
 harm = {kind: scores["bicubic"][0] - scores[kind][0] for kind in kinds}
 lab.expect(
-    "blur in LR costs the MSE network less PSNR than aliasing or noise",
+    "blur in LR costs MSRResNet less PSNR than aliasing or noise",
     min(harm["aliased"], harm["noisy"]) - harm["blurred"],
     above=0,
 )
 for kind in ("aliased", "noisy"):
     ours, plain = scores[kind]
-    lab.expect(f"bicubic beats the MSE network on {kind} LR", plain - ours, above=0)
+    lab.expect(f"bicubic beats MSRResNet on {kind} LR", plain - ours, above=0)
 
 # %% after a17c0de8
 if lab.recipe == "laptop":
@@ -201,30 +236,30 @@ for period, least, most in ((32, 9, 24), (10, -13, -1)):
     lr = srlab.downsample(stripes, scale)
     plain, ours = (
         srlab.psnr(srlab.upscale(m, lr).clamp(0, 1), stripes)
-        for m in (bicubic, generators[label].cpu())
+        for m in (bicubic, networks[msrresnet].cpu())
     )
     lab.expect(
-        f"how far the MSE network is behind bicubic on stripes of period {period}",
+        f"how far MSRResNet is behind bicubic on stripes of period {period}",
         (plain - ours).item(),
         above=least,
         below=most,
     )
 
 # %% after 2585e277
-for name in competitors:
+for name in upscalers:
     lab.expect(f"facts_of gives at least six lines for {name}", len(list(facts_of(name))) >= 6)
 
 # %% after e5b80d17
 fakes = values.loc[[*tricks_tried, "yours"]]
 lab.expect(
     "the blur effect prefers all four tricks and the student's own to the SR",
-    values.loc[label, "blur effect"] - fakes["blur effect"].max(),
+    values.loc[msrresnet, "blur effect"] - fakes["blur effect"].max(),
     above=0,
 )
 for measure in ("PSNR", "SSIM"):
     lab.expect(
         f"{measure} prefers the SR to every trick",
-        values.loc[label, measure] - fakes[measure].max(),
+        values.loc[msrresnet, measure] - fakes[measure].max(),
         above=0,
     )
 same = values.loc["mirrored", "blur effect"] - values.loc["HR", "blur effect"]
@@ -240,20 +275,20 @@ if lab.recipe == "laptop":
     below = []
     for name, hr in originals.items():
         if name != "gravel":
-            blocks = error_blocks(name, made[name][label], hr)
-            below.append(psnr_of(name, made[name][label], hr) - blocks.min().item())
+            blocks = error_blocks(name, made[name][msrresnet], hr)
+            below.append(psnr_of(name, made[name][msrresnet], hr) - blocks.min().item())
     lab.expect("every worst block is over 4 dB below its photo", min(below), above=4)
     lab.expect("no worst block is 10 dB below its photo", max(below), below=10)
 
 # %% after 6023b5f2
 lab.expect(
-    "the MSE network has a higher PSNR on the gravel than both gravel networks",
-    on_stones.PSNR[label] - on_stones.PSNR[own_two].max(),
+    "MSRResNet has a higher PSNR on the gravel than both gravel networks",
+    gravel_scores.PSNR[msrresnet] - gravel_scores.PSNR[own_two].max(),
     above=0,
 )
-distance = on_stones.distance
+distance = gravel_scores.distance
 for name in own_two if lab.recipe == "laptop" else ():
-    ahead_of = on_stones.loc[name] - on_stones.loc[published]
+    ahead_of = gravel_scores.loc[name] - gravel_scores.loc[published]
     lab.expect(
         f"{name} is about two decibels ahead of Real-ESRGAN on the gravel",
         ahead_of["PSNR"],
@@ -269,14 +304,14 @@ for name in own_two if lab.recipe == "laptop" else ():
         lab.expect(f"{name} has a small patch distance on the gravel", distance[name], below=10)
     lab.expect(
         f"SRGAN has a higher PSNR on the gravel than {name}",
-        on_stones.PSNR[rival] - on_stones.PSNR[name],
+        gravel_scores.PSNR[srgan] - gravel_scores.PSNR[name],
         above=0,
     )
 if axis_of_looks == "patch_distance" and lab.recipe == "laptop":
     lab.expect(
         "Real-ESRGAN has a patch distance above 50 on the gravel", distance[published], above=50
     )
-    lab.expect("SRGAN has a patch distance above 5 on the gravel", distance[rival], above=5)
+    lab.expect("SRGAN has a patch distance above 5 on the gravel", distance[srgan], above=5)
     lab.expect(
         "a gravel network has the smallest patch distance on the gravel",  # which may be 0
         distance.drop(own_two).min() - distance[own_two].min(),
@@ -284,7 +319,7 @@ if axis_of_looks == "patch_distance" and lab.recipe == "laptop":
         usually=True,
     )
     lab.expect(
-        "the MSE network has the largest patch distance on the gravel (ratio)",
-        distance[label] / distance[list(shown)].drop(label).max(),
+        "MSRResNet has the largest patch distance on the gravel (ratio)",
+        distance[msrresnet] / distance[list(shown)].drop(msrresnet).max(),
         above=1,
     )
