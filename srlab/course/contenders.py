@@ -106,7 +106,8 @@ def find_contenders(lab: Lab, runs: str = "all") -> Contenders:
     scores = {label: _psnr(network, cat) for label, network in found.items()}
     floor = _psnr(bicubic, cat) + CLEARLY
     if max(scores.values(), default=0.0) < floor:
-        print("No run here is clearly ahead of bicubic, so the bundled networks take part.")
+        if found:
+            print("No run here is clearly ahead of bicubic, so the bundled networks take part.")
         found |= {f"{name} (bundled)" if name in found else name: bundled[name] for name in ("MSRResNet", "SRGAN")}
     else:
         for name, kinds in (("MSRResNet", FOR_PSNR), ("SRGAN", ("SRGAN",))):
