@@ -39,7 +39,7 @@ PICTURES = {
     "duel.png": ("04_esrgan", "Gravel by bicubic"),
     "worst.png": ("05_evaluation", "The worst block"),
 }
-SLIDER = ("05_evaluation", "The astronaut: LR, each competitor")
+SLIDER = ("05_evaluation", "The astronaut: LR, each contender")
 # Text in the cells of lab 01 that the screenshot needs, and in those that it shows.
 SETUP = ('recipe = "auto"', "course.setup(")
 SHOWN = (

@@ -12,10 +12,10 @@ from srlab.course.exercise import Answer, Exercise, IncorrectAnswer, filled
 def bootstrap(
     ours: torch.Tensor, theirs: torch.Tensor, draws: int, generator: torch.Generator
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return the 95 % bootstrap interval of the mean gain of one method over another on the same photos.
+    """Return the 95% bootstrap interval of the mean gain of one method over another on the same photos.
 
     Each draw is a set of N of the N photos, in which a photo may occur several times. The interval contains the middle
-    95 % of the mean gains of all draws.
+    95% of the mean gains of all draws.
 
     Parameters
     ----------
@@ -51,7 +51,7 @@ def _scores(count: int) -> tuple[torch.Tensor, torch.Tensor]:
 def _observe(answer: Answer, ours: torch.Tensor, theirs: torch.Tensor) -> dict[str, Any]:
     result = filled(answer(ours, theirs, DRAWS, torch.Generator().manual_seed(0)))
     if isinstance(result, torch.Tensor) and result.numel() == DRAWS:
-        raise IncorrectAnswer("You return the mean gain of every draw. Between which two values are 95 % of them?")
+        raise IncorrectAnswer("You return the mean gain of every draw. Between which two values are 95% of them?")
     if not isinstance(result, tuple | list) and not (isinstance(result, torch.Tensor) and result.shape == (2,)):
         raise IncorrectAnswer("Return two numbers: the lower and the upper end of the interval.")
     low, high = take(list(result), [0.0, 0.0])
@@ -116,7 +116,7 @@ EXERCISE = Exercise(
     },
     observe=_observe,
     known_mistakes={
-        "You return the mean gain of every draw. Between which two values are 95 % of them?": _from(
+        "You return the mean gain of every draw. Between which two values are 95% of them?": _from(
             _means, lambda means: means
         ),
         "Return two numbers: the lower and the upper end of the interval.": [
@@ -144,19 +144,19 @@ EXERCISE = Exercise(
         "The sign is flipped: a gain is positive where `ours` is better.": _from(
             lambda x, y, draws, generator: _means(y, x, draws, generator)
         ),
-        "Your interval contains the middle 90 %: 5 % are left out on each side. How much is left out in all?": _from(
+        "Your interval contains the middle 90%: 5% are left out on each side. How much is left out in all?": _from(
             _means, lambda means: (torch.quantile(means, 0.05), torch.quantile(means, 0.95))
         ),
-        "Your interval contains half of the draws, or all of them. Which quantiles leave out 5 % in all?": [
+        "Your interval contains half of the draws, or all of them. Which quantiles leave out 5% in all?": [
             _from(_means, lambda means: (torch.quantile(means, 0.25), torch.quantile(means, 0.75))),
             _from(_means, lambda means: (means.min(), means.max())),
         ],
-        "You return a mean and a standard deviation. Where do the middle 95 % of the draws begin and end?": _from(
+        "You return a mean and a standard deviation. Where do the middle 95% of the draws begin and end?": _from(
             _means, lambda means: (means.mean(), means.std())
         ),
-        "You go one standard deviation to each side, which is about 68 %. Take the quantiles of the draws "
+        "You go one standard deviation to each side, which is about 68%. Take the quantiles of the draws "
         "instead.": _from(_means, lambda means: (means.mean() - means.std(), means.mean() + means.std())),
-        "You assume a bell curve. The draws themselves show where their middle 95 % are, and they need not be "
+        "You assume a bell curve. The draws themselves show where their middle 95% are, and they need not be "
         "symmetric.": [
             _from(_normal),
             _from(_means, lambda means: (means.mean() - 1.96 * means.std(), means.mean() + 1.96 * means.std())),
