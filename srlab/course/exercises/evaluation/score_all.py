@@ -69,6 +69,7 @@ def _photos(*sizes: tuple[int, int]) -> dict[str, torch.Tensor]:
 def _observe(answer: Answer, photos: dict[str, torch.Tensor]) -> dict[str, Any]:
     inputs: dict[str, list[torch.Tensor]] = {method: [] for method in PLAIN}
     sizes: list[tuple[int, ...]] = []
+    same: list[bool] = []
 
     def noted(method: str, upscale: Upscale) -> Upscale:
         def upscale_once(lr: torch.Tensor) -> torch.Tensor:
@@ -91,6 +92,7 @@ def _observe(answer: Answer, photos: dict[str, torch.Tensor]) -> dict[str, Any]:
                 "divided by 4? Crop HR before you make LR."
             )
         sizes.append(tuple(sr.shape[-2:]))
+        same.append(torch.equal(hr, mod_crop(photos[photo], 4)))
         return _scored(sr, hr)
 
     upscalers = {method: noted(method, upscale) for method, upscale in PLAIN.items()}
@@ -116,9 +118,10 @@ def _observe(answer: Answer, photos: dict[str, torch.Tensor]) -> dict[str, Any]:
     remade = {photo: [upscale(used[photo][m]) for m, upscale in PLAIN.items()] for photo in photos}
     return {
         # Other correct antialiasing differs from MATLAB's by a few levels, mostly at the border.
-        "LR is antialiased": all(float((lr - right).abs().mean()) < 3 / 255 for lr, right in every),
+        "LR is what MATLAB's bicubic makes": all(float((lr - right).abs().mean()) < 3 / 255 for lr, right in every),
         "LR is rounded to 8 bits": all(float((255 * lr - (255 * lr).round()).abs().max()) < 1e-2 for lr, _ in every),
         "the size of what is scored": sorted(set(sizes)),
+        "HR keeps its upper left corner": all(same),
         "the SR images": [
             _apart(made[photo][m], sr) for photo in photos for m, sr in zip(upscalers, remade[photo], strict=True)
         ],
@@ -168,6 +171,13 @@ def _loop(
     return answer
 
 
+def _center(hr: torch.Tensor) -> torch.Tensor:
+    """Crop HR to multiples of 4 on all sides."""
+    height, width = hr.shape[-2:]
+    top, left = -(-(height % 4) // 2), -(-(width % 4) // 2)
+    return hr[..., top : top + height // 4 * 4, left : left + width // 4 * 4]
+
+
 def _turned(table: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
     methods = next(iter(table.values()))
     return {method: {photo: row[method] for photo, row in table.items()} for method in methods}
@@ -196,6 +206,8 @@ EXERCISE = Exercise(
             _loop(cropped=lambda hr: hr),
             _loop(cropped=lambda hr: hr, make=lambda hr: downsample(mod_crop(hr, 4), 4)),
         ],
+        "You cut off pixels on all sides, so your scores belong to another part of the photo than everyone's. On which "
+        "sides does srlab.mod_crop cut?": _loop(cropped=_center),
         "F.interpolate doesn't antialias by default, so your LR is full of artifacts that no LR of a paper has. Which "
         "function of lab 00 downscales as MATLAB does?": [
             _loop(make=lambda hr: quantize(_interpolated(hr))),
