@@ -186,14 +186,14 @@ for images in downloaded:
         )
 
 # %% after cea0e60e
-harm = {kind: scores["bicubic"][0] - scores[kind][0] for kind in kinds}
+harm = {kind: by_kind["bicubic"][0] - by_kind[kind][0] for kind in kinds}
 lab.expect(
     "blur in LR costs MSRResNet less PSNR than aliasing or noise",
     min(harm["aliased"], harm["noisy"]) - harm["blurred"],
     above=0,
 )
 for kind in ("aliased", "noisy"):
-    ours, plain = scores[kind]
+    ours, plain = by_kind[kind]
     lab.expect(f"bicubic beats MSRResNet on {kind} LR", plain - ours, above=0)
 
 # %% after a17c0de8
