@@ -96,7 +96,7 @@ def _all_at_once(velocity: Velocity, noise: torch.Tensor, steps: int) -> list[to
 EXERCISE = Exercise(
     euler,
     level="medium",
-    points=4,
+    points=3,
     cases={
         "four steps in the plane": (sample(3, 2, low=-1), 4),
         "images": (sample(2, 3, 4, 5, low=-1, seed=1), 3),

@@ -19,6 +19,15 @@ def fixed_loss(velocity: Callable[[torch.Tensor, torch.Tensor], torch.Tensor], d
     return F.mse_loss(velocity(x, t), data - noise)
 
 
+def borrowed_loss(velocity: Callable[[torch.Tensor, torch.Tensor], torch.Tensor], data: torch.Tensor) -> torch.Tensor:
+    """Return the loss of another repository, which has a bug."""
+    t = torch.rand(len(data), device=data.device)
+    noise = torch.randn_like(data)
+    part = t.view(-1, *[1] * (data.ndim - 1))
+    x = torch.lerp(data, noise, part)
+    return F.mse_loss(velocity(x, t), data - noise)
+
+
 def _swapped(noise: torch.Tensor, data: torch.Tensor, part: torch.Tensor) -> torch.Tensor:
     return torch.lerp(data, noise, part)
 
@@ -26,12 +35,12 @@ def _swapped(noise: torch.Tensor, data: torch.Tensor, part: torch.Tensor) -> tor
 EXERCISE = Exercise(
     fixed_loss,
     level="medium",
-    points=4,
+    points=3,
     cases=CASES,
     observe=observe,
     known_mistakes={
         "The bug is still there. The loss is right, so look at what the network gets. Print x for t = 0 and for t = 1, "
-        "and compare with the sampler's start.": variant(path=_swapped),
+        "and compare with the sampler's start.": [borrowed_loss, variant(path=_swapped)],
         "Now the target is turned around, too. The network learns the way from data to noise, and your sampler starts "
         "from noise. Which of the two lines was right before?": (
             variant(path=_swapped, target=lambda noise, data, x: noise - data)
