@@ -20,7 +20,7 @@ def channel_norm(x: torch.Tensor) -> torch.Tensor:
         The same shape; 1e-5 is added to the variance before the division.
     """
     centered = x - x.mean(1, keepdim=True)
-    return centered / (centered.square().mean(1, keepdim=True) + 1e-5).sqrt()
+    return centered * (centered.square().mean(1, keepdim=True) + 1e-5).rsqrt()  # faster than a root and a division
 
 
 def _over(*dims: int) -> object:

@@ -219,7 +219,7 @@ EXERCISE = Exercise(
         _block(norm=lambda features: srlab.models.flow.ChannelNorm()),
     ],
     fallback_messages={
-        "the layers": "Your layers have other names or shapes than in the table, under which weights are saved: {given}.",
+        "the layers": "Your layers have other names or shapes than in the docstring: {given}.",
         "the input is added at the end": "With both convolutions at zero, the block should return its input.",
         "the time changes the output": "Another time should give another output.",
         "the output": "All layers are there, but the output differs. Compare with the drawing: norm, scale "

@@ -166,7 +166,7 @@ EXERCISE = Exercise(
         ],
         "x is missing in your clean detail: while the last layer returns zero, so does it. Which part of x may it keep "
         "at time t?": [_net(_forward(clean=lambda x, change, t: change))],
-        "You keep all of x at every time, so at t = 0 your clean detail begins with pure noise. Multiply x by t ** 4.": [
+        "You keep all of x at every time, so at t = 0 your clean detail begins with noise. Multiply x by t ** 4.": [
             _net(_forward(clean=lambda x, change, t: x + change)),
         ],
         "You multiply x by a power of t other than the fourth. The trained weights expect t ** 4.": [
@@ -208,13 +208,13 @@ EXERCISE = Exercise(
         "The blocks get the waves themselves. What is embed for?": [
             _net(_forward(embed=lambda net, t: waves(t))),
         ],
-        "Your embed ends without a SiLU. In the table it has two.": [
+        "Your embed ends without a SiLU. In the docstring it has two.": [
             _net(
                 embed=lambda blocks, features: nn.Sequential(nn.Linear(64, 64), nn.SiLU(), nn.Linear(64, 64)),
                 forward=_forward(),
             ),
         ],
-        "Your embed has ReLU where the table has SiLU.": [
+        "Your embed has ReLU where the docstring has SiLU.": [
             _net(
                 embed=lambda blocks, features: nn.Sequential(
                     nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 64), nn.ReLU()
@@ -238,11 +238,11 @@ EXERCISE = Exercise(
         "You don't use your inputs: LR goes into the first convolution as it is.": [
             _net(_forward(head=lambda net, lr, x: net.head(torch.cat([F.pixel_unshuffle(x, 4), lr], dim=1)))),
         ],
-        "All blocks share one set of weights: a list times a number repeats the same block. Make a new one each time.": (
+        "All blocks share one set of weights: a list times a number repeats one block. Make a new one each time.": (
             _net(blocks=_one_block, forward=_forward())
         ),
         "Your layers are in a plain Python list (or a dict), where PyTorch doesn't look. Use nn.ModuleList and "
-        "attributes with the names in the table.": [in_a_list(FlowNet)],
+        "attributes with the names in the docstring.": [in_a_list(FlowNet)],
         "The shapes don't fit: the last layer has 48 channels on the LR grid, and x has 3 on a grid four times as "
         "fine. What turns one into the other?": [
             _net(_forward(shuffle=lambda maps: maps)),
@@ -257,8 +257,7 @@ EXERCISE = Exercise(
         lambda num_blocks, num_features: models.FlowNet(num_blocks, num_features),
     ],
     fallback_messages={
-        "the layers": "Your layers have other names or shapes than in the table. Weights are saved under these names: "
-        "{given}.",
+        "the layers": "Your layers have other names or shapes than in the docstring: {given}.",
         "separate weights": "Some layers share their weights. Give each its own.",
         "the velocity while the last layer returns zero": "While the last layer returns zero, the clean detail is "
         "t ** 4 * x. Then the velocity is the way from x to it, divided by the time left.",
@@ -268,7 +267,7 @@ EXERCISE = Exercise(
     tolerance=2e-3,
     reveal=False,
     hints=(
-        "Write __init__ from the table first, and print the shapes of each step in forward. Leave the velocity for "
+        "Write __init__ from the docstring first, and print the shapes of each step in forward. Leave the velocity for "
         "last.",
         "time = embed(waves(t)); head of inputs; each block; channel_norm, SiLU, tail, pixel shuffle. That's the "
         "change. With t as (N, 1, 1, 1), the clean detail is t ** 4 * x + change.",
