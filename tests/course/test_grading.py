@@ -77,7 +77,7 @@ def test_progress_reads_labs(capsys, monkeypatch, tmp_path):
     monkeypatch.chdir(ROOT)
     assert main(["progress"]) == 0
     said = capsys.readouterr().out
-    assert dict(re.findall(r"^exercise \d  (\S+) +(?:easy|medium|hard) +(.*)$", said, re.M)) == dict.fromkeys(
+    assert dict(re.findall(r"^exercise \d+ +(\S+) +(?:easy|medium|hard) +(.*)$", said, re.M)) == dict.fromkeys(
         names(), "not run"
     )
     first = ["00_degradation", "exercise 2  degradation.downscale_matrix", "exercise 3  degradation.psnr"]
