@@ -1,22 +1,45 @@
 """What lab 04 claims about its results; srlab/course/claims.py explains how these blocks run."""
 
 # %% after b4a5dffb
-big = sizes["RRDBNet, 23 blocks of 64 channels"]
+big = sizes["your RRDBNet"]
 lab.expect("ESRGAN's generator has 16.7 million parameters", big == 16_697_987)
+lab.expect("ESRGAN's generator has 351 convolutions", depths["your RRDBNet"] == 351)
 lab.expect(
     "ESRGAN's generator is 11 times the size of SRResNet",
     big / sizes["SRResNet"],
     above=10.5,
     below=11.5,
 )
-if lab.size == "laptop" and not (lab.num_blocks or lab.num_features or lab.growth):
-    for unit, measured in {"parameters": sizes, "convolutions": depths}.items():
-        lab.expect(
-            f"your RRDBNet has nearly three times the {unit} of lab 03's generator",
-            measured["yours"] / measured["lab 03's generator"],
-            above=2.5,
-            below=3,
-        )
+
+# %% after 04e20005
+lab.expect(
+    "your network computes what srlab's does",
+    max(row["largest difference"] for row in rows.values()),
+    below=1e-4,
+)
+if published:
+    growth = rows["body.22"]["size of the output"] / rows["conv_first"]["size of the output"]
+    lab.expect(
+        "the signal in Real-ESRGAN grows to less than twice its size", growth, above=1, below=2
+    )
+
+# %% after 04e2000d
+lab.expect("c1 has the smallest share in Real-ESRGAN", least == "c1")
+lab.expect(
+    "c1's mean share in Real-ESRGAN is a seventh", shown.iloc[1]["c1"], above=0.13, below=0.155
+)
+lab.expect(
+    "the shares in a fresh network fall from x to c4",
+    -torch.tensor(table["fresh, mean"]).diff().max(),
+    above=0,
+)
+lab.expect(
+    "training moves some of x's share to the later maps",
+    table["fresh, mean"][0] - shown.iloc[1]["x"],
+    above=0.1,
+)
+if published:
+    lab.expect("no map has a share below a twentieth", shares.min(), above=0.045, below=0.06)
 
 # %% after 18b0e220
 lab.expect(
@@ -37,19 +60,32 @@ lab.expect(
 )
 
 # %% after 9e3f52b8
-first = {name: errors[0] for name, (_, errors) in growing.items()}
+first = {name: errors[0] for name, (_, errors) in errors_of.items()}
 if lab.recipe == "laptop" and gravel and scale == 4:
     lab.expect(
         "with a factor of 1 the first error is millions of times white",
-        first["beta = 1.0"],
+        first["factor 1"],
         above=2e5,
         below=1e8,
         ratio=True,
     )
     lab.expect(
         "with a factor of 0.2 the first error is below 40",
-        first["beta = 0.2"],
+        first["factor 0.2"],
         below=40,
+        ratio=True,
+    )
+    lab.expect(
+        "smaller weights leave the first error of a factor of 1 near a million times white",
+        first["factor 1, weights times 0.1"],
+        above=2e5,
+        below=1e8,
+        ratio=True,
+    )
+    lab.expect(
+        "with only the change, a factor of 1 begins below the error of a factor of 0.2",
+        first["factor 1, only the change"] / first["factor 0.2"],
+        below=1,
         ratio=True,
     )
 
@@ -96,14 +132,9 @@ if usual:
 
 # %% after 2d984ff8
 if lab.recipe == "laptop" and gravel and scale == 4:
-    apart = max(decibels.values()) - min(decibels.values())
-    lab.expect("the table has both generators with both losses", len(decibels) == 4)
-    lab.expect("all four GANs are within 0.4 dB of PSNR", apart, below=0.4)
-    rrdb_row = min(tint["ESRGAN"], tint["RRDBNet, standard loss"])
-    other_row = max(tint["SRGAN"], tint["lab 03's generator, RaGAN"])
     lab.expect(
         "RRDBNet has more false color than lab 03's generator",
-        rrdb_row / other_row,
+        tint["ESRGAN"] / max(tint["SRGAN"], tint["SRGAN with RaGAN"]),
         above=1,
         ratio=True,
     )
@@ -117,7 +148,9 @@ if lab.recipe == "laptop" and gravel and theirs is not None:
         below=3.0,
     )
     lab.expect(
-        "the start beats bicubic in PSNR on the gravel", won["start"] - won["bicubic"], above=0
+        "the pretrained network beats bicubic in PSNR on the gravel",
+        won["pretrained"] - won["bicubic"],
+        above=0,
     )
     lab.expect(
         "bicubic beats your ESRGAN in PSNR on the gravel", won["bicubic"] - won["yours"], above=0
@@ -140,21 +173,12 @@ lab.expect(
         for row in scored.values()
     ),
 )
-votes_of_model = {name: precomputed.duels()[row] for name, row in ROWS.items()}
-lab.expect(
-    "the vision model's votes for looks are those of the footnote",
-    [votes_of_model[name]["looks"] for name in ROWS] == [0, 24, 0, 0, 0],
-)
-lab.expect(
-    "the vision model's votes for nearness are those of the footnote",
-    [votes_of_model[name]["nearness"] for name in ROWS][:3] == [25, 25, 25],
-)
 
 # %% after 28216f75
 if lab.recipe == "laptop" and gravel and scale == 4:
-    path = [ends["start"][0], *curve.PSNR, ends["ESRGAN"][0]]
+    path = [ends["pretrained"][0], *curve.PSNR, ends["ESRGAN"][0]]
     lab.expect(
-        "PSNR falls at each step from the start to ESRGAN",
+        "PSNR falls at each step from the pretrained network to ESRGAN",
         -torch.tensor(path).diff().max(),
         above=0,
     )
@@ -167,25 +191,91 @@ if lab.recipe == "laptop" and gravel and scale == 4:
         ratio=True,
     )
 
+# %% after 04e50003
+if lab.recipe == "laptop" and gravel and scale == 4:
+    lab.expect(
+        "the shuffled twin computes the same image",
+        (middles["its twin"] - middles["pretrained"]).abs().max(),
+        below=1e-2,
+    )
+    lab.expect(
+        "halfway to the shuffled twin, the image is worse than bicubic",
+        psnr_of(pictures["bicubic"]) - values["halfway to its twin"],
+        above=0,
+    )
+    lab.expect(
+        "halfway to ESRGAN, the image is between both in PSNR",
+        values["halfway to ESRGAN"] - psnr_of(pictures["ESRGAN"]),
+        above=0,
+    )
+    lab.expect(
+        "ESRGAN is a few percent of the weights' length away",
+        100 * far["ESRGAN"],
+        above=2,
+        below=15,
+    )
+    lab.expect(
+        "the twin is farther away than the weights are long",
+        100 * far["twin"],
+        above=100,
+        below=150,
+    )
+
+# %% after 85e9aad9
+if lab.recipe == "laptop" and gravel and scale == 4 and where == "astronaut":
+    leads = {}
+    for where in arena.names:
+        if where == "brick":
+            continue
+        whole = srlab.mod_crop(arena[where], scale)
+        tops, lefts = (range(0, side - 95, 48) for side in whole.shape[-2:])
+        leads[where] = [lead_of(crops_at(y, x)) for y in tops for x in lefts]
+    ahead_on = {name: sum(lead > 0 for lead in found) / len(found) for name, found in leads.items()}
+    every = torch.cat([torch.tensor(found) for found in leads.values()])
+    lab.expect("the search tries 137 crops", len(every) == 137)
+    lab.expect(
+        "your ESRGAN is ahead on one of seven crops of the astronaut",
+        ahead_on["astronaut"],
+        above=0.05,
+        below=0.35,
+    )
+    lab.expect("your ESRGAN is ahead on no crop of the cat", ahead_on["chelsea"], below=0.05)
+    lab.expect("the largest lead is about 1 dB", every.max(), above=0.3, below=2)
+    lab.expect("in the median SRGAN is ahead by a decibel", -every.median(), above=0.5, below=2)
+
 # %% after 857c29b5
 if lab.recipe == "laptop" and gravel and scale == 4 and not photo:
     on_cat = {name: srlab.psnr(srlab.quantize(sr), mine).item() for name, sr in versions.items()}
-    ranking = [name for name in ("start", "bicubic", "yours", "RealESRGAN") if name in on_cat]
+    ranking = [name for name in ("pretrained", "bicubic", "yours", "RealESRGAN") if name in on_cat]
     margins = -torch.tensor([on_cat[name] for name in ranking]).diff()
     lab.expect(
-        "PSNR on the cat ranks start, bicubic, your ESRGAN, Real-ESRGAN", margins.min(), above=0
+        "PSNR on the cat ranks pretrained, bicubic, your ESRGAN, Real-ESRGAN",
+        margins.min(),
+        above=0,
     )
 
 # %% after b82cbea5
-ends = {name: values[-1] for name, (_, values) in growing.items()}
-beyond_formula = ends["beta = 1.0"] / 2**23
+spreads = {name: values[-1] for name, (_, values) in growing.items()}
+beyond_formula = spreads["factor 1"] / 2**23
 lab.expect("a signal more than doubles in each block at beta 1", beyond_formula, above=1)
 lab.expect(
     "a signal grows to about three times the formula at beta 1", beyond_formula, above=2, below=5
 )
 lab.expect(
     "a signal grows about 66 times at beta 0.2, as in the formula",
-    ends["beta = 0.2"],
+    spreads["factor 0.2"],
     above=40,
     below=110,
+)
+lab.expect(
+    "smaller weights leave the formula's growth at beta 1",
+    spreads["factor 1, weights times 0.1"] / 2**23,
+    above=0.9,
+    below=1.1,
+)
+lab.expect(
+    "a signal grows less than 200 times if only the change is added",
+    spreads["factor 1, only the change"],
+    below=200,
+    ratio=True,
 )

@@ -252,18 +252,19 @@ class GanPlan:
         }
 
 
-# --- Lab 03: the student's code trains the default recipe, and srlab's the others. ----------------------------
+# --- Labs 03 and 04: the student's code trains the default recipe, and srlab's the others. --------------------
 
-# What the student's code in lab 03 can train.
-_IN_THE_LAB = {"gan": "vanilla", "discriminator": "patch", "pixel": "l1", "label_real": 1.0, "label_flip": 0.0}
-_IN_THE_LAB |= {"g_every": 1}
+# What the student's discriminator and step of lab 03 can train, and the losses of each lab.
+_IN_THE_LAB = {"discriminator": "patch", "d_features": 0, "label_real": 1.0, "label_flip": 0.0, "g_every": 1}
+_LOSSES = {"03_srgan": {"gan": "vanilla", "pixel": "l1"}, "04_esrgan": {"gan": "ragan"}}
 
 
 def is_trained_in_the_lab(lab: Lab) -> bool:
-    """Return whether the student's code of lab 03 can train the lab's recipe."""
+    """Return whether the student's discriminator and training step of lab 03 can train the recipe of lab 03 or 04."""
     if lab.precision == "fp16" or (from_torchrun("WORLD_SIZE") or 1) > 1:  # these need the trainer's own backward
         return False
-    return all(lab.parameters[name] == value for name, value in _IN_THE_LAB.items())
+    wanted = _IN_THE_LAB | _LOSSES[lab.name]
+    return all(lab.parameters.get(name, value) == value for name, value in wanted.items())
 
 
 def code_of(lab: Lab, *answers: Any) -> str:

@@ -1,4 +1,4 @@
-"""Training step of a GAN, for lab 04 and for those recipes of lab 03 that the student's own step cannot train."""
+"""Training step of a GAN, for those recipes of labs 03 and 04 that the student's own step cannot train."""
 
 from collections.abc import Callable
 
