@@ -222,14 +222,12 @@ if lab.recipe == "laptop" and gravel and scale == 4:
     )
 
 # %% after 85e9aad9
-if lab.recipe == "laptop" and gravel and scale == 4 and where == "astronaut":
+if lab.recipe == "laptop" and gravel and scale == 4:
     leads = {}
-    for where in arena.names:
-        if where == "brick":
-            continue
-        whole = srlab.mod_crop(arena[where], scale)
-        tops, lefts = (range(0, side - 95, 48) for side in whole.shape[-2:])
-        leads[where] = [lead_of(crops_at(y, x)) for y in tops for x in lefts]
+    for name in set(arena.names) - {"brick"}:
+        searched = srlab.mod_crop(arena[name], scale)
+        tops, lefts = (range(0, side - 95, 48) for side in searched.shape[-2:])
+        leads[name] = [lead_of(crops_at(y, x, searched)) for y in tops for x in lefts]
     ahead_on = {name: sum(lead > 0 for lead in found) / len(found) for name, found in leads.items()}
     every = torch.cat([torch.tensor(found) for found in leads.values()])
     lab.expect("the search tries 137 crops", len(every) == 137)

@@ -6,14 +6,13 @@ acafbcc:benchmarks/subjects/pictures.py``.
 
 import json
 from importlib.resources import files
-from typing import Any
 
 import torch
 
 from srlab.data.images import read_image
 
 FOLDER = files("srlab.course").joinpath("pictures")
-ROWS = files("srlab.course").joinpath("rows")  # equal-size crops side by side, ``scores.json`` and ``duels.json``
+ROWS = files("srlab.course").joinpath("rows")  # equal-size crops side by side, and ``scores.json``
 
 
 def picture(name: str) -> torch.Tensor:
@@ -50,12 +49,3 @@ def riddle() -> list[tuple[torch.Tensor, torch.Tensor]]:
 def scores(name: str) -> dict[str, dict[str, float]]:
     """Return label -> {"psnr": dB, "energy_error": 0 is best} of the whole images of a row, as in `row`."""
     return json.loads(ROWS.joinpath("scores.json").read_text(encoding="utf-8"))[name]
-
-
-def duels() -> dict[str, dict[str, Any]]:
-    """Return how two minutes of training on half of a photo compare with Real-ESRGAN, from ``benchmarks/subjects``.
-
-    For each row, ``"psnr"`` contains the lowest and highest lead of the short training run over three seeds, in dB.
-    ``"looks"`` and ``"nearness"`` are its votes for perceptual quality and for fidelity, out of 25.
-    """
-    return json.loads(ROWS.joinpath("duels.json").read_text(encoding="utf-8"))
