@@ -232,13 +232,13 @@ if lab.recipe == "laptop" and gravel and scale == 4:
     every = torch.cat([torch.tensor(found) for found in leads.values()])
     lab.expect("the search tries 137 crops", len(every) == 137)
     lab.expect(
-        "your ESRGAN is ahead on one of seven crops of the astronaut",
+        "your ESRGAN is ahead on a fifth of the crops of the astronaut",
         ahead_on["astronaut"],
         above=0.05,
         below=0.35,
     )
-    lab.expect("your ESRGAN is ahead on no crop of the cat", ahead_on["chelsea"], below=0.05)
-    lab.expect("the largest lead is about 1 dB", every.max(), above=0.3, below=2)
+    lab.expect("your ESRGAN is ahead on almost no crop of the cat", ahead_on["chelsea"], below=0.1)
+    lab.expect("the largest lead is a little over 1 dB", every.max(), above=0.3, below=2.5)
     lab.expect("in the median SRGAN is ahead by a decibel", -every.median(), above=0.5, below=2)
 
 # %% after 857c29b5
