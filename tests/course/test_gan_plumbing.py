@@ -99,10 +99,10 @@ def test_run_of_the_exercise_trains_as_the_plan(home):
     assert recorded[0] == recorded[1]
 
 
-def course(**changes):
+def course(name="03_srgan", **changes):
     known = {"gan": "vanilla", "discriminator": "patch", "pixel": "l1", "label_real": 1.0, "label_flip": 0.0}
     known |= {"g_every": 1, "precision": "fp32"} | changes
-    return lab(name="03_srgan", run="default", parameters=known, precision=known["precision"])
+    return lab(name=name, run="default", parameters=known, precision=known["precision"])
 
 
 @pytest.mark.parametrize(
@@ -110,6 +110,12 @@ def course(**changes):
 )
 def test_which_recipes_the_lab_trains(change):
     assert gan_plumbing.is_trained_in_the_lab(course(**change)) == (not change)
+
+
+@pytest.mark.parametrize("change", [{}, {"gan": "vanilla"}, {"discriminator": "vgg"}, {"d_features": 48}])
+def test_which_recipes_lab_04_trains_with_the_step_of_lab_03(change):
+    known = course("04_esrgan", **({"gan": "ragan", "pixel": "mse", "d_features": 0} | change))
+    assert gan_plumbing.is_trained_in_the_lab(known) == (not change)
 
 
 def test_changed_code_gets_another_hash(home):
