@@ -83,9 +83,9 @@ if lab.recipe == "laptop" and gravel and scale == 4:
         ratio=True,
     )
     lab.expect(
-        "with only the change, a factor of 1 begins below the error of a factor of 0.2",
-        first["factor 1, only the change"] / first["factor 0.2"],
-        below=1,
+        "with only the change, the first error of a factor of 1 is below 500",
+        first["factor 1, only the change"],
+        below=500,
         ratio=True,
     )
 
@@ -238,7 +238,7 @@ if lab.recipe == "laptop" and gravel and scale == 4:
         below=0.35,
     )
     lab.expect("your ESRGAN is ahead on almost no crop of the cat", ahead_on["chelsea"], below=0.1)
-    lab.expect("the largest lead is a little over 1 dB", every.max(), above=0.3, below=2.5)
+    lab.expect("the largest lead is over 0.5 dB", every.max(), above=0.5, below=3)
     lab.expect("in the median SRGAN is ahead by a decibel", -every.median(), above=0.5, below=2)
 
 # %% after 857c29b5
