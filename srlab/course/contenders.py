@@ -12,8 +12,7 @@ from torch import nn
 import srlab
 from srlab.course import precomputed
 from srlab.course.lab import Lab
-from srlab.course.student_code import COURSE
-from srlab.course.trained import load_trained
+from srlab.course.trained import is_own, load_trained
 from srlab.training.runs import Run
 
 SCALE = 4
@@ -90,8 +89,7 @@ class Contenders:
         lab, _, run = getattr(network, "origin", "").partition("/")
         if not run:
             return "the course"
-        manifest = Run(lab, run).manifest() or {"parameters": {}}
-        return "your run of the course's code" if manifest["parameters"].get("code") in COURSE else "you"
+        return "you" if is_own(Run(lab, run).manifest()) else "your run of the course's code"
 
 
 def find_contenders(lab: Lab, runs: str = "all") -> Contenders:
