@@ -13,6 +13,7 @@ from srlab.course.solutions import open_exercises
 BOOK = Path(__file__).resolve().parent
 ROOT = BOOK.parents[1]
 DOCS = ("next.md", "ladder.md")  # pages of docs/ that labs and workshops link to
+ORPHAN = "---\norphan: true\n---\n\n"  # a page without a place in the navigation, which labs link to
 WORKSHOPS = ROOT / "notebooks" / "workshops"  # shown as handed out, because their code is the student's
 SOLUTION = "<details><summary>One solution</summary>\n\n```python\n{}\n```\n\n</details>"
 LEFT_OUT = {"check", "colab"}  # tags of cells
@@ -42,6 +43,9 @@ def gather(executed: Path, source: Path, address: str = "") -> None:
     for name in DOCS:
         text = (ROOT / "docs" / name).read_text(encoding="utf-8")
         (source / "docs" / name).write_text(relink(text, address), encoding="utf-8")
+    (source / "notebooks" / "claims").mkdir()
+    claims = (ROOT / "notebooks" / "claims" / "seeds.md").read_text(encoding="utf-8")
+    (source / "notebooks" / "claims" / "seeds.md").write_text(ORPHAN + claims, encoding="utf-8")
     for lab in find_notebooks():
         place, copy = lab.relative_to(ROOT / "notebooks"), executed / lab.name
         if copy.is_file():
