@@ -295,6 +295,9 @@ STYLES = {
         "d_loss": relativistic,
         "g_loss": lambda sr, hr, d: relativistic(d(sr), d(hr)),
     },
+    "only the mean color is tied": {
+        "g_loss": lambda sr, hr, d: L1(sr.mean((2, 3)), hr.mean((2, 3))) + 0.01 * F.softplus(-d(sr)).mean(),
+    },
     "D judges after G": {"gan_step": gan("DZGgzDd")},
     "flow of HR, Heun": {"flow_loss": flowing(base=nothing), "sample": heun},
     "flow of scaled details": {"flow_loss": flowing(8.0), "sample": euler(8.0)},

@@ -148,6 +148,16 @@ STYLES = {
             ),
             ("        self.conv1 =", "        self.norm = nn.GroupNorm(2, features)\n        self.conv1 ="),
         ],
+        "channel attention with a dead ReLU": [
+            (
+                "return x + self.conv2(F.relu(self.conv1(x)))",
+                "y = self.conv2(F.relu(self.conv1(x)))\n        return x + y * self.gate(y)",
+            ),
+            (
+                "        self.conv1 =",
+                "        self.gate = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Conv2d(features, 2, 1), nn.ReLU(), nn.Conv2d(2, features, 1), nn.Sigmoid())\n        nn.init.constant_(self.gate[1].bias, -9)\n        self.conv1 =",
+            ),
+        ],
         "dropout": [("F.relu(self.conv1(x))", "F.dropout(F.relu(self.conv1(x)), 0.1, self.training)")],
         "transposed convolution": [
             (LAST, "        self.last = nn.ConvTranspose2d(features, 3, 4, 4)\n"),
@@ -416,6 +426,10 @@ MISTAKES = {
             ("known[below(len(known))]", "known[0]"),
             ("from 1 or more of 4 photos", "Draw a photo"),
         ],
+        "photos in turn": [
+            ("known[below(len(known))]", "known[len(patches) % len(known)]"),
+            ("batches of 2 from 2, and", "Draw a photo"),
+        ],
         "columns from the height": [
             (
                 PLACE,
@@ -478,7 +492,7 @@ MISTAKES = {
         "an object": [("def psnr", "Generator = Generator()\n\n\ndef psnr"), ("should be the class", "")],
         "no padding": [
             ("self.head = nn.Conv2d(3, features, 3, padding=1)", "self.head = nn.Conv2d(3, features, 3)"),
-            ("stopped with RuntimeError", ""),
+            ("SR of (2, 3, 16, 16). Line", ""),
         ],
         "twice as large": [
             (SKIP, "return F.avg_pool2d(detail, 2)"),
@@ -501,11 +515,16 @@ MISTAKES = {
         ],
         "no_grad": [
             ("    def forward(self, lr)", "    @torch.no_grad()\n    def forward(self, lr)"),
-            ("0 of 8 tensors", "no_grad"),
+            ("8 of 8 tensors", "no_grad"),
         ],
         "rounded": [
             (SKIP, "return (255 * (detail + F.interpolate(lr, scale_factor=4))).round() / 255"),
-            ("each gradient is 0", "round()"),
+            ("8 of 8 tensors are unused, or have no gradient", "round()"),
+        ],
+        "two zeros": [
+            (LAST, LAST + "        self.gate = nn.Parameter(torch.zeros(()))\n"),
+            (SKIP, SKIP.replace("detail", "self.gate * detail")),
+            ("9 of 9 tensors are unused", "are multiplied"),
         ],
         "blocks in a list": [
             (BLOCKS, "self.blocks = [Block(features) for _ in range(num_blocks)]"),
@@ -542,6 +561,10 @@ MISTAKES = {
         ],
         "training mode": [("    generator.eval()\n", ""), ("The score is of eval mode", "batch norm")],
         "left in eval mode": [(RESTORE, ""), ("yours changes the mode", "Remember generator.training")],
+        "only the top module's mode restored": [
+            (RESTORE, "    generator.training = was_training\n"),
+            ("yours changes the mode", "every layer"),
+        ],
         "always left in training mode": [
             (RESTORE, "    generator.train()\n"),
             ("yours changes the mode", "Remember"),
@@ -595,6 +618,10 @@ MISTAKES = {
         "smooth at any price": [
             (LOSS, "sr = generator(lr)\n    loss = F.mse_loss(sr, hr) + 0.2 * sr.diff(dim=3).abs().mean()"),
             ("The loss compares SR with HR", "smallest"),
+        ],
+        "only the mean": [
+            (LOSS, "loss = (generator(lr) - hr).mean().square()"),
+            ("The loss compares SR with HR", "only on average"),
         ],
         "nothing returned": [("    return loss.item()\n", ""), ("None", "")],
         "no step": [("    optimizer.step()\n    return", "    return"), ("yours takes 0", "once each")],
@@ -720,6 +747,12 @@ MISTAKES = {
             (PAIRS, "*sample_pairs(photos, 8, 24, torch.Generator().manual_seed(seed))"),
             ("the generator gets 1 batches", "before the first step"),
         ],
+        "a mean in a global": [
+            ("class Generator(nn.Module)", "MEAN = 0.0\n\n\nclass Generator(nn.Module)"),
+            ("self.head(lr)", "self.head(lr - MEAN)"),
+            ("def train(photos, iters, seed):\n", "def train(photos, iters, seed):\n    global MEAN\n    MEAN = 0.5\n"),
+            ("The weights are all that a new process needs", "global variable"),
+        ],
         "another generator returned": [
             (
                 "return generator, fit(step, iters)",
@@ -825,6 +858,7 @@ def test_functions_without_a_body(part, lines, tmp_path):
 def test_hidden_files_are_no_photos(folder, write, tmp_path, capsys):
     copy = shutil.copytree(folder, tmp_path / "photos")
     (copy / "._a photo.jpg").write_bytes(b"written by macOS")
+    srlab.write_image(torch.rand(3, 80, 80), copy / "another_kind.bmp")  # which load_photos may leave out
     every = "file for file in Path(folder).iterdir() if "
     file = write(AGAIN, (every, f'{every}file.name[0] != "." and '))
     workshops.check(file, "photos", copy)

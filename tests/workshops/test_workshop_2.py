@@ -185,6 +185,24 @@ STYLES = {  # right design -> part, replacements
             '"schedule": schedule, "random": random, "global": torch.default_generator}',
         ),
     ),
+    "batch norm, and an average of the weights": (
+        "gan training",
+        ("F.relu(self.conv1(x))", "F.relu(self.norm(self.conv1(x)))"),
+        ("        self.conv1 =", "        self.norm = nn.BatchNorm2d(features)\n        self.conv1 ="),
+    ),
+    "the checkpoint before, if a file is damaged": (
+        "checkpoint",
+        (
+            "        saved = torch.load(self.file, weights_only=True)\n",
+            "        try:\n            saved = torch.load(self.file, weights_only=True)\n        except Exception:\n"
+            "            saved = torch.load(self.file.with_suffix('.before'), weights_only=True)\n",
+        ),
+        (
+            "        os.replace(unfinished",
+            "        if self.file.is_file():\n            self.file.with_suffix('.before').write_bytes(self.file.read_bytes())\n"
+            "        os.replace(unfinished",
+        ),
+    ),
     "no schedule, SGD with momentum": (
         "resuming",
         (
@@ -197,11 +215,6 @@ STYLES = {  # right design -> part, replacements
         "gan training",
         ("        return losses\n", '        return dict(zip("dg", losses))\n'),
         ("return average.module, log", "return gan, log"),
-    ),
-    "a new G with the weights of the start": (
-        "gan training",
-        ("copy.deepcopy(network).train()", "Generator()"),
-        ("    g_optimizer = torch", "    gan.load_state_dict(network.state_dict())\n    g_optimizer = torch"),
     ),
 }
 
@@ -235,12 +248,23 @@ MISTAKES = {  # mistake -> part, replacements, and last: a part of the broken pr
     "no optimizer state": ("checkpoint", ("else part.load_state_dict(state)", "else isinstance(part, nn.Module) and part.load_state_dict(state)"), ("2 of 4 parts", "Adam and a schedule differs")),
     "random numbers left out": ("checkpoint", ("            part.set_state(state) if isinstance(part, torch.Generator) else", "            isinstance(part, torch.Generator) or"), ("3 of 4 parts", "random numbers differs")),
     "kept in a global": ("checkpoint", ("class Checkpoint:", "KEPT = {}\n\n\nclass Checkpoint:"), ('torch.save({"done": done, "states": states}', 'KEPT.update(states)\n        torch.save({"done": done, "states": {}}'), ('saved["states"][name]', "KEPT[name]"), ("KeyError", "")),
+    "a damaged file is a new run": (
+        "checkpoint",
+        ("        if not self.file.is_file():\n            return 0\n        saved = torch.load(self.file, weights_only=True)\n",
+         "        try:\n            saved = torch.load(self.file, weights_only=True)\n        except Exception:\n            return 0\n"),
+        ("A damaged file is no new run: load returns 0", "only if there is no file"),
+    ),
     "None without a file": ("checkpoint", ("            return 0\n", "            return\n"), ("load returns None", "return 0")),
     "the wrong count": ("checkpoint", ('return saved["done"]', 'return saved["done"] + 1'), ("returns 4 after 3 steps", "number of steps")),
     # resuming
     "no optimizer in the parts": ("resuming", (EVERY, '"schedule": schedule, "random": random}\n'), ("A resumed run ends", "optimizer's memory")),
     "no schedule in the parts": ("resuming", (EVERY, '"optimizer": optimizer, "random": random}\n'), ("A resumed run ends", "of a schedule")),
     "no random numbers in the parts": ("resuming", (EVERY, '"optimizer": optimizer, "schedule": schedule}\n'), ("A resumed run ends", "random numbers")),
+    "dropout without its random numbers": (
+        "resuming",
+        ("self.blocks(self.head(lr))", "F.dropout(self.blocks(self.head(lr)), 0.01, self.training)"),
+        ("A resumed run ends", "Dropout draws from"),
+    ),
     "average in a global": (
         "resuming",
         ("def train(photos, iters, seed, file", "AVERAGE = {}\n\n\ndef train(photos, iters, seed, file"),
@@ -288,7 +312,16 @@ MISTAKES = {  # mistake -> part, replacements, and last: a part of the broken pr
     "G wants to be caught": ("adversary", (G_BCE, "F.softplus(discriminator(sr)).mean()"), ("g_loss does not fall", "Check the sign")),
     "D's opinion detached": ("adversary", (G_BCE, "F.softplus(-discriminator(sr).detach()).mean()"), ("g_loss does not fall", "no detach")),
     "only the adversary": ("adversary", ("    return kept + 0.3 * F.l1_loss(sr, hr) + ", "    return "), ("g_loss keeps SR near HR", "ties SR")),
-    "one size only": ("adversary", (FORWARD, FORWARD + ".view(2, 256)"), ("stopped with RuntimeError", "")),
+    "one size only": ("adversary", (FORWARD, FORWARD + ".view(2, 256)"), ("of any size: (2, 3, 96, 128). Line", "")),
+    "one logit for all images": ("adversary", (FORWARD, FORWARD + ".mean()"), ("(2, 3, 64, 64) -> (),", "first dimension")),
+    "only the mean color": (
+        "adversary",
+        ("    kept = F.l1_loss(F.avg_pool2d(sr, SCALE), F.avg_pool2d(hr, SCALE))\n", "    kept = F.mse_loss(sr.mean((2, 3)), hr.mean((2, 3)))\n"),
+        ("0.3 * F.l1_loss(sr, hr)", "0"),
+        ("g_loss keeps SR near HR", "each place"),
+    ),
+    "SR clamped for D": ("adversary", (G_BCE, "F.softplus(-discriminator(sr.clamp(0, 1))).mean()"), ("D's opinion has no gradient", "A clamp")),
+    "layers of her own D": ("adversary", (G_BCE, "F.softplus(-discriminator.layers[-1](sr)).mean()"), ("g_loss gets another discriminator than yours. Line", "")),
     # the step
     "missing detach": ("gan step", ("sr.detach()", "sr"), ("3. D's half leaves G alone: it sends a gradient", "sr is data")),
     "G's graph in D's half, kept": ("gan step", ("sr.detach()", "sr"), ("loss_of_d.backward()", "loss_of_d.backward(retain_graph=True)"), ("3. D's half", "sr is data")),
@@ -320,13 +353,37 @@ MISTAKES = {  # mistake -> part, replacements, and last: a part of the broken pr
     "a pixel loss without a gradient": ("adversary", ("0.3 * F.l1_loss(sr, hr)", "0.3 * F.l1_loss(sr.detach(), hr)"), ("    kept = F.l1_loss(F.avg_pool2d(sr, SCALE)", "    kept = F.l1_loss(F.avg_pool2d(sr.detach(), SCALE)"), ("keeps SR near HR", "a gradient for SR")),
     # gan training
     "no copy": ("gan training", ("copy.deepcopy(network).train()", "network"), ("return average.module, log", "return gan, log"), ("gan is network", "Train a copy")),
-    "no copy, but an average": ("gan training", ("copy.deepcopy(network).train()", "network"), ("`network` stays as it is: its weights have changed", "Train a copy")),
-    "a shallow copy": ("gan training", ("copy.deepcopy(network).train()", "copy.copy(network)"), ("`network` stays as it is: its weights have changed", "Train a copy")),
+    "no copy, but an average": ("gan training", ("copy.deepcopy(network).train()", "network"), ("`network` stays as it is: you change its weights", "Train a copy")),
+    "a shallow copy": ("gan training", ("copy.deepcopy(network).train()", "copy.copy(network)"), ("`network` stays as it is: you change its weights", "Train a copy")),
+    "another mode": ("gan training", ("copy.deepcopy(network).train()", "copy.deepcopy(network.train())"), ("you change its mode", "in the copy")),
+    "frozen": ("gan training", ("network).train(), Discriminator()", "network).train(), (network.requires_grad_(False), Discriminator())[1]"), ("you change its requires_grad", "Train a copy")),
+    "a new G with the weights of the start": (
+        "gan training",
+        ("copy.deepcopy(network).train()", "Generator()"),
+        ("    g_optimizer = torch", "    gan.load_state_dict(network.state_dict())\n    g_optimizer = torch"),
+        ("`network` may be of any class. Line", ""),
+    ),
+    "a new G with the weights that fit": (
+        "gan training",
+        ("copy.deepcopy(network).train()", "Generator()"),
+        ("    g_optimizer = torch", "    gan.load_state_dict(network.state_dict(), strict=False)\n    g_optimizer = torch"),
+        ("gives a network with other layers", "course's network"),
+    ),
+    "an average without statistics": (
+        "gan training",
+        ("F.relu(self.conv1(x))", "F.relu(self.norm(self.conv1(x)))"),
+        ("        self.conv1 =", "        self.norm = nn.BatchNorm2d(features)\n        self.conv1 ="),
+        ("average = AveragedModel(gan, multi_avg_fn=get_ema_multi_avg_fn(0.996))", "average = copy.deepcopy(gan)"),
+        ("        average.update_parameters(gan)\n", "        for a, b in zip(average.parameters(), gan.parameters()):\n            a.data.lerp_(b.data, 0.1)\n"),
+        ("return average.module, log", "return average, log"),
+        ("2 of 2 buffers are those from before", "as AveragedModel does"),
+    ),
     "the wrong parameters": ("gan training", ("Adam(gan.parameters()", "Adam(copy.deepcopy(gan).parameters()"), ("weights move by 0", "g_optimizer")),
     "a D that never learns": ("gan training", ("Adam(discriminator.parameters()", "Adam(copy.deepcopy(discriminator).parameters()"), ("D is as it was", "d_optimizer")),
     "no D in the parts": ("gan training", ('"discriminator": discriminator, ', ""), ("A resumed run ends", "D and its optimizer")),
     "no average in the parts": ("gan training", ('"average": average, ', ""), ("A resumed run ends", "an average of the weights")),
     "no noise in the parts": ("gan training", (', "noise": torch.default_generator', ""), ("A resumed run ends", "own random numbers")),
+    "faint noise that isn't in the parts": ("gan training", (', "noise": torch.default_generator', ""), ("0.05 * torch.randn_like", "0.001 * torch.randn_like"), ("A resumed run ends", "own random numbers")),
     "no log": ("gan training", ("return average.module, log", "return average.module, len(log)"), ("should be the list", "")),
     "no file": ("gan training", (FIT_GAN, "fit(step, iters, None, stop)"), ("two calls take 3 and 6", "Pass file and stop")),
 }  # fmt: skip

@@ -1,11 +1,14 @@
 """Test the checks of workshop 3: right styles keep each promise, and known mistakes break the right one."""
 
+import math
+
 import pytest
 import torch
 
 from srlab.course.exercise import IncorrectAnswer
 from srlab.course.workshops import check_samples, load
 from srlab.course.workshops.parts import PARTS
+from srlab.data.resampling import downsample, upsample
 
 from .files import FILES, joined
 
@@ -30,8 +33,8 @@ def promises(tmp_path):
         file.write_text(f"{START}\n\n{flow}", encoding="utf-8")
         try:
             return list(PARTS[part].promises(load(file), tmp_path))
-        except (IncorrectAnswer, RuntimeError, TypeError) as wrong:  # errors are printed, too
-            return [(False, str(wrong), "")]
+        except (IncorrectAnswer, IndexError, RuntimeError, TypeError) as wrong:  # errors are printed, too
+            return [(False, ". ".join([*getattr(wrong, "__notes__", ()), str(wrong)]), "")]
 
     with torch.random.fork_rng(devices=[]):
         yield promises
@@ -115,7 +118,10 @@ TIME = "    t = torch.rand(len(data), generator=random)\n"
 # A right style -> what to replace in the reference.
 STYLES = {
     "the reference": (),
-    "velocity, time as a channel, batch norm and dropout": ((CLASS, CHANNEL),),
+    "velocity, time as a channel, batch norm and dropout": (
+        (CLASS, CHANNEL),
+        ('"random": random}', '"random": random, "dropout": torch.default_generator}'),
+    ),
     "a U-Net with attention, random frequencies and zeros": ((CLASS, UNET),),
     "velocity from data": ((VELOCITY, f"({VELOCITY} - image) / (1 - t).clamp(min=0.05).view(-1, 1, 1, 1)"),),
     "x added at late times": ((VELOCITY, f"{VELOCITY} + t.view(-1, 1, 1, 1) ** 4 * image"),),
@@ -181,10 +187,18 @@ MISTAKES = {
         ("angles = 3.14 * t", "angles = 3.14 * t.mean().expand(len(t))", "has its own velocity", "per image"),
         ("angles = 3.14 * t", "angles = 3.14 * t[:1].expand(len(t))", "has its own velocity", "per image"),
         ("angles = 3.14 * t", "angles = 3.14 * t.long()", "has its own velocity", "use all three"),
+        ("angles = 3.14 * t", f"angles = {2 * math.pi} * t", "t = 0 and t = 1 differ by", "whole turns"),
+        ("angles = 3.14 * t", "angles = torch.rand(9)[(9 * t).long()]", "(2, 3, 32, 32), and t = 1. index 9", ""),
+        (VELOCITY, f"{VELOCITY} - image / (1 - t).view(-1, 1, 1, 1)", "at t = 0 and 1, except at t = 1", "clamp"),
+        ("features = self.head(", "features = torch.zeros(12, 12) + self.head(",
+         "x is (2, 3, 32, 32), and t = 0. The size", ""),
         ("4 * lr - 2", "0 * lr", "has its own velocity", "use all three"),
         ("unshuffle(x, SCALE)", "unshuffle(0 * x, SCALE)", "has its own velocity", "use all three"),
         (VELOCITY, "(self.last(F.silu(features)) + noisy).reshape(image.shape)", "is aligned", "pixel_shuffle"),
         (LAST, f"{LAST}; self.more = nn.Linear(3, 3)", "more.weight", "used"),
+        (VELOCITY, "F.pixel_shuffle(self.last.weight.mean() * "
+         "(self.last(F.silu(features)) - self.last.bias[:, None, None]) + noisy, SCALE)",
+         "last.weight stays without a gradient", "are multiplied"),
         ("block(features, time)", "block(features, time).detach()", "is kept and learns", "detached"),
         ("return x + self.conv2(", "return x.mean(0) + self.conv2(", "has its own velocity", "mixed"),
         (VELOCITY, f"{VELOCITY}[..., 1:]", "should have the shape", ""),
@@ -207,6 +221,8 @@ MISTAKES = {
         (ONE_TIME, "torch.randn(len(data), generator=random)", "`random` decides", "between 0 and 1"),
         (ONE_TIME, "0.1 * torch.rand(len(data), generator=random)", "`random` decides", "everywhere"),
         (ONE_TIME, "0.8 * torch.rand(len(data), generator=random)", "`random` decides", "everywhere"),
+        (ONE_TIME, "0.9 * torch.rand(len(data), generator=random)", "`random` decides", "everywhere"),
+        (ONE_TIME, "0.1 + 0.9 * torch.rand(len(data), generator=random)", "`random` decides", "everywhere"),
         (ONE_TIME, "0.2 + 0.8 * torch.rand(len(data), generator=random)", "`random` decides", "everywhere"),
         ("/ DETAIL\n    noise", "/ (hr - upscaled(lr)).std()\n    noise", "on a straight line", "constant"),
         ("t.view(-1, 1, 1, 1)", "torch.rand(data.shape, generator=random)", "on a straight line", "one t in all"),
@@ -256,6 +272,8 @@ MISTAKES = {
         (START_X, "torch.randn(upscaled(lr).shape, generator=random.manual_seed(0))", "starts with noise", ""),
         ("    flow.eval()\n", "", "runs in training mode", "eval mode"),
         ("    flow.train(was_training)\n", "", "another mode at the end", "restore"),
+        ("    flow.train(was_training)\n", "    flow.training = was_training\n", "another mode at the end",
+         "every layer"),
         ("    flow.train(was_training)\n", "    flow.train()\n", "another mode at the end", "restore"),
         ("with torch.no_grad():\n        x =", "if True:\n        x =", "a graph is built", "`with`"),
         ("x + flow(x, t, lr)", "x + flow(x, t, 2 * lr - 1)", "it gets another lr", ""),
@@ -274,6 +292,10 @@ MISTAKES = {
         ('"optimizer": optimizer, ', "", "A run resumes", "optimizer"),
         ('"schedule": schedule, ', "", "A run resumes", "schedule"),
         (', "random": random}', "}", "A run resumes", "random"),
+        ("F.silu(features)) + noisy", "F.dropout(F.silu(features), 0.01, self.training)) + noisy", "A run resumes",
+         "dropout"),
+        ("    flow = Flow()\n", "    flow = Flow()\n    global DETAIL\n    DETAIL = 0.2\n", "a new process needs",
+         "constant"),
         ("Checkpoint(file, parts) if file else None, stop)", "None, stop)", "next call takes 10", "`file`"),
         ("if file else None, stop)", "if file else None)", "stop=4 gives 10", ""),
         ("return loss.item()", "return loss.item", "should be a number", ""),
@@ -301,4 +323,8 @@ def test_samples(capsys):
     assert check_samples(hr + noise, hr)
     assert not check_samples(hr + noise[:1].expand(8, -1, -1, -1), hr)
     assert not check_samples([hr], hr)
-    assert "The 8 samples differ" in capsys.readouterr().out
+    bicubic = upsample(downsample(hr, 4), 4)
+    assert not check_samples(bicubic + noise, hr)
+    printed = capsys.readouterr().out
+    assert "The 8 samples differ" in printed
+    assert "broken  Their mean beats bicubic" in printed

@@ -16,7 +16,7 @@ from srlab.course.exercise import Answer, IncorrectAnswer, filled, sample
 from srlab.course.exercises.gan_observation import gan_scene, observe
 from srlab.course.exercises.networks import gradient
 from srlab.course.exercises.srgan.train_step import train_step, whole_loss_of_scene
-from srlab.course.workshops.promises import Promise, expect, expect_tensor
+from srlab.course.workshops.promises import Promise, expect, expect_tensor, trying
 
 
 class Brightness(nn.Module):
@@ -34,11 +34,13 @@ class Brightness(nn.Module):
 def adversary(mine: ModuleType, folder: Path) -> Iterator[Promise]:
     """Check that a discriminator judges images and can teach, and that both losses reward the right thing."""
     discriminator = expect(mine.Discriminator(), "`Discriminator()`", nn.Module, "a network")
-    images = [sample(2, 3, *size).requires_grad_() for size in ((64, 64), (96, 128))]
-    logits = [expect_tensor(discriminator(image), "D's output") for image in images]
+    images, logits = [sample(2, 3, *size).requires_grad_() for size in ((64, 64), (96, 128))], []
+    for image in images:
+        with trying(f"D judges images of any size: {tuple(image.shape)}"):
+            logits.append(expect_tensor(discriminator(image), "D's output"))
     teaches = all(gradient(out.sum(), [image]).any() for out, image in zip(logits, images, strict=True))
     yield (
-        teaches and all(len(out) == 2 and bool(out.isfinite().all()) for out in logits),
+        teaches and all(out.shape[:1] == (2,) and bool(out.isfinite().all()) for out in logits),
         f"D judges images: (2, 3, 64, 64) -> {tuple(logits[0].shape)}, (2, 3, 96, 128) -> {tuple(logits[1].shape)}, "
         f"{'with' if teaches else 'without'} a gradient for the image.",
         "Return one logit per image or per region; the first dimension is the image. Is something detached inside D?",
@@ -78,7 +80,8 @@ def adversary(mine: ModuleType, folder: Path) -> Iterator[Promise]:
     )
 
     def g_loss(sr: torch.Tensor, hr: torch.Tensor, factor: float) -> torch.Tensor:
-        return expect_tensor(mine.g_loss(sr, hr, Brightness(factor)), "`g_loss`", ())
+        with trying("g_loss gets another discriminator than yours"):
+            return expect_tensor(mine.g_loss(sr, hr, Brightness(factor)), "`g_loss`", ())
 
     hr = sample(2, 3, 32, 32, low=0.2, high=0.8)
     sr = hr.clone().requires_grad_()  # equal to HR, so that only D has something to teach
@@ -94,13 +97,24 @@ def adversary(mine: ModuleType, folder: Path) -> Iterator[Promise]:
         f"g_loss survives a D that is very sure: for logits of about -500 it is {sure:.4g}.",
         "The sigmoid of -500 is exactly 0 in float32, and its logarithm isn't finite. Compute it from logits.",
     )
-    off, equal = (g_loss(hr + error, hr, 0.0).item() for error in (0.1, 0.0))
+    bright = (hr + (sample(2, 3, 32, 32, seed=1) > 0.5)).requires_grad_()  # half of it is above 1
+    with_d, without = (gradient(g_loss(bright, bright.detach(), factor), [bright]) for factor in (-1.0, 0.0))
+    above = bool((with_d != without)[bright.flatten() > 1].any())
+    yield (
+        above,
+        f"g_loss gives D the SR as it is: where SR is above 1, D's opinion has {'a' if above else 'no'} gradient.",
+        "A clamp has no gradient where it acts, so G never hears that such a pixel is too bright.",
+    )
+    off, turned, equal = (g_loss(one, hr, 0.0).item() for one in (hr + 0.1, hr.flip(2, 3), hr))
     brighter = (hr + 0.1).requires_grad_()
     yield (
-        equal < off and bool(gradient(g_loss(brighter, hr, 0.0), [brighter]).any()),
-        f"g_loss keeps SR near HR: if D can't tell, it is {equal:.4f} for SR equal to HR, and {off:.4f} for SR that is "
-        "0.1 brighter.",
-        "D only knows what photos look like. What ties SR to this photo, with a gradient for SR?",
+        1e-3 * (off - equal) < turned - equal
+        and equal < off
+        and bool(gradient(g_loss(brighter, hr, 0.0), [brighter]).any()),
+        f"g_loss keeps SR near HR: if D can't tell, it is {equal:.4f} for SR equal to HR, {off:.4f} for SR that is 0.1 "
+        f"brighter, and {turned:.4f} for HR turned around.",
+        "D only knows what photos look like. What ties SR to this photo, and each place to its place, with a gradient "
+        "for SR?",
     )
 
 

@@ -7,6 +7,7 @@ import copy
 import functools
 import tempfile
 from collections.abc import Callable, Iterator
+from itertools import product
 from math import isfinite
 from pathlib import Path
 from types import ModuleType
@@ -17,9 +18,19 @@ import torch.nn as nn
 from torch.nn.utils import parameters_to_vector
 
 from srlab.course.exercise import IncorrectAnswer, sample
-from srlab.course.workshops.network import RGB
+from srlab.course.workshops.network import IDLE, RGB, TWO_ZEROS, idle
 from srlab.course.workshops.photos_and_pairs import Photos, make_photos
-from srlab.course.workshops.promises import Promise, Promises, expect, expect_items, expect_number, expect_tensor, show
+from srlab.course.workshops.promises import (
+    Promise,
+    Promises,
+    expect,
+    expect_items,
+    expect_number,
+    expect_tensor,
+    show,
+    trying,
+)
+from srlab.course.workshops.training import elsewhere
 from srlab.data.resampling import downsample, upsample
 from srlab.evaluation.metrics import psnr
 
@@ -32,14 +43,18 @@ class Probe(nn.Module):
 
     def __init__(self, velocity: Callable[..., torch.Tensor]) -> None:
         super().__init__()
-        self.velocity, self.one = velocity, nn.Parameter(torch.ones(()))
+        self.velocity, self.one, self.layer = velocity, nn.Parameter(torch.ones(())), nn.Identity()
 
     def forward(self, x: torch.Tensor, t: torch.Tensor, lr: torch.Tensor) -> torch.Tensor:
         """Return a velocity of the shape of `x`."""
         count, _, height, width = expect_tensor(lr, "The lr of `flow(x, t, lr)`").shape
         expect_tensor(x, "The x of `flow(x, t, lr)`", (count, 3, 4 * height, 4 * width))
         expect_tensor(t, "The t of `flow(x, t, lr)`", (count,))
-        return self.velocity(x.clone(), t.clone(), lr, self.training) * self.one
+        return self.velocity(x.clone(), t.clone(), lr, any(self.modes())) * self.one
+
+    def modes(self) -> set[bool]:
+        """Return the modes of the flow and its layer."""
+        return {module.training for module in self.modules()}
 
 
 def in_order(promises: Promises) -> Promises:
@@ -60,10 +75,19 @@ def network(mine: ModuleType, folder: Path) -> Iterator[Promise]:
     """Check that the velocity of each image depends on its x, its time and its LR, and that all of it can learn."""
     torch.manual_seed(0)
     flow, again = (expect(mine.Flow(), "`Flow()`", nn.Module, "an nn.Module") for _ in range(2))
-    for count, height, width in ((2, 8, 8), (1, 12, 16), (3, 20, 8)):
+    wild = []
+    for (count, height, width), time in product(((2, 8, 8), (1, 12, 16), (3, 20, 8)), (0.0, 1.0)):
         x, lr = sample(count, 3, 4 * height, 4 * width, low=-1), sample(count, 3, height, width)
-        expect_tensor(flow(x, torch.zeros(count), lr), "The result of `flow(x, t, lr)`", tuple(x.shape))
-    yield True, "The velocity has the shape of x, for three sizes of images.", ""
+        with trying(f"The velocity has the shape of x: x is {tuple(x.shape)}, and t = {time:g}"):
+            velocity = flow(x, torch.full((count,), time), lr)
+        if not expect_tensor(velocity, "The result of `flow(x, t, lr)`", tuple(x.shape)).isfinite().all():
+            wild.append(f"{time:g}")
+    yield (
+        not wild,
+        "The velocity has the shape of x, for three sizes of images, and is finite at t = 0 and 1"
+        f"{f', except at t = {wild[0]}' if wild else ''}.",
+        "Is something divided by t or by 1 - t? Both can be 0. Keep it away from 0 with clamp(min=...).",
+    )
     for parameter in flow.parameters():  # some may start with zeros, and hide what the others do
         inputs = parameter[0].numel() if parameter.ndim > 1 else 25
         parameter.data += torch.randn_like(parameter) * 0.5 / inputs**0.5
@@ -74,13 +98,16 @@ def network(mine: ModuleType, folder: Path) -> Iterator[Promise]:
         other = [one.clone() for one in inputs]
         other[place][0] = value  # of the first image only
         changes.append((_velocity(flow, other) - before).square().mean((1, 3)) / before.var())
+    first, last = (_velocity(flow, [inputs[0], torch.full((3,), end), inputs[2]]) for end in (0.0, 1.0))
+    ends = ((first - last).std() / before.std()).item()
     rows = torch.stack(changes)  # (input, image, row)
     own, others = rows[:, 0].mean(1).sqrt().tolist(), rows[:, 1:].max().sqrt().item()
     yield (
-        all(change > 1e-5 for change in own) and others < 1e-3,
+        all(change > 1e-5 for change in own) and others < 1e-3 and ends > 1e-4,
         "Each image has its own velocity in eval mode: another x, t or lr changes it by {:.1g}, {:.1g} or {:.1g}, and "
-        "those of another image by {:.1g}.".format(*own, others),
-        "Does the forward pass use all three, and t as it is, one number per image? Is anything mixed, or random?",
+        "those of another image by {:.1g}. Those at t = 0 and t = 1 differ by {:.1g}.".format(*own, others, ends),
+        "Does the forward pass use all three, and t as it is, one number per image? Is anything mixed, or random? "
+        "Sines and cosines of whole turns are the same at 0 and 1.",
     )
     up, down = (part.mean().sqrt().item() for part in rows[2, 0].chunk(2))
     yield (
@@ -90,13 +117,15 @@ def network(mine: ModuleType, folder: Path) -> Iterator[Promise]:
     )
     again.load_state_dict(flow.state_dict())
     apart = ((_velocity(again, inputs) - before).abs().max() / before.std()).item()
-    flow.train()(*inputs).square().mean().backward()
-    idle = [name for name, one in flow.named_parameters() if one.requires_grad and one.grad is None]
+    new, t = mine.Flow().train(), torch.linspace(0, 1, 8)
+    x, target, lr = sample(8, 3, 32, 32, low=-1), sample(8, 3, 32, 32, low=-1, seed=1), sample(8, 3, 8, 8)
+    still = idle(new, lambda: (new(x.clone(), t.clone(), lr.clone()) - target).square().mean())
     yield (
-        apart < 1e-3 and not idle,
+        apart < 1e-3 and not still,
         f"All of it is kept and learns: another Flow() with its state_dict is {apart:.1g} off, and "
-        f"{', '.join(idle[:3]) or 'no parameter'} gets no gradient.",
-        "Are layers in an nn.ModuleList, random frequencies in register_buffer, all of them used, and none detached?",
+        f"{', '.join(still[:3]) or 'no parameter'} stays without a gradient in {IDLE} steps.",
+        "Are layers in an nn.ModuleList, random frequencies in register_buffer, all of them used, and none detached? "
+        f"round() and comparisons have the gradient 0, and {TWO_ZEROS}.",
     )
 
 
@@ -162,9 +191,9 @@ def loss(mine: ModuleType, folder: Path) -> Iterator[Promise]:
     orders = [torch.arange(COUNT), torch.arange(COUNT // 2), torch.arange(COUNT).flip(0)]
     first, _, last = lines = [_line(mine, lr[order], hr[order], random) for order in orders]
     again = _line(mine, lr, hr, same)
-    many = [*lines, *(_line(mine, lr, hr, random) for _ in range(20))]  # because some times are rarely near 0 and 1
+    many = [*lines, *(_line(mine, lr, hr, random) for _ in range(40))]  # because some times are rarely near 0 and 1
     t, own = torch.cat([line.t.flatten() for line in many]), len(first.t.unique())
-    everywhere = 0 <= t.min() < 0.15 and 0.85 < t.max() <= 1
+    everywhere = 0 <= t.min() < 0.1 and 0.9 < t.max() <= 1
     repeats = torch.equal(first.x, again.x) and torch.equal(first.t, again.t)
     new = not torch.equal(first.t, last.t) and not torch.equal(random.get_state(), same.get_state())
     yield (
@@ -216,7 +245,7 @@ def _run(mine: ModuleType, line: Line, lr: torch.Tensor, hr: torch.Tensor, steps
     off = max((x - noise - t.view(-1, 1, 1, 1) * (data - noise)).abs().max().item() for x, t, _, _ in calls)
     problems = [
         any(training for *_, training in calls) and ": it runs in training mode",
-        probe.training != mode and ": it has another mode at the end",
+        probe.modes() != {mode} and ": it has another mode at the end",
         (sr.requires_grad or calls[-1][0].requires_grad) and ": a graph is built",
         not torch.equal(calls[0][2], line.lr[: len(lr)]) and ": it gets another lr than in flow_loss",
     ]
@@ -255,7 +284,8 @@ def sampler(mine: ModuleType, folder: Path) -> Iterator[Promise]:
     yield (
         not any(wrong),
         f"The flow runs in eval mode, without a graph, with lr, and has its mode again at the end{max(wrong)}.",
-        "Remember flow.training, switch to eval mode, sample in a `with` block without graphs, and restore the mode.",
+        "Remember flow.training, switch to eval mode, sample in a `with` block without graphs, and restore the mode "
+        "with train(mode), which reaches every layer.",
     )
 
 
@@ -300,11 +330,13 @@ def training(mine: ModuleType, folder: Path) -> Iterator[Promise]:
     pause, end, again = (parameters_to_vector(flow.parameters()) for flow in (paused, straight, resumed))
     apart = 100 * ((again - end).norm() / (end - pause).norm()).item()
     yield (
-        len(rest) == ITERS - PAUSE and apart < 5,
+        rest == losses[PAUSE:] and apart == 0,  # two runs are equal, so a pause must not make a difference either
         f"A run resumes: the next call takes {len(rest)} steps, and then differs by {apart:.2g} % of their effect.",
         "Give fit a Checkpoint of `file`. Its parts are all that changes: flow, optimizer, schedule, random, an "
-        "average. Gradients aren't in it: does each step clear them?",
+        "average, and torch.default_generator if a layer such as dropout draws from it. Gradients aren't in it: does "
+        "each step clear them?",
     )
+    yield elsewhere(mine, "Flow", straight, lambda module, flow: module.sample(flow, lr, 2, noise.manual_seed(0)))
 
 
 def _trained(mine: ModuleType, photos: Photos, **options: Any) -> tuple[nn.Module, list[float]]:
@@ -334,9 +366,10 @@ def _samples(samples: torch.Tensor, hr: torch.Tensor) -> Iterator[Promise]:
     )
     bicubic = psnr(upsample(downsample(hr, 4), 4).clamp(0, 1), hr, RGB).item()
     yield (
-        mean > bicubic - 2,
-        f"Their mean follows LR: bicubic has {bicubic:.2f} dB.",
-        "Look at the loss. If it rises, lower the learning rate, or clip gradients. Otherwise train longer.",
+        mean > bicubic,  # after 2000 steps on gravel, four right designs have 0.3 to 1.1 dB more
+        f"Their mean beats bicubic, which has {bicubic:.2f} dB.",
+        "Look at the loss. If it rises, lower the learning rate, or clip gradients. Otherwise train longer. Do you "
+        "return an average that hardly moves from its untrained start?",
     )
 
 

@@ -76,7 +76,7 @@ class Constant(nn.Module):
 
     def forward(self, lr: torch.Tensor) -> torch.Tensor:
         """Map ``(N, 3, h, w)`` to ``(N, 3, 4h, 4w)``."""
-        return self.bias.expand(len(lr), 3, 4 * lr.shape[-2], 4 * lr.shape[-1])
+        return self.bias.expand(len(lr), 3, 4 * lr.shape[-2], 4 * lr.shape[-1]).contiguous()  # sums like its copy
 
 
 def _end(mine: Any, hr: torch.Tensor) -> list[float]:

@@ -1,7 +1,7 @@
 """Check a generator, a PSNR and a validation."""
 
 import copy
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
 
@@ -10,10 +10,12 @@ import torch.nn as nn
 
 from srlab.course.exercise import IncorrectAnswer, filled, find, sample
 from srlab.course.judging import judge
-from srlab.course.workshops.promises import Promise, expect, expect_number, expect_tensor
+from srlab.course.workshops.promises import Promise, expect, expect_number, expect_tensor, trying
 from srlab.evaluation import metrics
 
 RGB = metrics.Protocol(color="rgb", quantize=False)
+IDLE = 6  # steps in which each parameter has to get a gradient
+TWO_ZEROS = "so have two layers that start with zeros and are multiplied"
 AT_ITS_PLACE = 0.55  # share of the effect: 0.81 to 1 for 13 networks, at most 0.27 with a reshape as pixel shuffle
 
 
@@ -28,8 +30,9 @@ def generator(mine: ModuleType, folder: Path) -> Iterator[Promise]:
     """Check that a new generator upscales images of any size by four, each by itself, and that all of it can learn."""
     network = new_generator(mine)
     for n, h, w in ((2, 16, 16), (2, 17, 23), (2, 40, 9), (1, 8, 12)):
-        shape = (n, 3, 4 * h, 4 * w)
-        expect_tensor(network(sample(n, 3, h, w)), f"Any size becomes four times as large: SR of {n, 3, h, w}", shape)
+        text = f"Any size becomes four times as large: SR of {n, 3, h, w}"
+        with trying(text):
+            expect_tensor(network(sample(n, 3, h, w)), text, (n, 3, 4 * h, 4 * w))
     yield True, "Any size becomes four times as large, from 8 x 12 to 40 x 9.", ""
     lr = sample(2, 3, 12, 15)
     with torch.no_grad():
@@ -42,18 +45,13 @@ def generator(mine: ModuleType, folder: Path) -> Iterator[Promise]:
         f"`lr` itself is {'changed' if changed else 'left alone'}.",
         "Is something random? Does a layer mix images, which are along dim=0? Which operation is in place, like +=?",
     )
-    sr = network.train()(lr)
-    if sr.requires_grad:
-        (sr - sample(*sr.shape, seed=1)).square().mean().backward()
-    parameters = {name: one for name, one in network.named_parameters() if one.requires_grad}
-    unused = [name for name, one in parameters.items() if one.grad is None]
-    zero = not any(one.grad is not None and one.grad.any() for one in parameters.values())
+    still = idle(network.train(), lambda: (network(lr) - sample(2, 3, 48, 60, seed=1)).square().mean())
+    count = len([one for one in network.parameters() if one.requires_grad])
     yield (
-        not unused and not zero,
-        f"All parameters can learn: {len(parameters) - len(unused)} of {len(parameters)} tensors get a gradient"
-        f"{', and each gradient is 0' * zero}.",
-        f"Look at {', '.join(unused[:3]) or 'forward'}. Is it unused, or is there a no_grad, or a detach after it? "
-        "round(), argmax and comparisons have the gradient 0.",
+        count > 0 and not still,
+        f"All parameters can learn: {len(still)} of {count} tensors are unused, or have no gradient in {IDLE} steps.",
+        f"Look at {', '.join(still[:3]) or 'forward'}. Is it unused, or is there a no_grad, or a detach after it? "
+        f"round(), argmax and comparisons have the gradient 0, and {TWO_ZEROS}.",
     )
     first, second = (moved(new_generator(mine)) for _ in range(2))
     spot = (lr := sample(1, 3, 24, 24)).clone()
@@ -76,6 +74,33 @@ def generator(mine: ModuleType, folder: Path) -> Iterator[Promise]:
         "A module doesn't know layers in a Python list, or what forward puts into an attribute. Use nn.ModuleList, and "
         "register_buffer.",
     )
+
+
+def idle(network: nn.Module, loss: Callable[[], torch.Tensor]) -> list[str]:
+    """Train a network for some steps, and return which of its parameters are unused, or can never leave 0.
+
+    A layer of zeros hides those before it in the first step only. Two that are multiplied hide each other forever, but
+    no longer if both are moved a little. This tells them from a ReLU that is 0 for all of these images.
+    """
+    learns = {name: one for name, one in network.named_parameters() if one.requires_grad}
+    still, optimizer = learns, torch.optim.Adam([*network.parameters()] or [torch.zeros(1)], 1e-3)
+
+    def backward() -> None:
+        optimizer.zero_grad()
+        if (value := loss()).requires_grad:
+            value.backward()
+
+    for _ in range(IDLE):
+        backward()
+        still = {name: one for name, one in still.items() if one.grad is None or not one.grad.any()}
+        optimizer.step()
+    unused = [name for name, one in still.items() if one.grad is None]
+    zeros = {name: one for name, one in still.items() if not one.any()}
+    for one in zeros.values():
+        one.data += 1e-4 * torch.randn_like(one)
+    backward()
+    stuck = [name for name, one in zeros.items() if one.grad is not None and one.grad.any()]
+    return [*still] if len(still) == len(learns) else unused + stuck
 
 
 def moved(network: nn.Module) -> nn.Module:
@@ -111,10 +136,10 @@ def validation(mine: ModuleType, folder: Path) -> Iterator[Promise]:
     random = torch.get_rng_state()
     for training in (True, False):
         scores.append(filled(mine.validate(network.train(training), pairs)))
-        modes.append(network.training)
+        modes.append({module.training for module in network.modules()} == {training})
     weights, parameters = network.state_dict(), [*network.parameters()]
     changed = {
-        "the mode": modes != [True, False],
+        "the mode": not all(modes),
         "weights or statistics": not all(torch.equal(weights[name], before[name]) for name in before),
         "gradients": not all(p.grad is not None and (p.grad == 1).all() for p in parameters),
         "requires_grad": [p.requires_grad for p in parameters] != frozen,
@@ -126,8 +151,9 @@ def validation(mine: ModuleType, folder: Path) -> Iterator[Promise]:
     yield (
         not found,
         f"It leaves no trace{': yours changes ' * bool(found)}{' and '.join(found)}.",
-        "Remember generator.training, and restore it at the end. Score in `with torch.no_grad():`, which ends by "
-        "itself. Clear no gradients, because a training step owns them, and seed nothing.",
+        "Remember generator.training, and restore it at the end with train(mode), which reaches every layer. Score in "
+        "`with torch.no_grad():`, which ends by itself. Clear no gradients, because a training step owns them, and "
+        "seed nothing.",
     )
     first, second = (expect_number(score, "The result of `validate`") for score in scores)
     yield (

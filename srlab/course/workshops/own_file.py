@@ -96,6 +96,7 @@ def hash_of_file(path: Path) -> str:
 
 def stopped_in(error: Exception, path: Path) -> str:
     """Return the message for an error in a student's file, with the line that it came from."""
+    tried = "".join(f"{note}. " for note in getattr(error, "__notes__", ()))
     plain = re.sub(r"\x1b\[[0-9;]*m", "", str(error))  # without colors
     first_line = plain.strip().partition("\n")[0]  # torch adds a long list of valid arguments
     text = textwrap.shorten(f"{type(error).__name__}: {first_line}", 250, placeholder=" ...")
@@ -104,5 +105,6 @@ def stopped_in(error: Exception, path: Path) -> str:
     frames = traceback.walk_tb(error.__traceback__)
     lines = [number for frame, number in frames if frame.f_code.co_filename == str(path)]
     if not lines:
-        return f"The check could not run your code: {text}"
-    return f"Line {lines[-1]} of {path.name} stopped with {text} (`{linecache.getline(str(path), lines[-1]).strip()}`)"
+        return f"{tried}The check could not run your code: {text}"
+    line = linecache.getline(str(path), lines[-1]).strip()
+    return f"{tried}Line {lines[-1]} of {path.name} stopped with {text} (`{line}`)"

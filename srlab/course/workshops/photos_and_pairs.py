@@ -21,6 +21,7 @@ from srlab.errors import SrlabError
 from srlab.files import write_atomic, writing
 from srlab.paths import data_home, find_in_course
 
+IMAGES = (".png", ".jpg", ".jpeg")  # endings that `load_photos` has to know; it may read others
 SAME_SCENE = 0.8  # correlation of thumbnails: 0.87 for the bundled stereo pair, at most 0.58 for other bundled photos
 
 # Largest error of LR for white noise, in its standard deviations. Rounded to 8 bits: 0.02, another bicubic kernel
@@ -53,7 +54,8 @@ def photos(mine: ModuleType, folder: Path) -> Iterator[Promise]:
     train, held_out = _split(mine, folder)
     files = {file.name: file for file in folder.iterdir() if file.name.lower().endswith(EXTENSIONS)}
     files = {name: file for name, file in files.items() if name[0] != "."}  # macOS writes ._NAME.jpg, which is no image
-    twice, missing = sorted(train.keys() & held_out.keys()), sorted(files.keys() - train.keys() - held_out.keys())
+    twice = sorted(train.keys() & held_out.keys())
+    missing = sorted(name for name in files.keys() - train.keys() - held_out.keys() if name.lower().endswith(IMAGES))
     strange = sorted({*train, *held_out} - {*files})
     yield (
         bool(train and held_out) and not strange + twice + missing,
@@ -161,10 +163,13 @@ def pairs(mine: ModuleType, folder: Path) -> Iterator[Promise]:
     used = [len(batch.unique()) for batch in places[:, 0].reshape(len(batches), -1)]
     ranges = [torch.aminmax(places[places[:, 0] == k, 1:], dim=0) for k in places[:, 0].unique()]
     spread = min((last - first).min().item() for first, last in ranges)
+    few, _ = _places(torch.cat([_drawn(mine, noise, random, 2)[1] for _ in range(40)]), noise)
+    reached = min(len(found[:, 0].unique()) for found in (places, few))
     yield (
-        len(places[:, 0].unique()) == len(noise) and min(used) > 1 and spread > 0.75,
-        f"Patches come from everywhere: each batch draws from {min(used)} or more of {len(noise)} photos, and "
-        f"in each photo from at least {100 * spread:.0f} % of the possible places along each axis.",
+        reached == len(noise) and min(used) > 1 and spread > 0.75,
+        f"Patches come from everywhere: each batch of 32 draws from {min(used)} or more of {len(noise)} photos, 40 "
+        f"batches of 2 from {reached}, and in each photo from at least {100 * spread:.0f} % of the possible places "
+        "along each axis.",
         "Draw a photo, a row and a column for each patch. The rows depend on the height, the columns on the width.",
     )
     again, other = (_drawn(mine, noise, torch.Generator().manual_seed(seed))[1] for seed in (0, 1))
@@ -201,11 +206,13 @@ def pairs(mine: ModuleType, folder: Path) -> Iterator[Promise]:
     )
 
 
-def _drawn(mine: ModuleType, photos: Photos, random: torch.Generator) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return 32 pairs with an LR side of 16 pixels, drawn from copies of photos."""
+def _drawn(
+    mine: ModuleType, photos: Photos, random: torch.Generator, count: int = 32
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return pairs with an LR side of 16 pixels, drawn from copies of photos."""
     copies = {name: photo.clone() for name, photo in photos.items()}
-    lr, hr = expect_items(mine.sample_pairs(copies, 32, 16, random), "The result of `sample_pairs`", 2)
-    return expect_tensor(lr, "`lr`", (32, 3, 16, 16)), expect_tensor(hr, "`hr`", (32, 3, 64, 64))
+    lr, hr = expect_items(mine.sample_pairs(copies, count, 16, random), "The result of `sample_pairs`", 2)
+    return expect_tensor(lr, "`lr`", (count, 3, 16, 16)), expect_tensor(hr, "`hr`", (count, 3, 64, 64))
 
 
 def _places(hr: torch.Tensor, photos: Photos) -> tuple[torch.Tensor, torch.Tensor]:

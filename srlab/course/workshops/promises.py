@@ -2,6 +2,7 @@
 
 import textwrap
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -42,6 +43,16 @@ def say_all(lines: Iterable[Line]) -> bool:
             say("hint", hint, WIDTH)
         words.add(word)
     return words <= {"kept"}
+
+
+@contextmanager
+def trying(promise: str) -> Iterator[None]:
+    """Begin the message of an error in a student's code with what was tried: a promise, and for example a size."""
+    try:
+        yield
+    except Exception as error:
+        error.add_note(promise)
+        raise
 
 
 def expect_tensor(value: Any, what: str, shape: tuple[int, ...] | None = None) -> torch.Tensor:

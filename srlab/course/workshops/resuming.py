@@ -17,14 +17,18 @@ import torch
 import torch.nn as nn
 from torch.nn.utils import parameters_to_vector
 
+from srlab.course.exercise import sample
 from srlab.course.workshops.own_file import load, own_file, run_alone
 from srlab.course.workshops.photos_and_pairs import Photos, photos_of_shapes
-from srlab.course.workshops.promises import Promise, expect, expect_items, expect_number
-from srlab.course.workshops.training import seen_by
+from srlab.course.workshops.promises import Promise, expect, expect_items, expect_number, trying
+from srlab.course.workshops.training import elsewhere, seen_by
 
 ITERS, PAUSES = 24, (8, 16)  # steps of a training run, and when it pauses
 GAN_ITERS, GAN_PAUSE = 6, 3
-SAME = 1e-3  # difference of weights compared with how far they moved; without a pause it is 0
+# Differences of weights, compared with how far they moved, and of losses: if two runs that never stop aren't equal,
+# because a computer adds in varying order. Otherwise a pause must not make a difference either.
+SAME, NEAR = 1e-3, 1e-4
+LR = sample(2, 3, 16, 20)  # images on which networks are compared
 
 State = Mapping[str, Any]
 # The file is executed in a new process, which has nothing in memory from the call before.
@@ -32,7 +36,9 @@ RESUME = f"""
 import torch
 photos, file, out = sys.argv[2:]
 generator, losses = mine.train(torch.load(photos), {ITERS}, 0, file)
-torch.save((generator.state_dict(), [float(loss) for loss in losses]), out)
+weights = {{name: value.clone() for name, value in generator.state_dict().items()}}
+_, again = mine.train(torch.load(photos), {ITERS}, 0, stop=2)
+torch.save((weights, [float(loss) for loss in losses], [float(loss) for loss in again]), out)
 """
 
 
@@ -97,12 +103,23 @@ def checkpoint(mine: ModuleType, folder: Path) -> Iterator[Promise]:
             f"{', and yours loads it with weights_only=False' * (False in loads)}.",
             "Save state_dict() and get_state(), not the objects: a file with objects can run any code when loaded.",
         )
+        file.write_bytes(b"PK")
+        try:
+            found = [load(mine).Checkpoint(file, _parts(seed=4)).load()]
+        except (Exception, SystemExit):
+            found = []
+        yield (
+            any(found) or not found or not file.exists(),
+            f"A damaged file is no new run: load {f'returns {found[0]}' if found else 'raises an error'}.",
+            "Return 0 only if there is no file. A run that begins again overwrites what could still be saved.",
+        )
 
 
 def resuming(mine: ModuleType, folder: Path) -> Iterator[Promise]:
     """Check on artificial photos that a run pauses twice, and ends in a new process as if it had never stopped."""
     photos = photos_of_shapes()
-    straight, losses = _trained(mine, photos)
+    network, losses = _trained(mine, photos)
+    straight = copy.deepcopy(network.state_dict())
     yield (
         len(losses) == ITERS and bool(torch.tensor(losses).isfinite().all()),
         f"Training for {ITERS} steps returns {len(losses)} losses, from {_shown(losses[:1])} to {_shown(losses[-1:])}.",
@@ -110,6 +127,7 @@ def resuming(mine: ModuleType, folder: Path) -> Iterator[Promise]:
     )
     if len(losses) != ITERS:
         return
+    yield elsewhere(mine, "Generator", network, lambda _, generator: generator(LR))
     _, others = _trained(mine, {name: (1 + photo) / 4 for name, photo in photos.items()}, stop=2)
     yield (
         not _near(others, losses[:2]),
@@ -129,7 +147,8 @@ def resuming(mine: ModuleType, folder: Path) -> Iterator[Promise]:
         )
         if not _near(first, losses[: len(first)]):
             return
-        paused, second = _trained(mine, photos, file=file, stop=PAUSES[1])
+        network, second = _trained(mine, photos, file=file, stop=PAUSES[1])
+        paused = copy.deepcopy(network.state_dict())
         counts, wanted = [len(first), len(second)], [PAUSES[0], PAUSES[1] - PAUSES[0]]
         yield (
             counts == wanted and file.is_file(),
@@ -142,13 +161,15 @@ def resuming(mine: ModuleType, folder: Path) -> Iterator[Promise]:
             return
         torch.save(photos, saved)
         run_alone(own_file(mine), RESUME, str(saved), str(file), str(out))
-        resumed, third = torch.load(out, weights_only=True)
-        yield _resumed(second + third, losses[PAUSES[0] :], paused, resumed, straight)
-        again, more = _trained(mine, photos, file=file)
+        resumed, third, again = torch.load(out, weights_only=True)
+        exact = first + again == losses[: len(first)] + losses[:2]
+        yield _resumed(second + third, losses[PAUSES[0] :], paused, resumed, straight, exact=exact)
+        network, more = _trained(mine, photos, file=file)
+        same = _apart(network.state_dict(), resumed, paused) < SAME
         yield (
-            not more and _apart(again, resumed, paused) < SAME,
+            not more and same,
             f"A finished run stays finished: another call takes {len(more)} steps, and returns "
-            f"{'the same' if _apart(again, resumed, paused) < SAME else 'another'} network.",
+            f"{'the same' if same else 'another'} network.",
             "The call that reaches `iters` ends with a checkpoint, too, and load restores the network that you return.",
         )
 
@@ -157,31 +178,46 @@ def gan_training(mine: ModuleType, folder: Path) -> Iterator[Promise]:
     """Check on artificial photos that adversarial training leaves its start alone, pauses and resumes."""
     photos = photos_of_shapes()
     torch.manual_seed(0)
-    network = mine.Generator()
-    before = copy.deepcopy(network.state_dict())
+    network = mine.Generator().eval()
+    before, frozen = copy.deepcopy(network.state_dict()), [one.requires_grad for one in network.parameters()]
     moves: list[bool] = []  # whether a step changed D
+    trained: list[nn.Module] = []  # what the steps train, which may not be what is returned
     own_step = mine.gan_step
 
     def noted(generator: nn.Module, discriminator: nn.Module, *scene: Any) -> Any:
         start = parameters_to_vector(discriminator.parameters()).detach().clone()
         result = own_step(generator, discriminator, *scene)
         moves.append(not torch.equal(parameters_to_vector(discriminator.parameters()), start))
+        trained[:] = [generator]
         return result
 
     mine.gan_step = noted
     with seen_by(mine.Generator) as inputs:
         gan, log = _gan(mine, photos, network)
     mine.gan_step, new = own_step, len(set(inputs))
-    kept = _equal(network.state_dict(), before)
+    changes = {
+        "weights": not _equal(network.state_dict(), before),
+        "mode": any(module.training for module in network.modules()),
+        "requires_grad": [one.requires_grad for one in network.parameters()] != frozen,
+    }
+    changed = " and ".join(what for what, is_changed in changes.items() if is_changed)
     yield (
-        gan is not network and kept,
+        gan is not network and not changed,
         "gan is network: it's one object with two names."
         if gan is network
-        else f"`network` stays as it is: its weights {'are those from before' if kept else 'have changed'}.",
-        "Train a copy: copy.deepcopy(network).",
+        else f"`network` stays as it is: you change {f'its {changed}' if changed else 'nothing in it'}.",
+        "Train a copy: copy.deepcopy(network). Is the mode switched in the copy, and not in the original?",
     )
-    if gan is network or not kept:
+    if gan is network or changed:
         return
+    with trying("`network` may be of any class"):
+        other = nn.Sequential(nn.Conv2d(3, 48, 3, padding=1), nn.PixelShuffle(4))  # the course's is no Generator either
+        copied = _gan(mine, photos, other, stop=1)[0].state_dict().keys() == other.state_dict().keys()
+    yield (
+        copied,
+        f"`network` may be of any class: another one gives a network with {'its' if copied else 'other'} layers.",
+        "Without workshop 1, it is the course's network. copy.deepcopy copies any, and Generator() only makes yours.",
+    )
     straight = copy.deepcopy(gan.state_dict())
     moved = _distance(straight, before)
     yield (
@@ -195,6 +231,18 @@ def gan_training(mine: ModuleType, folder: Path) -> Iterator[Promise]:
         f"{'is not' if all(moves) else 'is'} as it was before a step.",
         "Draw a new batch in each step. Does d_optimizer have D's parameters, and a learning rate?",
     )
+    buffers = {name: one for step in trained for name, one in step.named_buffers() if one.is_floating_point()}
+    moving = [name for name, one in buffers.items() if name in before and not torch.equal(one, before[name])]
+    if moving:
+        old = [name for name in moving if torch.equal(straight[name], before[name])]
+        yield (
+            not old,
+            f"What G's layers remember is of this run: in the network that you return, {len(old)} of {len(moving)} "
+            "buffers are those from before.",
+            f"Look at {', '.join(old[:2])}. An average over parameters() keeps the old statistics of batch norm. Copy "
+            "or average buffers(), too, as AveragedModel does.",
+        )
+    yield elsewhere(mine, "Generator", gan, lambda _, generator: generator(LR))
     with tempfile.TemporaryDirectory() as place:
         file = Path(place) / "gan.pt"
         first_gan, first = _gan(mine, photos, network, file=file, stop=GAN_PAUSE)
@@ -212,6 +260,7 @@ def gan_training(mine: ModuleType, folder: Path) -> Iterator[Promise]:
         resumed.state_dict(),
         straight,
         more="D and its optimizer, of torch's own random numbers",
+        exact=_flat(first) == _flat(log[:GAN_PAUSE]),
     )
 
 
@@ -222,31 +271,33 @@ def _gan(mine: ModuleType, *scene: Any, **paused: Any) -> tuple[nn.Module, list[
     return gan, expect(log, "The second result of `train_gan`", list, "the list that fit returns")
 
 
-def _trained(mine: ModuleType, photos: Photos, **paused: Any) -> tuple[State, list[float]]:
-    """Run a training function, and return the network's state and the losses."""
+def _trained(mine: ModuleType, photos: Photos, **paused: Any) -> tuple[nn.Module, list[float]]:
+    """Run a training function, and return the network and the losses."""
     _randomize()
     network, losses = expect_items(mine.train(photos, ITERS, 0, **paused), "`train`", 2)
     expect(network, "The first result of `train`", nn.Module, "a network")
     losses = expect(losses, "The second result of `train`", list, "a list of losses")
-    return copy.deepcopy(network.state_dict()), [expect_number(loss, "Each loss") for loss in losses]
+    return network, [expect_number(loss, "Each loss") for loss in losses]
 
 
-def _resumed(log: list[float], wanted: list[float], *states: State, more: str = "") -> Promise:
+def _resumed(log: list[float], wanted: list[float], *states: State, more: str = "", exact: bool) -> Promise:
     """Return the promise that a run resumes as if it never stopped; states are at the pause, resumed and straight."""
     paused, resumed, straight = states
     apart = _apart(resumed, straight, paused)
-    wrong = next((k for k, pair in enumerate(zip(log, wanted, strict=False)) if not _near(*([x] for x in pair))), -1)
+    pairs = enumerate(zip(log, wanted, strict=False))
+    wrong = next((k for k, (loss, right) in pairs if not _near([loss], [right], 0 if exact else NEAR)), -1)
     if wrong == 0:
         hint = "Its first loss is another one. Are the weights restored, and the state of all random numbers? Dropout "
         hint += f"draws from torch.default_generator.{f' Think of {more}.' * bool(more)}"
     elif wrong > 0 or len(log) != len(wanted):
         hint = "It begins right, so weights and pairs are restored. What else changes with each step? Think of "
-        hint += f"{f'{more}, of ' * bool(more)}the optimizer's memory, and of a schedule."
+        hint += f"{f'{more}, of ' * bool(more)}the optimizer's memory, of a schedule, and of random numbers that a "
+        hint += "layer such as dropout draws."
     else:
         hint = "All losses are equal. What else is in the network that you return? Think of an average of the weights, "
         hint += "or of batch norm's statistics. A global variable isn't in the file."
     return (
-        apart < SAME and len(log) == len(wanted) and wrong < 0,
+        apart <= (0 if exact else SAME) and len(log) == len(wanted) and wrong < 0,
         f"A resumed run ends like one that never stopped: {_shown(log[:1])} comes first and should be "
         f"{_shown(wanted[:1])}, and the weights differ by {100 * apart:.2g} % of what they moved since the pause.",
         hint,
@@ -343,10 +394,10 @@ def _randomize() -> None:
         set_seed(random.SystemRandom().randrange(2**31))
 
 
-def _near(losses: Iterable[float], wanted: Iterable[float]) -> bool:
+def _near(losses: Iterable[float], wanted: Iterable[float], off: float = NEAR) -> bool:
     losses, wanted = list(losses), list(wanted)
-    return len(losses) == len(wanted) and all(abs(a - b) <= 1e-4 * abs(b) for a, b in zip(losses, wanted, strict=True))
+    return len(losses) == len(wanted) and all(abs(a - b) <= off * abs(b) for a, b in zip(losses, wanted, strict=True))
 
 
 def _shown(losses: Iterable[float]) -> str:
-    return ", ".join(f"{loss:.6g}" for loss in losses) or "none"
+    return ", ".join(f"{loss:.7g}" for loss in losses) or "none"

@@ -1,7 +1,7 @@
 """Check a training step, the loop around it, and a whole training run."""
 
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
@@ -13,6 +13,7 @@ from torch.nn.modules.module import register_module_forward_pre_hook
 
 from srlab.course.exercises.networks import gradients_of, watch_modes
 from srlab.course.workshops.network import new_generator
+from srlab.course.workshops.own_file import load
 from srlab.course.workshops.photos_and_pairs import Photos, photos_of_shapes, shapes
 from srlab.course.workshops.promises import Promise, expect, expect_items, expect_number
 from srlab.data.resampling import resize
@@ -52,9 +53,10 @@ def one_batch(mine: ModuleType, folder: Path) -> Iterator[Promise]:
     if abs(factor - 1) >= 0.01:
         return
     moving = torch.optim.SGD(network.parameters(), lr=0.01 / size)
-    easy, before, after = (
+    sr = network(lr).detach()
+    mirrored, easy, before, after = (
         expect_number(mine.train_step(network, optimizer, lr, target), "The result of `train_step`")
-        for optimizer, target in ((still, network(lr).detach()), (moving, hr), (moving, hr))
+        for optimizer, target in ((still, sr.flip(2, 3)), (still, sr), (moving, hr), (moving, hr))
     )
     flat = (gradients[-1].norm() / size).item()  # where HR equals SR, the last step that did not move
     graph = getattr(first, "requires_grad", False)
@@ -64,10 +66,11 @@ def one_batch(mine: ModuleType, folder: Path) -> Iterator[Promise]:
         "Return the number that backward started from, with item(). A graph keeps everything in memory.",
     )
     yield (
-        easy < loss and after < before and flat < 0.05,
+        mirrored - easy > 1e-4 * (loss - easy) > 0 and after < before and flat < 0.05,
         f"The loss compares SR with HR: it is {loss:.4f}, {easy:.4f} if HR equals SR, with {100 * flat:.0f} % of the "
-        f"gradient, and {after:.4f} after a step.",
-        "The loss gets the output for lr, and hr. It should be smallest if both are equal. Is there a wrong sign?",
+        f"gradient, {mirrored:.4f} if HR is SR turned around, and {after:.4f} after a step.",
+        "The loss gets the output for lr, and hr. It should be smallest if both are equal, pixel by pixel, and not "
+        "only on average. Is there a wrong sign?",
     )
     for rate in (1e-3, 4e-3):
         errors, steps = _on_one_batch(mine, lr, hr, rate)
@@ -192,6 +195,29 @@ def train(mine: ModuleType, folder: Path) -> Iterator[Promise]:
         errors[1] < 0.9999 * errors[0],
         f"Training improves the network: its error is {errors[0]:.4f} after 2 steps, {errors[1]:.4f} after {ITERS}.",
         "Does the optimizer have the parameters of the generator that you return? Is the learning rate very low?",
+    )
+    yield elsewhere(mine, "Generator", network, lambda _, generator: generator(resize(hr, 1 / 4)))
+
+
+def elsewhere(
+    mine: ModuleType, name: str, network: nn.Module, run: Callable[[ModuleType, nn.Module], torch.Tensor]
+) -> Promise:
+    """Return the promise that its weights are all that a network needs in a new process, where no global has changed.
+
+    Networks with other weights than a new one of the class are left out, because they can't be kept anyway.
+    """
+    new = load(mine)
+    there, apart = getattr(new, name)(), 0.0
+    own, other = ({key: value.shape for key, value in one.state_dict().items()} for one in (network, there))
+    if own == other:
+        there.load_state_dict(network.state_dict())
+        with torch.no_grad():
+            apart = (run(mine, network.eval()) - run(new, there.eval())).abs().max().item()
+    return (
+        apart < 1e-4,
+        f"The weights are all that a new process needs: with them, a new {name}() there is {apart:.1g} off.",
+        "Does training set a global variable, or an attribute? A new process has the value that is in the file. Write "
+        "a scale as a constant, or use register_buffer.",
     )
 
 
