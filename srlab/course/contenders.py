@@ -13,7 +13,6 @@ import srlab
 from srlab.course import precomputed
 from srlab.course.lab import Lab
 from srlab.course.trained import is_own, load_trained
-from srlab.training.runs import Run
 
 SCALE = 4
 CLEARLY = 0.3  # dB ahead of bicubic on the cat; a run below was too short to be shown
@@ -86,10 +85,9 @@ class Contenders:
 
     def _whose(self, label: str) -> str:
         network = (self.networks | self.on_gravel).get(label)
-        lab, _, run = getattr(network, "origin", "").partition("/")
-        if not run:
+        if not (origin := getattr(network, "origin", "")):
             return "the course"
-        return "you" if is_own(Run(lab, run).manifest()) else "your run of the course's code"
+        return "you" if is_own(origin) else "your run of the course's code"
 
 
 def find_contenders(lab: Lab, runs: str = "all") -> Contenders:

@@ -3,6 +3,7 @@
 import ast
 import linecache
 from collections.abc import Iterator
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -10,7 +11,7 @@ from srlab.course.exercise import TODO, Answer, IncorrectAnswer, NotAttempted, f
 from srlab.course.fallback import make_fallback
 from srlab.course.judging import judge
 from srlab.course.layout import in_lines
-from srlab.course.notebooks import own_notebook
+from srlab.course.notebooks import own_notebook, without_number
 
 DEFINING = (ast.Import, ast.ImportFrom, ast.FunctionDef, ast.ClassDef)
 PLAIN = (ast.Constant, ast.Tuple, ast.List, ast.Dict, ast.UnaryOp, ast.BinOp, ast.operator, ast.unaryop, ast.Load)
@@ -48,7 +49,7 @@ def _checked(lab: str, name: str, answer: Any) -> Answer:
 def _definitions(lab: str) -> ModuleType:
     """Run the imports, functions, classes and constants of a lab's notebook in a module, and return the module."""
     module = ModuleType(f"lab_{lab}")
-    notebook = own_notebook(lab.lstrip("0123456789_"))
+    notebook = own_notebook(without_number(Path(lab)))
     cells = [cell for cell in notebook.cells if cell.cell_type == "code"] if notebook else []
     for number, cell in enumerate(cells):
         file = f"<code cell {number + 1} of {lab}>"

@@ -39,7 +39,7 @@ def find_notebooks() -> list[Path]:
 def find_lab(name: str) -> Path:
     """Return the lab or extra with a name, with or without its number, or else a unique beginning or part of a name."""
     labs, name = find_notebooks(), Path(name).name.removesuffix(".ipynb")
-    fitting = [lab for lab in labs if name in (lab.stem, _without_number(lab))]
+    fitting = [lab for lab in labs if name in (lab.stem, without_number(lab))]
     fitting = fitting or [lab for lab in labs if lab.stem.startswith(name)] or [lab for lab in labs if name in lab.stem]
     if not fitting and (bare := sorted((course() / "notebooks").glob(f"{glob.escape(name)}*.ipynb"))):
         file = recipes() / f"{bare[0].stem}.yaml"
@@ -53,12 +53,13 @@ def own_notebook(lab: str) -> Saved | None:
     """Return the notebook in the course folder of a lab without its number, or None if it is missing or damaged."""
     for file in recipes().parent.rglob(f"*{glob.escape(lab)}.ipynb"):
         with suppress(SrlabError):
-            if _without_number(file) == lab:
+            if without_number(file) == lab:
                 return read_saved(file)
     return None
 
 
-def _without_number(lab: Path) -> str:
+def without_number(lab: Path) -> str:
+    """Return the name of a lab without its number, such as "srgan"."""
     return lab.stem.lstrip("0123456789_")
 
 

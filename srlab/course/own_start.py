@@ -1,6 +1,10 @@
 """The student's network of lab 01 as the pretrained network of later labs, if it is good enough."""
 
+from collections.abc import Callable
 from dataclasses import replace
+
+import torch
+from torch import nn
 
 import srlab
 from srlab.course.initialization import BUNDLED, begun_with, find_start
@@ -21,9 +25,8 @@ def with_own_start(lab: Lab, named: bool = False) -> Lab:
     """
     if lab.parameters.get("start") != BUNDLED or "start" in lab.overrides or not (name := newest_run(LAB)):
         return lab
-    manifest, own = Run(LAB, name).manifest() or {}, f"{LAB}/{name}"
-    theirs = manifest["parameters"].get("generator", {}).get("network")
-    if not is_own(manifest) or theirs != lab.start_requirements.network["network"]:
+    own, made = f"{LAB}/{name}", Run(LAB, name).manifest()["parameters"]
+    if not is_own(own) or made["generator"]["network"] != lab.start_requirements.network["network"]:
         return lab
     other = begun_with(Run(lab.name, lab.run)) not in ("", own)
     if other and named:
@@ -37,15 +40,15 @@ def with_own_start(lab: Lab, named: bool = False) -> Lab:
         print(f"Your network {measured}, less than {ENOUGH:g} dB, so the bundled network is the pretrained one.")
         return lab
     print(f"Your network is the pretrained one: {measured}.")
-    run = f"{lab.run}-yours-{manifest['parameters']['code']}" if other else lab.run
+    run = f"{lab.run}-yours-{made['code']}" if other else lab.run
     return replace(lab, parameters=lab.parameters | {"start": own, "run": run}, is_reference_config=False)
 
 
-def _gain(network: srlab.MSRResNet, lab: Lab) -> float:
+def _gain(network: nn.Module, lab: Lab) -> float:
     """Return by how many decibels a network is ahead of bicubic on the bundled validation photos."""
     photos = srlab.bundled_photos("validation").with_lr(lab.degradation, lab.scale)
 
-    def score(upscaler: object) -> float:
+    def score(upscaler: Callable[[torch.Tensor], torch.Tensor]) -> float:
         return srlab.evaluate(upscaler, photos, lab.scale).psnr.mean()
 
     return score(network) - score(lambda lr: srlab.upsample(lr, lab.scale))

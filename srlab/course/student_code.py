@@ -56,8 +56,7 @@ def credit(*answers: Any, **networks: Any) -> str:
         found["you" if _is_own(answer) else "the course"].append(getattr(named, "__name__", type(named).__name__))
     for label, network in networks.items():
         origin = network if isinstance(network, str) else getattr(network, "origin", "")
-        lab, _, run = origin.partition("/")
-        whose = "you" if run and is_own(Run(lab, run).manifest()) else "the course"
+        whose = "you" if is_own(origin) else "the course"
         found[whose].append(f"{label} ({origin})" if origin else label)
     for whose, names in found.items():
         if names:

@@ -90,8 +90,10 @@ def newest_run(lab: str, name: str = "default") -> str | None:
     return max(started, key=started.get, default=None)
 
 
-def is_own(manifest: dict[str, Any] | None) -> bool:
-    """Return whether a run was trained with a student's code."""
+def is_own(origin: str) -> bool:
+    """Return whether a network was trained with a student's code, given its origin: "LAB/RUN", or another text."""
+    lab, _, run = origin.partition("/")
+    manifest = runs.Run(lab, run).manifest() if run else None
     return bool(manifest) and manifest["parameters"].get("code") not in COURSE
 
 
