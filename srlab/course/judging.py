@@ -20,7 +20,7 @@ from srlab.course.fallback import uses_fallback
 Outcome = dict[str, Any] | Exception  # observation -> value; what an answer does in one case
 GRAPH_LEFT = (
     "Your result still has its autograd graph, which keeps everything it was computed from in memory. If you do "
-    "not need its gradient any more, return only the value with item() or detach()."
+    "not need its gradient any more, return only the value, with detach()."
 )
 
 
@@ -161,6 +161,8 @@ def _signature(outcome: Outcome) -> tuple[type, str]:
 
 
 def _with_graph(value: Any) -> bool:
+    if isinstance(value, list | tuple):
+        return any(_with_graph(part) for part in value)
     return isinstance(value, torch.Tensor) and value.requires_grad
 
 

@@ -48,7 +48,8 @@ def hybrid_step(
 
 
 def _stripes(sr: torch.Tensor, hr: torch.Tensor) -> torch.Tensor:
-    return (sr.diff(dim=-1) - hr.diff(dim=-1)).abs().mean()
+    """Return a difference relative to HR, so that swapped images give another loss."""
+    return (sr.diff(dim=-1) - hr.diff(dim=-1)).abs().mean() / hr.diff(dim=-1).abs().mean()
 
 
 def _scene(names: str) -> Callable[[], tuple[Any, ...]]:
@@ -150,6 +151,18 @@ def _one_backward_each(generator: Any, optimizer: Any, lr: Any, hr: Any, parts: 
     return {"loss": whole} | {name: value.detach() for name, value in found.items()}
 
 
+def _cleared_per_part(generator: Any, optimizer: Any, lr: Any, hr: Any, parts: Any) -> dict[str, Any]:
+    """Clear the gradients before each part."""
+    sr, found, whole = generator(lr), {}, 0.0
+    for name, (weight, loss) in parts.items():
+        optimizer.zero_grad()
+        found[name] = loss(sr, hr)
+        (weight * found[name]).backward(retain_graph=True)
+        whole = whole + weight * found[name].detach()
+    optimizer.step()
+    return {"loss": whole} | {name: value.detach() for name, value in found.items()}
+
+
 def _twice(generator: Any, optimizer: Any, lr: Any, hr: Any, parts: Any) -> dict[str, Any]:
     """Run the generator and the losses again for the log."""
     whole = sum(weight * loss(generator(lr), hr) for weight, loss in parts.values())
@@ -199,7 +212,9 @@ EXERCISE = Exercise(
         ),
         "The sum is divided by the number of parts or by the sum of the weights, which changes every gradient. A plain "
         "weighted sum is enough.": [_step(total=_mean_of), _step(total=_normalized)],
-        "Only one of the parts has a gradient. Does the sum contain all of them?": [
+        "Only one of the parts has a gradient when the optimizer takes its step. Does the sum contain all of them, and "
+        "do you clear the gradients only once?": [
+            _cleared_per_part,
             _step(total=lambda values, weights: [weights[name] * values[name] for name in values][-1]),
             _step(total=lambda values, weights: next(weights[name] * values[name] for name in values)),
         ],
@@ -215,6 +230,8 @@ EXERCISE = Exercise(
             _step(see=lambda generator, lr: generator(lr).detach()),
             _step(value=lambda loss, sr, hr: loss(sr, hr).detach()),
         ],
+        "The losses get the images in the wrong order: loss(sr, hr). A loss that is relative to HR isn't the same with "
+        "both swapped.": _step(value=lambda loss, sr, hr: loss(hr, sr)),
         "The dict has the weighted losses. Each part should be logged as its loss returned it, so that you can compare "
         "runs with different weights.": _step(told=lambda value, weight: (weight * value).detach()),
         "SR is clamped before the losses, so pixels out of range get no gradient that corrects them.": _step(

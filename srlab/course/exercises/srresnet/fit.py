@@ -248,6 +248,7 @@ EXERCISE = Exercise(
         ),
         "You count the steps from 0, so the first score comes after the first step. Count the steps that are done.": [
             _loop(numbers=range),
+            _loop(numbers=range, at_start=False),
         ],
         "One step is missing: range stops before its end.": _loop(numbers=lambda iters: range(1, iters)),
         "You score the network after every step, which takes longer than the training. What is `every` for?": _loop(

@@ -68,7 +68,7 @@ def _observe(answer: Answer, steps: int, generator: Any, optimizer: Any, batches
 
     generator.forward = forward
     optimizer.register_step_post_hook(step)
-    stopped, told = "", 0.0
+    stopped, told = "", torch.zeros(())
     try:
         for lr, hr in batches[:steps]:
             for noted in (seen, events, gradients):
@@ -91,6 +91,7 @@ def _observe(answer: Answer, steps: int, generator: Any, optimizer: Any, batches
         "the loss": told,
         "the weights": weights,
         "training mode": generator.training,
+        "the loss stays a tensor": isinstance(told, torch.Tensor),
     }
 
 
@@ -165,7 +166,11 @@ EXERCISE = Exercise(
         "The gradient is gone when the optimizer takes its step: zero_grad is between backward and step. Where else "
         "could it be?": _step("fbzs"),
         "Your optimizer never takes its step, so the weights don't change.": [_step("fzb"), _step("fb")],
-        "Your optimizer takes its step without a gradient: you never call backward on the loss.": _step("fzs"),
+        "Your optimizer takes its step without a gradient: you never call backward on the loss, or SR was detached "
+        "before.": [
+            _step("fzs"),
+            _step("fzbs", see=lambda generator, lr, hr: generator(lr).detach().requires_grad_()),
+        ],
         "Your optimizer takes its step before you call backward, so it uses an old gradient or none.": [
             _step("fzsb"),
             _step("zfsb"),
@@ -228,12 +233,15 @@ EXERCISE = Exercise(
         _step("zfbs"),
         _step("fbsz"),
         _step("fzbs", told=lambda loss: loss),
-        _step("fzbs", told=torch.Tensor.item),
         _step("fzbs", loss=lambda sr, hr: ((sr - hr) ** 2).mean()),
         lambda generator, *others: train_step(generator.train(), *others),
         _by_a_closure,
         _step("fzbs", see=lambda generator, lr, hr: generator.forward(lr)),
     ],
+    notes={
+        "You return a plain number, which the CPU has to read from the GPU: it waits for each step to end. "
+        "loss.detach() is read only when somebody looks at it.": _step("fzbs", told=torch.Tensor.item),
+    },
     fallback_messages={
         "a PyTorch error": "PyTorch stopped your step with: {given}.",
         "the generator's input": "Pass `lr` to the generator, unchanged.",
