@@ -198,7 +198,7 @@ MISTAKES = {
         (LAST, f"{LAST}; self.more = nn.Linear(3, 3)", "more.weight", "used"),
         (VELOCITY, "F.pixel_shuffle(self.last.weight.mean() * "
          "(self.last(F.silu(features)) - self.last.bias[:, None, None]) + noisy, SCALE)",
-         "last.weight stays without a gradient", "are multiplied"),
+         "in 6 steps there is no gradient for", "are multiplied"),
         ("block(features, time)", "block(features, time).detach()", "is kept and learns", "detached"),
         ("return x + self.conv2(", "return x.mean(0) + self.conv2(", "has its own velocity", "mixed"),
         (VELOCITY, f"{VELOCITY}[..., 1:]", "should have the shape", ""),
