@@ -11,6 +11,7 @@ import torch
 import srlab
 from srlab.course import workshops
 from srlab.course.cli.main import main
+from srlab.course.subjects import split_photo
 from tests.workshops.tiny import keep_tiny
 
 BICUBIC, GAN = "bicubic (usual method)", "GAN (inventive)"
@@ -85,7 +86,7 @@ def test_page_says_what_was_trained_by_whom_and_how_good_it_is(tmp_path, photo):
     assert "only 75 × 50 pixels" in text
     assert text.count("(1,200 steps; 1 adjustable numbers), with code written by Ada &lt;3 (mine.py)") == 3
     assert re.search(r"\d+\.\d\d dB on 2 photos that it had never seen\. Bicubic has \d+\.\d\d dB, so the", text)
-    assert text.count("the half of gravel that it had never seen. Bicubic has") == 2
+    assert text.count("the right half of gravel that it had never seen. Bicubic has") == 2
     assert "Only the left half was used to train the GAN (inventive) and the flow." in text
     detail, whole, subject = labels_of(page)
     assert detail == whole == ["small photo", BICUBIC, "network", "original"]
@@ -117,6 +118,21 @@ def test_page_names_the_course_and_what_the_photo_was_used_for(tmp_path):
     assert labels_of(page)[0] == ["small photo", BICUBIC, "network", "the course's GAN", "original"]
     assert "Learned from: 12 photos of the course. Trained by the course" in text_of(page)
     assert page.stat().st_size < 5e6
+
+
+@pytest.mark.usefixtures("quick")
+def test_page_says_if_a_gan_began_with_a_network_that_learned_from_the_whole_photo(tmp_path):
+    photo = srlab.write_image(split_photo("gravel")[1]["gravel"][0], tmp_path / "right.png")
+    text = text_of(workshops.page(keep_tiny(tmp_path), photo))
+    assert "may have learned from" not in text
+    assert text.count("right half of gravel that it had never seen") == 2
+    mine = keep_tiny(tmp_path)
+    mine.write_text(mine.read_text().replace("{k}.png", "{k or 'gravel'}.png").replace('"0.png"', '"gravel.png"'))
+    text = text_of(workshops.page(mine, photo))
+    assert "A network may have learned from this photo" in text
+    assert "the flow, but the GAN began with a network that may have learned from both halves." in text
+    assert text.count("right half of gravel, which the network that it began with may have seen. Bicubic has") == 1
+    assert text.count("right half of gravel that it had never seen. Bicubic has") == 1
 
 
 @pytest.mark.usefixtures("quick")

@@ -1,7 +1,7 @@
 """A student's page: her trained networks on a photo, as one HTML file that opens anywhere and explains itself."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Container, Iterable, Mapping
 from html import escape
 from importlib.resources import files
 from pathlib import Path
@@ -73,9 +73,11 @@ def page(
     fast = {label: one for label, one in general.items() if one.what != "flow"}
     module = load(path)
     train, held_out = module.load_photos(photo_folder(images))
-    known = photo.name in train or photo.stem in {Path(one.subject).stem for one in own}
-    scores = {label: _score(one, module, held_out) for label, one in networks.items() if one.code}
     subjects = dict.fromkeys(one.subject for one in own if one.subject)
+    whole = _seen_whole(subjects, own, train)
+    known = photo.name in train or photo.stem in {Path(subject).stem for subject in subjects}
+    known |= any(torch.equal(lr, _right_half(subject)[1]) for subject in whole)
+    scores = {label: _score(one, module, held_out, whole) for label, one in networks.items() if one.code}
     learned = f"{len(train)} photos {f'from the folder {Path(images).name}' if images else 'of the course'}"
     by = f"written by {name or 'me'} ({path.name})"
     exported = [_exported(one, out) for one in own if one.what != "flow"]  # a flow has more inputs
@@ -90,7 +92,7 @@ def page(
         "known": "A network may have learned from this photo, so expect less of other photos." if known else "",
         "detail": _detail(lr, hr, general, module),
         "whole": _slider(_answers(lr, fast, module), hr, BICUBIC, QUALITY) if fast else "",
-        "subjects": "\n".join(_subject(subject, networks, module, scores, lr) for subject in subjects),
+        "subjects": "\n".join(_subject(subject, networks, module, scores, lr, whole) for subject in subjects),
         "decibels": DECIBELS if hr is None else "",
         "cards": "\n".join(_card(one, name, learned, by, scores.get(label)) for label, one in networks.items()),
         "files": f"<p>For programmers: on the author's computer, and only there, the networks are next to this page as "
@@ -113,6 +115,19 @@ def _read(photo: Path) -> tuple[torch.Tensor, torch.Tensor | None]:
     if min(image.shape[-2:]) < (SHORTEST if factor >= 4 else 4 * SHORTEST):
         raise SrlabError(f"{photo.name} is too small or too narrow for a page. Use another photo.")
     return (image, None) if factor >= 4 else _pair(image)
+
+
+def _seen_whole(subjects: Iterable[str], own: Iterable[Kept], train: Iterable[str]) -> set[str]:
+    """Return the subjects of which the network, with which a GAN begins, may have learned from both halves."""
+    trained = any(one.what == "network" for one in own)
+    names = {Path(file).stem for file in (train if trained else srlab.bundled_photos("train"))}
+    return {subject for subject in subjects if Path(subject).stem in names}
+
+
+def _right_half(subject: str) -> tuple[str, torch.Tensor, torch.Tensor]:
+    """Return the name of a subject, and LR and HR of the half that its networks did not learn from."""
+    ((name, photo),) = split_photo(subject)[1]
+    return name, *_pair(photo)
 
 
 def _pair(photo: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
@@ -185,29 +200,34 @@ def _detail(
 
 
 def _subject(
-    subject: str, networks: Networks, module: ModuleType, scores: Mapping[str, Score], seen: torch.Tensor
+    subject: str,
+    networks: Networks,
+    module: ModuleType,
+    scores: Mapping[str, Score],
+    shown: torch.Tensor,
+    whole: Container[str],
 ) -> str:
     """Return a section with a detail of the half of a subject that its networks did not learn from."""
-    ((name, photo),) = split_photo(subject)[1]
+    name, lr, hr = _right_half(subject)
     networks = dict(sorted(networks.items(), key=lambda item: item[1].subject != subject))
     learned = [label for label, one in networks.items() if one.subject == subject]
-    lr, hr = _pair(photo)
-    text = (
-        f"Only the left half was used to train the {' and the '.join(learned)}. This is a close-up of the right half."
-    )
-    text += " It's the same one as at the top of this page." * torch.equal(lr, seen)
+    text = f"Only the left half was used to train the {' and the '.join(learned)}"
+    if GAN in learned and subject in whole:
+        text += ", but the GAN began with a network that may have learned from both halves"
+    text += ". This is a close-up of the right half."
+    text += " It's the same one as at the top of this page." * torch.equal(lr, shown)
     if GAN in learned and scores[GAN][2].psnr < scores[GAN][1].psnr:
         things = "stones look real but aren't the ones" if name == "gravel" else "details look real but aren't those"
         text += f" The GAN's {things} in the photo, so it scores worse than a blur."
-    title, they = ("Networks that invent", "they") if len(learned) > 1 else ("A network that invents", "it")
+    title = "Networks that invent" if len(learned) > 1 else "A network that invents"
     return (
-        f"<h2>{title} detail, on the half of {escape(name)} that {they} never saw</h2>\n<p>{text}</p>\n"
+        f"<h2>{title} detail, on the right half of {escape(name)}</h2>\n<p>{text}</p>\n"
         f"{_detail(lr, hr, networks, module, 'original')}"
     )
 
 
-def _score(one: Kept, module: ModuleType, held_out: Mapping[str, torch.Tensor]) -> Score:
-    """Score a network and bicubic on what the network never saw."""
+def _score(one: Kept, module: ModuleType, held_out: Mapping[str, torch.Tensor], whole: Container[str]) -> Score:
+    """Score a network and bicubic on what the network never saw, or only before it was a GAN."""
     half = split_photo(one.subject)[1] if one.subject else None
     photos = {name: srlab.to_uint8(photo) for name, photo in [*held_out.items()][:SCORED]}
     images = half or srlab.ImageSet.from_images("held-out photos", photos)
@@ -215,8 +235,10 @@ def _score(one: Kept, module: ModuleType, held_out: Mapping[str, torch.Tensor]) 
     metrics = ["psnr", "lpips"] if find_weights("alexnet") else ["psnr"]
     table = srlab.evaluate_all(methods, images.center_crop(SIDE), protocol=RGB, metrics=metrics)
     (_, bicubic), (_, own) = srlab.summarize(table).iterrows()
-    where = f"the half of {escape(images.names[0])}" if half else f"{len(images)} photo{'s' * (len(images) > 1)}"
-    return f"{where} that it had never seen", bicubic, own
+    where = f"the right half of {escape(images.names[0])}" if half else f"{len(images)} photo{'s' * (len(images) > 1)}"
+    began = one.what == "gan" and one.subject in whole
+    seen = ", which the network that it began with may have seen" if began else " that it had never seen"
+    return where + seen, bicubic, own
 
 
 def _change(bicubic: Any, own: Any) -> str:
