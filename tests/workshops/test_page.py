@@ -54,6 +54,17 @@ def test_kept_network_is_that_of_the_student(tmp_path, capsys):
     assert "mine.py has changed since then." in capsys.readouterr().out
 
 
+@pytest.mark.usefixtures("quick")
+def test_minutes_of_a_resumed_run_are_those_of_its_last_steps(tmp_path, photo, capsys):
+    path = keep_tiny(tmp_path, kinds=[])
+    workshops.keep(path, "network", workshops.load(path).Generator(), steps=1200, minutes=0.5, timed=400)
+    workshops.kept(path, "network")
+    assert "network from you: 1,200 steps, the last 400 in 30 seconds, code" in capsys.readouterr().out
+    text = text_of(workshops.page(path, photo, "Ada"))
+    assert "Ada trained a small neural network to enlarge photos" in text
+    assert "Trained for 1,200 steps, the last 400 in 30 seconds (1 adj" in text
+
+
 def test_course_replaces_what_is_missing(tmp_path, capsys):
     path = keep_tiny(tmp_path, kinds=[])
     assert type(workshops.kept(path, "gan")) is srlab.MSRResNet
@@ -84,7 +95,8 @@ def test_page_says_what_was_trained_by_whom_and_how_good_it_is(tmp_path, photo):
     assert "A close-up of cat &amp; co.png" in text
     assert "Ada &lt;3 trained a small neural network in 2.5 minutes to enlarge photos four times. On 2 photos" in text
     assert "only 75 × 50 pixels" in text
-    assert text.count("(1,200 steps; 1 adjustable numbers), with code written by Ada &lt;3 (mine.py)") == 3
+    made = "Trained for 1,200 steps in 2.5 minutes (1 adjustable numbers), with code written by Ada &lt;3 (mine.py)"
+    assert text.count(made) == 3
     assert re.search(r"\d+\.\d\d dB on 2 photos that it had never seen\. Bicubic has \d+\.\d\d dB, so the", text)
     assert text.count("the right half of gravel that it had never seen. Bicubic has") == 2
     assert "Only the left half was used to train the GAN (inventive) and the flow." in text

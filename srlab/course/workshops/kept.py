@@ -29,6 +29,8 @@ class Kept:
         Photo whose left half it learned from, as in `srlab.course.split_photo`; "" for a folder of photos.
     code
         Hash of the student's file when it was kept; "" for a network of the course.
+    timed
+        Number of steps that `minutes` is for: the last ones, if the run was resumed; None for all steps.
     """
 
     what: str
@@ -37,20 +39,29 @@ class Kept:
     minutes: float = 0.0
     subject: str = ""
     code: str = ""
+    timed: int | None = None
 
     @property
     def made(self) -> str:
         """Return how it was trained, in words."""
-        return f"{self.steps:,} steps in {self.time}" if self.steps else "steps not noted"
+        part = f", the last {self.timed:,}" if self.resumed else ""
+        return f"{self.steps:,} steps{part} in {self.time}" if self.steps else "steps not noted"
+
+    @property
+    def resumed(self) -> bool:
+        """Return whether `minutes` is for the last part of the run only."""
+        return self.timed not in (None, self.steps)
 
     @property
     def time(self) -> str:
-        """Return how long it was trained, in words."""
+        """Return `minutes` in words."""
         seconds = round(60 * self.minutes)
         return f"{seconds} seconds" if seconds < 100 else f"{round(self.minutes, 1):g} minutes"
 
 
-def keep(mine: Mine, what: str, network: nn.Module, steps: int, minutes: float, subject: str = "") -> Path:
+def keep(
+    mine: Mine, what: str, network: nn.Module, steps: int, minutes: float, subject: str = "", timed: int | None = None
+) -> Path:
     """Write a trained network next to a student's file, for `kept` and the page, and return the path of its weights.
 
     Parameters
@@ -61,12 +72,15 @@ def keep(mine: Mine, what: str, network: nn.Module, steps: int, minutes: float, 
         ``"network"``, ``"gan"`` or ``"flow"``.
     subject
         Name or path of the photo whose left half it learned from; "" for a folder of photos.
+    timed
+        Number of steps that `minutes` is for: the last ones, if the run was resumed. None: all steps.
     """
     path = own_file(mine)
     weights, notes = _files(path, what)
     content = io.BytesIO()
     torch.save({name: value.detach().cpu() for name, value in network.state_dict().items()}, content)
     about = {"steps": int(steps), "minutes": float(minutes), "subject": str(subject), "code": hash_of_file(path)}
+    about |= {"timed": int(steps if timed is None else timed)}
     write_atomic(weights, content.getvalue())
     write_atomic(notes, json.dumps(about, indent=1).encode())
     find_kept(path, what)  # the weights are safe by now, but the class must be able to load them

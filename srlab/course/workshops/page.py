@@ -143,7 +143,7 @@ def _label(one: Kept) -> str:
 def _lead(one: Kept, where: str, bicubic: Any, own: Any) -> str:
     """Return what was trained and how good it is, without the name in front."""
     return (
-        f"trained a small neural network{f' in {one.time}' * bool(one.steps)} to enlarge photos"
+        f"trained a small neural network{f' in {one.time}' * bool(one.steps and not one.resumed)} to enlarge photos"
         f"{f' such as {escape(Path(one.subject).stem)}' * bool(one.subject)} four times. On {where}, its error is "
         f"{_change(bicubic, own)} than that of the usual method, bicubic interpolation."
     )
@@ -250,11 +250,7 @@ def _card(one: Kept, name: str, learned: str, by: str, score: Score | None) -> s
     """Return what a network learned from, how it was trained, and its score, as HTML."""
     whose = "The course's" if score is None else f"{name}'s" if name else "My"
     numbers = f"{srlab.parameter_count(one.network):,} adjustable numbers"
-    made = (
-        f" in {one.time} ({one.steps:,} steps; {numbers}), with code {by}"
-        if one.steps
-        else f" with code {by} ({numbers})"
-    )
+    made = f" for {one.made} ({numbers}), with code {by}" if one.steps else f" with code {by} ({numbers})"
     if score is None:
         learned, made = "12 photos of the course", f" by the course ({numbers})"
     elif one.subject:
