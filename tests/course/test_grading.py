@@ -105,7 +105,7 @@ def test_grading_executes_and_prints_nothing_from_files(tmp_path, capsys, monkey
         assert main(command) == 2
         output = capsys.readouterr()
         assert all(line.isprintable() for line in (output.out + output.err).split("\n"))
-        assert "correct" in output.out or "5 of 25 points" in output.out
+        assert "correct" in output.out or "5 of 23 points" in output.out
     assert not Path("ran").exists()
 
 
@@ -183,11 +183,11 @@ def test_grades_have_row_per_student_and_line_per_file(school, capsys):
     assert before.startswith(b"\xef\xbb\xbf"), "Excel would assume another encoding"
     rows = {row["student"]: row for row in csv.DictReader(before.decode("utf-8-sig").splitlines())}
     columns = [column for column in rows["Ann"] if column.startswith("degradation.")]
-    assert re.findall(r"exercise (\d)", " ".join(columns)) == list("1234567"), "the order of the notebook"
+    assert re.findall(r"exercise (\d)", " ".join(columns)) == list("123456"), "the order of the notebook"
     assert list(rows) == [*COUNTED, *NOT_COUNTED, f"'{STRANGER}"]
     for name, (_, result, file) in COUNTED.items():
         told = [rows[name][f"degradation{part}"] for part in ("", PSNR_COLUMN, MATRIX_COLUMN, " possible", " quiz")]
-        assert told == ["25" if result == "correct" else "22", result, "correct", "25", "4"], name  # psnr has 3 points
+        assert told == ["23" if result == "correct" else "20", result, "correct", "23", "4"], name  # psnr has 3 points
         assert rows[name]["note"] == "", "the answers of all are the course's solution"
         assert said.count(f"{file}: ") == 1
     for name, (_, note, *files) in NOT_COUNTED.items():
@@ -302,7 +302,7 @@ def test_forged_results_of_an_untouched_lab_get_notes(tmp_path, capsys):
     submit(tmp_path, "Forger", nbformat.from_dict(json.loads(json.dumps(found).replace("not attempted", "correct"))))
     notes = noted(tmp_path, capsys)
     assert notes["Honest"] == ("0", "")
-    assert notes["Forger"][0] == "25"
+    assert notes["Forger"][0] == "23"
     for name in (PSNR, MATRIX, CROP, PROJECT):
         assert f"{name} is correct, but its answer is missing or still contains course.TODO." in notes["Forger"][1]
         assert f"{name} is saved as correct, but the text above" in notes["Forger"][1]
@@ -377,5 +377,5 @@ def test_deeply_nested_code_does_not_end_the_batch(tmp_path, capsys):
     submit(tmp_path, "Di", answered(LARGE))
     main(["grade", str(tmp_path)])
     said = capsys.readouterr().out
-    assert "Di/lab.ipynb: Di: degradation 3 of 25 points\n" in said
-    assert "Ann: degradation 3 of 25 points. Note: Its code is nested too deeply" in said
+    assert "Di/lab.ipynb: Di: degradation 3 of 23 points\n" in said
+    assert "Ann: degradation 3 of 23 points. Note: Its code is nested too deeply" in said
