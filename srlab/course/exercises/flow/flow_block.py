@@ -1,4 +1,4 @@
-"""Lab 06: a residual block that depends on the time."""
+"""Lab 06: a residual block that depends on the time, with its norm over the channels of each pixel."""
 
 from functools import partial
 from typing import Any
@@ -8,9 +8,8 @@ import torch.nn as nn
 import torch.nn.functional as F
 
 import srlab
-from srlab.course.exercise import Answer, Exercise, filled, sample
+from srlab.course.exercise import Answer, Exercise, IncorrectAnswer, filled, sample
 from srlab.course.exercises.blocks import in_a_list, variant
-from srlab.course.exercises.flow.channel_norm import channel_norm
 from srlab.course.exercises.networks import build
 
 
@@ -23,11 +22,22 @@ class FlowBlock(nn.Module):
         self.conv1 = nn.Conv2d(features, features, 3, padding=1)
         self.conv2 = nn.Conv2d(features, features, 3, padding=1)
 
+    def norm(self, x: torch.Tensor) -> torch.Tensor:
+        """Bring the channels of each pixel of ``(N, C, h, w)`` to mean 0 and variance 1."""
+        centered = x - x.mean(1, keepdim=True)
+        return centered * (centered.square().mean(1, keepdim=True) + 1e-5).rsqrt()  # faster than a root and a division
+
     def forward(self, x: torch.Tensor, time: torch.Tensor) -> torch.Tensor:
         """Map ``(N, features, h, w)`` and ``(N, 64)`` to ``(N, features, h, w)``."""
         scale, shift = self.time(time)[:, :, None, None].chunk(2, dim=1)
-        inner = self.conv1(F.silu(channel_norm(x) * (1 + scale) + shift))
+        inner = self.conv1(F.silu(self.norm(x) * (1 + scale) + shift))
         return x + self.conv2(F.silu(inner))
+
+
+NO_NORM = (
+    "Your class needs a second method, norm, because the network that you write next needs the same norm before its "
+    "last layer."
+)
 
 
 def _observe(answer: Answer, x: torch.Tensor, time: torch.Tensor) -> dict[str, Any]:
@@ -42,6 +52,8 @@ def _observe(answer: Answer, x: torch.Tensor, time: torch.Tensor) -> dict[str, A
             raise
     if not same:
         return {"the layers": str(sizes)}
+    if not callable(getattr(block, "norm", None)):
+        raise IncorrectAnswer(NO_NORM)
     if set(convs) != {tuple(x.shape[2:])}:
         return {"the layers": str(sizes), "the size of the maps": str(convs)}
     for place, value in enumerate(block.parameters()):
@@ -65,6 +77,7 @@ def _observe(answer: Answer, x: torch.Tensor, time: torch.Tensor) -> dict[str, A
         "the layers": str(sizes),
         "the size of the maps": str(convs),
         "the input is unchanged": True,
+        "the norm": filled(block.norm(x)),
         "the output shape": shape,
         "the input is added at the end": skip,
         "the block with all of time's weights at zero": plain,
@@ -81,8 +94,23 @@ def _sizes(block: nn.Module) -> dict[str, tuple[int, ...]]:
 _block = partial(variant, FlowBlock)
 
 
+def _norm(norm: Answer) -> Answer:
+    """Return a block with another norm."""
+    return _block(norm=lambda features: norm)
+
+
+def _over(*dims: int) -> object:
+    """Return a norm with the mean and variance over these dimensions."""
+
+    def norm(x: torch.Tensor) -> torch.Tensor:
+        centered = x - x.mean(dims, keepdim=True)
+        return centered / (centered.square().mean(dims, keepdim=True) + 1e-5).sqrt()
+
+    return norm
+
+
 def _forward(
-    change: Answer = lambda block, x, scale, shift: channel_norm(x) * (1 + scale) + shift,
+    change: Answer = lambda block, x, scale, shift: block.norm(x) * (1 + scale) + shift,
     first: Answer = F.silu,
     second: Answer = F.silu,
     end: Answer = lambda x, inner: x + inner,
@@ -103,7 +131,7 @@ def _broadcast(split: Answer) -> Answer:
 
     def forward(block: Any, x: torch.Tensor, time: torch.Tensor) -> torch.Tensor:
         scale, shift = split(block.time(time))
-        inner = block.conv1(F.silu(channel_norm(x) * (1 + scale) + shift))
+        inner = block.conv1(F.silu(block.norm(x) * (1 + scale) + shift))
         return x + block.conv2(F.silu(inner))
 
     return forward
@@ -112,17 +140,59 @@ def _broadcast(split: Answer) -> Answer:
 EXERCISE = Exercise(
     FlowBlock,
     level="medium",
-    points=3,
+    points=4,
     cases={
         "a batch of three with its times": (sample(3, 6, 7, 5, low=-1), sample(3, 64, low=-1, seed=4)),
         "square maps with as many features": (sample(6, 6, 6, 6, low=-1, seed=5), sample(6, 64, low=-1, seed=6)),
+        "pixels whose channels are equal": (sample(2, 1, 3, 4).repeat(1, 4, 1, 1), sample(2, 64, low=-1, seed=7)),
     },
     observe=_observe,
     known_mistakes={
+        NO_NORM: _block(
+            _forward(lambda block, x, scale, shift: FlowBlock.norm(block, x) * (1 + scale) + shift),
+            norm=lambda features: None,
+        ),
+        "You normalize over the image as well, so a tile would depend on its size. Each pixel has its own mean and "
+        "variance. Over which dimension only?": [
+            _norm(_over(1, 2, 3)),
+            _norm(lambda x: F.group_norm(x, 2)),
+            _norm(lambda x: F.group_norm(x, 1)),
+        ],
+        "You normalize each channel over the image. It's the other way around: over the channels, at each pixel.": [
+            _norm(_over(2, 3)),
+            _norm(lambda x: F.instance_norm(x)),
+        ],
+        "You normalize over the batch, so each image depends on the others, as with batch norm.": [
+            _norm(_over(0, 2, 3)),
+            _norm(_over(0)),
+            _norm(_over(0, 1, 2, 3)),
+        ],
+        "You normalize over the last dimension, the columns. The channels are dimension 1.": [
+            _norm(lambda x: F.layer_norm(x, x.shape[-1:])),
+        ],
+        "The mean isn't 0: you only scale.": [
+            _norm(lambda x: x / (x.var(1, keepdim=True, correction=0) + 1e-5).sqrt()),
+            _norm(lambda x: F.normalize(x, dim=1)),
+            _norm(lambda x: x / (x.square().mean(1, keepdim=True) + 1e-5).sqrt()),
+        ],
+        "You subtract the mean, and the variance stays as it is. Divide by the standard deviation.": _norm(
+            lambda x: x - x.mean(1, keepdim=True)
+        ),
+        "You divide by the variance. Its root brings the variance to 1.": _norm(
+            lambda x: (x - x.mean(1, keepdim=True)) / (x.var(1, keepdim=True, correction=0) + 1e-5)
+        ),
+        "var and std divide by C - 1 unless you pass correction=0. So your variance is slightly less than 1.": [
+            _norm(lambda x: (x - x.mean(1, keepdim=True)) / (x.var(1, keepdim=True) + 1e-5).sqrt()),
+            _norm(lambda x: (x - x.mean(1, keepdim=True)) / x.std(1, keepdim=True)),
+            _norm(lambda x: (x - x.mean(1, keepdim=True)) / (x.std(1, keepdim=True) + 1e-5)),
+        ],
+        "Where all channels of a pixel are equal, you divide by 0. Add 1e-5 to the variance.": _norm(
+            lambda x: (x - x.mean(1, keepdim=True)) / x.std(1, keepdim=True, correction=0)
+        ),
         "self.time needs two numbers per feature: a scale and a shift.": [
             _block(time=lambda features: nn.Linear(64, features)),
         ],
-        "Your norm has weights of its own. channel_norm has none, because the time does the scaling.": [
+        "Your norm has weights of its own. It needs none, because the time does the scaling.": [
             _block(norm=lambda features: nn.GroupNorm(2, features)),
             _block(norm=lambda features: nn.LayerNorm(features)),
         ],
@@ -151,38 +221,38 @@ EXERCISE = Exercise(
         ],
         "You add the normalized features at the end. The skip passes x itself, unchanged.": [
             _block(
-                lambda block, x, time: channel_norm(x) + _forward(end=lambda x, inner: inner)(block, x, time),
+                lambda block, x, time: block.norm(x) + _forward(end=lambda x, inner: inner)(block, x, time),
             ),
         ],
         "Something comes after the addition. The block ends with it, so that x passes unchanged.": [
             _block(_forward(end=lambda x, inner: F.silu(x + inner))),
-            _block(lambda block, x, time: channel_norm(_forward()(block, x, time))),
+            _block(lambda block, x, time: block.norm(_forward()(block, x, time))),
         ],
         "While the time's weights are zero, your block multiplies the features by zero. Scale by 1 + scale, so that "
-        "zero changes nothing.": _block(_forward(lambda block, x, scale, shift: channel_norm(x) * scale + shift)),
+        "zero changes nothing.": _block(_forward(lambda block, x, scale, shift: block.norm(x) * scale + shift)),
         "Your block ignores the time: scale and shift aren't used.": [
-            _block(_forward(lambda block, x, scale, shift: channel_norm(x))),
+            _block(_forward(lambda block, x, scale, shift: block.norm(x))),
         ],
         "The time only shifts your features. What multiplies them?": (
-            _block(_forward(lambda block, x, scale, shift: channel_norm(x) + shift))
+            _block(_forward(lambda block, x, scale, shift: block.norm(x) + shift))
         ),
         "The time only scales your features. What is added to them?": (
-            _block(_forward(lambda block, x, scale, shift: channel_norm(x) * (1 + scale)))
+            _block(_forward(lambda block, x, scale, shift: block.norm(x) * (1 + scale)))
         ),
         "You swapped scale and shift: the first half of the 2 * features numbers is the scale.": (
-            _block(_forward(lambda block, x, scale, shift: channel_norm(x) * (1 + shift) + scale))
+            _block(_forward(lambda block, x, scale, shift: block.norm(x) * (1 + shift) + scale))
         ),
         "There is no norm. It comes first.": _block(_forward(lambda block, x, scale, shift: x * (1 + scale) + shift)),
         "The norm comes after scale and shift, and removes part of what they do. Normalize first.": (
-            _block(_forward(lambda block, x, scale, shift: channel_norm(x * (1 + scale) + shift)))
+            _block(_forward(lambda block, x, scale, shift: block.norm(x * (1 + scale) + shift)))
         ),
         "You shift before you scale, so the shift is scaled, too.": (
-            _block(_forward(lambda block, x, scale, shift: (channel_norm(x) + shift) * (1 + scale)))
+            _block(_forward(lambda block, x, scale, shift: (block.norm(x) + shift) * (1 + scale)))
         ),
         "Scale and shift come after the first convolution. They belong before it, right after the norm.": (
             _block(
                 _forward(
-                    lambda block, x, scale, shift: channel_norm(x),
+                    lambda block, x, scale, shift: block.norm(x),
                     after=lambda block, inner, scale, shift: inner * (1 + scale) + shift,
                 )
             )
@@ -207,6 +277,10 @@ EXERCISE = Exercise(
         ],
     },
     also_accepted=[
+        _norm(lambda x: F.layer_norm(x.permute(0, 2, 3, 1), x.shape[1:2]).permute(0, 3, 1, 2)),
+        _norm(lambda x: (x - x.mean(1, keepdim=True)) / (x.var(1, keepdim=True, correction=0) + 1e-5).sqrt()),
+        _norm(lambda x: (x - x.mean(1, keepdim=True)) / (x.std(1, keepdim=True, correction=0) + 1e-5)),
+        _norm(lambda x: (x - x.mean(1, keepdim=True)) * torch.rsqrt(x.var(1, keepdim=True, unbiased=False) + 1e-5)),
         _block(
             _broadcast(
                 lambda both: (
@@ -220,6 +294,7 @@ EXERCISE = Exercise(
     ],
     fallback_messages={
         "the layers": "Your layers have other names or shapes than in the docstring: {given}.",
+        "the norm": "The channels of each pixel should have mean 0 and variance 1.",
         "the input is added at the end": "With both convolutions at zero, the block should return its input.",
         "the time changes the output": "Another time should give another output.",
         "the output": "All layers are there, but the output differs. Compare with the drawing: norm, scale "
@@ -230,6 +305,7 @@ EXERCISE = Exercise(
     hints=(
         "self.time(time) has 2 * features numbers per image. chunk splits them into two halves, and [:, :, None, None] "
         "adds two dimensions.",
-        "channel_norm(x) * (1 + scale) + shift, SiLU, conv1, SiLU, conv2, and x added at the end.",
+        "The norm subtracts x.mean(1, keepdim=True). It divides by the root of the result's mean square plus 1e-5.",
+        "self.norm(x) * (1 + scale) + shift, SiLU, conv1, SiLU, conv2, and x added at the end.",
     ),
 )

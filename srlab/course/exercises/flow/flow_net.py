@@ -8,11 +8,9 @@ import torch.nn as nn
 import torch.nn.functional as F
 
 from srlab import models
-from srlab.course.exercise import Answer, Exercise, filled, sample
+from srlab.course.exercise import Answer, Exercise, IncorrectAnswer, filled, sample
 from srlab.course.exercises.blocks import in_a_list, variant
-from srlab.course.exercises.flow.channel_norm import channel_norm
 from srlab.course.exercises.flow.flow_block import FlowBlock
-from srlab.course.exercises.flow.inputs import inputs
 from srlab.course.exercises.flow.waves import waves
 from srlab.course.exercises.networks import build
 
@@ -33,33 +31,46 @@ class FlowNet(nn.Module):
         self.blocks = nn.ModuleList(FlowBlock(num_features) for _ in range(num_blocks))
         self.tail = nn.Conv2d(num_features, 48, 3, padding=1)
 
+    def inputs(self, lr: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
+        """Join detail ``(N, 3, 4h, 4w)``, unshuffled, and LR ``(N, 3, h, w)``, spread over [-2, 2], on the LR grid."""
+        return torch.cat([F.pixel_unshuffle(x, 4), 4 * (lr - 0.5)], dim=1)
+
     def forward(self, lr: torch.Tensor, x: torch.Tensor, t: torch.Tensor) -> torch.Tensor:
         """Map LR ``(N, 3, h, w)``, detail ``(N, 3, 4h, 4w)`` and times ``(N,)`` to the velocity of the detail."""
         time = self.embed(waves(t))
-        features = self.head(inputs(lr, x))
+        features = self.head(self.inputs(lr, x))
         for block in self.blocks:
             features = block(features, time)
-        change = F.pixel_shuffle(self.tail(F.silu(channel_norm(features))), 4)
+        change = F.pixel_shuffle(self.tail(F.silu(self.blocks[-1].norm(features))), 4)
         t = t.view(-1, 1, 1, 1)
         clean = t**4 * x + change
         return (clean - x) / (1 - t).clamp(min=0.05)
 
 
+NO_INPUTS = "Your class needs a second method, inputs, so that the check can first look at what goes into head."
+
+
 def _observe(answer: Answer, lr: torch.Tensor, x: torch.Tensor, t: torch.Tensor) -> dict[str, Any]:
     network = build(answer, 2, 5)
     sizes, before = _sizes(network), [lr.clone(), x.clone(), t.clone()]
-    same = sizes == _sizes(FlowNet(2, 5))
+    failed = None
     try:
         output = filled(network(lr, x, t))
-    except RuntimeError:
-        if same:
-            raise
-    if not same:
+    except RuntimeError as error:
+        failed = error
+    if sizes != _sizes(FlowNet(2, 5)):
         return {"the layers": str(sizes)}
+    if not callable(getattr(network, "inputs", None)):
+        raise IncorrectAnswer(NO_INPUTS)
     found: dict[str, Any] = {"the layers": str(sizes), "separate weights": _count(network) == len(sizes)}
     if not all(map(torch.equal, before, [lr, x, t])):
         return found | {"the inputs are unchanged": False}
-    found |= {"the inputs are unchanged": True, "the output shape": str(tuple(output.shape))}
+    found |= {"the inputs are unchanged": True, "the result of inputs": filled(network.inputs(lr, x))}
+    if failed:
+        if found["the result of inputs"].shape == (len(lr), 51, *lr.shape[2:]):
+            raise failed
+        return found
+    found["the output shape"] = str(tuple(output.shape))
     weights = dict(network.named_parameters())
     for place, name in enumerate(sorted(weights)):
         weights[name].data = sample(*weights[name].shape, low=-0.3, high=0.3, seed=place)
@@ -92,9 +103,9 @@ def _clean(x: torch.Tensor, change: torch.Tensor, t: torch.Tensor) -> torch.Tens
 
 def _forward(
     embed: Answer = lambda net, t: net.embed(waves(t)),
-    head: Answer = lambda net, lr, x: net.head(inputs(lr, x)),
+    head: Answer = lambda net, lr, x: net.head(net.inputs(lr, x)),
     run: Answer = lambda block, features, time: block(features, time),
-    tail: Answer = lambda net, features: net.tail(F.silu(channel_norm(features))),
+    tail: Answer = lambda net, features: net.tail(F.silu(net.blocks[0].norm(features))),
     clean: Answer = _clean,
     velocity: Answer = lambda clean, x, t: (clean - x) / (1 - t).clamp(min=0.05),
     spread: Answer = lambda t: t.view(-1, 1, 1, 1),
@@ -111,6 +122,34 @@ def _forward(
         return velocity(clean(x, change, t), x, t)
 
     return forward
+
+
+class _WithInputs(models.FlowNet):
+    inputs = FlowNet.inputs
+
+
+def _inputs(inputs: Answer) -> Answer:
+    """Return a network with other inputs."""
+    return _net(inputs=lambda blocks, features: inputs)
+
+
+def _joined(
+    small: Answer = lambda x: F.pixel_unshuffle(x, 4),
+    scaled: Answer = lambda lr: 4 * (lr - 0.5),
+    join: Answer = lambda small, lr: torch.cat([small, lr], dim=1),
+) -> Answer:
+    """Return a network whose inputs are made or joined differently."""
+    return _inputs(lambda lr, x: join(small(x), scaled(lr)))
+
+
+def _places_first(x: torch.Tensor) -> torch.Tensor:
+    """Unshuffle with the three colors of one place side by side."""
+    return F.pixel_unshuffle(x, 4).unflatten(1, (3, 16)).transpose(1, 2).flatten(1, 2)
+
+
+def _in_rows(x: torch.Tensor) -> torch.Tensor:
+    """Reshape without regard to blocks."""
+    return x.reshape(len(x), 48, x.shape[2] // 4, x.shape[3] // 4)
 
 
 def _one_block(num_blocks: int, num_features: int) -> nn.ModuleList:
@@ -140,6 +179,49 @@ EXERCISE = Exercise(
     },
     observe=_observe,
     known_mistakes={
+        NO_INPUTS: _net(
+            _forward(head=lambda net, lr, x: net.head(FlowNet.inputs(net, lr, x))), inputs=lambda blocks, features: None
+        ),
+        "Your inputs are as large as HR. Convolutions there cost 16 times as much. How can a block of 4 x 4 pixels "
+        "of x become channels of one LR pixel?": [
+            _inputs(lambda lr, x: torch.cat([x, F.interpolate(4 * (lr - 0.5), scale_factor=4)], dim=1)),
+            _inputs(lambda lr, x: torch.cat([x, F.interpolate(4 * (lr - 0.5), scale_factor=4, mode="bicubic")], dim=1)),
+            _inputs(lambda lr, x: torch.cat([x, F.interpolate(lr, scale_factor=4)], dim=1)),
+        ],
+        "You downscaled x, so most of its numbers are gone. The network must see all 48 of a block.": [
+            _joined(small=lambda x: F.interpolate(x, scale_factor=0.25)),
+            _joined(small=lambda x: F.avg_pool2d(x, 4)),
+        ],
+        "You joined images of different sizes. Bring x to the size of LR first.": _inputs(
+            lambda lr, x: torch.cat([x, 4 * (lr - 0.5)], dim=1)
+        ),
+        "You unshuffled both. LR is on the small grid already.": _inputs(
+            lambda lr, x: torch.cat([F.pixel_unshuffle(x, 4), F.pixel_unshuffle(lr, 4)], dim=1)
+        ),
+        "LR comes first in your result. The weights of a trained network expect the 48 channels of x before it.": [
+            _joined(join=lambda small, lr: torch.cat([lr, small], dim=1)),
+        ],
+        "Your LR is as it was, between 0 and 1. Center it, and spread it to [-2, 2].": _joined(scaled=lambda lr: lr),
+        "Your LR is centered, but small next to the noise, whose values reach 2 and more. Multiply it.": [
+            _joined(scaled=lambda lr: lr - 0.5),
+            _joined(scaled=lambda lr: 2 * lr - 1),
+        ],
+        "Your LR isn't centered: 0.5, a medium gray, should become 0.": [
+            _joined(scaled=lambda lr: 4 * lr),
+            _joined(scaled=lambda lr: 4 * lr - 0.5),
+        ],
+        "You normalized LR by its own mean or deviation. Then the network can't tell a bright image from a dark one. "
+        "Use the same numbers for all images.": [
+            _joined(scaled=lambda lr: lr - lr.mean()),
+            _joined(scaled=lambda lr: (lr - lr.mean()) / lr.std()),
+        ],
+        "Your 48 channels are the right numbers in another order. F.pixel_unshuffle has the order that the trained "
+        "weights expect.": _joined(small=_places_first),
+        "A reshape cuts the image into strips, so a channel's numbers come from all over. F.pixel_unshuffle keeps each "
+        "block at its place.": _joined(small=_in_rows),
+        "You shuffled. That turns channels into pixels, the other way around.": (
+            _joined(small=lambda x: F.pixel_shuffle(x, 4))
+        ),
         "You return the clean detail. The velocity is the way from x to it, divided by the time that is left.": [
             _net(_forward(velocity=lambda clean, x, t: clean)),
         ],
@@ -197,13 +279,13 @@ EXERCISE = Exercise(
             _net(_forward(tail=lambda net, features: net.tail(F.silu(features)))),
         ],
         "The SiLU before the last layer is missing.": [
-            _net(_forward(tail=lambda net, features: net.tail(channel_norm(features)))),
+            _net(_forward(tail=lambda net, features: net.tail(net.blocks[0].norm(features)))),
         ],
         "Norm and SiLU before the last layer are missing.": [
             _net(_forward(tail=lambda net, features: net.tail(features))),
         ],
         "Before the last layer, the norm comes first, and SiLU second.": [
-            _net(_forward(tail=lambda net, features: net.tail(channel_norm(F.silu(features))))),
+            _net(_forward(tail=lambda net, features: net.tail(net.blocks[0].norm(F.silu(features))))),
         ],
         "The blocks get the waves themselves. What is embed for?": [
             _net(_forward(embed=lambda net, t: waves(t))),
@@ -232,8 +314,8 @@ EXERCISE = Exercise(
         "The blocks run in reverse.": [_net(_forward(blocks=lambda net: reversed(net.blocks)))],
         "An activation follows the first convolution. The first block begins with a norm and a SiLU, so none is needed "
         "here.": [
-            _net(_forward(head=lambda net, lr, x: F.silu(net.head(inputs(lr, x))))),
-            _net(_forward(head=lambda net, lr, x: F.relu(net.head(inputs(lr, x))))),
+            _net(_forward(head=lambda net, lr, x: F.silu(net.head(net.inputs(lr, x))))),
+            _net(_forward(head=lambda net, lr, x: F.relu(net.head(net.inputs(lr, x))))),
         ],
         "You don't use your inputs: LR goes into the first convolution as it is.": [
             _net(_forward(head=lambda net, lr, x: net.head(torch.cat([F.pixel_unshuffle(x, 4), lr], dim=1)))),
@@ -250,14 +332,22 @@ EXERCISE = Exercise(
         ],
     },
     also_accepted=[
+        _joined(scaled=lambda lr: 4 * lr - 2),
+        _joined(
+            small=lambda x: (
+                x.unflatten(2, (-1, 4)).unflatten(4, (-1, 4)).permute(0, 1, 3, 5, 2, 4).flatten(1, 3)  # by hand
+            )
+        ),
         _net(_forward(velocity=lambda clean, x, t: (clean - x) / (1 - t.clamp(max=0.95)))),
         _net(_forward(velocity=lambda clean, x, t: (clean - x) / torch.clamp_min(1 - t, 0.05))),
         _net(_forward(spread=lambda t: t[:, None, None, None])),
         _net(_forward(clean=lambda x, change, t: x * t.pow(4) + change)),
-        lambda num_blocks, num_features: models.FlowNet(num_blocks, num_features),
+        _WithInputs,
     ],
     fallback_messages={
         "the layers": "Your layers have other names or shapes than in the docstring: {given}.",
+        "the result of inputs": "The 48 channels of x come first, in the order of a pixel unshuffle. Then comes LR, "
+        "spread over [-2, 2].",
         "separate weights": "Some layers share their weights. Give each its own.",
         "the velocity while the last layer returns zero": "While the last layer returns zero, the clean detail is "
         "t ** 4 * x. Then the velocity is the way from x to it, divided by the time left.",
@@ -267,9 +357,10 @@ EXERCISE = Exercise(
     tolerance=2e-3,
     reveal=False,
     hints=(
+        "Which function of torch.nn.functional undoes lab 01's pixel shuffle? It gives x the size of LR.",
         "Write __init__ from the docstring first, and print the shapes of each step in forward. Leave the velocity for "
         "last.",
-        "time = embed(waves(t)); head of inputs; each block; channel_norm, SiLU, tail, pixel shuffle. That's the "
-        "change. With t as (N, 1, 1, 1), the clean detail is t ** 4 * x + change.",
+        "time = embed(waves(t)); head of inputs; each block; the norm of a block, SiLU, tail, pixel shuffle. That's "
+        "the change. With t as (N, 1, 1, 1), the clean detail is t ** 4 * x + change.",
     ),
 )
