@@ -91,20 +91,20 @@ def train_gan(
 RATES, BETAS, NOISE = (0.002, 0.003), (0.5, 0.9), 0.2
 PROGRESS = (0.0, 0.5, 0.75)
 NAMES = ("generator", "discriminator", "g_optimizer", "d_optimizer")
-_NAMES = "The names in `trainer.prepare` are not those of the table. What is missing: D, an optimizer, or **fixed?"
+_NAMES = "The names in `trainer.prepare` are not those of the list. What is missing: D, an optimizer, or **fixed?"
 
 
 class _Trainer:
     """Stand-in for `srlab.Trainer` on the CPU; `fit` takes three steps at different progress."""
 
     def __init__(self) -> None:
-        self.device, self.precision, self.progress = torch.device("cpu"), "fp32", torch.zeros(())
+        self.device, self.progress = torch.device("cpu"), torch.zeros(())
         self.prepared: dict[str, Any] = {}
         self.first: dict[str, Any] = {}  # the generator's weights when it is prepared
         self.calls: list[tuple[Any, ...]] = []
         self.rows: list[Any] = []
         self.watch = _Watch()
-        self.steps_done, self.turn, self.averaged = 0, 0, nn.Identity()
+        self.steps_done, self.averaged = 0, nn.Identity()
 
     def prepare(self, **objects: Any) -> Any:
         """Keep the objects and return them."""
