@@ -143,6 +143,7 @@ class _Watch:
 
     def __init__(self) -> None:
         self.steps: list[dict[str, Any]] = []
+        self.is_module = True  # what g_loss gets as D
 
     def attach(self, objects: dict[str, Any]) -> None:
         """Hook the networks and the optimizers."""
@@ -181,6 +182,7 @@ def _observe(
 
     def g_loss(sr: torch.Tensor, hr: torch.Tensor, discriminator: nn.Module) -> torch.Tensor:
         step = trainer.watch.steps[-1]
+        trainer.watch.is_module &= isinstance(discriminator, nn.Module)
         value = F.l1_loss(sr, hr) + 2 * F.softplus(-discriminator(sr)).mean()
         step["given"].append((sr.detach(), hr, value.item()))
         return value
@@ -203,7 +205,6 @@ def _observe(
         "the number of fits": len(trainer.calls),
         "steps of the optimizers": "; ".join(", ".join(step["order"]) for step in steps),
         "what D sees": "; ".join(" ".join(sorted({kind for kind, _ in seen})) for seen in runs),
-        "training mode": generator.training,
         "the noise on HR": _strengths(steps, "HR", False),
         "the noise on SR": _strengths(steps, "SR", False),
         "the noise on SR in G's half": _strengths(steps, "SR", True),
@@ -215,6 +216,8 @@ def _observe(
         ),
         "the names in the log": ", ".join(sorted(trainer.rows[-1])),
         **{name: _off(name, trainer.rows, steps) for name in ("d_real", "d_fake", "d_loss", "g_loss")},
+        "D is a module": trainer.watch.is_module,
+        "training mode": generator.training,
         "pretrained is unchanged": _same(pretrained.state_dict(), weights),
         "the result": "the average" if result is trainer.averaged else _named(result, generator, pretrained),
     }
@@ -249,7 +252,7 @@ def _strengths(steps: list[dict[str, Any]], kind: str, after: bool) -> list[floa
 
 
 def _is_new(step: dict[str, Any]) -> bool:
-    rests = [rest.flatten() for _, rest, *_ in step["seen"]]
+    rests = [image.flatten() for _, rest, *_ in step["seen"] for image in rest]
     return all(torch.corrcoef(torch.stack(pair))[0, 1].abs() < 0.3 for pair in itertools.combinations(rests, 2))
 
 
@@ -277,9 +280,17 @@ def _named(result: Any, generator: nn.Module, pretrained: nn.Module) -> str:
 # --- Right and wrong answers ----------------------------------------------------------------------------------
 
 
+class _Noisy(nn.Module):
+    def __init__(self, see: Callable[[torch.Tensor], torch.Tensor]) -> None:
+        super().__init__()
+        self.forward = see
+
+
 def _behind(
     strength: Callable[[float, Any], Any] = lambda noise, progress: noise * (1 - progress),
     draw: Callable[[torch.Tensor], torch.Tensor] = torch.randn_like,
+    see: Callable[[torch.Tensor], torch.Tensor] = lambda image: image,
+    as_module: bool = True,
     kinds: tuple[bool, ...] = (True, True, True),
 ) -> Answer:
     """Return a maker of D behind noise: how strong, how drawn, and in which of the three runs of a step."""
@@ -289,9 +300,9 @@ def _behind(
 
         def noisy(image: torch.Tensor) -> torch.Tensor:
             level = strength(noise, trainer.progress) if next(turns) else 0.0
-            return discriminator(image + level * draw(image))
+            return discriminator(see(image + level * draw(image)))
 
-        return noisy
+        return _Noisy(noisy) if as_module else noisy
 
     return make
 
@@ -430,7 +441,7 @@ def _one_batch(*scene: Any, **options: Any) -> Any:
 
 
 _ONE_KIND = (
-    "D sees noise on one kind of image only, so it can tell both kinds apart by the noise. Which images need it?"
+    "Only some of D's inputs have noise, so D can tell them apart by the noise alone. Which of its inputs need it?"
 )
 
 EXERCISE = Exercise(
@@ -445,8 +456,11 @@ EXERCISE = Exercise(
         "Your generator doesn't begin with the weights of `pretrained`. How can you copy a network with its weights?": (
             _run(begin=_other_weights)
         ),
-        "Your generator is in eval mode, which the copy has from `pretrained`, so batch norm would not learn. Which "
-        "method switches the mode?": _run(begin=copy.deepcopy),
+        "Your generator is in eval mode, which the copy has from `pretrained`. Which method switches the mode?": (
+            _run(begin=copy.deepcopy)
+        ),
+        "Your D behind noise is a plain function, but a `train_step` that freezes D needs its parameters. Which class "
+        "do all networks derive from?": _run(behind=_behind(as_module=False)),
         _NAMES: [_run(keep=(False, True)), _without_adversary],
         "Both optimizers have the weights of the same network, so the other one never learns. Whose parameters does "
         "each of them need?": [_run(owners=(0, 0)), _run(owners=(1, 1))],
@@ -465,7 +479,8 @@ EXERCISE = Exercise(
         "`trainer.fit` draws the batches itself. Which two arguments of your function does it need?": _one_batch,
         "The D that you passed to `prepare` never sees an image. Do you build a new D in each step, which forgets "
         "everything?": _run(anew=True),
-        "D sees the images without noise. How do you get noise onto D's inputs if `train_step` calls D for you?": [
+        "D sees the images without noise, or with one random number for a whole image. How do you get noise onto each "
+        "pixel of D's inputs if `train_step` calls D for you?": [
             _run(behind=_behind(strength=lambda noise, progress: 0.0)),
             _run(behind=_behind(draw=lambda image: torch.randn(len(image), 1, 1, 1))),
         ],
@@ -478,12 +493,20 @@ EXERCISE = Exercise(
         _ONE_KIND: [
             _run(behind=_behind(kinds=(True, False, False))),
             _run(behind=_behind(kinds=(False, True, True))),
+            _run(behind=_behind(kinds=(False, False, True))),
         ],
         "In G's half, D sees the SR image without noise: a D that G doesn't know. Which D should `train_step` get?": (
             _run(behind=_behind(kinds=(True, True, False)))
         ),
-        "Each image gets the same noise, and D can learn to ignore a pattern that never changes. When should you draw "
-        "it?": _run(behind=_behind(draw=lambda image: sample(*image.shape, low=-1.73, high=1.73))),
+        "The noise repeats in each step, or in each image of a batch, and D can learn to ignore a pattern that it "
+        "knows. When should you draw it, and in which shape?": [
+            _run(behind=_behind(draw=lambda image: sample(*image.shape, low=-1.73, high=1.73))),
+            _run(behind=_behind(draw=lambda image: torch.randn_like(image[:1]))),
+        ],
+        "Your noise is uniform, between 0 and 1, so it makes each image brighter. Which function draws Gaussian noise, "
+        "with mean 0?": _run(behind=_behind(draw=torch.rand_like)),
+        "You clamp the noisy images, which takes the noise off all bright and dark pixels. D may see values outside of "
+        "[0, 1].": _run(behind=_behind(see=lambda image: image.clamp(0, 1))),
         "g_loss gets images with noise, so the pixel loss learns to draw noise. Only D should see it. Where is the "
         "place that only D's inputs pass?": _run(
             batch=lambda hr: hr + NOISE * torch.randn_like(hr), behind=_behind(kinds=(False, True, True))
