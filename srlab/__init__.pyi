@@ -44,6 +44,9 @@ from .models import SRResNet as SRResNet
 from .models import VGGDiscriminator as VGGDiscriminator
 from .models import frozen as frozen
 from .models import parameter_count as parameter_count
+from .models.compact import CompactNet as CompactNet
+from .models.compact import find_compact as find_compact
+from .models.compact import load_compact as load_compact
 from .models.features import FeatureExtractor as FeatureExtractor
 from .models.features import layer_names as layer_names
 from .models.loading import load_bundled as load_bundled

