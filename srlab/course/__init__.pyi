@@ -5,6 +5,7 @@ from .diagrams import diagram as diagram
 from .earlier import from_earlier_lab as from_earlier_lab
 from .exercise import TODO as TODO
 from .guesses import guess as guess
+from .layer_comparison import compare_layers as compare_layers
 from .quiz import quiz as quiz
 from .setup import setup as setup
 from .show import report_metric as report_metric
