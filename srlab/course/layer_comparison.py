@@ -128,30 +128,42 @@ def _first_difference(
     tolerance: float,
 ) -> tuple[str, str]:
     """Return the place of the first difference and what is known about it, or two empty strings."""
-    before, alone = "the input", []
+    before: str = "the input"
+    alone: list[tuple[int, Use | None, Use | None]] = []
     for place, (mine, theirs) in enumerate(pairs, 1):
         here = f"layer {place}"
         if mine is None or theirs is None:
-            whose = "the reference" if mine is None else "your network"
-            alone.append(f"{whose} runs {here}, {(mine or theirs).settings}")
+            alone.append((place, mine, theirs))
             continue
         if not _agree(mine.given, theirs.given, tolerance):
-            found = f"Everything before agrees, but the input of {here} {_by(mine.given, theirs.given)}."
-            return f"between {before} and {here}", f"{found} {_between(alone)}"
+            found = f"The input of {here} {_by(mine.given, theirs.given)}."
+            return f"between {before} and {here}", f"{_until(before)}{found} {_between(alone)}"
         if not _agree(mine.result, theirs.result, tolerance):
             found = f"Its input agrees, but its output {_by(mine.result, theirs.result)}."
             return f"{here}, {theirs.kind}", f"{found} {_cause(mine, theirs)}"
         before, alone = here, []
     if error is None and _agree(given, wanted, tolerance):
         return "", ""
-    found = "Everything before agrees" + (f", but the output {_by(given, wanted)}." if error is None else ".")
-    return f"between {before} and the output", f"{found} {_between(alone)}"
+    found = f"The output {_by(given, wanted)}. " if error is None else ""
+    return f"between {before} and the output", f"{_until(before)}{found}{_between(alone)}"
 
 
-def _between(alone: Sequence[str]) -> str:
+def _until(before: str) -> str:
+    return "" if before == "the input" else f"Everything up to {before} agrees. "
+
+
+def _between(alone: Sequence[tuple[int, Use | None, Use | None]]) -> str:
     """Return a question about code between two layers, after the layers there that have no partner."""
-    known = f"There, {', and '.join(alone)}. " if alone else ""
-    return f"{known}What does your forward compute there?"
+    known = []
+    for whose, which in (("your network", 1), ("the reference", 2)):
+        if layers := [f"layer {entry[0]}, {entry[which].settings}" for entry in alone if entry[which]]:
+            known.append(f"{whose} runs {_list(layers)}")
+    return (f"There, {', and '.join(known)}. " if known else "") + "What does your forward compute there?"
+
+
+def _list(layers: Sequence[str]) -> str:
+    """Join at most three layers."""
+    return "; ".join([*layers[:3], *([f"{len(layers) - 3} more"] if len(layers) > 3 else [])])
 
 
 def _gap(a: torch.Tensor | None, b: torch.Tensor | None) -> float:
@@ -208,7 +220,7 @@ def _without_partner(pairs: Sequence[Pair]) -> Iterator[str]:
     ):
         alone = [(place, pair[which]) for place, pair in enumerate(pairs, 1) if pair[1 - which] is None]
         if alone:
-            yield sentence.format(", ".join(f"layer {place} ({use.kind})" for place, use in alone))
+            yield sentence.format(_list([f"layer {place} ({use.kind})" for place, use in alone]))
 
 
 def _rows(pairs: Sequence[Pair], first: str) -> Iterator[tuple[str, ...]]:

@@ -6,6 +6,7 @@ from xml.etree import ElementTree
 
 import torch
 
+import srlab
 from srlab import course
 from srlab.course.diagrams import FOLDER
 from srlab.models import PatchDiscriminator, ResidualDenseBlock
@@ -50,3 +51,11 @@ def test_diagram_has_alternative_text(monkeypatch):
     alt = ElementTree.parse(FOLDER / "gan_step.svg").getroot()[1].text
     assert shown[0]["text/plain"] == alt
     assert unescape(re.search('alt="(.*?)"', shown[0]["text/html"])[1]) == alt
+
+
+def test_diagram_channels_match_compact_network():
+    shown, body = words("compact"), srlab.CompactNet().body
+    convolutions = [layer for layer in body if hasattr(layer, "in_channels")]
+    channels = [f"{conv.in_channels} → {conv.out_channels}" for conv in convolutions]
+    assert [text for text in shown if "→" in text] == list(dict.fromkeys(channels))
+    assert f"{channels.count('64 → 64')} ×" in shown

@@ -141,7 +141,7 @@ def test_number_of_layers_differs(reference):
     assert "the reference runs layer 7, Conv2d(6, 6, " in text(report)
     report = course.compare_layers(filled(Mine(blocks=BLOCKS + 1), reference), reference, LR)
     assert report.first == "between layer 8 and layer 11"
-    assert "Only your network runs layer 9 (Conv2d), layer 10 (PReLU)." in text(report)
+    assert "Only your network runs layer 9 (Conv2d); layer 10 (PReLU)." in text(report)
 
 
 def test_functions_are_named_by_the_span_between_layers(reference):

@@ -1,0 +1,1 @@
+"""Exercise of the extra on a network that is written from its description."""
