@@ -1,6 +1,7 @@
 """Test that the labs run one after another, reproduce their saved outputs, and run with other recipes."""
 
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -16,6 +17,7 @@ from srlab.course.execute import execute
 from srlab.course.notebooks import read_notebook
 from srlab.course.recipes import read_book
 from srlab.course.solutions import fill_in
+from srlab.models import realesrgan
 from tests.conftest import EXTRAS, LABS, ROOT
 
 # Setup must run twice in the same kernel.
@@ -83,6 +85,19 @@ def test_lab_runs_with_suggested_changes(tmp_path, lab, changes):
         made = {"esrdgan": {"method": "bicubic-aliased"}, "blind": {"blur": [0.2, 3.0]}}[changes["run"]]
         assert recipe["sampler"]["degradation"].items() >= made.items()
         assert recipe["features"]["layers"] == "vgg19 conv5_4"
+
+
+@pytest.mark.nightly
+def test_extra_runs_without_published_weights(tmp_path, monkeypatch):
+    """Hide the package behind an empty one; a stand-in trains in its place."""
+    empty = tmp_path / "packages" / realesrgan.PACKAGE.replace("-", "_")
+    empty.mkdir(parents=True)
+    (empty / "__init__.py").touch()
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(empty.parent), str(ROOT)]))
+    monkeypatch.setenv("SRLAB_DATA", str(tmp_path / "data"))
+    (extra,) = [lab for lab in EXTRAS if lab.stem == "from_the_paper"]
+    execute(extra, tmp_path / "out.ipynb", {"recipe": "smoke"})
+    assert "a stand-in that trained here for 2 steps" in (tmp_path / "out.ipynb").read_text(encoding="utf-8")
 
 
 @pytest.mark.nightly
