@@ -57,7 +57,9 @@ def _observe(answer: Answer, conv: nn.Conv2d, maps: list[torch.Tensor]) -> dict[
         "the number of parts": len(parts),
         "the shapes": ", ".join(str(tuple(part.shape)) for part in parts),
         "the parts": torch.cat([part.detach().flatten() for part in parts]),
-        "the convolution is unchanged": torch.equal(conv.weight, weight) and torch.equal(conv.bias, bias),
+        "the convolution is unchanged": torch.equal(conv.weight, weight)
+        and conv.bias is not None
+        and torch.equal(conv.bias, bias),
     }
 
 
@@ -84,6 +86,11 @@ def _zeroing(conv: nn.Conv2d, maps: Sequence[torch.Tensor]) -> list[torch.Tensor
     with torch.no_grad():
         conv.bias.zero_()
         return [_alone(conv, maps, place) for place in range(len(maps))]
+
+
+def _without_bias(conv: nn.Conv2d, maps: Sequence[torch.Tensor]) -> list[torch.Tensor]:
+    conv.bias = None
+    return [_alone(conv, maps, place) for place in range(len(maps))]
 
 
 EXERCISE = Exercise(
@@ -138,9 +145,14 @@ EXERCISE = Exercise(
                 for place in range(len(maps))
             ]
         ),
-        "You cut the weights along the wrong axis. In (out, in, 3, 3), which axis belongs to the joined maps?": _parts(
-            lambda conv, seen, start, end: F.conv2d(seen, conv.weight[start:end], padding=conv.padding)
-        ),
+        "You cut the weights along the wrong axis, or into pieces of equal size. In (out, in, 3, 3), which axis "
+        "belongs to the joined maps, and how many channels has each of them?": [
+            _parts(lambda conv, seen, start, end: F.conv2d(seen, conv.weight[start:end], padding=conv.padding)),
+            lambda conv, maps: [
+                F.conv2d(seen, weight, padding=1)
+                for seen, weight in zip(maps, conv.weight.chunk(len(maps), 1), strict=False)
+            ],
+        ],
         "You return the sum of the parts. The question is what each map contributes, so return a list.": (
             lambda conv, maps: sum(contributions(conv, maps))
         ),
@@ -151,7 +163,7 @@ EXERCISE = Exercise(
             lambda conv, maps: [part.square().mean().sqrt() for part in contributions(conv, maps)]
         ),
         "You changed the convolution, and the network would go on with that. Use its weights, and leave them as they "
-        "are.": _zeroing,
+        "are.": [_zeroing, _without_bias],
     },
     also_accepted=[
         lambda conv, maps: [

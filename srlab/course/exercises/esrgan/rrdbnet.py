@@ -302,9 +302,10 @@ EXERCISE = Exercise(
             _net(end=lambda network, sr, lr, mode=mode: sr + F.interpolate(lr, scale_factor=4, mode=mode))
             for mode in ("bilinear", "bicubic", "nearest")
         ],
-        "Your RRDBs don't get `growth`, so they have another size than asked for.": _net(
-            growth=lambda features, growth: features
-        ),
+        "Your RRDBs don't get `growth`, so they have another size than asked for.": [
+            _net(growth=lambda features, growth: features),
+            _net(growth=lambda features, growth: 32),
+        ],
         NO_TRUNK: _OneMethod,
         "The number of your blocks doesn't depend on num_blocks.": _AlwaysFull,
         "The sizes of your published network differ. What are the defaults of num_blocks, num_features and growth?": (

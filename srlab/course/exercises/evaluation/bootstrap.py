@@ -49,13 +49,23 @@ def _scores(count: int) -> tuple[torch.Tensor, torch.Tensor]:
 
 
 def _observe(answer: Answer, ours: torch.Tensor, theirs: torch.Tensor) -> dict[str, Any]:
-    result = filled(answer(ours, theirs, DRAWS, torch.Generator().manual_seed(0)))
+    generator = torch.Generator().manual_seed(0)
+    result = filled(answer(ours, theirs, DRAWS, generator))
     if isinstance(result, torch.Tensor) and result.numel() == DRAWS:
         raise IncorrectAnswer("You return the mean gain of every draw. Between which two values are 95% of them?")
     if not isinstance(result, tuple | list) and not (isinstance(result, torch.Tensor) and result.shape == (2,)):
         raise IncorrectAnswer("Return two numbers: the lower and the upper end of the interval.")
     low, high = take(list(result), [0.0, 0.0])
-    return {"the lower end": low, "the upper end": high}
+    again, other = (list(answer(ours, theirs, 100, generator)) for _ in range(2))
+    torch.rand(1)  # moves the default generator
+    generator.manual_seed(0)
+    repeated = list(answer(ours, theirs, DRAWS, generator))
+    return {
+        "the lower end": low,
+        "the upper end": high,
+        "the generator decides": repeated == list(result),
+        "the next call draws anew": again != other,
+    }
 
 
 def _picked(count: int, draws: int, generator: torch.Generator) -> torch.Tensor:
@@ -125,6 +135,11 @@ EXERCISE = Exercise(
         ],
         "You drew photos for each method separately, so hard and easy photos are back in the difference. Both methods "
         "had the same photos. What do you subtract, and when?": _from(_unpaired),
+        "Your mean goes over the draws, so it belongs to a place in them. Each draw has a mean of its own: over "
+        "which axis is it?": _from(lambda x, y, draws, generator: (x - y)[_picked(len(x), draws, generator)].mean(0)),
+        "You take the median of each draw. The interval is for the mean gain.": _from(
+            lambda x, y, draws, generator: (x - y)[_picked(len(x), draws, generator)].median(1).values
+        ),
         "Each of your draws contains every photo once, so all draws have the same mean. Draw with replacement: a photo "
         "may occur twice or not at all.": _from(
             lambda x, y, draws, generator: (
@@ -139,6 +154,18 @@ EXERCISE = Exercise(
         "Each draw has more photos than the test had, so its mean moves too little.": [
             _from(_sized(1)),
             lambda x, y, draws, generator: _ends(_sized(len(x))(x, y, draws, generator)),
+        ],
+        "The last photo is in none of your draws. Where does torch.randint end?": _from(
+            lambda x, y, draws, generator: (x - y)[
+                torch.randint(len(x) - 1, (draws, len(x)), generator=generator)
+            ].mean(1)
+        ),
+        "Your draws don't come from `generator`, so its seed doesn't repeat them. How does torch.randint get "
+        "it?": _from(lambda x, y, draws, generator: _means(x, y, draws, torch.default_generator)),
+        "You set a seed in your function, so each call draws the same photos. Leave the seed to the caller, and draw "
+        "from `generator` as it is.": [
+            _from(lambda x, y, draws, generator: _means(x, y, draws, torch.Generator().manual_seed(0))),
+            _from(lambda x, y, draws, generator: _means(x, y, draws, generator.manual_seed(0))),
         ],
         "The two ends are swapped: first the lower one.": _from(_means, lambda means: _ends(means)[::-1]),
         "The sign is flipped: a gain is positive where `ours` is better.": _from(
@@ -173,6 +200,10 @@ EXERCISE = Exercise(
         _from(_one_by_one),
         _from(_means, lambda means: means.quantile(torch.tensor([0.025, 0.975]))),
     ],
+    fallback_messages={
+        "the generator decides": "The same seed of `generator` should give the same interval.",
+        "the next call draws anew": "A second call with the same `generator` should draw other photos.",
+    },
     tolerance=0.03,
     hints=(
         "You'd like to repeat the test with other photos, but you have only these. How could these N stand in for "

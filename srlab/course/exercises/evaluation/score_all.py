@@ -208,8 +208,10 @@ EXERCISE = Exercise(
         ],
         "You cut off pixels on all sides, so your scores belong to another part of the photo than everyone's. On which "
         "sides does srlab.mod_crop cut?": _loop(cropped=_center),
-        "F.interpolate doesn't antialias by default, so your LR is full of artifacts that no LR of a paper has. Which "
-        "function of lab 00 downscales as MATLAB does?": [
+        "Your LR isn't the one of papers. It has artifacts if F.interpolate made it (without antialias), or is "
+        "a mean of "
+        "blocks. Which function of lab 00 downscales as MATLAB does?": [
+            _loop(make=lambda hr: quantize(F.avg_pool2d(hr, 4))),
             _loop(make=lambda hr: quantize(_interpolated(hr))),
             _loop(make=_interpolated),
             _loop(make=lambda hr: hr[..., ::4, ::4]),

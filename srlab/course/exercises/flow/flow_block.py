@@ -34,6 +34,12 @@ class FlowBlock(nn.Module):
         return x + self.conv2(F.silu(inner))
 
 
+class _OtherOrder(FlowBlock):
+    def __init__(self, features: int) -> None:
+        super().__init__(features)
+        self.time = self._modules.pop("time")  # created last
+
+
 NO_NORM = (
     "Your class needs a second method, norm, because the network that you write next needs the same norm before its "
     "last layer."
@@ -56,7 +62,7 @@ def _observe(answer: Answer, x: torch.Tensor, time: torch.Tensor) -> dict[str, A
         raise IncorrectAnswer(NO_NORM)
     if set(convs) != {tuple(x.shape[2:])}:
         return {"the layers": str(sizes), "the size of the maps": str(convs)}
-    for place, value in enumerate(block.parameters()):
+    for place, (_, value) in enumerate(sorted(block.named_parameters())):
         value.data = sample(*value.shape, low=-0.4, high=0.4, seed=place)
     if not torch.equal(x, before):
         return {"the layers": str(sizes), "the size of the maps": str(convs), "the input is unchanged": False}
@@ -87,8 +93,8 @@ def _observe(answer: Answer, x: torch.Tensor, time: torch.Tensor) -> dict[str, A
 
 
 def _sizes(block: nn.Module) -> dict[str, tuple[int, ...]]:
-    """Return the shape of each weight by its name."""
-    return {name: tuple(value.shape) for name, value in block.state_dict().items()}
+    """Return the shape of each weight by its name; the layers may be created in any order."""
+    return {name: tuple(value.shape) for name, value in sorted(block.state_dict().items())}
 
 
 _block = partial(variant, FlowBlock)
@@ -277,6 +283,7 @@ EXERCISE = Exercise(
         ],
     },
     also_accepted=[
+        _OtherOrder,
         _norm(lambda x: F.layer_norm(x.permute(0, 2, 3, 1), x.shape[1:2]).permute(0, 3, 1, 2)),
         _norm(lambda x: (x - x.mean(1, keepdim=True)) / (x.var(1, keepdim=True, correction=0) + 1e-5).sqrt()),
         _norm(lambda x: (x - x.mean(1, keepdim=True)) / (x.std(1, keepdim=True, correction=0) + 1e-5)),

@@ -56,7 +56,7 @@ def _observe(answer: Answer, noise: torch.Tensor, steps: int) -> dict[str, Any]:
     if not isinstance(path, list | tuple):
         raise IncorrectAnswer("Return a list as in euler: the start, and the samples after each step.")
     return {
-        "the times": times,
+        "the times": ", ".join(f"{time:.3g}" for time in times),
         "where the velocity is computed": places,
         "the number of tensors": len(path),
         "the samples": list(path),
@@ -102,6 +102,16 @@ def _from_the_trial(velocity: Velocity, noise: torch.Tensor, steps: int) -> list
     return path
 
 
+def _velocity_kept(velocity: Velocity, noise: torch.Tensor, steps: int) -> list[torch.Tensor]:
+    """Use the velocity at the end of a trial step as the first one of the next step."""
+    path, first = [noise], velocity(noise, torch.zeros(len(noise)))
+    for step in range(1, steps + 1):
+        second = velocity(path[-1] + first / steps, torch.full((len(noise),), step / steps)) if step < steps else first
+        path.append(path[-1] + (first + second) / 2 / steps)
+        first = second
+    return path
+
+
 def _mean_of_places(velocity: Velocity, noise: torch.Tensor, steps: int) -> list[torch.Tensor]:
     path = [noise]
     for step in range(steps):
@@ -127,6 +137,8 @@ EXERCISE = Exercise(
     known_mistakes={
         "That's Euler's method still: one velocity per step. Where does the trial step end, and what is the velocity "
         "there?": euler,
+        "You use the velocity at the end of a trial step again for the next step. But the next step begins at another "
+        "x: what is the velocity there?": _velocity_kept,
         "Your last step also computes a velocity at t = 1, where no time is left. Let the last step be Euler's.": (
             _heun(last=True)
         ),
