@@ -15,6 +15,7 @@ from srlab.models.layers import check_size, factors, start_small
 from srlab.models.noise import noise_at
 
 EMBEDDING = 64  # numbers that describe the time
+STEPS = 10  # of the sampler
 LAST = 0.05  # least time that is left, so that the velocity stays finite
 
 
@@ -59,11 +60,12 @@ class FlowNet(nn.Module):
         2, 3, 4 or 8.
     detail_std
         Standard deviation of HR minus bicubic on the training photos.
+    steps
+        Steps of the sampler, which uses Heun's method; each runs the network twice, except the last. With 1 the network
+        runs once, for which lab 07 trains it. The attribute can be changed.
 
     Attributes
     ----------
-    steps
-        Steps of the sampler, which uses Heun's method; each runs the network twice, except the last.
     seed
         Random seed of the noise, any integer; another seed gives another sample.
     samples
@@ -72,15 +74,24 @@ class FlowNet(nn.Module):
 
     takes_origin = True  # see `srlab.models.Generator`
 
-    def __init__(self, num_blocks: int = 16, num_features: int = 128, scale: int = 4, detail_std: float = 0.1) -> None:
+    def __init__(
+        self,
+        num_blocks: int = 16,
+        num_features: int = 128,
+        scale: int = 4,
+        detail_std: float = 0.1,
+        steps: int = STEPS,
+    ) -> None:
         super().__init__()
         check_size(num_blocks, num_features)
         factors(scale)  # rejects other scales
         if not 0 < detail_std < math.inf:
             raise SrlabError(f"detail_std must be a positive number, but is {detail_std}.")
         shape = {"num_blocks": num_blocks, "num_features": num_features, "scale": scale}
-        self.config = shape | {"detail_std": detail_std}
-        self.steps, self.seed, self.samples = 10, 0, 1
+        if steps < 1:
+            raise SrlabError(f"steps must be at least 1, but is {steps}.")
+        self.config = shape | {"detail_std": detail_std} | ({"steps": steps} if steps != STEPS else {})
+        self.steps, self.seed, self.samples = steps, 0, 1
         channels = 3 * scale**2
         self.embed = nn.Sequential(
             nn.Linear(EMBEDDING, EMBEDDING), nn.SiLU(), nn.Linear(EMBEDDING, EMBEDDING), nn.SiLU()
