@@ -49,6 +49,7 @@ ifdef RECIPE
 lab-02_content_loss: lab-01_srresnet  # the recipe smoke continues its network
 endif
 lab-04_esrgan lab-06_flow: $(LONG)  # show its result
+lab-07_one_step: lab-06_flow  # learns from its flow
 lab-05_evaluation: $(FIRST)  # compares them all
 $(FIRST) $(EXTRAS): export OMP_NUM_THREADS = $(shell echo $$((($$(getconf _NPROCESSORS_ONLN) + 1) / 2)))
 

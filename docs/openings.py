@@ -163,6 +163,19 @@ def flow() -> list[Row]:
     return rows
 
 
+def one_step() -> list[Row]:
+    """Return crops of gravel: lab 01's network, lab 06's flow, lab 07's network with the same noise, and HR.
+
+    ``srlab execute 06 07`` trains both.
+    """
+    hr = srlab.mod_crop(course.split_photo("gravel")[1]["gravel"], 4)
+    lr = srlab.downsample(hr, 4)
+    images = {"lab 01: 1 run": srlab.upscale(srlab.load_bundled()["MSRResNet"], lr)}
+    images["lab 06: 19 runs"] = srlab.upscale(srlab.load_generator("06_flow"), lr, precision="auto")
+    images["lab 07: 1 run"] = srlab.upscale(srlab.load_generator("07_one_step"), lr, precision="auto")
+    return [{label: cut(image, (248, 40, 144, 140)) for label, image in (images | {"HR": hr}).items()}]
+
+
 def front() -> list[Row]:
     """Return crops of a cat and of gravel: bicubic, Real-ESRGAN, two minutes of lab 04, and the ground truth."""
     titles = {"bicubic": "bicubic", "RealESRGAN": "Real-ESRGAN", "two minutes": "yours (2 min)"}
@@ -196,7 +209,7 @@ def write(file: Path, rows: list[Row], most: int = WIDTH) -> None:
 
 PICTURES = {
     f"{place:02d}_{draw.__name__}": draw
-    for place, draw in enumerate((degradation, srresnet, content_loss, srgan, esrgan, evaluation, flow))
+    for place, draw in enumerate((degradation, srresnet, content_loss, srgan, esrgan, evaluation, flow, one_step))
 }
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ from srlab.training.runs import FORMAT, Run
 ROOT = Path(__file__).resolve().parents[1]
 # Found by their recipes, because the folder of notebooks may also have copies, short labs and other files.
 RECIPES = sorted((ROOT / "notebooks" / "recipes").glob("*.yaml"))
-LABS = [ROOT / "notebooks" / f"{file.stem}.ipynb" for file in RECIPES if file.match("0[0-6]_*")]
+LABS = [ROOT / "notebooks" / f"{file.stem}.ipynb" for file in RECIPES if file.match("0[0-7]_*")]
 EXTRAS = [lab for file in RECIPES if (lab := ROOT / "notebooks" / "extras" / f"{file.stem}.ipynb").is_file()]
 
 # A shell that starts the tests in the background makes them ignore Ctrl-C, which some tests need.

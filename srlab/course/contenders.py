@@ -29,6 +29,7 @@ WHAT = {
     "ESRGAN": "a deeper generator and a relativistic discriminator (lab 04)",
     "RealESRGAN": "published; trained on degraded photos (Wang et al. 2021)",
     "flow": "noise moved to an image that fits LR (lab 06)",
+    "one step": "trained to reach the flow's image in one step (lab 07)",
 }
 
 

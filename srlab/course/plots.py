@@ -45,6 +45,7 @@ COLORS = {
     "ESRGAN": "#0F9F6A",
     "RealESRGAN": "#6000FC",
     "flow": "#3C005A",
+    "one step": "#CC00CC",
 }
 # For lines that are not methods, dashed from the sixth on. They meet the same conditions and differ from all the above.
 CYCLE = ("#0072B2", "#CC6F11", "#40260D", "#7D04D6", "#6E6E74")

@@ -65,6 +65,11 @@ def credit(*answers: Any, **networks: Any) -> str:
     return f"Trained with {' and '.join(parts) or 'code of the course'}."
 
 
+def whose(origin: str) -> str:
+    """Return in a few words whose code trained a network, with its run, given its origin "LAB/RUN"."""
+    return f"{'you' if is_own(origin) else 'the code of the course'} ({origin})"
+
+
 def _text_of(one: Any, module: str, seen: set[int]) -> str:
     """Return an object as text that is the same in each kernel; functions and classes of other modules by their name.
 
@@ -113,11 +118,19 @@ def _globals_in(code: CodeType) -> set[str]:
     return {step.argval for step in dis.get_instructions(code) if step.opname == "LOAD_GLOBAL"}.union(*inner)
 
 
-def run_of(lab: Lab, code: str) -> str:
-    """Return the name of the run for this code: the lab's, or another one if that run was trained with other code."""
+def run_of(lab: Lab, code: str, teacher: str = "") -> str:
+    """Return the name of the run for this code: the lab's, or another one if that run was trained with other code.
+
+    A run of lab 07 also depends on its `teacher`, the run ``"LAB/NAME"`` from which it learned.
+    """
     manifest = Run(lab.name, lab.run).manifest()
-    if manifest is None or manifest["parameters"].get("code") == code:
+    trained = manifest["parameters"] if manifest else {}
+    if manifest is None or (trained.get("code"), trained.get("teacher", "")) == (code, teacher):
         return lab.run
+    if trained.get("code") == code:
+        name = f"{lab.run}-from-{hashlib.sha256(teacher.encode()).hexdigest()[:6]}"
+        print(f"The run {lab.run} learned from another teacher, so this one trains as {name}.")
+        return name
     print(f"The run {lab.run} was trained with other code, so yours trains as {lab.run}-{code}.")
     print("Later labs show the one that was trained last.")
     return f"{lab.run}-{code}"

@@ -14,7 +14,13 @@ from srlab.text import printable
 from srlab.training import runs
 
 # Lab -> the method it teaches, spelled as in srlab.course.plots.COLORS.
-METHODS = {"02_content_loss": "content loss", "03_srgan": "SRGAN", "04_esrgan": "ESRGAN", "06_flow": "flow"}
+METHODS = {
+    "02_content_loss": "content loss",
+    "03_srgan": "SRGAN",
+    "04_esrgan": "ESRGAN",
+    "06_flow": "flow",
+    "07_one_step": "one step",
+}
 COURSE = (None, "reference", "srlab")  # what a manifest has as its code if none of it is a student's
 BESIDE = {"hybrid": "default-hybrid", "RRDB": "default-psnr"}  # the second networks of labs 02 and 04, after "default"
 
@@ -76,8 +82,8 @@ def load_trained(
 def newest_run(lab: str, name: str = "default") -> str | None:
     """Return which finished run was started last: `name`, or one that the lab trained with other code; None if none is.
 
-    With changed code, labs 02, 03 and 06 train another run, such as "default-4f0c21"
-    (`srlab.course.student_code.run_of`).
+    With changed code, labs 02, 03, 06 and 07 train another run, such as "default-4f0c21", and lab 07 also with another
+    teacher (`srlab.course.student_code.run_of`).
     """
     started = {}
     for file in paths.runs_home().glob(f"{glob.escape(lab)}/*/{paths.generator_file()}"):
@@ -98,7 +104,8 @@ def is_own(origin: str) -> bool:
 
 
 def _without_code(name: str, manifest: dict[str, Any]) -> str:
-    """Return the name of a run without its code and its start, as "default-hybrid" for "default-4f0c21-hybrid"."""
+    """Return a run's name without its code, teacher and start, as "default-hybrid" for "default-4f0c21-hybrid"."""
+    name = re.sub(r"-from-\w{6}(?=$|-)", "", name, count=1)
     code = re.escape(str(manifest["parameters"].get("code")))
     return re.sub(f"-{code}(?=$|-)", "", re.sub(r"-yours-\w{6}(?=$|-)", "", name, count=1), count=1)
 

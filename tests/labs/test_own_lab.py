@@ -26,14 +26,14 @@ def test_smallest_lab(tmp_path, home, monkeypatch, capsys):
     text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
     recipes, cells = (re.search(rf"```{kind}\n(.*?)```", text, re.DOTALL)[1] for kind in ("yaml", "python"))
     (tmp_path / "notebooks" / "recipes").mkdir(parents=True)
-    (tmp_path / "notebooks" / "recipes" / "07_my_lab.yaml").write_text(recipes, encoding="utf-8")
-    nbformat.write(notebook_of(cells), tmp_path / "notebooks" / "07_my_lab.ipynb")
+    (tmp_path / "notebooks" / "recipes" / "08_my_lab.yaml").write_text(recipes, encoding="utf-8")
+    nbformat.write(notebook_of(cells), tmp_path / "notebooks" / "08_my_lab.ipynb")
     monkeypatch.chdir(tmp_path)
-    assert main(["plan", "07", "-p", "batch", "2"]) == 0
-    assert main(["execute", "07", "--recipe", "smoke"]) == 0
+    assert main(["plan", "08", "-p", "batch", "2"]) == 0
+    assert main(["execute", "08", "--recipe", "smoke"]) == 0
     assert "PSNR of the validation photos" in capsys.readouterr().out
-    (tmp_path / "notebooks" / "recipes" / "07_my_lab.yaml").rename(tmp_path / "other.yaml")
+    (tmp_path / "notebooks" / "recipes" / "08_my_lab.yaml").rename(tmp_path / "other.yaml")
     for command in ("plan", "execute"):
-        assert main([command, "07"]) == 2
-        assert "notebooks/recipes/07_my_lab.yaml is missing" in capsys.readouterr().err
-    assert (home / "07_my_lab" / "smoke" / "generator.safetensors").is_file()
+        assert main([command, "08"]) == 2
+        assert "notebooks/recipes/08_my_lab.yaml is missing" in capsys.readouterr().err
+    assert (home / "08_my_lab" / "smoke" / "generator.safetensors").is_file()

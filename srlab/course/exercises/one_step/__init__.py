@@ -1,0 +1,1 @@
+"""Exercises of lab 07: a flow in one step."""
