@@ -1,5 +1,6 @@
 """Test that changed code of a student trains another run, and that the same code finds its run again."""
 
+import re
 from functools import partial
 from types import SimpleNamespace
 
@@ -111,6 +112,14 @@ def test_changed_code_gets_another_run(home, monkeypatch, capsys):
     monkeypatch.setattr(Run, "manifest", lambda run: {"parameters": {"code": "abc"}})
     assert [student_code.run_of(LAB, code) for code in ("abc", "def")] == ["default", "default-def"]
     assert "trained with other code" in capsys.readouterr().out
+
+
+def test_another_teacher_gets_another_run(home, monkeypatch, capsys):
+    parameters = {"code": "abc", "teacher": "06_flow/default"}
+    monkeypatch.setattr(Run, "manifest", lambda run: {"parameters": parameters})
+    assert student_code.run_of(LAB, "abc", "06_flow/default") == "default"
+    assert re.fullmatch(r"default-from-\w{6}", student_code.run_of(LAB, "abc", "06_flow/long"))
+    assert "learned from another teacher" in capsys.readouterr().out
 
 
 def train_step(generator, optimizer, lr, hr):

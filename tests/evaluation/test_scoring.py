@@ -204,6 +204,7 @@ LABELS = [  # lab, run, parameters, label
     ("04_esrgan", "default-psnr", {}, "RRDB"),
     ("04_esrgan", "long", {}, "RRDB (long)"),
     ("06_flow", "default", {}, "flow"),
+    ("07_one_step", "default", {}, "one step"),
     ("my_lab", "x", {}, "my_lab (x)"),
 ]
 
@@ -252,6 +253,7 @@ def test_newest_run_of_changed_code_replaces_the_others(home, capsys):
         ("default-4f0c21", "4f0c21", "2026-01-03T10:00:00+0000"),
         ("default-77aa00", "77aa00", "2026-01-02T10:00:00+0000"),
         ("default-ablation-pixels", "reference", "2026-01-04T10:00:00+0000"),
+        ("default-from-8a31c5", "reference", "2026-01-01T11:00:00+0000"),
         ("long", "4f0c21", "2026-01-05T10:00:00+0000"),
     ):
         run = make_run("03_srgan", name, subject="gravel", code=code)
@@ -269,6 +271,7 @@ def test_newest_run_of_changed_code_replaces_the_others(home, capsys):
         "02_content_loss/default-hybrid": "02_content_loss/default-4f0c21-hybrid",
         "03_srgan/default": "03_srgan/default-4f0c21",
         "03_srgan/default-77aa00": "03_srgan/default-4f0c21",
+        "03_srgan/default-from-8a31c5": "03_srgan/default-4f0c21",  # from another teacher
     }
     said = [f"Skipping {old}: {new} was trained later, with other code." for old, new in skipped.items()]
     assert capsys.readouterr().out.splitlines() == said

@@ -143,6 +143,21 @@ def test_block_starts_from_its_input():
     assert torch.equal(block(x, torch.randn(1, 64)), x)
 
 
+def test_steps_are_saved_if_they_are_unusual(home):
+    torch.manual_seed(0)
+    assert "steps" not in FlowNet(1, 4).config  # as in runs from before it was an argument
+    network = FlowNet(1, 4, detail_std=0.2, steps=1)
+    Run("07_one_step", "default").save_generator(network, 1)
+    again = load_generator("07_one_step")
+    assert (again.config["steps"], again.steps) == (1, 1)
+    noise = network.noise(LR, (0, 0), 0)
+    detail = noise + network(LR, noise, torch.zeros(len(LR)))
+    with torch.no_grad():
+        torch.testing.assert_close(again(LR), bicubic(LR, 4) + 0.2 * detail)
+    with pytest.raises(SrlabError, match="steps must be at least 1"):
+        FlowNet(1, 4, steps=0)
+
+
 @pytest.mark.parametrize("std", [0.0, float("nan"), -1.0])
 def test_impossible_detail_std_is_rejected(std):
     with pytest.raises(SrlabError, match="detail_std must be a positive number"):
