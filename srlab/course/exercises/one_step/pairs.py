@@ -59,8 +59,14 @@ def _observe(answer: Answer, noise: torch.Tensor, steps: int) -> dict[str, Any]:
         "the noise": filled(result[0]),
         "the end": filled(result[1]),
         "a graph in the result": any(isinstance(part, torch.Tensor) and part.requires_grad for part in result),
+        "an inference tensor in the result": any(getattr(part, "is_inference", bool)() for part in result),
         "a graph while the teacher runs": any(call[2] for call in calls),
     }
+
+
+def _in_inference_mode(follow: Sampler, velocity: Velocity, noise: torch.Tensor, steps: int) -> Any:
+    with torch.inference_mode():
+        return noise, follow(velocity, noise, steps)[-1]
 
 
 def _variant(
@@ -92,6 +98,9 @@ EXERCISE = Exercise(
     known_mistakes={
         "Your ends have a graph, so training would reach the teacher. It should only draw examples: which block of "
         "code computes without gradients?": _variant(guard=torch.enable_grad),
+        "Your end is an inference tensor, which later training can't use. Compute it inside of torch.no_grad().": (
+            _in_inference_mode
+        ),
         "You return the whole path. Which of its tensors is the answer?": _variant(end=lambda path: path),
         "Your end is the path's start, which is the noise itself. Where does the path arrive?": (
             _variant(end=lambda path: path[0])
