@@ -107,7 +107,7 @@ def _observe(answer: Answer, upscale: Upscale, hr: torch.Tensor) -> dict[str, An
 
     score = take(filled(answer(noted, hr.clone())), 0.0)
     if not inputs:
-        raise IncorrectAnswer("You never called `upscale`. Make LR from HR, and upscale it.")
+        raise IncorrectAnswer("You never called `upscale`. Make LR from HR and upscale it.")
     # Other correct antialiasing differs from MATLAB's by a few levels, mostly at the border.
     close = float((inputs[-1] - downsample(hr, 4)).abs().mean()) < 3 / 255
     levels = 255 * inputs[-1]

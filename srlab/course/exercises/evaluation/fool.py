@@ -116,7 +116,7 @@ EXERCISE = Exercise(
     },
     reveal=False,
     hints=(
-        "The blur effect blurs once more, and measures how much the steps between neighbors shrink. Which image loses "
+        "The blur effect blurs once more and measures how much the steps between neighbors shrink. Which image loses "
         "the most in a blur?",
         "Add something that changes from each pixel to the next: noise, a pattern, exaggerated edges. Clamp the "
         "result.",

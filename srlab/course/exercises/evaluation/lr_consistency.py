@@ -110,7 +110,7 @@ EXERCISE = Exercise(
     },
     observe=_observe,
     known_mistakes={
-        "You upscaled LR, and compared the two at SR's size. There you can't know what is correct, and each detail of "
+        "You upscaled LR and compared the two at SR's size. There you can't know what is correct, and each detail of "
         "SR counts as wrong. Downscale SR instead.": [
             *(
                 _large(lambda lr, size, mode=mode: F.interpolate(lr, size, mode=mode))
@@ -127,7 +127,7 @@ EXERCISE = Exercise(
             _by(lambda sr, size: resize(sr, size[-1] / sr.shape[-1], "lanczos")),
             _by(lambda sr, size: sr[..., :: sr.shape[-2] // size[-2], :: sr.shape[-1] // size[-1]]),
         ],
-        "You passed LR through `shrink`, too, but it is already small.": lambda sr, lr, shrink: _decibels(
+        "You also passed LR through `shrink`, but it is already small.": lambda sr, lr, shrink: _decibels(
             shrink(quantize(sr)) - shrink(lr)
         ),
         "You returned SR, downscaled. How far is it from LR?": lambda sr, lr, shrink: shrink(quantize(sr)),
@@ -135,7 +135,7 @@ EXERCISE = Exercise(
             lambda sr, lr, shrink: _decibels(shrink(sr) - lr),
             lambda sr, lr, shrink: _decibels(shrink(sr.clamp(0, 1)) - lr),
         ],
-        "You compare only the luma. LR's colors are known, too, so all three channels count.": _on(luma),
+        "You compare only the luma. LR's colors are known as well, so all three channels count.": _on(luma),
         "You compare the mean of the three colors. Then too much red makes up for too little blue.": _on(
             lambda image: image.mean(1, keepdim=True)
         ),
