@@ -11,7 +11,7 @@ lab.expect("noise is the worst image for your loss", of_yours["noise"] - rest, a
 lab.expect("your loss ignores the shift", of_yours["shift"], below=0.1)
 lab.expect(
     "your loss ignores brightness and tint",
-    max(of_yours["brighter"], of_yours["warmer"]),
+    max(of_yours["brighter"], of_yours["color cast"]),
     below=0.01,
 )
 
@@ -31,7 +31,7 @@ if lab.recipe == "laptop":
         below=1,
         ratio=True,
     )
-tinted_sum = costs_of_sum["the sum, tint"][1]
+tinted_sum = costs_of_sum["the sum, color cast"][1]
 lab.expect("a tint raises the sum of MSE and your loss", min(tinted_sum[1:]), above=1)
 
 # %% after 26d25943
@@ -68,7 +68,7 @@ lab.expect(
     above=5,
 )
 by_chance = by_eye["random weights"]
-for name in ("brighter", "warmer"):
+for name in ("brighter", "color cast"):
     lab.expect(f"vgg6 nearly ignores this change: {name}", of_eyes[name], below=0.1)
     lab.expect(
         f"random weights penalize this change more: {name}",
@@ -91,7 +91,7 @@ if lab.recipe == "laptop":  # another pretrained network has other faults
     lab.expect("faint stripes hardly change the vgg6 loss", faint, below=0.025)
     lab.expect("stripes of 8 levels raise the vgg6 loss", stripes[8], above=1.08)
     lab.expect("stripes of 12 levels raise the vgg6 loss far more", stripes[12], above=1.4)
-    by_pixels = said_by_vgg6["MSE, tint"][1]
+    by_pixels = said_by_vgg6["MSE, color cast"][1]
     lab.expect("a tint of 12 levels doubles the MSE", by_pixels[12], above=2)
     lab.expect("a tint hardly changes the vgg6 loss", max(abs(c - 1) for c in tint), below=0.03)
     for color, rgb in {"colder": [-1, 0, 1], "green": [-1, 1, -1], "violet": [1, -1, 1]}.items():
