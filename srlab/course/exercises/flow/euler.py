@@ -136,7 +136,7 @@ EXERCISE = Exercise(
         "You compute all velocities where the samples started. They move on: use where they are now.": [
             _euler(at=lambda path: path[0]),
         ],
-        "You run the velocity only once, and follow it to the end. That is a single step. Where do the samples go "
+        "You run the velocity only once and follow it to the end. That is a single step. Where do the samples go "
         "after the first part of the way?": _all_at_once,
         "You return the velocities, not the samples.": _euler(move=lambda x, v, t, steps: v),
         "You add new noise in each step. Some diffusion samplers do that. Here only the start is random.": (

@@ -181,7 +181,7 @@ EXERCISE = Exercise(
             _norm(lambda x: F.normalize(x, dim=1)),
             _norm(lambda x: x / (x.square().mean(1, keepdim=True) + 1e-5).sqrt()),
         ],
-        "You subtract the mean, and the variance stays as it is. Divide by the standard deviation.": _norm(
+        "You subtract the mean, but the variance stays as it is. Divide by the standard deviation.": _norm(
             lambda x: x - x.mean(1, keepdim=True)
         ),
         "You divide by the variance. Its root brings the variance to 1.": _norm(
@@ -198,7 +198,7 @@ EXERCISE = Exercise(
         "self.time needs two numbers per feature: a scale and a shift.": [
             _block(time=lambda features: nn.Linear(64, features)),
         ],
-        "Your norm has weights of its own. It needs none, because the time does the scaling.": [
+        "Your norm has weights. It doesn't need any, because the time does the scaling.": [
             _block(norm=lambda features: nn.GroupNorm(2, features)),
             _block(norm=lambda features: nn.LayerNorm(features)),
         ],
@@ -249,10 +249,10 @@ EXERCISE = Exercise(
             _block(_forward(lambda block, x, scale, shift: block.norm(x) * (1 + shift) + scale))
         ),
         "There is no norm. It comes first.": _block(_forward(lambda block, x, scale, shift: x * (1 + scale) + shift)),
-        "The norm comes after scale and shift, and removes part of what they do. Normalize first.": (
+        "The norm comes after scale and shift, so it removes part of what they do. Normalize first.": (
             _block(_forward(lambda block, x, scale, shift: block.norm(x * (1 + scale) + shift)))
         ),
-        "You shift before you scale, so the shift is scaled, too.": (
+        "You shift before you scale, so the shift is scaled as well.": (
             _block(_forward(lambda block, x, scale, shift: (block.norm(x) + shift) * (1 + scale)))
         ),
         "Scale and shift come after the first convolution. They belong before it, right after the norm.": (
@@ -266,7 +266,7 @@ EXERCISE = Exercise(
         "The activation before the first convolution is missing.": _block(_forward(first=torch.clone)),
         "The activation between the convolutions is missing.": _block(_forward(second=torch.clone)),
         "There is no activation at all.": _block(_forward(first=torch.clone, second=torch.clone)),
-        "You used ReLU. The drawing has SiLU.": [
+        "You used ReLU. The diagram has SiLU.": [
             _block(_forward(first=F.relu, second=F.relu)),
             _block(_forward(first=F.relu)),
             _block(_forward(second=F.relu)),
@@ -304,7 +304,7 @@ EXERCISE = Exercise(
         "the norm": "The channels of each pixel should have mean 0 and variance 1.",
         "the input is added at the end": "With both convolutions at zero, the block should return its input.",
         "the time changes the output": "Another time should give another output.",
-        "the output": "All layers are there, but the output differs. Compare with the drawing: norm, scale "
+        "the output": "All layers are there, but the output differs. Compare with the diagram: norm, scale "
         "and shift, SiLU, convolution, SiLU, convolution, addition.",
     },
     tolerance=1e-3,

@@ -240,7 +240,7 @@ EXERCISE = Exercise(
         "line the weights themselves do.": (
             variant(path=lambda noise, data, part: (1 - part**2).sqrt() * noise + part * data)
         ),
-        "Your noise is uniform. The sampler starts from normal noise, so the training must, too.": [
+        "Your noise is uniform. The sampler starts from normal noise, so training must do the same.": [
             variant(draw=torch.rand_like),
             variant(draw=lambda data: 2 * torch.rand_like(data) - 1),
         ],
@@ -263,7 +263,7 @@ EXERCISE = Exercise(
         "t, and do the two weights in x add up to 1?": (
             lambda velocity, data: flow_loss(lambda x, t: velocity(x, torch.rand(len(data))), data)
         ),
-        "The noise in x isn't the noise in the target. Draw it once, and use it for both.": (
+        "The noise in x isn't the noise in the target. Draw it once and use it for both.": (
             variant(target=lambda noise, data, x: data - torch.randn_like(data))
         ),
         "Your loss is a sum. Take the mean, or the learning rate would depend on the size of the batch.": [
@@ -296,7 +296,7 @@ EXERCISE = Exercise(
         "the way of x": "Your x isn't a straight way from noise to data. At t = 0 it should be noise, at t = 1 data.",
         "the target": "Your target isn't the slope of x when t grows.",
         "the loss": "Your loss isn't the mean of the squared differences of velocity and target.",
-        "the noise": "The noise should be normal, and drawn for each value.",
+        "the noise": "The noise should be normal and drawn for each value.",
     },
     reveal=False,
     hints=(

@@ -201,7 +201,7 @@ EXERCISE = Exercise(
         "LR comes first in your result. The weights of a trained network expect the 48 channels of x before it.": [
             _joined(join=lambda small, lr: torch.cat([lr, small], dim=1)),
         ],
-        "Your LR is as it was, between 0 and 1. Center it, and spread it to [-2, 2].": _joined(scaled=lambda lr: lr),
+        "Your LR is as it was, between 0 and 1. Center it and spread it to [-2, 2].": _joined(scaled=lambda lr: lr),
         "Your LR is centered, but small next to the noise, whose values reach 2 and more. Multiply it.": [
             _joined(scaled=lambda lr: lr - 0.5),
             _joined(scaled=lambda lr: 2 * lr - 1),
@@ -235,7 +235,7 @@ EXERCISE = Exercise(
             _net(_forward(velocity=lambda clean, x, t: (clean - x) / t.clamp(min=0.05))),
             _net(_forward(velocity=lambda clean, x, t: (clean - x) / t)),
         ],
-        "At t = 1 no time is left, and you divide by it. Divide by at least 0.05.": [
+        "At t = 1 no time is left, but you divide by it. Divide by at least 0.05.": [
             _net(_forward(velocity=lambda clean, x, t: (clean - x) / (1 - t))),
             _net(_forward(velocity=lambda clean, x, t: (clean - x) / (1 - t).clamp(min=1e-5))),
             _net(_forward(velocity=lambda clean, x, t: (clean - x) / (1 - t + 0.05))),
@@ -352,7 +352,7 @@ EXERCISE = Exercise(
         "the velocity while the last layer returns zero": "While the last layer returns zero, the clean detail is "
         "t ** 4 * x. Then the velocity is the way from x to it, divided by the time left.",
         "weights without an effect": "These weights don't change the result: {given}.",
-        "the velocity": "All layers are there, and the end is right. Compare what happens between with the drawing.",
+        "the velocity": "All layers are there, and the end is right. Compare what happens between with the diagram.",
     },
     tolerance=2e-3,
     reveal=False,

@@ -149,7 +149,7 @@ EXERCISE = Exercise(
         ),
         "Your trial step takes a whole unit of time. It is as long as the step.": _heun(ahead=lambda x, v, h: x + v),
         "You compute the second velocity in the middle of the step. That's the midpoint method, which is as good. "
-        "Heun's goes to the end, and takes a mean.": [
+        "Heun's goes to the end and takes a mean.": [
             _heun(ahead=lambda x, v, h: x + h / 2 * v, later=lambda t, h: t + h / 2, mean=lambda first, second: second),
             _heun(ahead=lambda x, v, h: x + h / 2 * v, later=lambda t, h: t + h / 2),
         ],
