@@ -112,8 +112,8 @@ EXERCISE = Exercise(
         lambda x, t: torch.tanh(t * x / (1 - t) ** 2) - (x - t * torch.tanh(t * x / (1 - t) ** 2)) / (1 - t),
     ],
     fallback_messages={
-        "before anything moves": "At t = 0 the place contains no information about the end, so the mean end is 0. How fast, and "
-        "in which direction, do the lines go on average?",
+        "before anything moves": "At t = 0 the place contains no information about the end, so the mean end is 0. "
+        "How fast, and in which direction, do the lines go on average?",
         "on the way": "At t = 0 your velocity is right. Later, a place makes one end likelier: weigh both by Bayes' "
         "rule.",
     },

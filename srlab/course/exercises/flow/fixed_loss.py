@@ -41,8 +41,8 @@ EXERCISE = Exercise(
     known_mistakes={
         "The bug is still there. The loss is right, so look at what the network gets. Print x for t = 0 and for t = 1, "
         "and compare with the sampler's start.": [borrowed_loss, variant(path=_swapped)],
-        "Now the target is turned around as well. The network learns the way from data to noise, and your sampler starts "
-        "from noise. Which of the two lines was right before?": (
+        "Now the target is turned around as well. The network learns the way from data to noise, and your sampler "
+        "starts from noise. Which of the two lines was right before?": (
             variant(path=_swapped, target=lambda noise, data, x: noise - data)
         ),
         **{hint: answers for hint, answers in FLOW_LOSS.known_mistakes.items() if hint != REVERSED},
