@@ -115,6 +115,22 @@ COPY = """def sample(flow, lr, steps, random):
 """
 MSE = "    return F.mse_loss(velocity, data - noise)\n"
 TIME = "    t = torch.rand(len(data), generator=random)\n"
+RETURN = FLOW[FLOW.index("    parts = {") :]
+
+
+def averaged(rate):
+    """Return the end of `train_flow` with an average, which moves by a share of the way in each step."""
+    return f"""    average = copy.deepcopy(flow)
+
+    def moved():
+        loss = step()
+        for a, b in zip(average.parameters(), flow.parameters()):
+            a.data.lerp_(b.data, {rate})
+        return loss
+
+{RETURN.replace("flow, fit(step", "average, fit(moved").replace("}", ', "average": average}')}"""
+
+
 # A right style -> what to replace in the reference.
 STYLES = {
     "the reference": (),
@@ -122,6 +138,7 @@ STYLES = {
         (CLASS, CHANNEL),
         ('"random": random}', '"random": random, "dropout": torch.default_generator}'),
     ),
+    "a slow average of the weights": ((RETURN, averaged(1e-3)),),
     "a U-Net with attention, random frequencies and zeros": ((CLASS, UNET),),
     "velocity from data": ((VELOCITY, f"({VELOCITY} - image) / (1 - t).clamp(min=0.05).view(-1, 1, 1, 1)"),),
     "x added at late times": ((VELOCITY, f"{VELOCITY} + t.view(-1, 1, 1, 1) ** 4 * image"),),
@@ -142,7 +159,6 @@ STYLES = {
     "the error of the data that it leads to": (
         (MSE, "    x = (1 - part) * noise + part * data\n    return F.mse_loss(x + (1 - part) * velocity, data)\n"),
     ),
-    "the sum over pixels": ((MSE, "    return (velocity - (data - noise)).square().sum((1, 2, 3)).mean()\n"),),
     "a little noise left in data": (
         ("(1 - part) * noise", "(1 - (1 - 1e-3) * part) * noise"),
         (MSE, "    return F.mse_loss(velocity, data - (1 - 1e-3) * noise)\n"),
@@ -161,7 +177,7 @@ STYLES = {
 }
 
 
-ALSO_TRAINED = [*STYLES][:4]  # the others take too long
+ALSO_TRAINED = [*STYLES][:5]  # the others take too long
 
 
 @pytest.mark.parametrize("style", STYLES)
@@ -199,6 +215,8 @@ MISTAKES = {
         (VELOCITY, "F.pixel_shuffle(self.last.weight.mean() * "
          "(self.last(F.silu(features)) - self.last.bias[:, None, None]) + noisy, SCALE)",
          "in 6 steps there is no gradient for", "are multiplied"),
+        ("return x + self.conv2(", "return x + x.mean((0, 2, 3), keepdim=True).sigmoid() * self.conv2(",
+         "has its own velocity", "mixed"),
         ("block(features, time)", "block(features, time).detach()", "is kept and learns", "detached"),
         ("return x + self.conv2(", "return x.mean(0) + self.conv2(", "has its own velocity", "mixed"),
         (VELOCITY, f"{VELOCITY}[..., 1:]", "should have the shape", ""),
@@ -219,6 +237,7 @@ MISTAKES = {
         (ONE_TIME, "torch.rand(len(data))", "`random` decides", "generator=random"),
         (ONE_TIME, "torch.randint(99, (len(data),), generator=random).float()", "`random` decides", "between 0 and 1"),
         (ONE_TIME, "torch.randn(len(data), generator=random)", "`random` decides", "between 0 and 1"),
+        (ONE_TIME, "torch.randint(20, (len(data),), generator=random) / 20", "20 for 1020", "a short list"),
         (ONE_TIME, "0.1 * torch.rand(len(data), generator=random)", "`random` decides", "everywhere"),
         (ONE_TIME, "0.8 * torch.rand(len(data), generator=random)", "`random` decides", "everywhere"),
         (ONE_TIME, "0.9 * torch.rand(len(data), generator=random)", "`random` decides", "everywhere"),
@@ -233,7 +252,7 @@ MISTAKES = {
         (NORMAL, "torch.rand(data.shape, generator=random)", "there is noise", "randn"),
         (NORMAL, "3.46 * (torch.rand(data.shape, generator=random) - 0.5)", "there is noise", "randn"),
         (NORMAL, "0.5 * torch.randn(data.shape, generator=random)", "there is noise", "randn"),
-        (NORMAL, "torch.randn(data[:1].shape, generator=random)", "there is noise", "per image"),
+        (NORMAL, "torch.randn(data[:1].shape, generator=random)", "of neighboring images 0.95", "per image"),
         (NORMAL, "torch.randn(data[:, :1].shape, generator=random)", "there is noise", "channel"),
         (NORMAL, "torch.randn((len(data), 3, 1, 1), generator=random)", "there is noise", "pixel"),
         ("F.mse_loss(velocity", "F.l1_loss(velocity", "isn't a squared error", ""),
@@ -244,6 +263,9 @@ MISTAKES = {
         ("part * data, t, lr)", "part * data, part, lr)", "The t of", ""),
         ("part * data, t, lr)", "part * data, t, upscaled(lr))", "The x of", ""),
         ("part * data, t, lr)", "part * data, t, lr.flip(0))", "Data comes from HR", "as it is"),
+        ("part * data, t, lr)", "part * data, t, 2 * lr - 1)", "Data comes from HR", "as it is"),
+        (MSE, "    return (velocity - (data - noise)).square().sum((1, 2, 3)).mean()\n", "4608.0 times", "sum over"),
+        (MSE, "    return (velocity - (data - noise)).square().mean((1, 2, 3)).sum()\n", "is 24.0 times", "sum over"),
         (TO_DATA, "upscaled(lr)", "Data comes from HR", "Data is HR"),
         (TO_DATA, "hr / hr.std()", "on a straight line", ""),
     ],
@@ -261,6 +283,8 @@ MISTAKES = {
         ("range(steps)", "range(steps - 1)", "doesn't run the flow", ""),
         ("range(steps)", "range(steps + 1)", "It returns an image", "end at t = 1"),
         ("range(steps)", "range(20)", "20 times", ""),
+        (SAMPLE, f"{SAMPLE.replace('sample(', 'one(')}def sample(flow, lr, *rest):\n"
+         "    return torch.cat([one(flow, image, *rest) for image in lr.split(1)])\n\n\n", "on 1 of 24 images", ""),
         (TO_IMAGE, "upscaled(lr) + x", "It returns an image", "Undo"),
         (TO_IMAGE, "DETAIL * x", "It returns an image", "Undo"),
         (TO_IMAGE, "x", "It returns an image", "Undo"),
@@ -289,6 +313,7 @@ MISTAKES = {
         ("        optimizer.step()\n        schedule", "        schedule", "lowers the loss", "In which order"),
         ("        optimizer.zero_grad()\n        loss.backward()\n", "        loss.backward()\n        "
          "optimizer.zero_grad()\n", "lowers the loss", "In which order"),
+        (RETURN, averaged(1e-4), "has moved from its start 0.0", "hardly moves"),
         ('"optimizer": optimizer, ', "", "A run resumes", "optimizer"),
         ('"schedule": schedule, ', "", "A run resumes", "schedule"),
         (', "random": random}', "}", "A run resumes", "random"),

@@ -1,5 +1,6 @@
 """The form of a check: promises about a student's file, each kept or broken, with what was measured."""
 
+import functools
 import textwrap
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -18,6 +19,24 @@ WIDTH = 64  # characters per line, because the notebook shares the window with t
 Promise = tuple[bool, str, str]
 Promises = Callable[[ModuleType, Path], Iterator[Promise]]  # gets the student's file and the folder of photos
 Line = tuple[str, str, str]  # kept, broken or to do; the promise; a hint, or nothing
+
+
+def in_order(promises: Promises) -> Promises:
+    """Stop at the first broken promise, because the later ones rely on it."""
+
+    @functools.wraps(promises)
+    def until_broken(mine: ModuleType, folder: Path) -> Iterator[Promise]:
+        for promise in promises(mine, folder):
+            yield promise
+            if not promise[0]:
+                return
+
+    return until_broken
+
+
+def percent(share: float) -> str:
+    """Return a share in percent, with two digits if it is small, and without decimals otherwise."""
+    return f"{100 * share:.2g} %" if share < 0.095 else f"{100 * share:.0f} %"
 
 
 def show(promises: Iterable[Promise]) -> bool:
