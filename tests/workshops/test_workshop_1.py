@@ -203,7 +203,7 @@ STYLES = {
         "float32": [(".double()", "")],
         "clamped": [("error = (sr - hr)", "error = (sr.clamp(0, 1) - hr)")],
         "flattened": [("mean((1, 2, 3))", "flatten(1).mean(1)")],
-        "tiny epsilon": [("mean((1, 2, 3)).log10()", "mean((1, 2, 3)).clamp(min=1e-13).log10()")],
+        "tiny epsilon": [("mean((1, 2, 3)).log10()", "mean((1, 2, 3)).clamp(min=1e-16).log10()")],
         "rms": [
             (
                 "-10 * error.double().square().mean((1, 2, 3)).log10()",
@@ -245,6 +245,12 @@ STYLES = {
         ],
         "clear at the end": [
             (STEP, "    loss.backward()\n    optimizer.step()\n    optimizer.zero_grad()\n    return loss.item()\n")
+        ],
+        "a closure": [
+            (
+                f"    {LOSS}\n{STEP}",
+                f"    def closure():\n        optimizer.zero_grad()\n        {LOSS}\n        loss.backward()\n        return loss\n\n    return optimizer.step(closure).item()\n",
+            )
         ],
         "a detached tensor": [("return loss.item()", "return loss.detach()")],
         "clipped": [
@@ -366,6 +372,10 @@ MISTAKES = {
         "stems as keys": [
             ("{file.name: read(file) for file in files if", "{file.stem: read(file) for file in files if"),
             ("2 that are not the name of a file", "has an ending"),
+        ],
+        "no mode converted": [
+            ('.convert("RGB")', ""),
+            ("palette.png, a file of this check, is (1, 80, 80)", "a palette"),
         ],
         "gray": [('.convert("RGB")', '.convert("L")'), ("is (1, 144, 160), but", "its file is gray")],
         "height last": [
@@ -504,6 +514,17 @@ MISTAKES = {
         ],
         "in place": [(FORWARD, f"lr -= 0.5\n        {FORWARD}"), ("`lr` itself is changed", "in place")],
         "noise": [(SKIP, f"{SKIP} + 0.01 * torch.randn(1)"), ("In eval mode", "random")],
+        "a gate over the batch, behind a last layer of zeros": [
+            (
+                "return x + self.conv2(F.relu(self.conv1(x)))",
+                "y = self.conv2(F.relu(self.conv1(x)))\n        return x + y * y.mean((0, 2, 3), keepdim=True).sigmoid()",
+            ),
+            ("In eval mode", "dim=0"),
+        ],
+        "dropout in eval mode": [
+            ("F.relu(self.conv1(x))", "F.dropout(F.relu(self.conv1(x)), 0.1)"),
+            ("In eval mode", "random"),
+        ],
         "the mean of the batch": [(SKIP, f"{SKIP} + lr.mean(0).mean()"), ("In eval mode", "dim=0")],
         "a layer that is not used": [
             (LAST, LAST + "        self.more = nn.Conv2d(3, 3, 3)\n"),
@@ -552,6 +573,10 @@ MISTAKES = {
             ("PSNR differs", "`crop`"),
         ],
         "a ceiling": [("mean((1, 2, 3)).log10()", "mean((1, 2, 3)).add(1e-8).log10()"), ("PSNR differs", "120 dB")],
+        "a high ceiling": [
+            ("mean((1, 2, 3)).log10()", "mean((1, 2, 3)).clamp(min=1e-12).log10()"),
+            ("is 140 dB; yours is 120.00 dB", "clamp"),
+        ],
         "a float": [("mean((1, 2, 3)).log10()", "mean().log10().item()"), ("should be a tensor (N,)", "")],
     },
     "validation": {
@@ -647,6 +672,7 @@ MISTAKES = {
             ("from before the update", "started from"),
         ],
         "wrong sign": [(LOSS, "loss = -F.l1_loss(generator(lr), hr)"), ("The loss compares SR with HR", "wrong sign")],
+        "SR clamped": [(LOSS, LOSS.replace("(lr)", "(lr).clamp(0, 1)")), ("no gradient if HR is 1", "a clamp")],
         "LR as target": [
             (LOSS, "loss = F.l1_loss(generator(lr), F.interpolate(lr, scale_factor=4))"),
             ("The loss compares SR with HR", "hr"),
@@ -836,6 +862,7 @@ def test_mistake_breaks_promise(part, mistake, write, lines):
     broken = [(text, hint) for word, text, hint in found if word == "broken" and promise in text]
     assert len(broken) == 1, found
     assert wanted in broken[0][1], found
+    assert part != "generator" or found[-1][1] == broken[0][0], found  # what follows would only be confusing
 
 
 @pytest.mark.parametrize("part", PARTS)

@@ -10,7 +10,7 @@ import torch.nn as nn
 
 from srlab.course.exercise import IncorrectAnswer, filled, find, sample
 from srlab.course.judging import judge
-from srlab.course.workshops.promises import Promise, expect, expect_number, expect_tensor, trying
+from srlab.course.workshops.promises import Promise, expect, expect_number, expect_tensor, in_order, trying
 from srlab.evaluation import metrics
 
 RGB = metrics.Protocol(color="rgb", quantize=False)
@@ -26,6 +26,7 @@ def new_generator(mine: ModuleType) -> nn.Module:
     return expect(mine.Generator(), "`Generator()`", nn.Module, "an nn.Module")
 
 
+@in_order
 def generator(mine: ModuleType, folder: Path) -> Iterator[Promise]:
     """Check that a new generator upscales images of any size by four, each by itself, and that all of it can learn."""
     network = new_generator(mine)
@@ -34,15 +35,17 @@ def generator(mine: ModuleType, folder: Path) -> Iterator[Promise]:
         with trying(text):
             expect_tensor(network(sample(n, 3, h, w)), text, (n, 3, 4 * h, 4 * w))
     yield True, "Any size becomes four times as large, from 8 x 12 to 40 x 9.", ""
-    lr = sample(2, 3, 12, 15)
+    first, second = (moved(new_generator(mine)) for _ in range(2))  # small weights would hide what other layers do
+    lr = sample(2, 3, 12, 15) * torch.tensor([0.3, 1.0]).view(2, 1, 1, 1)  # a dark image and a bright one
+    given = lr.clone()
     with torch.no_grad():
-        sr, again, alone = (network.eval()(images) for images in (lr, lr, lr[:1]))
-    differs, mixes = ((sr[: len(other)] - other).abs().max().item() for other in (again, alone))
-    changed = not torch.equal(lr, sample(2, 3, 12, 15))
+        sr, again, alone = (first(images) for images in (lr, lr, lr[:1]))
+    differs, mixes = (((sr[: len(other)] - other).abs().max() / sr.std()).item() for other in (again, alone))
+    changed = not torch.equal(lr, given)
     yield (
         max(differs, mixes) < 1e-4 and not changed,
-        f"In eval mode, SR differs by {differs:.1g} if it is computed again and by {mixes:.1g} for an image alone, and "
-        f"`lr` itself is {'changed' if changed else 'left alone'}.",
+        f"In eval mode, SR differs by {differs:.1g} of its spread if it is computed again and by {mixes:.1g} for an "
+        f"image alone, and `lr` itself is {'changed' if changed else 'left alone'}.",
         "Is something random? Does a layer mix images, which are along dim=0? Which operation is in place, like +=?",
     )
     still = idle(network.train(), lambda: (network(lr) - sample(2, 3, 48, 60, seed=1)).square().mean())
@@ -53,7 +56,6 @@ def generator(mine: ModuleType, folder: Path) -> Iterator[Promise]:
         f"Look at {', '.join(still[:3]) or 'forward'}. Is it unused, or is there a no_grad, or a detach after it? "
         f"round(), argmax and comparisons have the gradient 0, and {TWO_ZEROS}.",
     )
-    first, second = (moved(new_generator(mine)) for _ in range(2))
     spot = (lr := sample(1, 3, 24, 24)).clone()
     spot[..., 4:8, 14:18] += 0.3
     with torch.no_grad():  # in the difference of two networks with other weights, a skip cancels
@@ -119,6 +121,13 @@ def psnr(mine: ModuleType, folder: Path) -> Iterator[Promise]:
             yield True, f"PSNR equals the reference: {text}." if word == "passed" else text, ""
     except IncorrectAnswer as error:
         yield False, "PSNR differs from the reference on a known pair.", str(error)
+        return
+    high = mine.psnr(torch.full((1, 3, 16, 16), 1e-7), torch.zeros(1, 3, 16, 16), 0).item()
+    yield (
+        abs(high - 140) < 0.01,
+        f"It has no ceiling: an error of 1e-7 in each pixel is 140 dB; yours is {high:.2f} dB.",
+        "Do you add something tiny to the MSE, or clamp it? Equal images may have inf.",
+    )
 
 
 def validation(mine: ModuleType, folder: Path) -> Iterator[Promise]:

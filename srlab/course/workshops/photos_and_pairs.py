@@ -11,16 +11,18 @@ from unittest.mock import patch
 
 import torch
 import torch.nn.functional as F
+from PIL import Image
 
 from srlab.course.exercise import sample
-from srlab.course.workshops.promises import Promise, expect, expect_items, expect_tensor
+from srlab.course.workshops.promises import Promise, expect, expect_items, expect_tensor, trying
 from srlab.data.datasets import PHOTOS, photo_file
-from srlab.data.images import EXTENSIONS, read_image, write_image
+from srlab.data.images import EXTENSIONS, read_image
 from srlab.data.resampling import DOWNSAMPLERS, resize, upsample
 from srlab.errors import SrlabError
 from srlab.files import write_atomic, writing
 from srlab.paths import data_home, find_in_course
 
+MODES = {"color.png": "RGB", "palette.png": "P", "alpha.png": "LA", "cmyk.jpg": "CMYK"}  # which convert("RGB") knows
 IMAGES = (".png", ".jpg", ".jpeg")  # endings that `load_photos` has to know; it may read others
 SAME_SCENE = 0.8  # correlation of thumbnails: 0.87 for the bundled stereo pair, at most 0.58 for other bundled photos
 
@@ -70,19 +72,23 @@ def photos(mine: ModuleType, folder: Path) -> Iterator[Promise]:
     )
     if strange or not (train and held_out):
         return
-    misread = [f"{n} {wrong}" for n, p in {**train, **held_out}.items() if (wrong := _misread(p, read_image(files[n])))]
+    with tempfile.TemporaryDirectory() as other, trying("A folder with photos of other kinds"):
+        new = {file.name: file for file in _of_modes(Path(other))}
+        there = {name: photo for photos in _split(mine, Path(other)) for name, photo in photos.items()}
+        found = [(name, photo, files[name]) for name, photo in {**train, **held_out}.items()]
+        found += [(f"{name}, a file of this check,", photo, new[name]) for name, photo in there.items() if name in new]
+        misread = [f"{name} {wrong}" for name, p, file in found if (wrong := _misread(p, read_image(file)))]
     yield (
         not misread,
         f"{misread[0]}." if misread else "Each photo is (3, H, W), float32 in [0, 1], and equals its file.",
-        "Return the whole photo in red, green and blue, also if its file is gray, with height before width. Level 0 is "
-        "0, and level 255, white, is 1. A tag in the file (EXIF) may turn it.",
+        "Return the whole photo in red, green and blue, also if its file is gray or CMYK, or has a palette or an alpha "
+        "channel, with height before width. Level 0 is 0, and level 255, white, is 1. A tag in the file (EXIF) may "
+        "turn it.",
     )
     same = [{*photos} for photos in _split(mine, folder)] == [{*train}, {*held_out}]
     with patch("os.listdir", _backward(os.listdir)), patch("os.scandir", _backward(os.scandir)):
         same = same and [{*photos} for photos in _split(mine, folder)] == [{*train}, {*held_out}]
-    with tempfile.TemporaryDirectory() as other:
-        new = {write_image(sample(3, 80, 80), Path(other, f"new_{k}.png")).name for k in range(8)}
-        own = new == {name for photos in _split(mine, Path(other)) for name in photos}
+    own = new.keys() == there.keys()
     yield (
         same and own,
         f"Another call, with files in another order, returns {'the same' if same else 'other'} sets, and another "
@@ -126,6 +132,14 @@ def _split(mine: ModuleType, folder: Path) -> tuple[Photos, Photos]:
         for key, photo in expect(photos, f"`{name}`", dict, "a dictionary").items():
             expect_tensor(photo, f"The photo {key!r} in `{name}`")
     return train, held_out
+
+
+def _of_modes(folder: Path) -> Iterator[Path]:
+    """Write photos in some modes of Pillow, and return their paths."""
+    for k, (name, mode) in enumerate(2 * [*MODES.items()]):
+        file = folder / f"{k}_{name}"
+        Image.fromarray((255 * sample(80, 80, 3, seed=k)).byte().numpy()).convert(mode).save(file)
+        yield file
 
 
 def _misread(photo: torch.Tensor, wanted: torch.Tensor) -> str:

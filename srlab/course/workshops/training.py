@@ -12,10 +12,10 @@ import torch.nn as nn
 from torch.nn.modules.module import register_module_forward_pre_hook
 
 from srlab.course.exercises.networks import gradients_of, watch_modes
-from srlab.course.workshops.network import new_generator
+from srlab.course.workshops.network import moved, new_generator
 from srlab.course.workshops.own_file import load
 from srlab.course.workshops.photos_and_pairs import Photos, photos_of_shapes, shapes
-from srlab.course.workshops.promises import Promise, expect, expect_items, expect_number
+from srlab.course.workshops.promises import Promise, expect, expect_items, expect_number, percent
 from srlab.data.resampling import resize
 
 STEPS = 200  # largest number of steps on one batch, for each of two learning rates; 10 networks need 4 to 121
@@ -31,7 +31,7 @@ def one_batch(mine: ModuleType, folder: Path) -> Iterator[Promise]:
     runs = watch_modes(network)
     still = torch.optim.SGD(network.parameters(), lr=0.0)
     gradients: list[torch.Tensor] = []
-    still.register_step_pre_hook(lambda *_: gradients.append(gradients_of(network)))
+    still.register_step_post_hook(lambda *_: gradients.append(gradients_of(network)))
     first = mine.train_step(network, still, lr, hr)
     loss = expect_number(first, "The result of `train_step`")
     size = gradients[0].norm().item() if gradients else 0.0
@@ -59,6 +59,9 @@ def one_batch(mine: ModuleType, folder: Path) -> Iterator[Promise]:
         for optimizer, target in ((still, sr.flip(2, 3)), (still, sr), (moving, hr), (moving, hr))
     )
     flat = (gradients[-1].norm() / size).item()  # where HR equals SR, the last step that did not move
+    network[0].bias.data += 3  # now SR is above 1
+    above = expect_number(mine.train_step(network, still, lr, torch.ones_like(hr)), "The result of `train_step`")
+    pulled = bool(gradients[-1].any())
     graph = getattr(first, "requires_grad", False)
     yield (
         abs(before - loss) < 1e-4 * abs(loss) and not graph,
@@ -66,11 +69,12 @@ def one_batch(mine: ModuleType, folder: Path) -> Iterator[Promise]:
         "Return the number that backward started from, with item(). A graph keeps everything in memory.",
     )
     yield (
-        mirrored - easy > 1e-4 * (loss - easy) > 0 and after < before and flat < 0.05,
+        mirrored - easy > 1e-4 * (loss - easy) > 0 and after < before and flat < 0.05 and above > easy and pulled,
         f"The loss compares SR with HR: it is {loss:.4f}, {easy:.4f} if HR equals SR, with {100 * flat:.0f} % of the "
-        f"gradient, {mirrored:.4f} if HR is SR turned around, and {after:.4f} after a step.",
-        "The loss gets the output for lr, and hr. It should be smallest if both are equal, pixel by pixel, and not "
-        "only on average. Is there a wrong sign?",
+        f"gradient, {mirrored:.4f} if HR is SR turned around, {after:.4f} after a step, and {above:.4f} with "
+        f"{'a' if pulled else 'no'} gradient if HR is 1 and SR above 1.",
+        "The loss gets the output for lr as it is, and hr. It should be smallest if both are equal, pixel by pixel, "
+        "and not only on average. Is there a wrong sign, or a clamp, which has no gradient where it acts?",
     )
     for rate in (1e-3, 4e-3):
         errors, steps = _on_one_batch(mine, lr, hr, rate)
@@ -204,18 +208,20 @@ def elsewhere(
 ) -> Promise:
     """Return the promise that its weights are all that a network needs in a new process, where no global has changed.
 
-    Networks with other weights than a new one of the class are left out, because they can't be kept anyway.
+    Networks with other weights than a new one of the class are left out, because they can't be kept anyway. Noise is
+    added to the weights, because small ones would hide what other layers do.
     """
     new = load(mine)
     there, apart = getattr(new, name)(), 0.0
     own, other = ({key: value.shape for key, value in one.state_dict().items()} for one in (network, there))
     if own == other:
-        there.load_state_dict(network.state_dict())
+        there.load_state_dict(moved(network).state_dict())
         with torch.no_grad():
-            apart = (run(mine, network.eval()) - run(new, there.eval())).abs().max().item()
+            here = run(mine, network)
+            apart = ((here - run(new, there.eval())).abs().max() / here.std()).item()
     return (
-        apart < 1e-4,
-        f"The weights are all that a new process needs: with them, a new {name}() there is {apart:.1g} off.",
+        not apart > 1e-4,
+        f"The weights are all that a new process needs: with them, a new {name}() there is {percent(apart)} off.",
         "Does training set a global variable, or an attribute? A new process has the value that is in the file. Write "
         "a scale as a constant, or use register_buffer.",
     )
