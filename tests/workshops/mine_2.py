@@ -27,6 +27,22 @@ class Checkpoint:
         return saved["done"]
 
 
+def fit(step, iters, checkpoint=None, stop=None):
+    done = checkpoint.load() if checkpoint else 0
+    end = iters if stop is None else min(stop, iters)
+    results = []
+    try:
+        while done < end:
+            results.append(step())
+            done += 1
+            if checkpoint and done % 100 == 0:
+                checkpoint.save(done)
+    finally:
+        if checkpoint:
+            checkpoint.save(done)
+    return results
+
+
 def train(photos, iters, seed, file=None, stop=None):
     torch.manual_seed(seed)
     random = torch.Generator().manual_seed(seed)

@@ -147,6 +147,30 @@ STYLES = {  # right design -> part, replacements
         (D_STEP, D_STEP.partition("\n")[2]),
         (RETURN, "    d_optimizer.zero_grad()\n" + RETURN),
     ),
+    "closures": (
+        "gan step",
+        (
+            D_HALF + D_STEP,
+            """    fake = sr.detach()
+
+    def half(optimizer, loss):
+        def closure():
+            optimizer.zero_grad()
+            value = loss()
+            value.backward()
+            return value
+
+        return optimizer.step(closure)
+
+    loss_of_d = half(d_optimizer, lambda: d_loss(discriminator(hr), discriminator(fake)))
+""",
+        ),
+        (G_LOSS + G_STEP, "    loss_of_g = half(g_optimizer, lambda: g_loss(sr, hr, discriminator))\n"),
+    ),
+    "a copy of the updated D, frozen": (
+        "gan step",
+        (G_LOSS, G_LOSS.replace("discriminator)", "copy.deepcopy(discriminator).requires_grad_(False))")),
+    ),
     "detached tensors": ("gan step", (RETURN, "    return loss_of_d.detach(), loss_of_g.detach()\n")),
     "a list of two": ("gan step", (RETURN, "    return [float(loss_of_d), float(loss_of_g)]\n")),
     "a checkpoint through memory": (
@@ -256,7 +280,15 @@ MISTAKES = {  # mistake -> part, replacements, and last: a part of the broken pr
     ),
     "None without a file": ("checkpoint", ("            return 0\n", "            return\n"), ("load returns None", "return 0")),
     "the wrong count": ("checkpoint", ('return saved["done"]', 'return saved["done"] + 1'), ("returns 4 after 3 steps", "number of steps")),
+    "a path that is a string": ("checkpoint", ("self.file, self.parts = Path(file), parts", "self.file, self.parts = file, parts"), ("'str' object has no attribute 'is_file'", "")),
+    "no save in between": ("checkpoint", ("            if checkpoint and done % 100 == 0:\n                checkpoint.save(done)\n", ""), ("up to 250 pass without a save", "every 100 steps")),
     # resuming
+    "a batch drawn ahead": (
+        "resuming",
+        ("    def step():\n        loss = train_step(generator, optimizer, *sample_pairs(photos, 2, 8, random))\n",
+         "    ahead = [sample_pairs(photos, 2, 8, random)]\n\n    def step():\n        ahead.append(sample_pairs(photos, 2, 8, random))\n        loss = train_step(generator, optimizer, *ahead.pop(0))\n"),
+        ("A resumed run ends", "drawn ahead"),
+    ),
     "no optimizer in the parts": ("resuming", (EVERY, '"schedule": schedule, "random": random}\n'), ("A resumed run ends", "optimizer's memory")),
     "no schedule in the parts": ("resuming", (EVERY, '"optimizer": optimizer, "random": random}\n'), ("A resumed run ends", "of a schedule")),
     "no random numbers in the parts": ("resuming", (EVERY, '"optimizer": optimizer, "schedule": schedule}\n'), ("A resumed run ends", "random numbers")),
@@ -338,6 +370,12 @@ MISTAKES = {  # mistake -> part, replacements, and last: a part of the broken pr
     "G before D": ("gan step", (D_STEP, ""), (G_STEP, G_STEP + D_STEP), ("2. Each optimizer takes one step, D's first: your steps are G, D", "one half for D")),
     "sr detached in G's half": ("gan step", (G_LOSS, "    loss_of_g = g_loss(sr.detach(), hr, discriminator)\n"), ("5. G's half runs the updated D", "with which sr")),
     "both losses before both steps": ("gan step", (D_STEP, ""), (G_LOSS, G_LOSS + D_STEP), ("5. G's half runs the updated D", "outdated")),
+    "a copy of D from before": (
+        "gan step",
+        (D_HALF, D_HALF + "    judge = copy.deepcopy(discriminator).requires_grad_(False)\n"),
+        (G_LOSS, G_LOSS.replace("discriminator", "judge")),
+        ("5. G's half runs the updated D", "a copy from before"),
+    ),
     "D left frozen": ("gan step", (G_LOSS, "    discriminator.requires_grad_(False)\n" + G_LOSS), ("7. G's half leaves D alone", "switch requires_grad on")),
     "eval mode": ("gan step", ("    sr = generator(lr)\n" + D_HALF, "    sr = generator.eval()(lr)\n" + D_HALF), ("1. G gets lr", "Where do you call eval()")),
     "two graphs": ("gan step", (G_LOSS, G_LOSS.replace("g_loss(sr", "g_loss(generator(lr)")), ("G ran 2 times, 2 of them with a graph", "use no_grad")),
@@ -397,6 +435,7 @@ def test_mistake_breaks_promise(mistake, lines):
     broken = [place for place, (word, text) in enumerate(printed) if word == "broken" and promise in text]
     assert len(broken) == 1, printed
     assert not hint or hint in printed[broken[0] + 1][1], printed
+    assert sum(word == "broken" and text.startswith("d_loss") for word, text in printed) <= 1, printed
     if part == "gan step":  # later promises say what to fix first
         others = [text for word, text in printed if word == "hint" and hint not in text]
         assert all(re.match(r"Fix promise \d first", text) for text in others), printed

@@ -27,7 +27,7 @@ def observe(answer: Answer, *scene: Any) -> dict[str, Any]:
     """Run one step of an answer in a scene (see `gan_scene`), and record what happened, causes before effects."""
     generator, discriminator, g_optimizer, d_optimizer, lr, hr = scene[:6]
     runs: list[tuple[torch.Tensor, torch.Tensor]] = []  # (input, output) for each run of G
-    shown: list[tuple[torch.Tensor, bool]] = []  # (input, whether D's step was over) for each run of D
+    shown: list[tuple[torch.Tensor, bool]] = []  # (input, whether D's step was over and has reached it), per run of D
     steps: list[str] = []
     modes: list[bool] = []  # whether G or D was in training mode, for each run
     # "G of D" is G's gradient when D's optimizer takes its step.
@@ -37,12 +37,16 @@ def observe(answer: Answer, *scene: Any) -> dict[str, Any]:
         steps.append(name)
         gradients[f"D of {name}"], gradients[f"G of {name}"] = gradients_of(discriminator), gradients_of(generator)
 
+    def updated(run: nn.Module) -> bool:  # a copy of D runs with its hooks
+        weights = (nn.utils.parameters_to_vector(one.parameters()) for one in (run, discriminator))
+        return "D" in steps and torch.equal(*weights)
+
     hooks = [
         *(net.register_forward_hook(lambda net, *_: modes.append(net.training)) for net in (generator, discriminator)),
         generator.register_forward_hook(lambda _, inputs, sr: runs.append((inputs[0], sr))),
-        discriminator.register_forward_pre_hook(lambda _, inputs: shown.append((inputs[0], "D" in steps))),
-        d_optimizer.register_step_pre_hook(lambda *_: note_step("D")),
-        g_optimizer.register_step_pre_hook(lambda *_: note_step("G")),
+        discriminator.register_forward_pre_hook(lambda run, inputs: shown.append((inputs[0], updated(run)))),
+        d_optimizer.register_step_post_hook(lambda *_: note_step("D")),  # a closure computes gradients in the step
+        g_optimizer.register_step_post_hook(lambda *_: note_step("G")),
     ]
     before, stopped, result = gradients_of(generator), "", (math.nan, math.nan)
     try:

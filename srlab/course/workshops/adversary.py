@@ -16,7 +16,7 @@ from srlab.course.exercise import Answer, IncorrectAnswer, filled, sample
 from srlab.course.exercises.gan_observation import gan_scene, observe
 from srlab.course.exercises.networks import gradient
 from srlab.course.exercises.srgan.train_step import train_step, whole_loss_of_scene
-from srlab.course.workshops.promises import Promise, expect, expect_tensor, trying
+from srlab.course.workshops.promises import Promise, expect, expect_tensor, in_order, percent, trying
 
 
 class Brightness(nn.Module):
@@ -51,33 +51,7 @@ def adversary(mine: ModuleType, folder: Path) -> Iterator[Promise]:
         f"D returns logits: with other weights, its output is from {lowest:.3g} to {highest:.3g}.",
         "That is a probability. Does D end in a sigmoid? The loss has it already, and twice it teaches very slowly.",
     )
-
-    def d_loss(real: float | torch.Tensor, fake: float | torch.Tensor) -> torch.Tensor:
-        both = (level if isinstance(level, torch.Tensor) else torch.full((4, 1), level) for level in (real, fake))
-        return expect_tensor(mine.d_loss(*both), "`d_loss`", ())
-
-    right, even, wrong = (d_loss(c, -c).item() for c in (0.5, 0.0, -0.5))  # LSGAN's loss rises again beyond 1
-    yield (
-        right < even < wrong,
-        f"d_loss rewards a good D: it is {right:.2f} if D is right, {even:.2f} if it can't tell, {wrong:.2f} if it is "
-        "wrong.",
-        "Which of the two arguments belongs to HR, and what should D return for it?",
-    )
-    for_real, for_fake = _slopes(d_loss, 0.2, 0.8)
-    yield (
-        for_real < 0 < for_fake,
-        f"d_loss uses both arguments: its slope is {for_real:.2g} for D's logits of HR and {for_fake:.2g} for those of "
-        "SR.",
-        "The first should be negative and the second positive. Is a half missing, detached, or of the wrong sign?",
-    )
-    extreme = d_loss(-200.0, 200.0).item()
-    slopes = _slopes(d_loss, -200.0, 200.0)
-    yield (
-        bool(torch.tensor([extreme, *slopes]).isfinite().all()) and all(slopes),
-        f"d_loss survives a D that is very wrong: for logits of -200 and 200 it is {extreme:.0f}, with slopes of "
-        f"{slopes[0]:.2g} and {slopes[1]:.2g}.",
-        "The sigmoid of 200 is exactly 1 in float32, and the logarithm of 0 isn't finite. Compute it from logits.",
-    )
+    yield from _d_loss(mine, folder)
 
     def g_loss(sr: torch.Tensor, hr: torch.Tensor, factor: float) -> torch.Tensor:
         with trying("g_loss gets another discriminator than yours"):
@@ -115,6 +89,36 @@ def adversary(mine: ModuleType, folder: Path) -> Iterator[Promise]:
         f"brighter, and {turned:.4f} for HR turned around.",
         "D only knows what photos look like. What ties SR to this photo, and each place to its place, with a gradient "
         "for SR?",
+    )
+
+
+@in_order
+def _d_loss(mine: ModuleType, folder: Path) -> Iterator[Promise]:
+    def d_loss(real: float | torch.Tensor, fake: float | torch.Tensor) -> torch.Tensor:
+        both = (level if isinstance(level, torch.Tensor) else torch.full((4, 1), level) for level in (real, fake))
+        return expect_tensor(mine.d_loss(*both), "`d_loss`", ())
+
+    right, even, wrong = (d_loss(c, -c).item() for c in (0.5, 0.0, -0.5))  # LSGAN's loss rises again beyond 1
+    yield (
+        right < even < wrong,
+        f"d_loss rewards a good D: it is {right:.2f} if D is right, {even:.2f} if it can't tell, {wrong:.2f} if it is "
+        "wrong.",
+        "Which of the two arguments belongs to HR, and what should D return for it?",
+    )
+    for_real, for_fake = _slopes(d_loss, 0.2, 0.8)
+    yield (
+        for_real < 0 < for_fake,
+        f"d_loss uses both arguments: its slope is {for_real:.2g} for D's logits of HR and {for_fake:.2g} for those of "
+        "SR.",
+        "The first should be negative and the second positive. Is a half missing, detached, or of the wrong sign?",
+    )
+    extreme = d_loss(-200.0, 200.0).item()
+    slopes = _slopes(d_loss, -200.0, 200.0)
+    yield (
+        bool(torch.tensor([extreme, *slopes]).isfinite().all()) and all(slopes),
+        f"d_loss survives a D that is very wrong: for logits of -200 and 200 it is {extreme:.0f}, with slopes of "
+        f"{slopes[0]:.2g} and {slopes[1]:.2g}.",
+        "The sigmoid of 200 is exactly 1 in float32, and the logarithm of 0 isn't finite. Compute it from logits.",
     )
 
 
@@ -184,19 +188,20 @@ def _nine(mine: ModuleType, first: dict[str, Any], second: dict[str, Any]) -> di
         ),
         4: (
             off["D"] < 1e-4,
-            f"D learns from d_loss, and from nothing else: its gradient is {100 * off['D']:.2g} % off."
+            f"D learns from d_loss, and from nothing else: its gradient is {percent(off['D'])} off."
             f"{stopped * (off['D'] >= 1e-4)}",
             "" if off["D"] < 1e-4 else _cause(mine, first["D's gradient"]),
         ),
         5: (
             again and graph,
-            "G's half runs the updated D: after its step, D "
+            "G's half runs the updated D: after its step, the updated D "
             f"{'did not run on SR' if not again else 'ran on SR' if graph else 'ran on an SR without a graph'}.",
-            "D has changed in its half, so earlier logits are outdated. When do you call g_loss, and with which sr?",
+            "D has changed in its half, so earlier logits are outdated, and so is a copy from before. When do you call "
+            "g_loss, and with which sr and D?",
         ),
         6: (
             off["G"] < 1e-4,
-            f"g_loss reaches G through D: G's gradient is {100 * off['G']:.2g} % off.{stopped * (off['G'] >= 1e-4)}",
+            f"g_loss reaches G through D: G's gradient is {percent(off['G'])} off.{stopped * (off['G'] >= 1e-4)}",
             "Is it the g_loss that the step gets as an argument, called as g_loss(sr, hr, discriminator)? Is there a "
             "detach or no_grad on the way from D's output to sr?",
         ),
@@ -210,8 +215,8 @@ def _nine(mine: ModuleType, first: dict[str, Any], second: dict[str, Any]) -> di
         ),
         8: (
             later["D"] < 1e-4 and later["G"] < 1e-4,
-            f"Nothing is left over: in the second step, D's gradient is {100 * later['D']:.2g} % off, and G's "
-            f"{100 * later['G']:.2g} %.",
+            f"Nothing is left over: in the second step, D's gradient is {percent(later['D'])} off, and G's "
+            f"{percent(later['G'])}.",
             "backward adds to .grad, and G's backward also fills the .grad of D. When do you clear which?",
         ),
         9: _numbers(first["result"], (first["wanted d_loss"], first["wanted g_loss"])),

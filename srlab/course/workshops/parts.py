@@ -45,7 +45,7 @@ PARTS = {
     "fit": Part(1, ("fit",), training.fit),
     "train": Part(1, ("sample_pairs", "Generator", "train"), training.train, quick=False),
     "alone": Part(1, ("load_photos", "Generator"), alone.alone, quick=False),
-    "checkpoint": Part(2, ("Checkpoint",), resuming.checkpoint),
+    "checkpoint": Part(2, ("Checkpoint", "fit"), resuming.checkpoint),
     "resuming": Part(2, ("train", "Checkpoint"), resuming.resuming, quick=False),
     "adversary": Part(2, ("Discriminator", "d_loss", "g_loss"), adversary.adversary),
     "gan step": Part(2, ("gan_step",), adversary.gan_step),

@@ -7,8 +7,9 @@ import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from functools import partial
+from itertools import pairwise
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 from typing import Any
 from unittest.mock import patch
 
@@ -20,7 +21,7 @@ from torch.nn.utils import parameters_to_vector
 from srlab.course.exercise import sample
 from srlab.course.workshops.own_file import load, own_file, run_alone
 from srlab.course.workshops.photos_and_pairs import Photos, photos_of_shapes
-from srlab.course.workshops.promises import Promise, expect, expect_items, expect_number, trying
+from srlab.course.workshops.promises import Promise, expect, expect_items, expect_number, percent, trying
 from srlab.course.workshops.training import elsewhere, seen_by
 
 ITERS, PAUSES = 24, (8, 16)  # steps of a training run, and when it pauses
@@ -47,10 +48,10 @@ def checkpoint(mine: ModuleType, folder: Path) -> Iterator[Promise]:
     with tempfile.TemporaryDirectory() as place:
         file = Path(place) / "run.pt"
         parts = _parts(seed=1)
-        done = mine.Checkpoint(file, parts).load()
+        done = mine.Checkpoint(str(file), parts).load()
         yield done == 0, f"Without a file, load returns {done}.", "No step has been taken yet: return 0."
         _advance(parts)
-        mine.Checkpoint(file, dict(parts)).save(2)
+        mine.Checkpoint(str(file), dict(parts)).save(2)
         _advance(parts)
         place_on_disk = file.stat().st_ino
         found: list[int] = []  # what load would return when a file is put into place
@@ -113,6 +114,14 @@ def checkpoint(mine: ModuleType, folder: Path) -> Iterator[Promise]:
             f"A damaged file is no new run: load {f'returns {found[0]}' if found else 'raises an error'}.",
             "Return 0 only if there is no file. A run that begins again overwrites what could still be saved.",
         )
+    saves: list[int] = []
+    mine.fit(lambda: 0.0, 250, SimpleNamespace(load=lambda: 0, save=saves.append))
+    most = max(later - earlier for earlier, later in pairwise([0, *saves, 250]))
+    yield (
+        most <= 100,
+        f"fit also saves in between: in a run of 250 steps, up to {most} pass without a save.",
+        "A power cut doesn't wait for the end of a call. Let fit call save(done) every 100 steps, too.",
+    )
 
 
 def resuming(mine: ModuleType, folder: Path) -> Iterator[Promise]:
@@ -288,7 +297,8 @@ def _resumed(log: list[float], wanted: list[float], *states: State, more: str = 
     wrong = next((k for k, (loss, right) in pairs if not _near([loss], [right], 0 if exact else NEAR)), -1)
     if wrong == 0:
         hint = "Its first loss is another one. Are the weights restored, and the state of all random numbers? Dropout "
-        hint += f"draws from torch.default_generator.{f' Think of {more}.' * bool(more)}"
+        hint += f"draws from torch.default_generator.{f' Think of {more}.' * bool(more)} Was a batch drawn ahead, or "
+        hint += "anything else made before load()?"
     elif wrong > 0 or len(log) != len(wanted):
         hint = "It begins right, so weights and pairs are restored. What else changes with each step? Think of "
         hint += f"{f'{more}, of ' * bool(more)}the optimizer's memory, of a schedule, and of random numbers that a "
@@ -299,7 +309,7 @@ def _resumed(log: list[float], wanted: list[float], *states: State, more: str = 
     return (
         apart <= (0 if exact else SAME) and len(log) == len(wanted) and wrong < 0,
         f"A resumed run ends like one that never stopped: {_shown(log[:1])} comes first and should be "
-        f"{_shown(wanted[:1])}, and the weights differ by {100 * apart:.2g} % of what they moved since the pause.",
+        f"{_shown(wanted[:1])}, and the weights differ by {percent(apart)} of what they moved since the pause.",
         hint,
     )
 
