@@ -21,7 +21,7 @@ from tests.conftest import EXTRAS, LABS, ROOT, leave_run
 
 @pytest.mark.parametrize(
     ("arguments", "known"),
-    [(["--recipe", "smok"], "auto, laptop"), (["07"], "00_degradation, 01_srresnet, 02_content")],
+    [(["--recipe", "smok"], "auto, laptop"), (["70"], "00_degradation, 01_srresnet, 02_content")],
 )
 def test_unknown_recipe_or_lab_lists_known_ones(capsys, home, monkeypatch, arguments, known):
     monkeypatch.chdir(ROOT / "notebooks")

@@ -352,7 +352,7 @@ BUGS = {
     "Third-party weights are loaded without checking their hash": [
         Bug(
             "srlab/models/realesrgan.py",
-            "if hashlib.sha256(data).hexdigest() != SHA256:",
+            "if hashlib.sha256(data).hexdigest() != sha256:",
             "if not data:",
             "models/test_realesrgan.py::test_changed_file_is_rejected",
         ),
