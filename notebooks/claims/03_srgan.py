@@ -3,11 +3,24 @@
 # %% after 0767fcce
 lab.expect("the MSE generator puts its points near the center of the ring", radius, below=0.3)
 
+# %% after c58d1e12
+if lab.recipe == "laptop" and lab.features == "vgg6 conv2_2":
+    lab.expect("a new D has less than a tenth of the pull", new_shares["adversary"], below=10)
+    lab.expect(
+        "the content loss has more than half of the pull with a new D",
+        new_shares["content"],
+        above=50,
+    )
+
 # %% after c58d1e21
 if lab.recipe == "laptop" and lab.features == "vgg6 conv2_2":
+    lab.expect(
+        "a trained D has about half of the pull", last_shares["adversary"], above=35, below=70
+    )
     growth = (last_shares["adversary"] / last_shares["pixel"]) / (
         new_shares["adversary"] / new_shares["pixel"]
     )
+    lab.expect("D's gradient grows more than tenfold in training", growth, above=10, ratio=True)
 
 # %% after a30f0208
 lab.expect("the best D against a perfect G has the loss 1.39", loss_of_d, above=1.385, below=1.388)
@@ -36,6 +49,25 @@ for kind, end in zip(("real", "generated"), borrowed_ends, strict=True):
 for kind, end in zip(("real", "generated"), fixed_ends, strict=True):
     lab.expect(
         f"without the bug, D outputs one half for {kind} points", end, above=0.45, below=0.55
+    )
+
+# %% after 7b8171c1
+patch_of_pixels = torch.rand(1, 3, 96, 96, requires_grad=True)
+judge(patch_of_pixels)[0, 0, 12, 12].backward()
+columns = patch_of_pixels.grad.abs().sum(dim=(0, 1, 2)) > 0
+lab.expect("a logit of the PatchGAN sees 28 pixels", int(columns.sum()), above=27, below=29)
+
+fine = {
+    name: (with_fine_structure(image)[:, 3:]).std().item()
+    for name, image in (pictures | {"HR": stones}).items()
+}
+if lab.recipe == "laptop" and gravel:
+    lab.expect(
+        "the fine structure of HR is about twice the pretrained network's",
+        fine["HR"] / fine["pretrained"],
+        above=1.5,
+        below=2.5,
+        ratio=True,
     )
 
 # %% after 8ff47938

@@ -11,8 +11,36 @@ lab.expect(
     below=11.5,
 )
 
+# %% after 04e20005
+lab.expect(
+    "your network computes what srlab's does",
+    max(row["largest difference"] for row in rows.values()),
+    below=1e-4,
+)
+if published:
+    growth = rows["body.22"]["size of the output"] / rows["conv_first"]["size of the output"]
+    lab.expect(
+        "the signal in Real-ESRGAN grows to less than twice its size", growth, above=1, below=2
+    )
+
 # %% after 04e2000d
 lab.expect("c1 has the smallest share in Real-ESRGAN", least == "c1")
+lab.expect(
+    "c1's mean share in Real-ESRGAN is a seventh", shown.iloc[1]["c1"], above=0.13, below=0.155
+)
+lab.expect(
+    "the shares in a fresh network fall from x to c4",
+    -torch.tensor(table["fresh, mean"]).diff().max(),
+    above=0,
+    usually=True,
+)
+lab.expect(
+    "training moves some of x's share to the later maps",
+    table["fresh, mean"][0] - shown.iloc[1]["x"],
+    above=0.1,
+)
+if published:
+    lab.expect("no map has a share below a twentieth", shares.min(), above=0.045, below=0.06)
 
 # %% after 18b0e220
 lab.expect(
@@ -46,6 +74,19 @@ if lab.recipe == "laptop" and gravel and scale == 4:
         "with a factor of 0.2 the first error is below 40",
         first["factor 0.2"],
         below=40,
+        ratio=True,
+    )
+    lab.expect(
+        "smaller weights leave the first error of a factor of 1 near a million times white",
+        first["factor 1, weights times 0.1"],
+        above=2e5,
+        below=1e8,
+        ratio=True,
+    )
+    lab.expect(
+        "with only the change, the first error of a factor of 1 is below 500",
+        first["factor 1, only the change"],
+        below=500,
         ratio=True,
     )
 
@@ -151,6 +192,36 @@ if lab.recipe == "laptop" and gravel and scale == 4:
         ratio=True,
     )
 
+# %% after 04e50003
+if lab.recipe == "laptop" and gravel and scale == 4:
+    lab.expect(
+        "the shuffled copy computes the same image",
+        (middles["shuffled copy"] - middles["pretrained"]).abs().max(),
+        below=1e-2,
+    )
+    lab.expect(
+        "halfway to the shuffled copy, the image is worse than bicubic",
+        psnr_of(pictures["bicubic"]) - values["halfway to the copy"],
+        above=0,
+    )
+    lab.expect(
+        "halfway to ESRGAN, the image is between both in PSNR",
+        values["halfway to ESRGAN"] - psnr_of(pictures["ESRGAN"]),
+        above=0,
+    )
+    lab.expect(
+        "ESRGAN is a few percent of the weights' length away",
+        100 * far["ESRGAN"],
+        above=2,
+        below=15,
+    )
+    lab.expect(
+        "the copy is farther away than the weights are long",
+        100 * far["copy"],
+        above=100,
+        below=150,
+    )
+
 # %% after 85e9aad9
 if lab.recipe == "laptop" and gravel and scale == 4:
     leads = {}
@@ -161,6 +232,15 @@ if lab.recipe == "laptop" and gravel and scale == 4:
     ahead_on = {name: sum(lead > 0 for lead in found) / len(found) for name, found in leads.items()}
     every = torch.cat([torch.tensor(found) for found in leads.values()])
     lab.expect("the search tries 137 crops", len(every) == 137)
+    lab.expect(
+        "your ESRGAN is ahead on a fifth of the crops of the astronaut",
+        ahead_on["astronaut"],
+        above=0.05,
+        below=0.35,
+    )
+    lab.expect("your ESRGAN is ahead on almost no crop of the cat", ahead_on["chelsea"], below=0.1)
+    lab.expect("the largest lead is over 0.5 dB", every.max(), above=0.5, below=3, usually=True)
+    lab.expect("in the median SRGAN is ahead by a decibel", -every.median(), above=0.3, below=2)
 
 # %% after 857c29b5
 if lab.recipe == "laptop" and gravel and scale == 4 and not photo:
@@ -185,4 +265,16 @@ lab.expect(
     spreads["factor 0.2"],
     above=40,
     below=110,
+)
+lab.expect(
+    "smaller weights leave the formula's growth at beta 1",
+    spreads["factor 1, weights times 0.1"] / 2**23,
+    above=0.9,
+    below=1.1,
+)
+lab.expect(
+    "a signal grows less than 200 times if only the change is added",
+    spreads["factor 1, only the change"],
+    below=200,
+    ratio=True,
 )

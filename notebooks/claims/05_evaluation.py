@@ -1,8 +1,40 @@
 """What lab 05 claims about its results; srlab/course/claims.py explains how these blocks run."""
 
 # %% after c0a50106
+lab.expect(
+    "bicubic's eye is over a decibel ahead of Real-ESRGAN's",
+    by_letter["B"] - by_letter["C"],
+    above=1,
+)
 order = sorted(by_letter, key=by_letter.get, reverse=True)
 lab.expect("the order of the eyes by PSNR is D, B, A, C", order == ["D", "B", "A", "C"])
+
+# %% after c0a5010b
+for name, known in {"astronaut": 26.84, "chelsea": 31.47}.items():
+    if name in scores:
+        lab.expect(
+            f"the loops give bicubic its PSNR on {name}",
+            scores[name]["bicubic"],
+            above=known - 0.01,
+            below=known + 0.01,
+        )
+
+# %% after c0a50301
+lab.expect(
+    "on the gravel SRGAN's patches are nearest to HR's", far[three[1]] / far[three[2]], above=5
+)
+lab.expect("bicubic's patches are the farthest", far[three[0]] / far[three[1]], above=2)
+
+# %% after c0a50403
+lab.expect(
+    "with four photos the interval misses about 20 times in 100",
+    missed_by["4 photos"],
+    above=11,
+    below=30,
+)
+lab.expect(
+    "with 100 photos it misses about 6 times in 100", missed_by["100 photos"], above=0.5, below=12
+)
 
 # %% after 027c0593
 for place, row in by_psnr.items():

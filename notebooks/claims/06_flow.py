@@ -25,6 +25,21 @@ if lab.recipe == "laptop":
     moments = torch.full_like(places, 0.4)
     crowd = torch.exp(-((places - 0.4) ** 2) / 0.72) + torch.exp(-((places + 0.4) ** 2) / 0.72)
     difference = to_points(places[:, None], moments)[:, 0] - exact_velocity(places, moments)
+    lab.expect(
+        "the network has nearly learned the exact velocity",
+        ((crowd * difference.square()).sum() / crowd.sum()).sqrt().item(),
+        below=0.6,
+    )
+
+# %% after 6e0a2c20
+if lab.recipe == "laptop":
+    lab.expect(
+        "the crowds on the lines and on the flow are far closer than noise and ring",
+        max(pair[0] for pair in apart.values()) / scale_of_it,
+        below=0.5,
+        ratio=True,
+    )
+    lab.expect("the passengers end far from where their lines lead", moved, above=1)
 
 # %% after f0602a01
 if lab.recipe == "laptop":
@@ -34,6 +49,29 @@ if lab.recipe == "laptop":
 # %% after 7b31d409
 if lab.recipe == "laptop":
     by_euler, by_heun = (dict(zip(runs, values, strict=True)) for values in misses.values())
+    lab.expect(
+        "with four runs Euler's method ends nearer",
+        by_heun[4] / by_euler[4],
+        above=1,
+        ratio=True,
+    )
+    lab.expect(
+        "with 32 runs Heun's method ends nearer", by_heun[32] / by_euler[32], below=1, ratio=True
+    )
+    lab.expect(
+        "from 32 to 64 runs Euler's error is about halved",
+        by_euler[32] / by_euler[64],
+        above=1.7,
+        below=2.4,
+        ratio=True,
+    )
+    lab.expect(
+        "from 32 to 64 runs Heun's error falls to about a quarter",
+        by_heun[32] / by_heun[64],
+        above=3,
+        below=6,
+        ratio=True,
+    )
 
 # %% after f0602a02
 if lab.recipe == "laptop":
@@ -56,7 +94,38 @@ if lab.recipe == "laptop":
 # %% after 8c52e615
 if lab.recipe == "laptop":
     at = parts_by_time.to_dict("index")
+    lab.expect(
+        "halfway the loss is smaller than at the start",
+        at[0.5]["loss"] / at[0.0]["loss"],
+        below=0.9,
+        ratio=True,
+    )
+    lab.expect(
+        "halfway the loss is smaller than near the end",
+        at[0.5]["loss"] / at[0.97]["loss"],
+        below=0.8,
+        ratio=True,
+    )
     errors = parts_by_time["error of clean"]
+    lab.expect(
+        "the error of the clean detail falls from each time to the next",
+        (errors / errors.shift()).max(),
+        below=1,
+        ratio=True,
+    )
+    lab.expect(
+        "at t = 0.75 the change is larger than the skip",
+        at[0.75]["change"] / at[0.75]["skip"],
+        above=1.5,
+        ratio=True,
+    )
+    lab.expect(
+        "at t = 0.97 the skip is larger than the change",
+        at[0.97]["skip"] / at[0.97]["change"],
+        above=2,
+        ratio=True,
+    )
+    lab.expect("srlab's FlowNet computes the same with these weights", agreement, below=0.02)
 
 # %% after f0604a02
 if lab.recipe == "laptop":
@@ -115,6 +184,25 @@ if lab.recipe == "laptop":
         ratio=True,
     )
 
+    lab.expect(
+        "HR is outside of the samples' range about as often as one more sample would be",
+        outside / by_chance,
+        above=0.8,
+        below=1.5,
+        ratio=True,
+    )
+
+# %% after 9d73f701
+if lab.recipe == "laptop":
+    lab.expect(
+        "three rounds bring a sample within 0.3 gray levels", corrected[3]["off LR"], below=0.3
+    )
+    lab.expect(
+        "three rounds leave the sharpness as it is",
+        corrected[3]["sharpness"] - corrected[0]["sharpness"],
+        above=-2,
+        below=2,
+    )
 
 # %% after f0605a02
 if lab.recipe == "laptop":
@@ -138,3 +226,5 @@ if lab.recipe == "laptop":
 # %% after 9d73f804
 if lab.recipe == "laptop":
     weak, full = knob_table.loc[0.7], knob_table.loc[1.0]
+    lab.expect("weaker noise raises the PSNR", weak["PSNR"] - full["PSNR"], above=0.3)
+    lab.expect("weaker noise lowers the sharpness", weak["sharpness"] - full["sharpness"], below=-5)
