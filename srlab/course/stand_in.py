@@ -12,8 +12,8 @@ from srlab.models.compact import CompactNet
 def train_stand_in(photos: ImageSet, steps: int, seed: int = 0) -> CompactNet:
     """Train a network with the compact architecture for a few steps; return it in eval mode, on the CPU.
 
-    Its images are those of a beginner, but its weights can be copied and compared like the published ones. The random
-    state of the lab does not change.
+    After so few steps its images are poor, but its weights can be copied and compared like the published ones. The
+    random state of the lab does not change.
     """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)

@@ -6,6 +6,7 @@ from typing import Any
 import torch
 
 from srlab.course.exercise import Answer, Exercise, IncorrectAnswer, filled, sample
+from srlab.course.exercises.velocities import expect_times
 
 Velocity = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 
@@ -36,14 +37,7 @@ def _observe(answer: Answer, noise: torch.Tensor, steps: int) -> dict[str, Any]:
     times, places = [], []
 
     def velocity(x: torch.Tensor, t: torch.Tensor) -> torch.Tensor:
-        t = torch.as_tensor(t, dtype=torch.float32)
-        if tuple(t.shape) != (len(noise),):
-            raise IncorrectAnswer(
-                f"velocity needs one time per sample: t should have the shape ({len(noise)},), but has "
-                f"{tuple(t.shape)}."
-            )
-        if x.shape != noise.shape:
-            raise IncorrectAnswer(f"x should have the shape of noise, {tuple(noise.shape)}, not {tuple(x.shape)}.")
+        t = expect_times(x, t, noise)
         times.append(t[0].item())
         places.append(x.detach().clone())
         return (2 * t).view(-1, *[1] * (x.ndim - 1)) - 0.7 * x

@@ -6,7 +6,8 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 
-from srlab.course.exercise import Answer, Exercise, IncorrectAnswer, filled, sample
+from srlab.course.exercise import Answer, Exercise, filled, sample
+from srlab.course.exercises.velocities import expect_times
 
 Velocity = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 
@@ -34,14 +35,7 @@ def _observe(answer: Answer, noise: torch.Tensor, end: torch.Tensor) -> dict[str
     seen = []
 
     def velocity(x: torch.Tensor, t: torch.Tensor) -> torch.Tensor:
-        t = torch.as_tensor(t, dtype=torch.float32)
-        if tuple(t.shape) != (len(noise),):
-            raise IncorrectAnswer(
-                f"velocity needs one time per sample: t should have the shape ({len(noise)},), but has "
-                f"{tuple(t.shape)}."
-            )
-        if x.shape != noise.shape:
-            raise IncorrectAnswer(f"x should have the shape of noise, {tuple(noise.shape)}, not {tuple(x.shape)}.")
+        t = expect_times(x, t, noise)
         seen.append((x.detach().clone(), t.detach().clone()))
         return sample(*noise.shape, low=-1, seed=5).requires_grad_()
 
