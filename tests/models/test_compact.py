@@ -10,6 +10,7 @@ from torch import nn
 import srlab
 from srlab.errors import SrlabError
 from srlab.models import compact, realesrgan
+from tests.models.published import same, write_package
 
 
 def small():
@@ -35,20 +36,10 @@ def package(network, tmp_path, monkeypatch):
             data += struct.pack(f"<I{len(values[0])}e{len(values[1])}f", 0x01306B47, *values[0], *values[1])
         else:
             data += struct.pack(f"<{len(values[0])}f", *values[0])
-    path = tmp_path / "packages" / realesrgan.PACKAGE.replace("-", "_") / "models" / compact.FILE
-    path.parent.mkdir(parents=True)
-    path.write_bytes(data)
-    (path.parents[1] / "__init__.py").write_text("raise AssertionError('nothing of it is imported')")
-    monkeypatch.syspath_prepend(tmp_path / "packages")
-    monkeypatch.setenv("SRLAB_DATA", str(tmp_path / "data"))
+    path = write_package(tmp_path, compact.FILE, data, monkeypatch)
     monkeypatch.setattr(compact, "CompactNet", small)
     monkeypatch.setattr(compact, "SHA256", realesrgan.hashlib.sha256(data).hexdigest())
     return path
-
-
-def same(found, wanted):
-    theirs = wanted.state_dict()
-    return all(torch.equal(value, theirs[name]) for name, value in found.state_dict().items())
 
 
 def test_published_weights_upscale_handwriting():

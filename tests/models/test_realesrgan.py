@@ -12,6 +12,7 @@ import srlab
 from srlab.errors import SrlabError
 from srlab.models import RRDBNet, realesrgan
 from srlab.models.loading import load_generator_file
+from tests.models.published import same, write_package
 
 ANEW = f"--force-reinstall --no-deps {realesrgan.PACKAGE}=={realesrgan.VERSION}"
 
@@ -50,20 +51,10 @@ def package(network, tmp_path, monkeypatch):
         if isinstance(layer, nn.Conv2d):
             weight, bias = layer.weight.detach().flatten().tolist(), layer.bias.detach().tolist()
             data += struct.pack(f"<I{len(weight)}e{len(bias)}f", 0x01306B47, *weight, *bias)
-    path = tmp_path / "packages" / realesrgan.PACKAGE.replace("-", "_") / "models" / realesrgan.FILE
-    path.parent.mkdir(parents=True)
-    path.write_bytes(data)
-    (path.parents[1] / "__init__.py").write_text("raise AssertionError('nothing of it is imported')")
-    monkeypatch.syspath_prepend(tmp_path / "packages")
-    monkeypatch.setenv("SRLAB_DATA", str(tmp_path / "data"))
+    path = write_package(tmp_path, realesrgan.FILE, data, monkeypatch)
     monkeypatch.setattr(realesrgan, "RRDBNet", small)
     monkeypatch.setattr(realesrgan, "SHA256", realesrgan.hashlib.sha256(data).hexdigest())
     return path
-
-
-def same(found, wanted):
-    theirs = wanted.state_dict()
-    return all(torch.equal(value, theirs[name]) for name, value in found.state_dict().items())
 
 
 def test_package_network_is_read_layer_by_layer_without_rng(package, network):
