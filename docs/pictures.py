@@ -31,7 +31,6 @@ ROOT = Path(__file__).resolve().parents[1]
 FOLDER = ROOT / "docs" / "images"
 # file -> (lab, how the picture's caption begins)
 PICTURES = {
-    "twins.png": ("00_degradation", "The same images with their names"),
     "training.png": ("01_srresnet", "Validation curve"),
     "letters.png": ("01_srresnet", "A crop of text: bicubic, your network"),
     "equally_wrong.png": ("02_content_loss", "The photo and five distortions"),
