@@ -229,18 +229,3 @@ if lab.recipe == "laptop" and scale == 4:
 
 # %% after 04c7e9d8
 lab.expect("pixel shuffle makes HR of its channels", torch.equal(pixel_shuffle(parts, scale), hr))
-
-# %% after c5e20a13
-if lab.recipe == "laptop":
-    lab.expect(
-        "the average lags while the network learns",
-        max(row[2] - behind for row, behind in zip(averaged, of_average, strict=True)),
-        above=0,
-        usually=True,
-    )
-    lab.expect(
-        "the average is level at the end",
-        of_average[-1] - averaged[-1][2],
-        above=-0.3,
-        below=0.3,
-    )
