@@ -10,7 +10,7 @@ rest = max(cost for name, cost in of_yours.items() if name != "noise")
 lab.expect("noise is the worst image for your loss", of_yours["noise"] - rest, above=0)
 lab.expect("your loss ignores the shift", of_yours["shift"], below=0.1)
 lab.expect(
-    "your loss ignores brightness and tint",
+    "your loss ignores brightness and a color cast",
     max(of_yours["brighter"], of_yours["color cast"]),
     below=0.01,
 )
@@ -18,7 +18,7 @@ lab.expect(
 # %% after a5c0f3e1
 liked, flat = (asked_alone[f"your loss, {change}"][1] for change in ADDITIONS)
 lab.expect("stripes more than halve your loss", min(liked), below=0.5)
-lab.expect("your loss ignores a tint", max(abs(cost - 1) for cost in flat), below=0.01)
+lab.expect("your loss ignores a color cast", max(abs(cost - 1) for cost in flat), below=0.01)
 if lab.recipe == "laptop":
     best_strength = liked.index(min(liked))
     lab.expect("your loss prefers stripes of 3 or 4 levels", best_strength, above=2, below=5)
@@ -32,7 +32,7 @@ if lab.recipe == "laptop":
         ratio=True,
     )
 tinted_sum = costs_of_sum["the sum, color cast"][1]
-lab.expect("a tint raises the sum of MSE and your loss", min(tinted_sum[1:]), above=1)
+lab.expect("a color cast raises the sum of MSE and your loss", min(tinted_sum[1:]), above=1)
 
 # %% after 26d25943
 if lab.recipe == "laptop":
@@ -92,13 +92,15 @@ if lab.recipe == "laptop":  # another pretrained network has other faults
     lab.expect("stripes of 8 levels raise the vgg6 loss", stripes[8], above=1.08)
     lab.expect("stripes of 12 levels raise the vgg6 loss far more", stripes[12], above=1.4)
     by_pixels = said_by_vgg6["MSE, color cast"][1]
-    lab.expect("a tint of 12 levels doubles the MSE", by_pixels[12], above=2)
-    lab.expect("a tint hardly changes the vgg6 loss", max(abs(c - 1) for c in tint), below=0.03)
+    lab.expect("a color cast of 12 levels doubles the MSE", by_pixels[12], above=2)
+    lab.expect(
+        "a color cast hardly changes the vgg6 loss", max(abs(c - 1) for c in tint), below=0.03
+    )
     for color, rgb in {"colder": [-1, 0, 1], "green": [-1, 1, -1], "violet": [1, -1, 1]}.items():
         change = torch.tensor(rgb).view(3, 1, 1)
         tinted = soft + 8 / 255 * change / change.float().square().mean().sqrt() * (2 / 3) ** 0.5
         ratio = by_vgg6(tinted, writing) / by_vgg6(soft, writing)
-        lab.expect(f"the vgg6 loss ignores this tint: {color}", ratio, above=0.97, below=1.03)
+        lab.expect(f"the vgg6 loss ignores this color cast: {color}", ratio, above=0.97, below=1.03)
 
 # %% after b0991e01
 if lab.recipe == "laptop":
@@ -210,7 +212,7 @@ if lab.recipe == "laptop":
     shift_of = ladder.color_shift
     lab.expect("features alone tint by about two levels", shift_of[method], above=1.4, below=2.8)
     lab.expect("pixels in the loss keep the color", shift_of["hybrid"], below=0.4)
-    lab.expect("your loss brings no tint", shift_of["your loss"], below=0.2)
+    lab.expect("your loss brings no color cast", shift_of["your loss"], below=0.2)
 
 # %% after 0b5e1f02
 if lab.recipe == "laptop" and not lab.pixel_weight:
