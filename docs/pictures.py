@@ -1,8 +1,9 @@
 """Make the images of the README and of docs/: ``python docs/pictures.py [FILE ...]``, such as ``lab.png``.
 
 Most are copied from the executed labs in ``runs/notebooks/``, so run ``make labs`` first. ``slider.png``, ``lab.png``
-and ``try_it.jpg`` are screenshots in Chromium. ``lab.png`` needs no executed lab: it runs a few cells of lab 01 in
-JupyterLab. ``try_it.jpg`` needs ``make book``.
+and ``try_it.jpg`` are screenshots in Chromium. ``lab.png`` needs no executed lab, because it runs a few cells of lab 01
+in JupyterLab. The file also contains the words on it, so that a test notices when lab 01 has changed. ``try_it.jpg``
+needs ``make book``.
 """
 
 import base64
@@ -22,7 +23,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import nbformat
-from PIL import Image
+from PIL import Image, PngImagePlugin
 from playwright.sync_api import Browser, sync_playwright
 
 from srlab.paths import runs_home
@@ -87,8 +88,8 @@ def take_slider(lab: str, caption: str, target: Path) -> None:
         page.locator(".srlab-compare").screenshot(path=target)
 
 
-def take_lab(target: Path) -> None:
-    """Take a screenshot of lab 01 in JupyterLab: a prediction, an exercise with a known mistake, and the result.
+def cells_of_lab() -> nbformat.NotebookNode:
+    """Return the cells of lab 01 for its screenshot: those that it needs, and those that it shows, with a wrong answer.
 
     To fit, the code of the result is collapsed, and the text above the exercise is only its last paragraph.
     """
@@ -98,6 +99,19 @@ def take_lab(target: Path) -> None:
     result.metadata["jupyter"] = {"source_hidden": True}
     text.source = next(part for part in text.source.split("\n\n") if part.startswith("**Exercise"))
     stub.source = stub.source.replace("return course.TODO", ANSWER)
+    return notebook
+
+
+def words_on(picture: Path) -> dict[str, list[str]]:
+    """Return what the screenshot of lab 01 shows: the sources of its cells, and the printed lines."""
+    with Image.open(picture) as image:
+        return json.loads(image.text["words"])
+
+
+def take_lab(target: Path) -> None:
+    """Take a screenshot of lab 01 in JupyterLab: a prediction, an exercise with a known mistake, and the result."""
+    notebook = cells_of_lab()
+    result = notebook.cells[-1]
     with tempfile.TemporaryDirectory() as folder, chromium() as browser, jupyter(Path(folder)) as address:
         nbformat.write(notebook, Path(folder) / "lab.ipynb")
         page = browser.new_page(viewport={"width": 990, "height": 2400}, reduced_motion="reduce")
@@ -112,11 +126,17 @@ def take_lab(target: Path) -> None:
         page.evaluate(LEAVE)
         page.add_style_tag(content=".jp-Notebook img { max-width: 560px; }")
         page.wait_for_timeout(2_000)  # until the figure is drawn again
-        boxes = [cell.bounding_box() for cell in page.locator(".jp-Notebook .jp-Cell").all()[len(SETUP) :]]
+        cells = page.locator(".jp-Notebook .jp-Cell").all()[len(SETUP) :]
+        boxes = [cell.bounding_box() for cell in cells]
         top, bottom = boxes[0]["y"], boxes[-1]["y"] + boxes[-1]["height"]
         clip = {"x": boxes[0]["x"] + 24, "y": top, "width": boxes[0]["width"] - 24, "height": bottom - top}
         picture = Image.open(io.BytesIO(page.screenshot(clip=clip)))
-        picture.quantize(128).save(target, optimize=True)
+        outputs_shown = [text for cell in cells for text in cell.locator(".jp-RenderedText pre").all_inner_texts()]
+        printed = [line for text in outputs_shown for line in text.splitlines() if line]
+        words = PngImagePlugin.PngInfo()
+        sources = [cell.source for cell in notebook.cells[len(SETUP) :]]
+        words.add_itxt("words", json.dumps({"sources": sources, "printed": printed}, ensure_ascii=False))
+        picture.quantize(128).save(target, optimize=True, pnginfo=words)
 
 
 def take_try_page(target: Path) -> None:

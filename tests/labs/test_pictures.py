@@ -1,0 +1,42 @@
+"""Test that the screenshot in the README shows what lab 01 contains now."""
+
+import re
+
+import pytest
+
+from srlab import course
+from tests.conftest import ROOT, load_script
+
+pytest.importorskip("playwright")  # docs/pictures.py takes screenshots with it
+pictures = load_script(ROOT / "docs" / "pictures.py")
+LAB = "run `python docs/pictures.py lab.png`, and correct the text below the picture in the README"
+
+
+@pytest.fixture
+def words():
+    """Return the words on the screenshot of lab 01."""
+    return pictures.words_on(ROOT / "docs" / "images" / "lab.png")
+
+
+def test_screenshot_shows_cells_of_lab(words):
+    cells = pictures.cells_of_lab().cells[len(pictures.SETUP) :]
+    assert words["sources"] == [cell.source for cell in cells], LAB
+
+
+def test_screenshot_shows_what_the_check_prints(words, capsys):
+    stub = next(source for source in words["sources"] if source.startswith("def slope("))
+    scope = {}
+    exec(stub, scope)
+    course.check("srresnet.slope", scope["slope"])
+    printed = [line.strip() for line in capsys.readouterr().out.splitlines() if line.strip()]
+    shown = [line.strip() for line in words["printed"]]
+    assert len(printed) > 3
+    assert [line for line in printed if line not in shown] == [], LAB
+
+
+def test_readme_describes_screenshot(words):
+    guess, outcome = re.search(r"Your guess: ([\d.]+)\. Outcome: ([\d.]+)\.", "\n".join(words["printed"])).groups()
+    alt = re.search(r"!\[(.*?)\]\(docs/images/lab\.png\)", (ROOT / "README.md").read_text(encoding="utf-8"))[1]
+    assert guess == pictures.PREDICTION
+    assert f"prediction {guess};" in alt
+    assert f"outcome, {outcome}." in alt
