@@ -16,6 +16,7 @@ from nbformat.v4 import new_code_cell, new_notebook, new_output
 import srlab
 from tests.conftest import ROOT, load_script
 
+COLAB_IMAGE = "https://colab.research.google.com/assets/colab-badge.svg"
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 
 
@@ -42,12 +43,14 @@ def test_version_is_consistent():
 @pytest.fixture
 def course(tmp_path):
     """Create the files that contain the URL of the course, with a lab of each kind."""
-    for name in ("pyproject.toml", "CITATION.cff", "README.md", "docs/colab.md"):
-        (tmp_path / name).parent.mkdir(exist_ok=True)
+    pages = ("README.md", "docs/colab.md", "docs/machines.md")
+    for name in ("pyproject.toml", "CITATION.cff", *pages, ".github/workflows/tests.yml"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_bytes((ROOT / name).read_bytes())
     for lab in ("lab.ipynb", "workshops/1_network.ipynb", "extras/more.ipynb"):
         (tmp_path / "notebooks" / lab).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / "notebooks" / lab).write_text(json.dumps({"source": ['repository = ""  # the address']}))
+        cells = [{"source": ["# Title\n", "\n", "Text."]}, {"source": ['repository = ""  # the address']}]
+        (tmp_path / "notebooks" / lab).write_text(json.dumps({"cells": cells}))
     return tmp_path
 
 
@@ -57,14 +60,40 @@ def test_set_url_updates_all_files(course):
         project = tomllib.loads((course / "pyproject.toml").read_text(encoding="utf-8"))["project"]
         assert project["urls"]["Repository"] == address
         assert yaml.safe_load((course / "CITATION.cff").read_text(encoding="utf-8"))["repository-code"] == address
-        for lab in (course / "notebooks").rglob("*.ipynb"):
-            assert json.loads(lab.read_text()) == {"source": [f'repository = "{address}"  # the address']}
-        assert f"git clone {address} srlab\n" in (course / "README.md").read_text(encoding="utf-8")
-        page = (course / "docs/colab.md").read_text(encoding="utf-8")
-        assert page.count(f"git clone -q {address} ") == 2
         on_github = address.startswith("https://github.com/")
+        for lab in (course / "notebooks").rglob("*.ipynb"):
+            first, second = ("".join(cell["source"]) for cell in json.loads(lab.read_text())["cells"])
+            assert second == f'repository = "{address}"  # the address'
+            place = f"somebody/course/blob/main/{lab.relative_to(course).as_posix()}"
+            button = f"[![Open in Colab]({COLAB_IMAGE})](https://colab.research.google.com/github/{place})\n\n"
+            assert first == f"# Title\n\n{button if on_github else ''}Text."
+        for page in ("README.md", "docs/machines.md"):
+            assert f"git clone {address} srlab\n" in (course / page).read_text(encoding="utf-8")
+        readme = (course / "README.md").read_text(encoding="utf-8")
+        assert ("(https://github.com/somebody/course/actions/workflows/tests.yml/badge.svg)" in readme) == on_github
+        assert "workflows/nightly.yml" not in readme  # this course has no such workflow
+        page = (course / "docs/colab.md").read_text(encoding="utf-8")
         for site in ("https://colab.research.google.com/github/", "?src=https://github.com/"):
             assert (f"{site}somebody/course/blob/main/notebooks/extras/more.ipynb)" in page) == on_github
+
+
+def test_set_url_twice_changes_nothing_more(course):
+    script = load_script(ROOT / "docs" / "book" / "set_address.py")
+    files = [*course.rglob("*.md"), *course.rglob("*.ipynb"), course / "pyproject.toml", course / "CITATION.cff"]
+    script.set_address(course, "https://github.com/somebody/course")
+    once = [file.read_text(encoding="utf-8") for file in files]
+    script.set_address(course, "https://example.org/else/where")
+    script.set_address(course, "https://github.com/somebody/course")
+    assert [file.read_text(encoding="utf-8") for file in files] == once
+
+
+def test_pages_have_nothing_for_readers_to_replace():
+    """Check that the README and docs/ name no repository before `make set-url`, because no such command would run."""
+    pages = [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]
+    texts = {page.name: page.read_text(encoding="utf-8") for page in pages}
+    if "urls" in PROJECT:
+        pytest.skip("the address is set")
+    assert [name for name, text in texts.items() if re.search(r"git clone|REPOSITORY|github\.com/OWNER", text)] == []
 
 
 @pytest.mark.parametrize("alt", ['A "figure" & <more>.', ""])

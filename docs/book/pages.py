@@ -17,6 +17,9 @@ ORPHAN = "---\norphan: true\n---\n\n"  # a page without a place in the navigatio
 WORKSHOPS = ROOT / "notebooks" / "workshops"  # shown as handed out, because their code is the student's
 SOLUTION = "<details><summary>One solution</summary>\n\n```python\n{}\n```\n\n</details>"
 LEFT_OUT = {"check", "colab"}  # tags of cells
+# Links and badges of the README, and the button of `make set-url`. The site has its own, and loads nothing else.
+LINKS = re.compile(r"<!-- links, which the site leaves out -->\n.*?<!-- end of links -->\n\n", re.S)
+BUTTON = re.compile(r"\[!\[Open in Colab\].*\n\n")
 WIDGET = "application/vnd.jupyter.widget-view+json"
 GITHUB = "https://github.com/"  # Colab can open notebooks from here
 KAGGLE = "https://kaggle.com/kernels/welcome?src="
@@ -37,7 +40,8 @@ def gather(executed: Path, source: Path, address: str = "") -> None:
     for folder in ("extras", "workshops"):
         (source / "notebooks" / folder).mkdir(parents=True)
     shutil.copy(BOOK / "index.md", source)
-    shutil.copy(ROOT / "README.md", source)  # the index includes its opening and its table of labs
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")  # the index includes its opening and its table of labs
+    (source / "README.md").write_text(LINKS.sub("", readme), encoding="utf-8")
     shutil.copytree(ROOT / "docs" / "images", source / "docs" / "images")  # Sphinx copies only those that are used
     shutil.copytree(ROOT / "notebooks" / "pictures", source / "notebooks" / "pictures")  # images at the top of the labs
     for name in DOCS:
@@ -89,7 +93,7 @@ def tidy(notebook: nbformat.NotebookNode, below_title: str = "") -> nbformat.Not
     """
     notebook.metadata.pop("widgets", None)
     notebook.cells = [cell for cell in notebook.cells if not LEFT_OUT & set(tags_of(cell))]
-    title, _, rest = notebook.cells[0].source.partition("\n")
+    title, _, rest = BUTTON.sub("", notebook.cells[0].source).partition("\n")
     notebook.cells[0].source = f"{title}\n\n{below_title}\n{rest}"
     for _, check, solution in open_exercises(notebook):
         folded = nbformat.v4.new_markdown_cell(SOLUTION.format(solution))

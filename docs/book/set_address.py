@@ -1,9 +1,12 @@
 """Set the URL of the course's repository, as in ``make set-url URL=https://github.com/OWNER/NAME``.
 
-It is written into ``pyproject.toml`` (which the book reads), ``CITATION.cff``, the Colab and Kaggle cells of the labs,
-and the clone commands of the README and ``docs/``. ``docs/colab.md`` gets links that open each lab.
+Without it, no page shows what only a published course has, because readers could not use it. The URL is written into
+``pyproject.toml`` (which the book reads), ``CITATION.cff`` and the Colab cells of the labs. The README and pages of
+``docs/`` get commands that download the course, badges, and links that open each lab. On GitHub, the first cell of each
+lab gets a button that opens it in Colab.
 """
 
+import json
 import re
 import sys
 from pathlib import Path
@@ -12,14 +15,16 @@ ROOT = Path(__file__).resolve().parents[2]
 # The group of each pattern is the URL, or the place for it.
 IN_PROJECT = re.compile(r'^(?:# )?\[project\.urls\]\n(?:# )?Repository = "(.*)"$', re.M)
 IN_CITATION = re.compile(r'^repository-code: "(.*)"$', re.M)
-IN_LAB = re.compile(r"repository = \\\"(.*?)\\\"")  # JSON escapes the quotes
-TABLE = re.compile(r"(?<=<!-- the labs, by make set-url -->\n).*?(?=<!-- end of the labs -->)", re.S)
+IN_LAB = re.compile(r'(repository = ")[^"\n]*(")')
+# A place in a page, with the indentation of a list item, which the text below a bullet needs.
+PLACE = "(^[ ]*(?:[0-9]+[.] )?)<!-- {}, by make set-url -->\n.*?^[ ]*<!-- end of {} -->\n"
+BUTTON = "[![Open in Colab]"  # begins the line that a lab gets
 GITHUB = "https://github.com/"
-BADGES = (
-    "https://colab.research.google.com/assets/colab-badge.svg",
-    "https://kaggle.com/static/images/open-in-kaggle.svg",
-)
-IN_PAGES = re.compile(r"(?<=git clone )(-q )?(REPOSITORY|https://\S+)")
+COLAB = "https://colab.research.google.com/github/"
+KAGGLE = "https://kaggle.com/kernels/welcome?src="
+COLAB_IMAGE = "https://colab.research.google.com/assets/colab-badge.svg"
+KAGGLE_IMAGE = "https://kaggle.com/static/images/open-in-kaggle.svg"
+WORKFLOWS = ("tests", "nightly", "machines")  # those with a badge, if the course has them
 
 
 def main() -> int:
@@ -38,7 +43,7 @@ def set_address(course: Path, address: str) -> None:
     Raises
     ------
     ValueError
-        ``pyproject.toml`` does not have exactly one place for it.
+        A file does not have exactly one place for the URL.
     """
     project, citation = course / "pyproject.toml", course / "CITATION.cff"
     text, places = IN_PROJECT.subn(f'[project.urls]\nRepository = "{address}"', project.read_text(encoding="utf-8"))
@@ -48,19 +53,64 @@ def set_address(course: Path, address: str) -> None:
     text, line = citation.read_text(encoding="utf-8"), f'repository-code: "{address}"'
     text = IN_CITATION.sub(line, text) if IN_CITATION.search(text) else f"{text}{line}\n"
     citation.write_text(text, encoding="utf-8")
-    for page in (course / "README.md", *(course / "docs").glob("*.md")):
-        text = page.read_text(encoding="utf-8")
-        if IN_PAGES.search(text):
-            page.write_text(IN_PAGES.sub(rf"\g<1>{address}", text), encoding="utf-8")
-    folders = [course / "notebooks", course / "notebooks" / "workshops", course / "notebooks" / "extras"]
-    labs = [lab for folder in folders for lab in sorted(folder.glob("*.ipynb"))]
-    page = course / "docs" / "colab.md"
-    table = links([lab.relative_to(course).as_posix() for lab in labs], address)
-    page.write_text(TABLE.sub(lambda _: table, page.read_text(encoding="utf-8")), encoding="utf-8")
+    labs = find_labs(course)
+    get = f"git clone {address} srlab\ncd srlab\n"
+    fill(course / "README.md", "badges", badges(course, address))
+    fill(course / "README.md", "download", f"Download the course with these commands:\n\n```\n{get}```\n\nThen run:\n")
+    fill(course / "README.md", "issues", issues(address))
+    winget = "Run these commands. If git is missing, first run `winget install Git.Git` and open a new window:"
+    fill(course / "docs" / "machines.md", "download", f"{winget}\n\n```text\n{get}```\n")
+    fill(course / "docs" / "colab.md", "labs", links([lab.relative_to(course).as_posix() for lab in labs], address))
     for lab in labs:
-        text = lab.read_text(encoding="utf-8")
-        if IN_LAB.search(text):
-            lab.write_text(IN_LAB.sub(rf'repository = \\"{address}\\"', text), encoding="utf-8")
+        set_address_of_lab(lab, lab.relative_to(course).as_posix(), address)
+
+
+def find_labs(course: Path) -> list[Path]:
+    """Return the labs, workshops and extras."""
+    folders = [course / "notebooks", course / "notebooks" / "workshops", course / "notebooks" / "extras"]
+    return [lab for folder in folders for lab in sorted(folder.glob("*.ipynb"))]
+
+
+def fill(page: Path, name: str, content: str) -> None:
+    """Replace the text of a place in a page.
+
+    Raises
+    ------
+    ValueError
+        The page does not have exactly one place with this name.
+    """
+
+    def replace(place: re.Match) -> str:
+        indent = " " * len(place[1])
+        lines = [f"<!-- {name}, by make set-url -->", *content.splitlines(), f"<!-- end of {name} -->"]
+        return place[1] + "\n".join(f"{indent}{line}" if line else "" for line in lines).lstrip() + "\n"
+
+    pattern = re.compile(PLACE.format(name, name), re.M | re.S)
+    text, places = pattern.subn(replace, page.read_text(encoding="utf-8"))
+    if places != 1:
+        raise ValueError(f"{page} must have one place for {name}, but has {places}.")
+    page.write_text(text, encoding="utf-8")
+
+
+def badges(course: Path, address: str) -> str:
+    """Return the README's badges: the workflows, and lab 00 in Colab. Badges need GitHub."""
+    if not address.startswith(GITHUB):
+        return ""
+    there = [name for name in WORKFLOWS if (course / ".github" / "workflows" / f"{name}.yml").is_file()]
+    flows = [(name, f"{address}/actions/workflows/{name}.yml") for name in there]
+    lines = [f"[![{name}]({flow}/badge.svg)]({flow})" for name, flow in flows]
+    return "\n".join([*lines, colab_button("notebooks/00_degradation.ipynb", address)]) + "\n\n"
+
+
+def issues(address: str) -> str:
+    """Return a sentence about the issue forms. Other hosts than GitHub have their own."""
+    where = f"{address}/issues/new/choose" if address.startswith(GITHUB) else address
+    return f"If that doesn't help, [open an issue]({where}). The forms list what we need to know.\n"
+
+
+def colab_button(lab: str, address: str) -> str:
+    """Return a button that opens a lab in Colab, in Markdown."""
+    return f"{BUTTON}({COLAB_IMAGE})]({COLAB}{address.removeprefix(GITHUB)}/blob/main/{lab})"
 
 
 def links(labs: list[str], address: str) -> str:
@@ -69,11 +119,33 @@ def links(labs: list[str], address: str) -> str:
         return "Colab and Kaggle only open notebooks from GitHub. Upload a lab there instead.\n"
     rows = ["| lab | | |", "|---|---|---|"]
     for lab in labs:
-        file = f"{address.removeprefix(GITHUB)}/blob/main/{lab}"
-        colab = f"[![Open in Colab]({BADGES[0]})](https://colab.research.google.com/github/{file})"
-        kaggle = f"[![Open in Kaggle]({BADGES[1]})](https://kaggle.com/kernels/welcome?src={GITHUB}{file})"
-        rows.append(f"| {Path(lab).stem.replace('_', ' ')} | {colab} | {kaggle} |")
+        kaggle = f"[![Open in Kaggle]({KAGGLE_IMAGE})]({KAGGLE}{address}/blob/main/{lab})"
+        rows.append(f"| {Path(lab).stem.replace('_', ' ')} | {colab_button(lab, address)} | {kaggle} |")
     return "\n".join(rows) + "\n"
+
+
+def set_address_of_lab(lab: Path, place: str, address: str) -> None:
+    """Write the URL into the Colab cell of a lab, and a button below its title if the URL is on GitHub.
+
+    Parameters
+    ----------
+    lab
+        Notebook file.
+    place
+        Its path in the repository.
+    address
+        URL of the repository.
+    """
+    notebook = json.loads(lab.read_text(encoding="utf-8"))
+    for cell in notebook["cells"]:
+        cell["source"] = [IN_LAB.sub(rf"\g<1>{address}\g<2>", line) for line in cell["source"]]
+    source = [line for line in notebook["cells"][0]["source"] if not line.startswith(BUTTON)]
+    if source[1:3] == ["\n", "\n"]:
+        del source[1]  # the empty line above an earlier button
+    if address.startswith(GITHUB):
+        source[1:1] = ["\n", f"{colab_button(place, address)}\n"]
+    notebook["cells"][0]["source"] = source
+    lab.write_text(json.dumps(notebook, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":
