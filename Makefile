@@ -1,6 +1,7 @@
 # make labs          install into .venv and execute all labs; RECIPE=smoke runs the same code in seconds
 # make lab           open JupyterLab
 # make test          lint, and run the tests (four minutes)
+# make lint          check the form of the code, the spelling, and the links between pages and labs
 # make test-all      also run the long tests: studies, extras, planted bugs, the site in a browser (nightly on GitHub)
 # make study         run the content-loss study; PRESET=smoke|laptop|paper, STUDY=esrdgan_tricks for the other study
 # make crash-test    kill a training run at 150 moments; KILLS=500 for more
@@ -9,7 +10,7 @@
 # make seeds         execute all labs with each seed of SEEDS="20 21 22", and tabulate the margins of their claims
 # make format        format the code
 # make audit         check the dependencies for known vulnerabilities
-# make set-url       set the repository URL for Colab and the book: URL=https://github.com/OWNER/NAME
+# make set-url       set the URL of the repository, for links, badges and Colab: URL=https://github.com/OWNER/NAME
 # make realesrgan    install Real-ESRGAN (43 MB), which labs compare with, if the installation had to skip it
 # make clean         remove .venv and caches
 PYTHON ?= python3
@@ -81,9 +82,11 @@ test: lint
 test-all: lint .venv/book .venv/study
 	$(PYTEST) -m "" tests
 
-lint: .venv/ready
+lint: .venv/lint
 	$(BIN)/python -m ruff check .
 	$(BIN)/python -m ruff format --check .
+	$(BIN)/codespell README.md CONTRIBUTING.md Makefile docs notebooks srlab tests benchmarks studies data_scripts
+	$(BIN)/python docs/check_links.py
 
 unit: .venv/ready
 	$(PYTEST) tests --ignore tests/labs --ignore tests/browser
@@ -154,6 +157,10 @@ else \
 fi
 @touch $@
 endef
+
+# Tools of `make lint` that only contributors need, 80 MB.
+.venv/lint: .venv/ready
+	$(call install_extra,lint)
 
 # Dependencies of `make book` and its tests.
 .venv/book: .venv/ready

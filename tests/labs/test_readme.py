@@ -1,11 +1,10 @@
-"""Test README and ``docs/``: commands, links and images."""
+"""Test README and ``docs/``: commands, code and tables."""
 
 import importlib.util
 import re
 import shlex
 import shutil
 import subprocess
-from pathlib import Path
 
 import nbformat
 import pytest
@@ -116,12 +115,6 @@ def test_table_of_labs():
         assert re.search(row, TEXTS[README], re.M)
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_links(page):
-    prose = re.sub(r"```.*?```", "", TEXTS[page], flags=re.DOTALL)
-    assert dead_links(page, prose) == []
-
-
 def test_glossary_names_sections():
     asked = set(re.findall(r"\b(0\d)\.(\d+|[A-D])\b", TEXTS[ROOT / "docs" / "glossary.md"]))
     labs = {lab.name[:2]: lab.read_text(encoding="utf-8") for lab in (ROOT / "notebooks").glob("*.ipynb")}
@@ -136,20 +129,3 @@ def test_each_explain_question_has_answer():
         place = next(place for place, cell in enumerate(cells) if cell.source.startswith("## Explain it to a friend"))
         questions = re.findall(r"^- ", cells[place + 1].source, re.M)
         assert len(re.findall(r"^- ", answers[lab.name[:2]], re.M)) == len(questions) > 0, lab.name
-
-
-def dead_links(page: Path, text: str, there=Path.exists) -> list[str]:
-    """Return the links of a page to missing files or headings."""
-    dead = []
-    for target in re.findall(r"\]\(([^()\s]+)\)", text):
-        name, _, anchor = target.partition("#")
-        file = (page.parent / name).resolve() if name else page
-        if "://" not in target and not (there(file) and (not anchor or anchor in anchors(file))):
-            dead.append(target)
-    return dead
-
-
-def anchors(file: Path) -> list[str]:
-    """Return the anchors of the headings of a page."""
-    headings = re.findall(r"^#+ (.*)$", file.read_text(encoding="utf-8"), re.MULTILINE) if file.suffix == ".md" else []
-    return [re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings]
