@@ -1,10 +1,11 @@
-"""Test that the screenshot in the README shows what lab 01 contains now."""
+"""Test that the screenshot in the README and the page with a finished lab show what lab 01 contains now."""
 
 import re
 
 import pytest
 
 from srlab import course
+from srlab.course.notebooks import tags_of
 from tests.conftest import ROOT, load_script
 
 pytest.importorskip("playwright")  # docs/pictures.py takes screenshots with it
@@ -40,3 +41,12 @@ def test_readme_describes_screenshot(words):
     assert guess == pictures.PREDICTION
     assert f"prediction {guess};" in alt
     assert f"outcome, {outcome}." in alt
+
+
+def test_finished_lab_shows_cells_of_lab():
+    script = load_script(ROOT / "docs" / "finished_lab.py")
+    page = script.PAGE.read_text(encoding="utf-8")
+    assert page.startswith(script.OPENING)
+    shown = [cell.source for cell in script.shown_cells() if "hide-input" not in tags_of(cell)]
+    assert len(shown) > 10
+    assert [source for source in shown if source not in page] == [], "run `python docs/finished_lab.py`"
