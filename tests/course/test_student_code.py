@@ -4,11 +4,15 @@ import re
 from functools import partial
 from types import SimpleNamespace
 
+import nbformat
 import pytest
+import torch
 
 import srlab
 from srlab import Run
 from srlab.course import TODO, check, credit, student_code
+from srlab.training.runs import SIDE_RUN
+from tests.conftest import ROOT
 
 DEFINED = """
 def step(x, width=8, *, slope=0.2):
@@ -120,6 +124,56 @@ def test_another_teacher_gets_another_run(home, monkeypatch, capsys):
     assert student_code.run_of(LAB, "abc", "06_flow/default") == "default"
     assert re.fullmatch(r"default-from-\w{6}", student_code.run_of(LAB, "abc", "06_flow/long"))
     assert "learned from another teacher" in capsys.readouterr().out
+
+
+def own(**answers):
+    """Return functions as a notebook defines them, given their expressions."""
+    names = {"__name__": "__main__"}
+    exec("\n".join(f"def {name}(*inputs):\n    return {text}" for name, text in answers.items()), names)
+    return names
+
+
+def run_cell(cell, names):
+    """Run a cell of lab 07 with these names."""
+    notebook = nbformat.read(ROOT / "notebooks" / "07_one_step.ipynb", 4)
+    (source,) = (one.source for one in notebook.cells if one.id == cell)
+    exec(source, names)
+
+
+@pytest.mark.parametrize("changed", ["heun", "pairs", "draw_pool", "crop", "train_step"])
+def test_lab_07_trains_again_after_its_code_has_changed(home, changed):
+    answers = dict.fromkeys(["heun", "pairs", "draw_pool", "crop", "train_step"], "inputs")
+    rest = {
+        "student_code": student_code,
+        "course": SimpleNamespace(guess=lambda *_: None),
+        "lab": SimpleNamespace(name="07_one_step", run="default"),
+        "flow": SimpleNamespace(origin="06_flow/default"),
+    }
+    codes = []
+    for answer in ("inputs", "inputs[0]"):  # heun draws the pool
+        names = own(**answers | {changed: answer}) | rest
+        run_cell("a70c002a", names)
+        codes.append(names["CODE"])
+    assert len({*codes, "reference"}) == 3
+
+
+@pytest.mark.parametrize("changed", ["shuffle_ends", "control_pools"])
+def test_lab_07_trains_a_control_again_after_its_code_has_changed(changed):
+    answers = {"shuffle_ends": "inputs[0]", "control_pools": "[shuffle_ends(*inputs), inputs[0]]"}
+    runs = []
+
+    def train(name, pool, **noted):
+        runs.append(name)
+        return None, 0.0
+
+    rest = {"student_code": student_code, "pool": [], "RUN": "default", "student_error": 0.0, "train": train}
+    rest |= {"draw": lambda *_: None, "noises": torch.zeros(4)}
+    for answer in (answers[changed], answers[changed].replace("inputs[0]", "[*inputs][0]")):
+        names = own(**answers | {changed: answer})
+        names |= rest
+        run_cell("a70cf009", names)
+    assert len(set(runs)) == 4
+    assert all(name.startswith(f"default{SIDE_RUN}") for name in runs)
 
 
 def train_step(generator, optimizer, lr, hr):

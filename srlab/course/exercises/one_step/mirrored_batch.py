@@ -10,7 +10,7 @@ POOL, SIZE = 64, 4000
 
 
 def mirrored_batch(noise: torch.Tensor, end: torch.Tensor, size: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return `size` random pairs of a pool ``(N, 2)``, half of them mirrored; the borrowed one mirrored only the ends.
+    """Return `size` random pairs of a pool ``(N, 2)``, each mirrored with probability 1/2.
 
     The first coordinate of a mirrored pair has the other sign, in the noise and in the end.
     """
@@ -21,7 +21,7 @@ def mirrored_batch(noise: torch.Tensor, end: torch.Tensor, size: int) -> tuple[t
 
 
 def borrowed_batch(noise: torch.Tensor, end: torch.Tensor, size: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return random pairs of a pool, half of them mirrored, from another repository. It has a bug."""
+    """Return random pairs of a pool, each mirrored with probability 1/2. It has a bug."""
     chosen = torch.randint(len(noise), (size,))
     sign = torch.where(torch.rand(size) < 0.5, -1.0, 1.0)
     mirror = torch.stack([sign, torch.ones(size)], dim=1)

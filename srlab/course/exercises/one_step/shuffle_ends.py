@@ -71,7 +71,5 @@ EXERCISE = Exercise(
         "ends at their old place": "Some ends are still at their old place.",
     },
     reveal=False,
-    hints=(
-        "One word is enough: which method of a tensor moves each row to the next place, and the last to the first?",
-    ),
+    hints=("Which method of a tensor moves each row to the next place, and the last to the first?",),
 )

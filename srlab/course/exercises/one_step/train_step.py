@@ -32,7 +32,7 @@ def train_step(
     noise, end
         ``(N, 3, 4h, 4w)``.
     border
-        Pixels on each side that the loss leaves out, at least 1.
+        HR pixels on each side that the loss leaves out, at least 1.
 
     Returns
     -------
