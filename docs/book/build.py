@@ -10,6 +10,7 @@ import tomllib
 from pathlib import Path
 
 import nbformat
+import poster
 import try_page
 from pages import BOOK, GITHUB, ROOT, gather
 from sphinx.cmd.build import main as sphinx
@@ -82,18 +83,19 @@ def build(executed: Path, target: Path, address: str = "") -> int:
     gather(executed, source, address)
     options = ["-W", "--keep-going", "-c", str(BOOK), "-d", str(target / "doctrees")]
     options += ["-D", f"html_baseurl={pages(address)}"]
+    poster.write_crops(target / "html" / "poster")
     print("building the page that upscales photos ...", flush=True)
     try:
         try_page.build(target / "html" / "try")
-        options += ["-t", "try_it"]  # the index links to it
+        options += ["-t", "try_it"]  # the start page and the sidebar link to it
     except SrlabError as error:
         print(f"The site is built without the page that upscales photos: {error}", file=sys.stderr)
         shutil.rmtree(target / "html" / "try", ignore_errors=True)
     code = sphinx([*options, str(source), str(target / "html")])
     # The notebook without outputs is next to each page, for download.
-    pages_of_labs = target / "html" / "notebooks"
-    for page in pages_of_labs.rglob("*.html"):
-        shutil.copy(ROOT / "notebooks" / page.relative_to(pages_of_labs).with_suffix(".ipynb"), page.parent)
+    for notebook in (source / "notebooks").rglob("*.ipynb"):
+        place = notebook.relative_to(source)
+        shutil.copy(ROOT / place, target / "html" / place)
     return code
 
 

@@ -5,6 +5,7 @@ import importlib.util
 import io
 import re
 import shutil
+import tomllib
 from base64 import b64decode
 from html import escape
 from pathlib import Path
@@ -16,10 +17,11 @@ from PIL import Image
 from sphinx.application import Sphinx
 
 project = html_title = "srlab"
-DESCRIPTION = "A course on image super-resolution in seven Jupyter labs, from bicubic to GANs and a flow."
+course = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+release = course["version"]
 language = "en"
 extensions = ["myst_nb", "sphinx.ext.mathjax", "sphinx_copybutton"]
-exclude_patterns = ["README.md"]  # parts of it are included in the index
+templates_path = ["templates"]
 
 nb_execution_mode = "off"  # `make labs` has executed them
 nb_ipywidgets_js = {}  # would be loaded from a CDN; pages.py removes the widgets
@@ -35,7 +37,8 @@ html_theme_options = {
     "use_download_button": False,
     "show_toc_level": 2,
 }
-html_context = {"default_mode": "auto"}
+html_context = {"default_mode": "auto", "try_it": tags.has("try_it")}  # noqa: F821, Sphinx defines the tags
+html_sidebars = {"**": ["navbar-logo.html", "search-button-field.html", "try-it.html", "sbt-sidebar-nav.html"]}
 html_static_path = ["static"]
 html_css_files = ["book.css"]
 html_js_files = ["book.js"]
@@ -65,6 +68,9 @@ def name_pictures(app: Sphinx, document: nodes.document) -> None:
     With known sizes, figures can load lazily without moving the text.
     """
     source = app.env.doc2path(app.env.docname)
+    if app.env.docname == "index":  # its style sheet knows the sizes
+        for picture in document.findall(nodes.image):
+            picture["loading"] = "lazy"
     if source.suffix != ".ipynb":
         return
     outputs = [output for cell in nbformat.read(source, 4).cells for output in cell.get("outputs", [])]
@@ -83,10 +89,10 @@ def name_pictures(app: Sphinx, document: nodes.document) -> None:
 
 
 def describe(app: Sphinx, page: str, _: str, context: dict[str, Any], document: nodes.document | None) -> None:
-    """Add a description to the head of a page, for search engines and link previews."""
+    """Add a description to the head of a page, for search engines and link previews, and its own files to the first."""
     lab = document is not None and page.startswith("notebooks/")
     told = [" ".join(part.astext().split()) for part in document.findall(nodes.paragraph)] if lab else []
-    first = next(filter(None, told), DESCRIPTION)
+    first = next(filter(None, told), f"{course['description']}.")
     text = " ".join(re.split(r"(?<=[.?!])\s", first)[:2])
     said = {
         "og:title": re.sub("<.*?>", "", context.get("title", "")) or project,
@@ -100,6 +106,9 @@ def describe(app: Sphinx, page: str, _: str, context: dict[str, Any], document: 
         said |= {"og:image:width": "1280", "og:image:height": "640", "twitter:card": "summary_large_image"}
     lines = [f'<meta name="description" content="{escape(text)}">']
     lines += [f'<meta property="{name}" content="{escape(value)}">' for name, value in said.items()]
+    if page == "index":
+        app.add_css_file("poster.css")
+        app.add_js_file("poster.js", loading_method="defer")
     context["metatags"] = context.get("metatags", "") + "\n".join(lines)
 
 

@@ -5,6 +5,7 @@ import shutil
 from pathlib import Path
 
 import nbformat
+import poster
 
 from srlab.course.notebooks import find_notebooks, tags_of
 from srlab.course.saved import METRIC
@@ -17,8 +18,7 @@ ORPHAN = "---\norphan: true\n---\n\n"  # a page without a place in the navigatio
 WORKSHOPS = ROOT / "notebooks" / "workshops"  # shown as handed out, because their code is the student's
 SOLUTION = "<details><summary>One solution</summary>\n\n```python\n{}\n```\n\n</details>"
 LEFT_OUT = {"check", "colab"}  # tags of cells
-# Links and badges of the README, and the button of `make set-url`. The site has its own, and loads nothing else.
-LINKS = re.compile(r"<!-- links, which the site leaves out -->\n.*?<!-- end of links -->\n\n", re.S)
+# The button of `make set-url`. The site has its own links, and loads nothing else.
 BUTTON = re.compile(r"\[!\[Open in Colab\].*\n\n")
 WIDGET = "application/vnd.jupyter.widget-view+json"
 GITHUB = "https://github.com/"  # Colab can open notebooks from here
@@ -39,9 +39,6 @@ def gather(executed: Path, source: Path, address: str = "") -> None:
     """
     for folder in ("extras", "workshops"):
         (source / "notebooks" / folder).mkdir(parents=True)
-    shutil.copy(BOOK / "index.md", source)
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")  # the index includes its opening and its table of labs
-    (source / "README.md").write_text(LINKS.sub("", readme), encoding="utf-8")
     shutil.copytree(ROOT / "docs" / "images", source / "docs" / "images")  # Sphinx copies only those that are used
     shutil.copytree(ROOT / "notebooks" / "pictures", source / "notebooks" / "pictures")  # images at the top of the labs
     for name in DOCS:
@@ -50,13 +47,27 @@ def gather(executed: Path, source: Path, address: str = "") -> None:
     (source / "notebooks" / "claims").mkdir()
     claims = (ROOT / "notebooks" / "claims" / "seeds.md").read_text(encoding="utf-8")
     (source / "notebooks" / "claims" / "seeds.md").write_text(ORPHAN + claims, encoding="utf-8")
+    labs = []
     for lab in find_notebooks():
         place, copy = lab.relative_to(ROOT / "notebooks"), executed / lab.name
         if copy.is_file():
             nbformat.write(tidy(nbformat.read(copy, 4), links(place, address)), source / "notebooks" / place)
+            if lab.parent == ROOT / "notebooks":
+                labs.append(lab)
     for workshop in WORKSHOPS.glob("[0-9]*.ipynb"):
         place = workshop.relative_to(ROOT / "notebooks")
         nbformat.write(tidy(nbformat.read(workshop, 4), links(place, address)), source / "notebooks" / place)
+    (source / "index.md").write_text(start_page(labs, address), encoding="utf-8")
+
+
+def start_page(labs: list[Path], address: str) -> str:
+    """Return the text of the start page, with the parts that are generated."""
+    how = f"[The README]({address}/blob/main/README.md) of the course tells you how." if address else ""
+    parts = {"photos": poster.photos(), "questions": poster.questions(labs), "address": how}
+    text = (BOOK / "index.md").read_text(encoding="utf-8")
+    for name, part in parts.items():
+        text = text.replace(f"<!-- the {name} -->", part)
+    return text
 
 
 def relink(text: str, address: str) -> str:

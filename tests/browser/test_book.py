@@ -139,15 +139,46 @@ def test_lab_page(site):
 
 
 def test_site_without_npm(book, executed, site, tmp_path, monkeypatch, capsys):
-    """Check that the index links to the page that upscales photos only if it was built."""
+    """Check that pages link to the page that upscales photos only if it was built."""
     monkeypatch.setattr(book.try_page, "ROOT", tmp_path)  # without an earlier download
     monkeypatch.setattr(book.shutil, "which", lambda _: None)
     assert book.build(executed, tmp_path / "book") == 0
     assert "npm is missing" in capsys.readouterr().err
     links = [
-        "try/index.html" in addresses(read(folder / "index.html")) for folder in (site, tmp_path / "book" / "html")
+        [address.endswith("try/index.html") for address in addresses(read(folder / name))].count(True)
+        for folder in (site, tmp_path / "book" / "html")
+        for name in ("index.html", f"{NAME}.html")
     ]
-    assert links == [True, False]
+    assert links == [2, 1, 0, 0]
+
+
+def test_start_page_asks_question_of_each_lab(site):
+    asked = read(site / "index.html").select(".poster-questions a")
+    assert [link["href"] for link in asked] == [f"notebooks/{lab.stem}.html" for lab in LABS]
+    titles = [nbformat.read(lab, 4).cells[0].source.splitlines()[0] for lab in LABS]
+    assert ["# Lab {}: {}".format(*link.get_text().split(maxsplit=1)) for link in asked] == titles
+
+
+def test_divider_of_start_page(site, open_page):
+    """Check that one line divides both photos, and that the choice replaces what is left of it."""
+    page = open_page((site / "index.html").as_uri())
+    left, right = page.locator(".poster-photo").all()
+    box = right.bounding_box()
+    page.mouse.click(box["x"] + box["width"] / 4, box["y"] + box["height"] / 2)
+    for photo in (left, right):
+        line, box = photo.locator(".poster-line").bounding_box(), photo.bounding_box()
+        assert abs((line["x"] - box["x"]) / box["width"] - 0.25) < 0.02
+        assert photo.locator("input").input_value() == "25"
+    page.get_by_text("bicubic", exact=True).click()
+    shown = [image.get_attribute("src") for image in page.locator(".poster-method:visible").all()]
+    assert shown == ["poster/chelsea-bicubic.webp", "poster/gravel-bicubic.webp"]
+    assert page.evaluate("[...document.querySelectorAll('.poster img')].every(image => image.naturalWidth === 176)")
+
+
+def test_search_finds_word_of_lab(site, open_page):
+    page = open_page((site / "search.html").as_uri() + "?q=quincunx")
+    page.locator("#search-results a").first.wait_for(timeout=WAIT)
+    assert NAME in page.locator("#search-results a").first.get_attribute("href")
 
 
 def test_slider_on_phone(site, open_page):

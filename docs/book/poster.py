@@ -1,0 +1,72 @@
+"""Make the parts of the start page: two photos under a divider, and the question of each lab."""
+
+from html import escape
+from pathlib import Path
+
+import nbformat
+
+from srlab.course import precomputed
+from srlab.slider import encode
+
+PHOTOS = {"chelsea": "A cat's eye", "gravel": "Gravel"}
+ORIGINAL = "HR"
+METHODS = {"bicubic": "bicubic", "RealESRGAN": "Real-ESRGAN", "two minutes": "lab 04, two minutes"}
+FIRST = "RealESRGAN"  # shown until the visitor chooses
+QUALITY = 90  # of lossy WebP: the eight crops take about 150 kB together
+SIZE = (176, 144)  # width and height of a crop
+
+
+def write_crops(folder: Path) -> None:
+    """Write the crops of both photos by each method, and the originals, as WebP files."""
+    folder.mkdir(parents=True)
+    for photo in PHOTOS:
+        crops, _ = precomputed.row(photo)
+        for name in (*METHODS, ORIGINAL):
+            (folder / file_of(photo, name)).write_bytes(encode(crops[name][0], effort=4, quality=QUALITY))
+
+
+def file_of(photo: str, name: str) -> str:
+    """Return the name of a crop's file."""
+    return f"{photo}-{name.replace(' ', '-')}.webp"
+
+
+def photos() -> str:
+    """Return the HTML of both photos: a method left of the divider, the original right of it, and the choice below.
+
+    Without scripts, the choice works, and the divider stays in the middle.
+    """
+    pictures = "".join(_photo(photo, alt) for photo, alt in PHOTOS.items())
+    choices = "".join(_choice(name, label) for name, label in METHODS.items())
+    return (
+        f'<div class="poster">\n<div class="poster-photos">{pictures}</div>\n'
+        f'<fieldset class="poster-choices"><legend>Left of the line</legend>{choices}'
+        '<span class="poster-right">Right of it: the original</span></fieldset>\n</div>'
+    )
+
+
+def _photo(photo: str, alt: str) -> str:
+    """Return one photo: the original, the results of all methods above it, and an invisible slider above everything."""
+    size = 'width="{}" height="{}"'.format(*SIZE)
+    images = f'<img src="poster/{file_of(photo, ORIGINAL)}" alt="{escape(alt)}: the original" {size}>'
+    for number, (name, label) in enumerate(METHODS.items()):
+        source = f'src="poster/{file_of(photo, name)}" alt="{escape(alt)}: {escape(label)}"'
+        images += f'<img class="poster-method poster-{number}" {source} {size}>'
+    slider = f'<input type="range" value="50" aria-label="{escape(alt)}: percentage left of the line">'
+    return f'<div class="poster-photo">{images}{slider}<span class="poster-line"></span></div>'
+
+
+def _choice(name: str, label: str) -> str:
+    """Return the radio button of a method."""
+    chosen = f'id="poster-{list(METHODS).index(name)}"' + (" checked" if name == FIRST else "")
+    return f'<label><input type="radio" name="method" {chosen}><span>{escape(label)}</span></label>'
+
+
+def questions(labs: list[Path]) -> str:
+    """Return a Markdown list of labs: the picture and the question of each, linked to its page."""
+    lines = []
+    for lab in labs:
+        title = nbformat.read(lab, 4).cells[0].source.partition("\n")[0]
+        number, _, question = title.removeprefix("# Lab ").partition(": ")
+        picture = f"![](notebooks/pictures/{lab.stem}.jpg)"
+        lines.append(f"- [{picture} *{number}* {question}](notebooks/{lab.name})")
+    return "\n".join(lines)
