@@ -7,6 +7,7 @@
 # make crash-test    kill a training run at 150 moments; KILLS=500 for more
 # make mutation-test plant each known bug in a copy and check that a test fails
 # make book          build the labs as an offline website: build/book/html/index.html
+# make release       pack the executed labs and the site into dist/; TAG=v0.1.0 also checks that all versions are right
 # make seeds         execute all labs with each seed of SEEDS="20 21 22", and tabulate the margins of their claims
 # make format        format the code
 # make audit         check the dependencies for known vulnerabilities
@@ -32,7 +33,7 @@ FITS := import os, sys; v = sys.version_info; (3, 11) <= v < (3, 15) or sys.exit
 # A ready environment is broken if its Python was removed (by a system upgrade) or the course folder was moved.
 BROKEN := $(shell $(BIN)/python -I -c "from importlib.util import find_spec; assert find_spec('srlab')" 2>/dev/null || echo broken)
 
-.PHONY: labs seeds study book test test-all lint unit crash-test mutation-test notebooks browser lab realesrgan clean-notebooks format lock audit set-url clean broken every-lab
+.PHONY: labs seeds study book release test test-all lint unit crash-test mutation-test notebooks browser lab realesrgan clean-notebooks format lock audit set-url clean broken every-lab
 
 # Two labs at a time, each on half of the cores, because such small networks gain little from more; one lab with a GPU.
 labs: .venv/ready
@@ -74,6 +75,11 @@ study: .venv/study
 # Labs that were not executed, or have changed since, are run first.
 book: .venv/book
 	$(BIN)/python docs/book/build.py
+
+# A zip file of the executed labs and the site, and the notes from the changelog. docs/maintaining.md lists the steps.
+TAG ?=
+release: book
+	$(BIN)/python docs/book/release.py $(TAG)
 
 # All tests in one call, longest first, so that no core is idle at the end.
 test: lint
