@@ -55,9 +55,8 @@ def pythons_of(file):
         return ">=3.{},<3.{}".format(*re.search(r"\(3, (\d+)\) <= v < \(3, (\d+)\)", text).groups())
     if file == "environment.yml":
         return yaml.safe_load(text)["dependencies"][0].removeprefix("python")
-    (job,) = yaml.safe_load(text)["jobs"].values()
+    (job,) = yaml.safe_load(text)["jobs"].values()  # its first and last version; those between them are not tested
     minors = [int(python.partition(".")[2]) for python in job["strategy"]["matrix"]["python"]]
-    assert minors == list(range(minors[0], minors[-1] + 1))
     return f">=3.{minors[0]},<3.{minors[-1] + 1}"
 
 

@@ -1,6 +1,7 @@
 """Test what other programs read, such as workflows and the citation, and the subjects of commits."""
 
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -14,24 +15,69 @@ from click.testing import CliRunner
 from nbformat.v4 import new_code_cell, new_notebook, new_output
 
 import srlab
-from tests.conftest import ROOT, load_script
+from tests.conftest import LABS, ROOT, load_script
 
 COLAB_IMAGE = "https://colab.research.google.com/assets/colab-badge.svg"
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
+FORMS = [form for form in sorted((ROOT / ".github" / "ISSUE_TEMPLATE").glob("*.yml")) if form.stem != "config"]
 
 
 @pytest.mark.parametrize(
     ("schema", "paths"),
     [
-        ("vendor.github-workflows", sorted((ROOT / ".github" / "workflows").glob("*.yml"))),
-        ("vendor.github-issue-forms", sorted((ROOT / ".github" / "ISSUE_TEMPLATE").glob("*.yml"))),
+        ("vendor.github-workflows", WORKFLOWS),
+        ("vendor.github-issue-forms", FORMS),
+        ("vendor.github-issue-config", [ROOT / ".github" / "ISSUE_TEMPLATE" / "config.yml"]),
         ("vendor.citation-file-format", [ROOT / "CITATION.cff"]),
     ],
-    ids=["workflows", "issues", "citation"],
+    ids=["workflows", "forms", "chooser", "citation"],
 )
 def test_files_match_their_schemas(schema, paths):
     done = CliRunner().invoke(check_jsonschema.main, ["--builtin-schema", schema, *map(str, paths)])
     assert done.exit_code == 0, done.output
+
+
+def test_workflows_only_run_scripts_that_run_elsewhere():
+    """Check that each job is a checkout, a Python and one script, so that it can be tried without GitHub."""
+    for workflow in WORKFLOWS:
+        jobs = yaml.safe_load(workflow.read_text(encoding="utf-8"))["jobs"]
+        for name, job in jobs.items():
+            commands = [step["run"] for step in job["steps"] if "run" in step]
+            if name == "publish":
+                continue
+            (command,) = commands
+            scripts = job.get("strategy", {}).get("matrix", {}).get("script", [""])
+            for script in scripts:
+                program, *rest = command.replace("${{ matrix.script }}", script).split()
+                file = ROOT / (rest[0] if program == "python" else program)
+                assert file.parent.name == ".ci"
+                assert file.is_file()
+                assert file.suffix == ".py" or file.stat().st_mode & 0o111 or os.name == "nt", f"{file} cannot be run"
+
+
+@pytest.mark.parametrize("script", ["run", "labs", "nightly", "site", "release"])
+@pytest.mark.skipif(os.name == "nt", reason="make is not part of Windows")
+def test_scripts_use_targets_that_exist(script):
+    text = (ROOT / ".ci" / script).read_text(encoding="utf-8")
+    targets = re.findall(r"^make ([\w-]+)", text, re.M)
+    assert targets
+    subprocess.run(["make", "--dry-run", *targets], cwd=ROOT, capture_output=True, check=True)
+
+
+def test_machine_script_finds_tests_and_versions():
+    machine = load_script(ROOT / ".ci" / "machine.py")
+    assert [folder for folder in machine.ELSEWHERE if not (ROOT / "tests" / folder).is_dir()] == []
+    asked = [line.replace(">=", "==") + ".*" for line in PROJECT["dependencies"] if re.match("torch(vision)?>", line)]
+    assert machine.lowest() == asked
+    assert len(asked) == 2
+
+
+def test_form_lists_labs():
+    form = yaml.safe_load((ROOT / ".github" / "ISSUE_TEMPLATE" / "lab.yml").read_text(encoding="utf-8"))
+    options = next(field["attributes"]["options"] for field in form["body"] if field.get("id") == "lab")
+    numbers = [option[:2] for option in options if option[:2].isdigit()]
+    assert numbers == [lab.name[:2] for lab in LABS]
 
 
 def test_version_is_consistent():
