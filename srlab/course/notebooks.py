@@ -43,7 +43,7 @@ def find_lab(name: str) -> Path:
     fitting = fitting or [lab for lab in labs if lab.stem.startswith(name)] or [lab for lab in labs if name in lab.stem]
     if not fitting and (bare := sorted((course() / "notebooks").glob(f"{glob.escape(name)}*.ipynb"))):
         file = recipes() / f"{bare[0].stem}.yaml"
-        raise SrlabError(f"{bare[0].name} has no recipes: {file} is missing. Write it as described in CONTRIBUTING.md.")
+        raise SrlabError(f"{bare[0].name} has no recipes: {file} is missing. docs/extending.md describes it.")
     if len(fitting) != 1:
         raise SrlabError(f"'{name}' does not match exactly one lab. Choose from {', '.join(lab.stem for lab in labs)}.")
     return fitting[0]

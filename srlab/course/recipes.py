@@ -104,7 +104,7 @@ class Book:
 def read_book(file: Path) -> Book:
     """Read the recipes of a lab."""
     if not file.is_file():
-        raise SrlabError(f"Recipe file {file} not found. Write it as described in CONTRIBUTING.md.")
+        raise SrlabError(f"Recipe file {file} not found. docs/extending.md describes it.")
     name = "its head"
     try:
         written = yaml.safe_load(file.read_text(encoding="utf-8"))

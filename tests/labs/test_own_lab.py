@@ -1,4 +1,4 @@
-"""Test the smallest lab of CONTRIBUTING.md: two files that all commands accept."""
+"""Test the smallest lab of docs/extending.md: two files that all commands accept."""
 
 import re
 
@@ -23,8 +23,8 @@ def notebook_of(text):
 
 
 def test_smallest_lab(tmp_path, home, monkeypatch, capsys):
-    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
-    recipes, cells = (re.search(rf"```{kind}\n(.*?)```", text, re.DOTALL)[1] for kind in ("yaml", "python"))
+    text = (ROOT / "docs" / "extending.md").read_text(encoding="utf-8")
+    recipes, cells = (re.search(rf"```{kind}\n(.*?)```", text, re.DOTALL)[1] for kind in ("yaml", "py"))
     (tmp_path / "notebooks" / "recipes").mkdir(parents=True)
     (tmp_path / "notebooks" / "recipes" / "08_my_lab.yaml").write_text(recipes, encoding="utf-8")
     nbformat.write(notebook_of(cells), tmp_path / "notebooks" / "08_my_lab.ipynb")
