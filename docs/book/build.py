@@ -84,6 +84,7 @@ def build(executed: Path, target: Path, address: str = "") -> int:
     options = ["-W", "--keep-going", "-c", str(BOOK), "-d", str(target / "doctrees")]
     options += ["-D", f"html_baseurl={pages(address)}"]
     poster.write_crops(target / "html" / "poster")
+    poster.write_preview(target / "html" / "poster" / "preview.jpg")
     print("building the page that upscales photos ...", flush=True)
     try:
         try_page.build(target / "html" / "try")

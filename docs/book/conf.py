@@ -102,7 +102,7 @@ def describe(app: Sphinx, page: str, _: str, context: dict[str, Any], document: 
     }
     if app.config.html_baseurl:  # these URLs must be absolute
         address = app.config.html_baseurl
-        said |= {"og:url": f"{address}{page}.html", "og:image": f"{address}_static/preview.png"}
+        said |= {"og:url": f"{address}{page}.html", "og:image": f"{address}poster/preview.jpg"}
         said |= {"og:image:width": "1280", "og:image:height": "640", "twitter:card": "summary_large_image"}
     lines = [f'<meta name="description" content="{escape(text)}">']
     lines += [f'<meta property="{name}" content="{escape(value)}">' for name, value in said.items()]

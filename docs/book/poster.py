@@ -1,11 +1,17 @@
-"""Make the parts of the start page: two photos under a divider, and the question of each lab."""
+"""Make the parts of the start page: two photos under a divider, and the question of each lab.
+
+Where a link to the site is shared, a preview shows both photos.
+"""
 
 from html import escape
 from pathlib import Path
 
 import nbformat
+import torch
+from PIL import Image, ImageDraw, ImageFont
 
 from srlab.course import precomputed
+from srlab.data.images import to_uint8
 from srlab.slider import encode
 
 PHOTOS = {"chelsea": "A cat's eye", "gravel": "Gravel"}
@@ -14,6 +20,8 @@ METHODS = {"bicubic": "bicubic", "RealESRGAN": "Real-ESRGAN", "two minutes": "la
 FIRST = "RealESRGAN"  # shown until the visitor chooses
 QUALITY = 90  # of lossy WebP: the eight crops take about 150 kB together
 SIZE = (176, 144)  # width and height of a crop
+PREVIEW = (1280, 640)  # pixels
+QUESTION = "Which of these details can you trust?"
 
 
 def write_crops(folder: Path) -> None:
@@ -23,6 +31,23 @@ def write_crops(folder: Path) -> None:
         crops, _ = precomputed.row(photo)
         for name in (*METHODS, ORIGINAL):
             (folder / file_of(photo, name)).write_bytes(encode(crops[name][0], effort=4, quality=QUALITY))
+
+
+def write_preview(file: Path) -> None:
+    """Draw the photos, divided in the middle, below the question and the name of the course."""
+    page = Image.new("RGB", PREVIEW, "#14171f")
+    draw, (width, height) = ImageDraw.Draw(page), (3 * SIZE[0], 3 * SIZE[1])
+    left = (PREVIEW[0] - 2 * width - 24) // 2
+    draw.text((left, 62), QUESTION, "white", ImageFont.load_default(58), "lm")
+    draw.text((left, 128), "srlab, a course on image super-resolution", "#9ab8ef", ImageFont.load_default(34), "lm")
+    for place, photo in enumerate(PHOTOS):
+        crops, _ = precomputed.row(photo)
+        middle, x = SIZE[0] // 2, left + place * (width + 24)
+        divided = torch.cat([crops[FIRST][..., :middle], crops[ORIGINAL][..., middle:]], dim=3)
+        pixels = Image.fromarray(to_uint8(divided)[0].permute(1, 2, 0).numpy())
+        page.paste(pixels.resize((width, height), Image.Resampling.NEAREST), (x, 176))
+        draw.line((x + width // 2, 176, x + width // 2, 176 + height), "white", 3)
+    page.save(file, quality=88, optimize=True)
 
 
 def file_of(photo: str, name: str) -> str:

@@ -125,9 +125,9 @@ def test_lab_page(site):
     soup = read(site / f"{NAME}.html")
     assert {f"{COLAB}{NAME}.ipynb", f"{KAGGLE}{NAME}.ipynb"} <= set(addresses(soup))
     preview = [soup.find("meta", property=f"og:{name}")["content"] for name in ("url", "image", "description")]
-    assert preview[:2] == [f"{SITE}{NAME}.html", f"{SITE}_static/preview.png"]
+    assert preview[:2] == [f"{SITE}{NAME}.html", f"{SITE}poster/preview.jpg"]
     assert "quincunx" in preview[2]
-    assert (site / "_static" / "preview.png").is_file()
+    assert Image.open(site / "poster" / "preview.jpg").size == (1280, 640)  # as the page says
     assert soup.find("img", alt="A figure.")
     said = " ".join(output.get_text() for output in soup.find_all(class_="cell_output"))
     found = [text in said for text in ("Guessing needs its kernel.", "gain: 1.00 dB", "0/60", "VBox")]
