@@ -24,6 +24,6 @@ def test_student_sees_notebooks_and_no_news(browser, tmp_path):
         page.locator(".jp-DirListing-item").first.wait_for(timeout=3 * WAIT)
         page.wait_for_timeout(3000)  # the popup comes a little later
         shown = page.locator(".jp-DirListing-itemText").all_inner_texts()
-        assert {name for name in shown if not name.endswith(".ipynb")} <= {"extras", "own"}
+        assert {name for name in shown if not name.endswith(".ipynb")} <= {"extras", "workshops", "own"}
         assert "00_degradation.ipynb" in shown
         assert page.get_by_text("Jupyter news").count() == 0
