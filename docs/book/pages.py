@@ -16,6 +16,7 @@ ROOT = BOOK.parents[1]
 DOCS = ("next.md", "ladder.md")  # pages of docs/ that labs and workshops link to
 ORPHAN = "---\norphan: true\n---\n\n"  # a page without a place in the navigation, which labs link to
 WORKSHOPS = ROOT / "notebooks" / "workshops"  # shown as handed out, because their code is the student's
+FOLDED = "<summary>One solution"  # in the output of a check, without colors and the imports
 SOLUTION = "<details><summary>One solution</summary>\n\n```python\n{}\n```\n\n</details>"
 LEFT_OUT = {"check", "colab"}  # tags of cells
 # The button of `make set-url`. The site has its own links, and loads nothing else.
@@ -107,6 +108,7 @@ def tidy(notebook: nbformat.NotebookNode, below_title: str = "") -> nbformat.Not
     title, _, rest = BUTTON.sub("", notebook.cells[0].source).partition("\n")
     notebook.cells[0].source = f"{title}\n\n{below_title}\n{rest}"
     for _, check, solution in open_exercises(notebook):
+        check.outputs = [out for out in check.outputs if FOLDED not in out.get("data", {}).get("text/html", "")]
         folded = nbformat.v4.new_markdown_cell(SOLUTION.format(solution))
         notebook.cells.insert(notebook.cells.index(check) + 1, folded)
     for cell in notebook.cells:

@@ -62,13 +62,17 @@ def first_lab():
         {"text/plain": "gain: 1.00 dB", srlab.course.saved.METRIC: {"label": "gain"}},
     ]
     outputs = [new_output("display_data", data) for data in shown]
+    folded = "<details><summary>One solution (try your own first!)</summary><pre>psnr</pre></details>"
     outputs.append(new_output("display_data", figure, metadata={"image/png": {"alt": "A figure."}}))
     cells = [
         new_markdown_cell(TEXT),
         new_code_cell("install('colab')", metadata={"tags": ["colab"]}),
         new_code_cell(f"srlab.compare(images)  # {'long ' * 40}", outputs=outputs, execution_count=1),
         new_code_cell('def psnr(sr, hr, crop):\n    """PSNR."""\n    return course.TODO'),
-        new_code_cell('psnr = course.check("degradation.psnr", psnr)'),
+        new_code_cell(
+            'psnr = course.check("degradation.psnr", psnr)',
+            outputs=[new_output("display_data", {"text/html": folded, "text/plain": "folded"})],
+        ),
     ]
     return new_notebook(cells=cells, metadata={"language_info": {"name": "python", "pygments_lexer": "ipython3"}})
 
@@ -132,7 +136,7 @@ def test_lab_page(site):
     said = " ".join(output.get_text() for output in soup.find_all(class_="cell_output"))
     found = [text in said for text in ("Guessing needs its kernel.", "gain: 1.00 dB", "0/60", "VBox")]
     assert found == [True, True, False, False]
-    solution = next(one for one in soup.find_all("details") if "One solution" in one.summary.get_text())
+    (solution,) = [one for one in soup.find_all("details") if "One solution" in one.summary.get_text()]
     assert "def psnr(sr, hr, crop):" in solution.get_text()
     assert "course.TODO" not in solution.get_text()
     assert not soup.find_all(string=lambda text: "install(" in text)
