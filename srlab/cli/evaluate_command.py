@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from srlab.cli.upscalers import add_choice, pick_upscaler
+from srlab.cli.upscalers import pick_upscaler
 from srlab.data.datasets import load_images
 from srlab.errors import SrlabError
 from srlab.evaluation.folders import evaluate_folders
@@ -16,27 +16,6 @@ from srlab.evaluation.scoring import evaluate, save_table
 from srlab.files import refuse_existing
 
 SMALLEST = "SSIM needs 11 pixels per side, MS-SSIM 161 and the patch distance 176."
-
-
-def add_evaluate(parser: argparse.ArgumentParser) -> None:
-    """Add the arguments of the command."""
-    parser.add_argument("--hr", required=True, metavar="DIR", help="folder with ground-truth images")
-    what = parser.add_mutually_exclusive_group(required=True)
-    what.add_argument("--sr", metavar="DIR", help="folder with SR images, matched by name (baby_x4.png to baby.png)")
-    add_choice(what)
-    parser.add_argument("--device", default="auto", help="device for --run: auto, cpu, cuda or mps (default: auto)")
-    parser.add_argument("--scale", type=int, help="HR pixels per LR pixel (default: the network's, or 4)")
-    protocols = "paper: Y, crop 4; basicsr: like paper, with gray files read as RGB; face: RGB, crop 0; study: "
-    protocols += "RGB, crop 0, not rounded (default: paper)"
-    parser.add_argument("--protocol", default="paper", choices=PROTOCOLS, help=protocols)
-    parser.add_argument(
-        "--metrics", nargs="+", default=["psnr", "ssim"], metavar="NAME", help="metrics (default: psnr ssim)"
-    )
-    weights = "AlexNet weights for lpips: auto (no download), imagenet, or a path (default: auto)"
-    parser.add_argument("--weights", default="auto", help=weights)
-    parser.add_argument("--csv", metavar="FILE", help="also write the table to a CSV file")
-    parser.add_argument("--force", action="store_true", help="overwrite the --csv file")
-    parser.set_defaults(command=run)
 
 
 def run(options: argparse.Namespace) -> int:

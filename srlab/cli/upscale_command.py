@@ -6,55 +6,25 @@ import sys
 from collections import Counter
 from pathlib import Path
 
-from srlab.cli.upscalers import add_choice, pick_upscaler
+from srlab.cli.arguments import BUNDLED
+from srlab.cli.upscalers import pick_upscaler
 from srlab.errors import SrlabError
 from srlab.photo_files import Summary, upscale_file, upscale_files, upscale_folder
 from srlab.tiling import overlap_of, precision_of
-
-DEFAULT = "msrresnet"
-
-
-def add_upscale(parser: argparse.ArgumentParser) -> None:
-    """Add the arguments of the command."""
-    parser.add_argument(
-        "paths",
-        nargs="+",
-        metavar="PATH",
-        help="IN [IN ...] OUT: images or folders, then the result, a file (.png, .tif, .jpg, .webp) or a folder for "
-        "PNGs; without OUT, the result of photo.jpg is photo_x4.png next to it",
-    )
-    parser.add_argument("--out", metavar="OUT", help="the result, if all paths are inputs")
-    add_choice(parser.add_mutually_exclusive_group(), DEFAULT)
-    parser.add_argument(
-        "--scale",
-        type=float,
-        help="size of the result, up to the network's scale (default: the network's; 4 for a method)",
-    )
-    parser.add_argument("--tile", type=int, metavar="N", help="tile size in pixels (default: fits in 2 GB)")
-    overlap = "overlap of the tiles in pixels (default: what the network sees around a pixel, at most 80)"
-    parser.add_argument("--overlap", type=int, metavar="N", help=overlap)
-    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps (default: auto)")
-    parser.add_argument(
-        "--precision",
-        default="auto",
-        help="numeric precision: fp32, bf16, fp16, or auto, the fastest (default: auto)",
-    )
-    parser.add_argument("--force", action="store_true", help="overwrite existing files")
-    parser.set_defaults(command=run)
 
 
 def run(options: argparse.Namespace) -> int:
     """Upscale the images, print the output files, and return the exit code."""
     sources, target = _divided(options)
     if not options.run and not options.method:
-        print(f"Using the bundled network {DEFAULT}. Choose another one with --run.", file=sys.stderr)
+        print(f"Using the bundled network {BUNDLED}. Choose another one with --run.", file=sys.stderr)
     if options.scale is not None and not 0 < options.scale < math.inf:
         raise SrlabError(f"--scale must be above 0, but is {options.scale:g}.")
     whole = None if options.scale is None else math.ceil(options.scale)
-    upscaler, own = pick_upscaler(options.run or DEFAULT, options.method, whole, options.device)
+    upscaler, own = pick_upscaler(options.run or BUNDLED, options.method, whole, options.device)
     scale = own if options.scale is None else options.scale
     if scale > own:
-        raise SrlabError(f"{options.run or DEFAULT} upscales by {own}, but --scale is {scale:g}. Pass at most {own}.")
+        raise SrlabError(f"{options.run or BUNDLED} upscales by {own}, but --scale is {scale:g}. Pass at most {own}.")
     overlap = overlap_of(upscaler) if options.overlap is None else options.overlap
     if options.tile and not options.method and options.tile < overlap:
         raise SrlabError(

@@ -1,25 +1,10 @@
 """Choose the upscaler of a command: a network or an interpolation."""
 
-import argparse
-
 from srlab.data.images import check_scale
 from srlab.data.resampling import upsample
 from srlab.devices import pick_device
 from srlab.models.loading import load_generator_file
 from srlab.tiling import Upscaler
-
-RUN = (
-    "<lab>/<name>, a run folder, a weights file (.safetensors or .pth, also of other architectures), a bundled "
-    "network (msrresnet, rrdb, or srgan: sharper but less faithful), or realesrgan if it is installed"
-)
-
-
-def add_choice(group: argparse._MutuallyExclusiveGroup, default: str = "") -> None:
-    """Add ``--run`` and ``--method`` to a parser."""
-    group.add_argument("--run", metavar="RUN", help=RUN + (f" (default: {default})" if default else ""))
-    group.add_argument(
-        "--method", choices=["nearest", "bilinear", "bicubic", "lanczos"], help="interpolation instead of a network"
-    )
 
 
 def pick_upscaler(run: str, method: str | None, scale: int | None, device: str) -> tuple[Upscaler, int]:

@@ -30,21 +30,6 @@ from srlab.text import printable
 AFTER_NAME = re.compile(r"_(?:LATE_)?\d{3,}(?:_|$)|_assignsubmission_|[-_ ]+(?=\d\d_[a-z])")
 
 
-def add_progress(parser: argparse.ArgumentParser) -> None:
-    """Add the arguments of the command."""
-    parser.add_argument("notebooks", nargs="*", metavar="FILE", help="saved notebooks (default: the labs)")
-    parser.set_defaults(command=progress, when_stopped="Nothing was changed.")
-
-
-def add_grade(parser: argparse.ArgumentParser) -> None:
-    """Add the arguments of the command."""
-    parser.add_argument("folder", metavar="FOLDER", help="folder with one folder or one file per student")
-    parser.add_argument("--class", metavar="FILE", dest="names", help="file with student names, one per line")
-    parser.add_argument("--csv", metavar="FILE", help="write a gradebook CSV, one row per student")
-    parser.add_argument("--force", action="store_true", help="overwrite the --csv file")
-    parser.set_defaults(command=grade, when_stopped="Nothing was changed.")
-
-
 def progress(options: argparse.Namespace) -> int:
     """Print a table for each notebook. Return 2 if one of them has no readable exercises."""
     read = unread = 0

@@ -20,13 +20,6 @@ FOLDED = re.compile(r"<details>.*?</details>", re.DOTALL)  # answers, and what p
 PAGE = "{% extends 'lab/index.html.j2' %}{% block html_head_js %}{% endblock %}"  # without require.js, for widgets
 
 
-def add_handout(parser: argparse.ArgumentParser) -> None:
-    """Add the arguments of ``srlab handout``."""
-    parser.add_argument("lab", metavar="LAB", help="lab name, or a part of it, e.g. 03")
-    parser.add_argument("--force", action="store_true", help="overwrite the handout of an earlier call")
-    parser.set_defaults(command=handout)
-
-
 def handout(options: argparse.Namespace) -> int:
     """Write the text of a lab as an HTML page with its pictures, and print the path.
 
@@ -44,16 +37,6 @@ def handout(options: argparse.Namespace) -> int:
     write_atomic(out, page.encode())
     print(seen_from_here(out))
     return 0
-
-
-def add_short(parser: argparse.ArgumentParser) -> None:
-    """Add the arguments of ``srlab short``."""
-    parser.add_argument("lab", metavar="LAB", help="lab name, or a part of it, e.g. 03")
-    parser.add_argument("--without", metavar="N", type=int, nargs="+", required=True, help="numbers of the sections")
-    parser.add_argument(
-        "--force", action="store_true", help="overwrite an earlier copy, even if other sections need these"
-    )
-    parser.set_defaults(command=short)
 
 
 def short(options: argparse.Namespace) -> int:

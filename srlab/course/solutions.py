@@ -17,13 +17,6 @@ from srlab.errors import SrlabError
 from srlab.files import refuse_existing, write_atomic
 
 
-def add_solutions(parser: argparse.ArgumentParser) -> None:
-    """Add the arguments of the command."""
-    parser.add_argument("lab", metavar="LAB", help="lab name, or a part of it, e.g. 03")
-    parser.add_argument("--force", action="store_true", help="overwrite the solved copy of an earlier call")
-    parser.set_defaults(command=run)
-
-
 def run(options: argparse.Namespace) -> int:
     """Write the notebook and print its path."""
     lab = find_lab(options.lab)

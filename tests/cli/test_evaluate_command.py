@@ -10,7 +10,7 @@ from srlab.course.cli.main import main
 from srlab.data.datasets import load_images
 from srlab.data.images import mod_crop, quantize, write_image
 from srlab.data.resampling import downsample, upsample
-from srlab.evaluation.metrics import WHOLE_RGB
+from srlab.evaluation.metrics import PROTOCOLS, WHOLE_RGB
 from srlab.evaluation.scoring import evaluate
 from srlab.models import MSRResNet
 from srlab.training.runs import Run
@@ -74,6 +74,12 @@ def test_damaged_image_leaves_the_others_scored(capsys, what, there):
 def test_protocol_affects_scores(capsys, what):
     wanted = evaluate(enlarge, load_images("hr"), protocol=WHOLE_RGB)["psnr"].tolist()
     assert scores(capsys, *what, "--protocol", "face")[0] == pytest.approx(wanted, abs=1e-6)
+
+
+def test_every_protocol_is_a_choice(capsys):
+    with pytest.raises(SystemExit):
+        main(["evaluate", "--help"])
+    assert f"{{{','.join(PROTOCOLS)}}}" in capsys.readouterr().out
 
 
 def test_run_is_scored_at_its_scale(capsys):

@@ -11,8 +11,8 @@ import time
 import papermill.cli
 import pytest
 
-from srlab.course.cli import execute_command
-from srlab.course.cli.main import main
+from srlab.course.cli import execute_command, plan_command
+from srlab.course.cli.main import COMMANDS, main
 from srlab.course.notebooks import find_lab
 from srlab.errors import SrlabError
 from srlab.models import MSRResNet
@@ -74,6 +74,32 @@ def test_run_accepts_name_or_path(tmp_path, monkeypatch, capsys):
         assert near in capsys.readouterr().err
 
 
+HELP_OF_ALL = """
+import contextlib, sys
+from srlab.course.cli.main import COMMANDS, main
+for arguments in [["--help"], ["upscal"], *([name, mistake] for name in COMMANDS for mistake in ("--help", "--nosuch"))]:
+    with contextlib.suppress(SystemExit):
+        main(arguments)
+print(*sys.modules)
+"""
+
+
+def test_help_and_mistyped_arguments_import_nothing_slow():
+    done = subprocess.run([sys.executable, "-c", HELP_OF_ALL], cwd=ROOT, capture_output=True, text=True)
+    *said, modules = done.stdout.splitlines()
+    assert sum(line.startswith("usage: srlab ") for line in said) == len(COMMANDS) + 1
+    assert not {"torch", "numpy", "pandas", "PIL", "nbformat", "IPython"} & set(modules.split())
+
+
+@pytest.mark.parametrize("typed", ["upscale a.png --metod bicubic", "upscale --metod", "upscale a.png --tile x"])
+def test_mistyped_argument_shows_usage_of_its_command(typed, capsys):
+    with pytest.raises(SystemExit, match="2"):
+        main(typed.split())
+    said = capsys.readouterr().err
+    assert said.startswith("usage: srlab upscale ")
+    assert "srlab upscale: error: " in said
+
+
 def test_closed_pipe_is_not_an_error():
     """Close the pipe after the first lines, as in ``srlab runs | head -1``."""
     lines = "from srlab.course.cli import main, runs; runs.list_runs = lambda options: print('a line\\n' * 10**5)"
@@ -132,7 +158,7 @@ TEXTS = (
 
 @pytest.mark.parametrize("text", [*TEXTS.split(), "", " 5 ", "0.9, 0.99", "9" * 5000])
 def test_plan_reads_values_as_papermill_does(text):
-    ours, theirs = execute_command._typed(text), papermill.cli._resolve_type(text)
+    ours, theirs = plan_command._typed(text), papermill.cli._resolve_type(text)
     assert (repr(ours), type(ours)) == (repr(theirs), type(theirs))
 
 

@@ -21,11 +21,6 @@ DISK = 1.0  # GB; the runs of all labs need 0.4
 SLOW = 10.0  # minutes of training in lab 01; normally two to three
 
 
-def add_doctor(parser: argparse.ArgumentParser) -> None:
-    """Add the arguments of the command."""
-    parser.set_defaults(command=doctor, when_stopped="Nothing was written.")
-
-
 def doctor(options: argparse.Namespace) -> int:
     """Print facts about this machine and how to fix its problems. Return 1 if there are any."""
     there, free = (count / 2**30 for count in psutil.virtual_memory()[:2])

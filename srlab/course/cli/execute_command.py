@@ -1,41 +1,20 @@
-"""``srlab execute`` and ``srlab plan``: run labs headlessly, or show what a lab would train."""
+"""``srlab execute``: run labs headlessly."""
 
 import argparse
 import time
-from contextlib import suppress
-from typing import Any
 
 from srlab.course.execute import execute
-from srlab.course.lab import Lab
 from srlab.course.layout import seen_from_here
 from srlab.course.notebooks import find_lab, find_notebooks
 from srlab.course.recipes import read_book
-from srlab.course.setup import setup
-from srlab.course.timing import milliseconds_per_step, stages
 from srlab.errors import SrlabError
 from srlab.files import writing
 from srlab.paths import recipes, runs_home
 
 
-def add_execute(parser: argparse.ArgumentParser) -> None:
-    """Add the arguments of the command."""
-    parser.add_argument("labs", nargs="*", metavar="LAB", help="lab names, or parts of them, e.g. 01 (default: all)")
-    parser.add_argument("--recipe", default="auto", help="recipe to use, e.g. smoke (default: chosen automatically)")
-    parser.add_argument("--seed", type=int, help="random seed; runs keep their names, so set another SRLAB_HOME")
-    parser.set_defaults(
-        command=lambda options: min(1, run_labs(options.recipe, options.labs, options.seed)),
-        when_stopped="Finished training steps are saved; the same command resumes from there.",
-    )
-
-
-def add_plan(parser: argparse.ArgumentParser) -> None:
-    """Add the arguments of the command."""
-    parser.add_argument("lab", metavar="LAB", help="lab name, or a part of it, e.g. 04 or esrgan")
-    parser.add_argument("--all", action="store_true", help="list all settings, not only those that differ")
-    parser.add_argument(
-        "-p", nargs=2, action="append", default=[], metavar=("NAME", "VALUE"), help="set a parameter, as in papermill"
-    )
-    parser.set_defaults(command=plan)
+def execute_labs(options: argparse.Namespace) -> int:
+    """Execute labs and return the exit code."""
+    return min(1, run_labs(options.recipe, options.labs, options.seed))
 
 
 def run_labs(recipe: str = "auto", labs: list[str] | None = None, seed: int | None = None) -> int:
@@ -76,34 +55,3 @@ def run_labs(recipe: str = "auto", labs: list[str] | None = None, seed: int | No
         seconds = f"{time.perf_counter() - started:.0f} s"
         print(f"{lab.stem:15} {seconds:>6} {memory:>8}  {result:51} {seen_from_here(output)}", flush=True)
     return failed
-
-
-def plan(options: argparse.Namespace) -> int:
-    """Run a lab's setup without downloads. On a GPU, also measure some steps and print how long the training takes."""
-    name = find_lab(options.lab).stem
-    given = {name: _typed(value) for name, value in options.p}
-    lab = setup(name, read_book(recipes() / f"{name}.yaml").parameters | given, dry=True, everything=options.all)
-    if lab.device.type == "cuda" and lab.parameters.get("iters"):
-        print_times(lab)
-    return 0
-
-
-def print_times(lab: Lab) -> None:
-    """Print the estimated time of each stage of a lab's training."""
-    print("time:    without validation and checkpoints, from 60 steps of each stage on this machine", flush=True)
-    for stage, iters in stages(lab).items():
-        if iters:
-            milliseconds = milliseconds_per_step(lab, stage)
-            minutes = iters * milliseconds / 60_000
-            total = f"{minutes / 60:.1f} hours" if minutes >= 90 else f"{minutes:.1f} minutes"
-            print(f"         {stage}: {iters:,} steps of {milliseconds:.1f} ms, {total}", flush=True)
-
-
-def _typed(value: str) -> Any:
-    """Return the value that papermill's ``-p`` makes from a text."""
-    if value in (constants := {"True": True, "False": False, "None": None}):
-        return constants[value]
-    for number in (int, float):
-        with suppress(ValueError):
-            return number(value)
-    return value

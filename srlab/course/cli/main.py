@@ -10,57 +10,53 @@ import warnings
 from collections.abc import Sequence
 
 from srlab import __version__
+from srlab.cli import arguments
+from srlab.course.cli import arguments as course
 from srlab.errors import SrlabError
 from srlab.text import printable
 
 # Command, in the order of the help -> the function that adds its arguments to a parser, and its line in the help. The
-# function's module is imported only for its command, because most of them import torch, which takes seconds.
+# module that does the work is imported when its command is chosen, because most of them import torch.
 COMMANDS = {
-    "execute": ("srlab.course.cli.execute_command:add_execute", "run labs headlessly and print a summary"),
-    "plan": (
-        "srlab.course.cli.execute_command:add_plan",
-        "show what a lab would train, and on a GPU how long it would take (dry run)",
-    ),
-    "runs": ("srlab.course.cli.runs:add_runs", "list training runs with progress and scores"),
-    "diagnose": ("srlab.course.cli.runs:add_diagnose", "diagnose a training run from its curves"),
-    "evaluate": ("srlab.cli.evaluate_command:add_evaluate", "score images or a run against ground truth"),
-    "upscale": ("srlab.cli.upscale_command:add_upscale", "upscale images or folders of images"),
-    "export": ("srlab.cli.export_command:add_export", "write a network for other programs"),
-    "page": ("srlab.course.cli.page_command:add_page", "write your networks on a photo as a page"),
-    "doctor": ("srlab.course.cli.doctor:add_doctor", "check this machine (about 10 s)"),
-    "progress": ("srlab.course.grading:add_progress", "show exercise results from saved notebooks"),
-    "grade": ("srlab.course.grading:add_grade", "list a class's submissions and write a gradebook"),
-    "handout": ("srlab.course.handouts:add_handout", "write the text of a lab as a page, without code and answers"),
-    "short": ("srlab.course.handouts:add_short", "write a copy of a lab without some sections"),
-    "solutions": (
-        "srlab.course.solutions:add_solutions",
-        "write a solved copy of a lab to solutions/ in the folder of runs",
-    ),
+    "execute": (course.add_execute, "run labs headlessly and print a summary"),
+    "plan": (course.add_plan, "show what a lab would train, and on a GPU how long it would take (dry run)"),
+    "runs": (course.add_runs, "list training runs with progress and scores"),
+    "diagnose": (course.add_diagnose, "diagnose a training run from its curves"),
+    "evaluate": (arguments.add_evaluate, "score images or a run against ground truth"),
+    "upscale": (arguments.add_upscale, "upscale images or folders of images"),
+    "export": (arguments.add_export, "write a network for other programs"),
+    "page": (course.add_page, "write your networks on a photo as a page"),
+    "doctor": (course.add_doctor, "check this machine (about 10 s)"),
+    "progress": (course.add_progress, "show exercise results from saved notebooks"),
+    "grade": (course.add_grade, "list a class's submissions and write a gradebook"),
+    "handout": (course.add_handout, "write the text of a lab as a page, without code and answers"),
+    "short": (course.add_short, "write a copy of a lab without some sections"),
+    "solutions": (course.add_solutions, "write a solved copy of a lab to solutions/ in the folder of runs"),
 }
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+def main(typed: Sequence[str] | None = None) -> int:
     """Run a command and return its exit code. Print errors that the user can fix as one line on stderr."""
     parser = argparse.ArgumentParser(prog="srlab", description="Command-line tools for the super-resolution course.")
     parser.add_argument("--version", action="version", version=f"srlab {__version__}")
     parser.set_defaults(when_stopped="Completed files were kept; partial files were removed.")
-    commands = parser.add_subparsers(required=True, metavar="command")
-    arguments = sys.argv[1:] if arguments is None else list(arguments)
-    given = arguments[0] if arguments else ""
-    for name, (where, text) in COMMANDS.items():
-        command = commands.add_parser(name, help=text, description=text)
-        if name == given:
-            pkgutil.resolve_name(where)(command)
+    commands = parser.add_subparsers(required=True, metavar="command", dest="name")
+    for name, (add_arguments, text) in COMMANDS.items():
+        add_arguments(commands.add_parser(name, help=text, description=text))
+    typed = sys.argv[1:] if typed is None else list(typed)
+    given = typed[0] if typed else ""
     if near := difflib.get_close_matches(given, COMMANDS) if given not in COMMANDS else []:
         parser.error(f"'{given}' is not a command. Did you mean {' or '.join(near)}?")
-    options = parser.parse_args(arguments)
+    options, unknown = parser.parse_known_args(typed)
+    if unknown:  # an error of the command, so that the usage is that of the command
+        commands.choices[options.name].error(f"unrecognized arguments: {' '.join(unknown)}")
     if not sys.warnoptions:  # hide warnings of other libraries, unless python -W requests them
         warnings.simplefilter("ignore")
     if hasattr(sys.stdout, "reconfigure"):  # because Windows redirects output in a legacy encoding
         sys.stdout.reconfigure(errors="backslashreplace")
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # like Ctrl-C, so that labs can save
     try:
-        return options.command(options)
+        return pkgutil.resolve_name(options.command)(options)
     except KeyboardInterrupt:
         print(f"\nsrlab: stopped. {options.when_stopped}", file=sys.stderr)
         return 130

@@ -10,18 +10,6 @@ from srlab.text import printable
 from srlab.training.runs import read_runs
 
 
-def add_runs(parser: argparse.ArgumentParser) -> None:
-    """Add the arguments of the command."""
-    parser.add_argument("lab", nargs="?", default="", metavar="LAB", help="lab name, or a part of it (default: all)")
-    parser.set_defaults(command=list_runs)
-
-
-def add_diagnose(parser: argparse.ArgumentParser) -> None:
-    """Add the arguments of the command."""
-    parser.add_argument("run", metavar="RUN", help="<lab>/<name>, or the path of a run folder")
-    parser.set_defaults(command=diagnose_run, when_stopped="Nothing was written.")
-
-
 def list_runs(options: argparse.Namespace) -> int:
     """Print one line per run, newest last."""
     rows, known = [], list(read_runs())

@@ -1,0 +1,82 @@
+"""The arguments of ``srlab upscale``, ``evaluate`` and ``export``.
+
+A command names its function as ``module:function``, so that help and mistyped arguments need no torch, whose import
+takes seconds.
+"""
+
+import argparse
+
+BUNDLED = "msrresnet"  # the network of ``srlab upscale`` without ``--run`` and ``--method``
+RUN = (
+    "<lab>/<name>, a run folder, a weights file (.safetensors or .pth, also of other architectures), a bundled "
+    "network (msrresnet, rrdb, or srgan: sharper but less faithful), or realesrgan if it is installed"
+)
+
+
+def add_upscale(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of ``srlab upscale``."""
+    parser.add_argument(
+        "paths",
+        nargs="+",
+        metavar="PATH",
+        help="IN [IN ...] OUT: images or folders, then the result, a file (.png, .tif, .jpg, .webp) or a folder for "
+        "PNGs; without OUT, the result of photo.jpg is photo_x4.png next to it",
+    )
+    parser.add_argument("--out", metavar="OUT", help="the result, if all paths are inputs")
+    _add_choice(parser.add_mutually_exclusive_group(), BUNDLED)
+    parser.add_argument(
+        "--scale",
+        type=float,
+        help="size of the result, up to the network's scale (default: the network's; 4 for a method)",
+    )
+    parser.add_argument("--tile", type=int, metavar="N", help="tile size in pixels (default: fits in 2 GB)")
+    overlap = "overlap of the tiles in pixels (default: what the network sees around a pixel, at most 80)"
+    parser.add_argument("--overlap", type=int, metavar="N", help=overlap)
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps (default: auto)")
+    parser.add_argument(
+        "--precision",
+        default="auto",
+        help="numeric precision: fp32, bf16, fp16, or auto, the fastest (default: auto)",
+    )
+    parser.add_argument("--force", action="store_true", help="overwrite existing files")
+    parser.set_defaults(command="srlab.cli.upscale_command:run")
+
+
+def add_evaluate(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of ``srlab evaluate``."""
+    parser.add_argument("--hr", required=True, metavar="DIR", help="folder with ground-truth images")
+    what = parser.add_mutually_exclusive_group(required=True)
+    what.add_argument("--sr", metavar="DIR", help="folder with SR images, matched by name (baby_x4.png to baby.png)")
+    _add_choice(what)
+    parser.add_argument("--device", default="auto", help="device for --run: auto, cpu, cuda or mps (default: auto)")
+    parser.add_argument("--scale", type=int, help="HR pixels per LR pixel (default: the network's, or 4)")
+    protocols = "paper: Y, crop 4; basicsr: like paper, with gray files read as RGB; face: RGB, crop 0; study: "
+    protocols += "RGB, crop 0, not rounded (default: paper)"
+    parser.add_argument("--protocol", default="paper", choices=["paper", "basicsr", "face", "study"], help=protocols)
+    parser.add_argument(
+        "--metrics", nargs="+", default=["psnr", "ssim"], metavar="NAME", help="metrics (default: psnr ssim)"
+    )
+    weights = "AlexNet weights for lpips: auto (no download), imagenet, or a path (default: auto)"
+    parser.add_argument("--weights", default="auto", help=weights)
+    parser.add_argument("--csv", metavar="FILE", help="also write the table to a CSV file")
+    parser.add_argument("--force", action="store_true", help="overwrite the --csv file")
+    parser.set_defaults(command="srlab.cli.evaluate_command:run")
+
+
+def add_export(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of ``srlab export``."""
+    parser.add_argument("run", metavar="RUN", help=RUN)
+    parser.add_argument("file", metavar="FILE", help="file to write: .onnx, or .safetensors for an RRDBNet")
+    parser.add_argument("--half", action="store_true", help="store float16 instead of float32")
+    smallest = "smallest side of an image for which an ONNX file must be right (default: 1)"
+    parser.add_argument("--smallest", type=int, default=1, metavar="N", help=smallest)
+    parser.add_argument("--force", action="store_true", help="replace an existing file")
+    parser.set_defaults(command="srlab.cli.export_command:run")
+
+
+def _add_choice(group: argparse._MutuallyExclusiveGroup, default: str = "") -> None:
+    """Add ``--run`` and ``--method`` to a parser."""
+    group.add_argument("--run", metavar="RUN", help=RUN + (f" (default: {default})" if default else ""))
+    group.add_argument(
+        "--method", choices=["nearest", "bilinear", "bicubic", "lanczos"], help="interpolation instead of a network"
+    )

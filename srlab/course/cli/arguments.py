@@ -1,0 +1,95 @@
+"""The arguments of the course's commands; `srlab.cli.arguments` has those of the other commands."""
+
+import argparse
+
+
+def add_execute(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of ``srlab execute``."""
+    parser.add_argument("labs", nargs="*", metavar="LAB", help="lab names, or parts of them, e.g. 01 (default: all)")
+    parser.add_argument("--recipe", default="auto", help="recipe to use, e.g. smoke (default: chosen automatically)")
+    parser.add_argument("--seed", type=int, help="random seed; runs keep their names, so set another SRLAB_HOME")
+    parser.set_defaults(
+        command="srlab.course.cli.execute_command:execute_labs",
+        when_stopped="Finished training steps are saved; the same command resumes from there.",
+    )
+
+
+def add_plan(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of ``srlab plan``."""
+    parser.add_argument("lab", metavar="LAB", help="lab name, or a part of it, e.g. 04 or esrgan")
+    parser.add_argument("--all", action="store_true", help="list all settings, not only those that differ")
+    parser.add_argument(
+        "-p", nargs=2, action="append", default=[], metavar=("NAME", "VALUE"), help="set a parameter, as in papermill"
+    )
+    parser.set_defaults(command="srlab.course.cli.plan_command:plan")
+
+
+def add_runs(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of ``srlab runs``."""
+    parser.add_argument("lab", nargs="?", default="", metavar="LAB", help="lab name, or a part of it (default: all)")
+    parser.set_defaults(command="srlab.course.cli.runs:list_runs")
+
+
+def add_diagnose(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of ``srlab diagnose``."""
+    parser.add_argument("run", metavar="RUN", help="<lab>/<name>, or the path of a run folder")
+    parser.set_defaults(command="srlab.course.cli.runs:diagnose_run", when_stopped="Nothing was written.")
+
+
+def add_page(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of ``srlab page``."""
+    parser.add_argument("photo", metavar="PHOTO", help="image file to upscale")
+    mine = "your file, with your kept networks next to it (default: notebooks/workshops/mine.py)"
+    parser.add_argument("--mine", metavar="FILE", default="notebooks/workshops/mine.py", help=mine)
+    parser.add_argument("--name", default="", help="your name, for the title")
+    parser.add_argument("-o", "--out", metavar="FILE", default="page.html", help="page to write (default: page.html)")
+    images = "folder of the photos that load_photos reads, as in the workshops (default: the bundled photos)"
+    parser.add_argument("--images", metavar="FOLDER", default="", help=images)
+    everything = "also show networks of one subject on the photo, where they look bad if it shows something else"
+    parser.add_argument("--all", action="store_true", help=everything)
+    parser.add_argument("--force", action="store_true", help="overwrite an earlier page")
+    parser.set_defaults(command="srlab.course.cli.page_command:run")
+
+
+def add_doctor(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of ``srlab doctor``."""
+    parser.set_defaults(command="srlab.course.cli.doctor:doctor", when_stopped="Nothing was written.")
+
+
+def add_progress(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of ``srlab progress``."""
+    parser.add_argument("notebooks", nargs="*", metavar="FILE", help="saved notebooks (default: the labs)")
+    parser.set_defaults(command="srlab.course.grading:progress", when_stopped="Nothing was changed.")
+
+
+def add_grade(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of ``srlab grade``."""
+    parser.add_argument("folder", metavar="FOLDER", help="folder with one folder or one file per student")
+    parser.add_argument("--class", metavar="FILE", dest="names", help="file with student names, one per line")
+    parser.add_argument("--csv", metavar="FILE", help="write a gradebook CSV, one row per student")
+    parser.add_argument("--force", action="store_true", help="overwrite the --csv file")
+    parser.set_defaults(command="srlab.course.grading:grade", when_stopped="Nothing was changed.")
+
+
+def add_handout(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of ``srlab handout``."""
+    parser.add_argument("lab", metavar="LAB", help="lab name, or a part of it, e.g. 03")
+    parser.add_argument("--force", action="store_true", help="overwrite the handout of an earlier call")
+    parser.set_defaults(command="srlab.course.handouts:handout")
+
+
+def add_short(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of ``srlab short``."""
+    parser.add_argument("lab", metavar="LAB", help="lab name, or a part of it, e.g. 03")
+    parser.add_argument("--without", metavar="N", type=int, nargs="+", required=True, help="numbers of the sections")
+    parser.add_argument(
+        "--force", action="store_true", help="overwrite an earlier copy, even if other sections need these"
+    )
+    parser.set_defaults(command="srlab.course.handouts:short")
+
+
+def add_solutions(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of ``srlab solutions``."""
+    parser.add_argument("lab", metavar="LAB", help="lab name, or a part of it, e.g. 03")
+    parser.add_argument("--force", action="store_true", help="overwrite the solved copy of an earlier call")
+    parser.set_defaults(command="srlab.course.solutions:run")
