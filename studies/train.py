@@ -16,7 +16,7 @@ from pathlib import Path
 import nbformat
 
 from srlab.course.execute import execute
-from srlab.course.notebooks import read_notebook
+from srlab.course.validated import read_notebook
 from srlab.errors import SrlabError
 from srlab.files import write_atomic
 from srlab.training.runs import Run

@@ -21,6 +21,7 @@ def test_imports_are_fast_and_a_script_needs_no_course():
     slow = {"torchvision", "spandrel", "tensorboard", "torchmetrics", "jsonschema", "papermill"}
     late = {
         "import srlab.course, srlab.course.grading, srlab.course.cli.main": {"torch"},
+        "import inspect, srlab.course.notebooks; inspect.getmodule(inspect.currentframe())": {"torch", "nbformat"},
         "import sys; sys.modules['IPython'] = None; from srlab import Trainer, evaluate, compare": {"srlab.course"},
     }
     for code, absent in late.items():

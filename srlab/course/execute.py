@@ -17,8 +17,9 @@ import papermill
 
 from srlab.course.claims import insert_claims
 from srlab.course.layout import seen_from_here
-from srlab.course.notebooks import outputs_of, read_notebook, tags_of
+from srlab.course.notebooks import outputs_of, tags_of
 from srlab.course.saved import METRIC
+from srlab.course.validated import read_notebook
 from srlab.devices import from_torchrun
 from srlab.errors import SrlabError
 from srlab.paths import switched_on

@@ -11,8 +11,9 @@ from nbformat import NotebookNode
 
 from srlab import paths
 from srlab.course.layout import seen_from_here
-from srlab.course.notebooks import find_lab, read_notebook, tags_of
+from srlab.course.notebooks import find_lab, tags_of
 from srlab.course.saved import parse_cell
+from srlab.course.validated import read_notebook
 from srlab.errors import SrlabError
 from srlab.files import refuse_existing, write_atomic
 

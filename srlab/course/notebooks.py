@@ -1,4 +1,9 @@
-"""List, find and read the notebooks of the course."""
+"""List, find and read the notebooks of the course.
+
+This module does not import nbformat, which takes seconds, because it compiles a grammar of web addresses. Postponing
+this import to its first use does not help: `inspect`, which torchvision calls, looks at each module and loads it.
+`read_notebook` is therefore in a module of its own.
+"""
 
 import glob
 import json
@@ -6,14 +11,11 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import lazy_loader
-
 from srlab.errors import SrlabError
 from srlab.paths import course, recipes
 
 if TYPE_CHECKING:
     from nbformat import NotebookNode
-nbformat = lazy_loader.load("nbformat")  # its import takes seconds, because it compiles a grammar of web addresses
 
 NOT_VALID = "{} is not a valid Jupyter notebook. Pass an .ipynb file saved in Jupyter."
 
@@ -68,22 +70,9 @@ def tags_of(cell: "NotebookNode") -> list[str]:
     return cell.metadata.get("tags", [])
 
 
-def read_notebook(path: Path) -> "NotebookNode":
-    """Read a notebook of format 4."""
-    content = _read(path)
-    try:
-        # Validate first, because nbformat's conversion trusts its input. Validate as 4.4, because notebooks before 4.5
-        # have no cell ids, and Colab writes the minor version 0.
-        validator = nbformat.validator.get_validator(4, 4, relax_add_props=True)
-        validator.validate(content | {"nbformat_minor": 4})
-        return nbformat.v4.to_notebook_json(content)
-    except (ValueError, TypeError, RecursionError, nbformat.ValidationError) as error:  # RecursionError: deep nesting
-        raise SrlabError(NOT_VALID.format(path)) from error
-
-
 def read_saved(path: Path) -> Saved:
     """Read what grading needs from a notebook of format 4, without nbformat: cells, their sources and outputs."""
-    content = _read(path)
+    content = read_json(path)
     try:
         cells = content["cells"] if content["nbformat"] == 4 else 0
         for cell in cells:
@@ -96,7 +85,8 @@ def read_saved(path: Path) -> Saved:
         raise SrlabError(NOT_VALID.format(path)) from error
 
 
-def _read(path: Path) -> Saved:
+def read_json(path: Path) -> Saved:
+    """Read the JSON of a notebook, whatever it contains."""
     if not path.is_file():
         raise SrlabError(f"File {path} not found. Check the path.")
     try:

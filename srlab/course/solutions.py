@@ -11,8 +11,9 @@ from nbformat import NotebookNode
 from srlab import paths
 from srlab.course.exercise import Answer, find
 from srlab.course.layout import seen_from_here
-from srlab.course.notebooks import find_lab, read_notebook
+from srlab.course.notebooks import find_lab
 from srlab.course.saved import checks_in
+from srlab.course.validated import read_notebook
 from srlab.errors import SrlabError
 from srlab.files import refuse_existing, write_atomic
 

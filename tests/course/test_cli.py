@@ -77,9 +77,9 @@ def test_run_accepts_name_or_path(tmp_path, monkeypatch, capsys):
 HELP_OF_ALL = """
 import contextlib, sys
 from srlab.course.cli.main import COMMANDS, main
-for arguments in [["--help"], ["upscal"], *([name, mistake] for name in COMMANDS for mistake in ("--help", "--nosuch"))]:
+for arguments in ["--help", "upscal", *(f"{name} {word}" for name in COMMANDS for word in ("--help", "--nosuch"))]:
     with contextlib.suppress(SystemExit):
-        main(arguments)
+        main(arguments.split())
 print(*sys.modules)
 """
 

@@ -17,10 +17,10 @@ from srlab.course.checks import check
 from srlab.course.cli.main import main
 from srlab.course.exercise import TODO, find, names
 from srlab.course.grading import read_class, read_results, student_of
-from srlab.course.notebooks import read_notebook
 from srlab.course.quiz import read_questions
 from srlab.course.saved import checks_in
 from srlab.course.solutions import fill_in
+from srlab.course.validated import read_notebook
 from srlab.errors import SrlabError
 from tests.conftest import ROOT, left
 

@@ -9,8 +9,8 @@ import pytest
 
 from srlab.course.cli.main import main
 from srlab.course.exercise import find, names
-from srlab.course.notebooks import read_notebook
 from srlab.course.solutions import fill_in, open_exercises, solve
+from srlab.course.validated import read_notebook
 from srlab.errors import SrlabError
 from tests.conftest import LABS, ROOT
 

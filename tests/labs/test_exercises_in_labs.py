@@ -11,9 +11,9 @@ import srlab
 from srlab import course
 from srlab.course.exercise import find, names
 from srlab.course.grading import read_results
-from srlab.course.notebooks import read_notebook
 from srlab.course.saved import Result
 from srlab.course.solutions import fill_in
+from srlab.course.validated import read_notebook
 from tests.conftest import EXTRAS, LABS
 
 ALL = [*LABS, *EXTRAS]

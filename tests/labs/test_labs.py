@@ -14,9 +14,9 @@ import torch
 import srlab
 from srlab.course.claims import insert_claims
 from srlab.course.execute import execute
-from srlab.course.notebooks import read_notebook
 from srlab.course.recipes import read_book
 from srlab.course.solutions import fill_in
+from srlab.course.validated import read_notebook
 from srlab.models import realesrgan
 from tests.conftest import EXTRAS, LABS, ROOT
 
