@@ -60,8 +60,7 @@ def refuse_existing(path: Path, force: bool = False) -> None:
     """Reject a path that exists, unless `force` is set; call it before the work whose result goes there."""
     if exists(path) and not force:
         raise SrlabError(
-            f"{path} already exists. Choose another name, remove it, or overwrite it with --force (force=True) where "
-            "that is offered."
+            f"{path} already exists. Move it elsewhere, or overwrite it with --force (in Python, with force=True)."
         )
 
 

@@ -210,6 +210,9 @@ def _metadata(image: Image.Image, target: Path, mode: str) -> dict[str, bytes]:
             encoded(Image.new(mode, (1, 1)), target, **OPTIONS[target.suffix.lower()], **{key: value})
         except Exception:
             del kept[key]
-    if lost := [METADATA[key] for key in found if key not in kept]:
+    lost = [METADATA[key] for key in found if key not in kept]
+    if image.info["bits"] > 8:
+        lost.append("the lower 8 of 16 bits")
+    if lost:
         print(f"Not kept in {target.name}: {' and '.join(lost)}.", file=sys.stderr)
     return kept

@@ -3,6 +3,7 @@
 import numpy as np
 import psutil
 import pytest
+import tifffile
 import torch
 from PIL import ExifTags, Image, ImageCms
 from skimage import data
@@ -62,6 +63,16 @@ def test_first_of_several_images_is_used_with_a_message(tmp_path, capsys):
         one.save(tmp_path / f"lr.{suffix}", save_all=True, append_images=[two])
         assert np.abs(pixels(run(tmp_path / f"lr.{suffix}", tmp_path / f"{suffix}.png")) - 90.0).max() <= 2
         assert f"lr.{suffix} contains 2 images; the first one is used." in capsys.readouterr().err
+
+
+def test_loss_of_16_bits_is_named(save, tmp_path, capsys):
+    deep = RGB.astype(np.uint16) * 257
+    tifffile.imwrite(tmp_path / "color.tif", deep, photometric="rgb")
+    for source, levels in {save("gray.png", deep[..., 0]): RGB[..., 0], tmp_path / "color.tif": RGB}.items():
+        assert np.array_equal(pixels(run(source, tmp_path / f"{source.stem}_x2.png")), enlarged(levels))
+        assert capsys.readouterr().err == f"Not kept in {source.stem}_x2.png: the lower 8 of 16 bits.\n"
+    run(save("usual.png", RGB), tmp_path / "8.png")
+    assert capsys.readouterr().err == ""
 
 
 # --- transparency ---

@@ -339,6 +339,8 @@ def _walk(path: Path, below: bool) -> Iterator[str]:
     """
 
     def skip(error: OSError) -> None:
+        if isinstance(error, NotADirectoryError):
+            raise SrlabError(f"{path} is not a folder. Pass the folder that contains the images.") from error
         if Path(error.filename) == path:
             raise SrlabError(f"Cannot read the folder {path} ({error.strerror}). Check the path.") from error
         print(f"Left out: the folder {error.filename}, which cannot be read ({error.strerror}).")

@@ -82,6 +82,8 @@ def open_upright(path: Path) -> Iterator[Image.Image]:
                 _check_tiff(path, image)
             if (count := getattr(image, "n_frames", 1)) > 1:
                 print(f"{path.name} contains {count} images; the first one is used.", file=sys.stderr)
+            # Look before Pillow reduces colors to 8 bits. In a BMP, BGR;16 means 16 bits per pixel.
+            image.info["bits"] = 16 if ";16" in str(image.tile) and image.format != "BMP" else 8
             image.load()
             _turn_upright(path, image)
             yield image

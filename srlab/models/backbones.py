@@ -40,8 +40,11 @@ def find_weights(name: str, weights: str | Path = "auto") -> Path | None:
     if name == OWN and weights in ("auto", "imagenet"):
         return OWN_WEIGHTS
     if weights in ("auto", "imagenet"):
+        folder = Path(torch.hub.get_dir()) / "checkpoints"
+        if weights == "auto" and not list(folder.glob(f"{name}-*")):  # usual, and known without torchvision
+            return None
         url = weights_url(name)
-        path = Path(torch.hub.get_dir()) / "checkpoints" / url.rpartition("/")[2]
+        path = folder / url.rpartition("/")[2]
         if weights == "auto" and not path.is_file():
             return None
         if not path.is_file():

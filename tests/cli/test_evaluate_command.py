@@ -93,7 +93,8 @@ def test_run_is_scored_at_its_scale(capsys):
     ("arguments", "words"),
     [
         (["--run", "01_srresnet/default", "--scale", "2"], "upscales by 4, but --scale is 2"),
-        (["--sr", "sr", "--csv", "hr/baby.png"], "already exists"),
+        (["--sr", "sr", "--csv", "hr/baby.png"], "already exists. Move it elsewhere, or overwrite it with --force"),
+        (["--sr", "sr/baby_x4_bicubic.png"], "baby_x4_bicubic.png is not a folder. Pass the folder"),
         (["--method", "bicubic", "--scale", "100"], "too small for scale 100"),
         (["--sr", "sr", "--metrics", "lpips", "--weights", "none.pth"], "Weights file none.pth not found"),
     ],

@@ -56,6 +56,11 @@ def test_auto_never_downloads_and_imagenet_downloads_once(cache, asked):
     assert asked == [(f"https://somewhere/{NAME}", NAME[-12:-4])]
 
 
+def test_empty_cache_is_known_without_torchvision(monkeypatch):
+    monkeypatch.setattr(backbones, "weights_url", None)  # it imports torchvision, which takes seconds
+    assert find_weights("vgg19") is None
+
+
 def test_failed_download_is_one_line(cache, monkeypatch):
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     monkeypatch.setattr(backbones, "weights_url", lambda _: f"http://127.0.0.1:1/{NAME}")
