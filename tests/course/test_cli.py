@@ -11,6 +11,7 @@ import time
 import papermill.cli
 import pytest
 
+from srlab import __version__
 from srlab.course.cli import execute_command, plan_command
 from srlab.course.cli.main import COMMANDS, main
 from srlab.course.notebooks import find_lab
@@ -98,6 +99,21 @@ def test_mistyped_argument_shows_usage_of_its_command(typed, capsys):
     said = capsys.readouterr().err
     assert said.startswith("usage: srlab upscale ")
     assert "srlab upscale: error: " in said
+
+
+@pytest.mark.parametrize(
+    ("typed", "code", "words"),
+    [
+        ("upscal photo.png", 2, "'upscal' is not a command. Did you mean upscale?"),
+        ("nosuch", 2, "choose from"),
+        ("", 2, "required: command"),
+        ("--version", 0, f"srlab {__version__}"),
+    ],
+)
+def test_command_is_suggested_and_version_printed(typed, code, words, capsys):
+    with pytest.raises(SystemExit, match=str(code)):
+        main(typed.split())
+    assert words in "".join(capsys.readouterr())
 
 
 def test_closed_pipe_is_not_an_error():
