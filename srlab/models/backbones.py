@@ -41,7 +41,7 @@ def find_weights(name: str, weights: str | Path = "auto") -> Path | None:
         return OWN_WEIGHTS
     if weights in ("auto", "imagenet"):
         folder = Path(torch.hub.get_dir()) / "checkpoints"
-        if weights == "auto" and not list(folder.glob(f"{name}-*")):  # usual, and known without torchvision
+        if weights == "auto" and not list(folder.glob(f"{name}*")):  # usual, and known without torchvision
             return None
         url = weights_url(name)
         path = folder / url.rpartition("/")[2]
