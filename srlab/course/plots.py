@@ -39,6 +39,7 @@ COLORS = {
     "pretrained": "#0D4797",
     "hybrid": "#A36434",
     "content loss": "#A1006A",
+    "features only": "#A1006A",  # the same network, as lab 02 labels it
     "random features": "#8E8E94",  # the same as nearest; no figure has both
     "SRGAN": "#D55E00",
     "RRDB": "#2F4A33",
