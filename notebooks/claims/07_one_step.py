@@ -50,7 +50,7 @@ if lab.recipe == "laptop" and own_flow:
 
 # %% after a70cf008
 if lab.recipe == "laptop" and own_flow:
-    one, many = table.loc["one step"], table.loc["flow"]
+    one, many = table.loc["student"], table.loc["flow"]
     sharpness = one.sharpness / many.sharpness
     lab.expect("one step is nearly as sharp as the flow", sharpness, above=0.95, ratio=True)
     energy = one["energy error"] - many["energy error"]
@@ -58,18 +58,18 @@ if lab.recipe == "laptop" and own_flow:
     lab.expect(
         "one step is nearly as varied as the flow", one.spread / many.spread, above=0.9, ratio=True
     )
-    means = [table.PSNR[f"mean of {lab.samples}, {name}"] for name in ("one step", "flow")]
+    means = [table.PSNR[f"mean of {lab.samples}, {name}"] for name in ("student", "flow")]
     lab.expect(
         "the means of sixteen have nearly the same PSNR", means[0] - means[1], above=-0.2, below=0.2
     )
-    smooth = table.sharpness[f"mean of {lab.samples}, one step"]
+    smooth = table.sharpness[f"mean of {lab.samples}, student"]
     lab.expect("the mean of sixteen is smooth", smooth, above=50, below=75)
     lab.expect("one step is nearest to the flow's answer to its noise", alike - unlike, above=8)
 
 # %% after a70cf00a
 if lab.recipe == "laptop" and own_flow:
     for name in ("shuffled", "zeros"):
-        lost_sharpness = controlled.sharpness[name] / controlled.sharpness["one step"]
+        lost_sharpness = controlled.sharpness[name] / controlled.sharpness["student"]
         lab.expect(f"the control is blurred: {name}", lost_sharpness, below=0.7, ratio=True)
     lab.expect("with zeros the loss ends near 0.6", controlled.loss["zeros"], above=0.5, below=0.75)
     lab.expect(
@@ -83,14 +83,14 @@ if lab.recipe == "laptop" and own_flow:
 
 # %% after a70cf00b
 if lab.recipe == "laptop" and own_flow:
-    lab.expect("weaker noise raises the PSNR", dial.PSNR[0.8] - dial.PSNR[1.0], above=0.2)
+    lab.expect("weaker noise raises the PSNR", knob.PSNR[0.8] - knob.PSNR[1.0], above=0.2)
     lab.expect(
-        "weaker noise lowers the sharpness", dial.sharpness[1.0] - dial.sharpness[0.8], above=5
+        "weaker noise lowers the sharpness", knob.sharpness[1.0] - knob.sharpness[0.8], above=5
     )
 
 # %% after a70cf00c
 if lab.recipe == "laptop" and own_flow:
-    of_one = lost.sharpness / lost.sharpness["one step"]
+    of_one = lost.sharpness / lost.sharpness["student"]
     lab.expect(
         "a teacher of two steps makes a blurred student",
         of_one["a teacher of two steps"],
@@ -98,7 +98,7 @@ if lab.recipe == "laptop" and own_flow:
         ratio=True,
     )
     lab.expect(
-        "a pool of two answers is enough", of_one["a pool of two answers"], above=0.95, ratio=True
+        "a pool of two answers is enough", of_one["a pool of two samples"], above=0.95, ratio=True
     )
 
 # %% after a70cf00e

@@ -1,4 +1,4 @@
-"""Lab 07: two pools in which the noise no longer determines the answer."""
+"""Lab 07: two pools in which the noise no longer determines the end."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ CALLS = 20  # of a random answer, which may be right by chance
 
 
 def control_pools(pool: list[Example]) -> tuple[list[Example], list[Example]]:
-    """Return two copies of a pool in which the noise does not determine the answer.
+    """Return two copies of a pool in which the noise does not determine the end.
 
     Parameters
     ----------
@@ -111,7 +111,7 @@ EXERCISE = Exercise(
         "Your order is random, so by chance some ends keep their noise. Your shuffle_ends moves each of them.": (
             _variant(shuffle=lambda lr, noise, end: (lr, noise, end[torch.randperm(len(end))]))
         ),
-        "You moved values within the ends, so they aren't the teacher's answers anymore. Along which dimension are "
+        "You moved values within the ends, so they aren't the teacher's anymore. Along which dimension are "
         "whole ends?": [
             _variant(shuffle=lambda lr, noise, end: (lr, noise, end.roll(1))),
             _variant(shuffle=lambda lr, noise, end: (lr, noise, end.roll(1, -1))),

@@ -13,7 +13,7 @@ Example = tuple[torch.Tensor, torch.Tensor, torch.Tensor]
 
 
 def draw_pool(ends_of: Ends, photos: list[torch.Tensor], count: int, random: torch.Generator) -> list[Example]:
-    """Draw several answers of a teacher to the LR image of each photo.
+    """Draw several samples of a teacher for the LR image of each photo.
 
     Parameters
     ----------
@@ -23,7 +23,7 @@ def draw_pool(ends_of: Ends, photos: list[torch.Tensor], count: int, random: tor
     photos
         HR images, ``(1, 3, H, W)``, with sides that 4 divides.
     count
-        Number of answers per photo.
+        Number of samples per photo.
     random
         Generator of all noise, which is standard normal.
 
@@ -160,7 +160,7 @@ EXERCISE = Exercise(
         "Your noise isn't standard normal, as the flow's was in training.": [
             _variant(noise=lambda photo, count, random: torch.rand(count, *photo.shape[1:], generator=random)),
         ],
-        "All answers to a photo start from the same noise, so they are the same answer. Draw noise for each.": [
+        "All samples of a photo start from the same noise, so they are the same sample. Draw noise for each.": [
             _variant(
                 noise=lambda photo, count, random: torch.randn(photo.shape, generator=random).repeat(count, 1, 1, 1)
             ),
@@ -169,7 +169,7 @@ EXERCISE = Exercise(
         "The noise has the size of the LR image. The flow moves details of the HR image: which size do they have?": (
             _variant(noise=lambda photo, count, random: torch.randn(count, *downsample(photo, 4).shape[1:]))
         ),
-        "The teacher gets the HR image. It has to answer to the LR image, as your network will.": (
+        "The teacher gets the HR image. It should get the LR image, as your student will.": (
             _variant(small=lambda photo: photo)
         ),
         "Your LR image still has the dimension of a batch. The pool keeps it as (3, h, w).": (
@@ -183,7 +183,7 @@ EXERCISE = Exercise(
             _variant(order=lambda lr, noise, end: (lr, end, noise)),
         ],
         "You return too few entries: one per photo. Does your loop end after the first?": _first_only,
-        "You draw a single answer per photo. `count` is the number of answers.": (
+        "You draw a single sample per photo. `count` is the number of samples.": (
             _variant(noise=lambda photo, count, random: torch.randn(photo.shape, generator=random))
         ),
     },
@@ -195,7 +195,7 @@ EXERCISE = Exercise(
         "the LR images": "Your LR images aren't the photos, downscaled by 4.",
         "the noise is standard normal": "Your noise isn't standard normal.",
         "the noise is drawn from random": "Draw the noise with torch.randn and generator=random.",
-        "the ends belong to the noise": "Your ends aren't the teacher's answers to this noise.",
+        "the ends belong to the noise": "Your ends aren't where the teacher takes this noise.",
     },
     reveal=False,
     hints=(

@@ -1,4 +1,4 @@
-"""Lab 07: noise and the answers that a flow draws from it, the examples of a one-step network."""
+"""Lab 07: noise and the ends to which a flow takes it, the examples of a student."""
 
 from collections.abc import Callable
 from typing import Any
@@ -101,7 +101,7 @@ EXERCISE = Exercise(
         "Your end is an inference tensor, which later training can't use. Compute it inside of torch.no_grad().": (
             _in_inference_mode
         ),
-        "You return the whole path. Which of its tensors is the answer?": _variant(end=lambda path: path),
+        "You return the whole path. Which of its tensors is the end?": _variant(end=lambda path: path),
         "Your end is the path's start, which is the noise itself. Where does the path arrive?": (
             _variant(end=lambda path: path[0])
         ),

@@ -44,7 +44,7 @@ EXERCISE = Exercise(
         "Reversed, an odd number of ends leaves the middle one at its place. Which shift moves each of them?": (
             lambda end: end.flip(0)
         ),
-        "You moved values within or across the ends, so they aren't the teacher's answers anymore. Move whole ends, "
+        "You moved values within or across the ends, so they aren't the teacher's anymore. Move whole ends, "
         "along dimension 0.": [
             lambda end: end.roll(1),
             lambda end: end.roll(1, 1),
