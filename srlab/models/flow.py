@@ -20,7 +20,7 @@ LAST = 0.05  # least time that is left, so that the velocity stays finite
 
 
 class FlowBlock(nn.Module):
-    """norm, scale and shift by the time, SiLU, conv, SiLU, conv, add.
+    """norm, gain and shift from the time, SiLU, conv, SiLU, conv, add.
 
     The norm is over the channels of each pixel. A group norm over the image would make a tile depend on its size.
     """
@@ -34,8 +34,8 @@ class FlowBlock(nn.Module):
 
     def forward(self, x: torch.Tensor, time: torch.Tensor) -> torch.Tensor:
         """Map ``(N, num_features, h, w)`` to the same shape; `time` is ``(N, EMBEDDING)``."""
-        scale, shift = self.time(time)[:, :, None, None].chunk(2, dim=1)
-        inner = self.conv1(F.silu(self.norm(x) * (1 + scale) + shift))
+        gain, shift = self.time(time)[:, :, None, None].chunk(2, dim=1)
+        inner = self.conv1(F.silu(self.norm(x) * (1 + gain) + shift))
         return x + self.conv2(F.silu(inner))
 
 

@@ -14,7 +14,7 @@ from srlab.course.exercises.networks import build
 
 
 class FlowBlock(nn.Module):
-    """norm, scale and shift by the time, SiLU, conv, SiLU, conv, add: `srlab.models.FlowBlock`."""
+    """norm, gain and shift from the time, SiLU, conv, SiLU, conv, add: `srlab.models.FlowBlock`."""
 
     def __init__(self, features: int) -> None:
         super().__init__()
@@ -29,8 +29,8 @@ class FlowBlock(nn.Module):
 
     def forward(self, x: torch.Tensor, time: torch.Tensor) -> torch.Tensor:
         """Map ``(N, features, h, w)`` and ``(N, 64)`` to ``(N, features, h, w)``."""
-        scale, shift = self.time(time)[:, :, None, None].chunk(2, dim=1)
-        inner = self.conv1(F.silu(self.norm(x) * (1 + scale) + shift))
+        gain, shift = self.time(time)[:, :, None, None].chunk(2, dim=1)
+        inner = self.conv1(F.silu(self.norm(x) * (1 + gain) + shift))
         return x + self.conv2(F.silu(inner))
 
 
@@ -116,28 +116,28 @@ def _over(*dims: int) -> object:
 
 
 def _forward(
-    change: Answer = lambda block, x, scale, shift: block.norm(x) * (1 + scale) + shift,
+    change: Answer = lambda block, x, gain, shift: block.norm(x) * (1 + gain) + shift,
     first: Answer = F.silu,
     second: Answer = F.silu,
     end: Answer = lambda x, inner: x + inner,
-    after: Answer = lambda block, inner, scale, shift: inner,
+    after: Answer = lambda block, inner, gain, shift: inner,
 ) -> Answer:
     """Return a forward method with some parts replaced."""
 
     def forward(block: Any, x: torch.Tensor, time: torch.Tensor) -> torch.Tensor:
-        scale, shift = block.time(time)[:, :, None, None].chunk(2, dim=1)
-        inner = after(block, block.conv1(first(change(block, x, scale, shift))), scale, shift)
+        gain, shift = block.time(time)[:, :, None, None].chunk(2, dim=1)
+        inner = after(block, block.conv1(first(change(block, x, gain, shift))), gain, shift)
         return end(x, block.conv2(second(inner)))
 
     return forward
 
 
 def _broadcast(split: Answer) -> Answer:
-    """Return a forward method that lines up scale and shift in its own way."""
+    """Return a forward method that lines up gain and shift in its own way."""
 
     def forward(block: Any, x: torch.Tensor, time: torch.Tensor) -> torch.Tensor:
-        scale, shift = split(block.time(time))
-        inner = block.conv1(F.silu(block.norm(x) * (1 + scale) + shift))
+        gain, shift = split(block.time(time))
+        inner = block.conv1(F.silu(block.norm(x) * (1 + gain) + shift))
         return x + block.conv2(F.silu(inner))
 
     return forward
@@ -155,7 +155,7 @@ EXERCISE = Exercise(
     observe=_observe,
     known_mistakes={
         NO_NORM: _block(
-            _forward(lambda block, x, scale, shift: FlowBlock.norm(block, x) * (1 + scale) + shift),
+            _forward(lambda block, x, gain, shift: FlowBlock.norm(block, x) * (1 + gain) + shift),
             norm=lambda features: None,
         ),
         "You normalize over the image as well, so a tile would depend on its size. Each pixel has its own mean and "
@@ -195,7 +195,7 @@ EXERCISE = Exercise(
         "Where all channels of a pixel are equal, you divide by 0. Add 1e-5 to the variance.": _norm(
             lambda x: (x - x.mean(1, keepdim=True)) / x.std(1, keepdim=True, correction=0)
         ),
-        "self.time needs two numbers per feature: a scale and a shift.": [
+        "self.time needs two numbers per feature: a gain and a shift.": [
             _block(time=lambda features: nn.Linear(64, features)),
         ],
         "Your norm has weights. It doesn't need any, because the time does the scaling.": [
@@ -234,32 +234,32 @@ EXERCISE = Exercise(
             _block(_forward(end=lambda x, inner: F.silu(x + inner))),
             _block(lambda block, x, time: block.norm(_forward()(block, x, time))),
         ],
-        "While the time's weights are zero, your block multiplies the features by zero. Scale by 1 + scale, so that "
-        "zero changes nothing.": _block(_forward(lambda block, x, scale, shift: block.norm(x) * scale + shift)),
-        "Your block ignores the time: scale and shift aren't used.": [
-            _block(_forward(lambda block, x, scale, shift: block.norm(x))),
+        "While the time's weights are zero, your block multiplies the features by zero. Scale by 1 + gain, so that "
+        "zero changes nothing.": _block(_forward(lambda block, x, gain, shift: block.norm(x) * gain + shift)),
+        "Your block ignores the time: gain and shift aren't used.": [
+            _block(_forward(lambda block, x, gain, shift: block.norm(x))),
         ],
         "The time only shifts your features. What multiplies them?": (
-            _block(_forward(lambda block, x, scale, shift: block.norm(x) + shift))
+            _block(_forward(lambda block, x, gain, shift: block.norm(x) + shift))
         ),
         "The time only scales your features. What is added to them?": (
-            _block(_forward(lambda block, x, scale, shift: block.norm(x) * (1 + scale)))
+            _block(_forward(lambda block, x, gain, shift: block.norm(x) * (1 + gain)))
         ),
-        "You swapped scale and shift: the first half of the 2 * features numbers is the scale.": (
-            _block(_forward(lambda block, x, scale, shift: block.norm(x) * (1 + shift) + scale))
+        "You swapped gain and shift: the first half of the 2 * features numbers is the gain.": (
+            _block(_forward(lambda block, x, gain, shift: block.norm(x) * (1 + shift) + gain))
         ),
-        "There is no norm. It comes first.": _block(_forward(lambda block, x, scale, shift: x * (1 + scale) + shift)),
-        "The norm comes after scale and shift, so it removes part of what they do. Normalize first.": (
-            _block(_forward(lambda block, x, scale, shift: block.norm(x * (1 + scale) + shift)))
+        "There is no norm. It comes first.": _block(_forward(lambda block, x, gain, shift: x * (1 + gain) + shift)),
+        "The norm comes after gain and shift, so it removes part of what they do. Normalize first.": (
+            _block(_forward(lambda block, x, gain, shift: block.norm(x * (1 + gain) + shift)))
         ),
         "You shift before you scale, so the shift is scaled as well.": (
-            _block(_forward(lambda block, x, scale, shift: (block.norm(x) + shift) * (1 + scale)))
+            _block(_forward(lambda block, x, gain, shift: (block.norm(x) + shift) * (1 + gain)))
         ),
         "Scale and shift come after the first convolution. They belong before it, right after the norm.": (
             _block(
                 _forward(
-                    lambda block, x, scale, shift: block.norm(x),
-                    after=lambda block, inner, scale, shift: inner * (1 + scale) + shift,
+                    lambda block, x, gain, shift: block.norm(x),
+                    after=lambda block, inner, gain, shift: inner * (1 + gain) + shift,
                 )
             )
         ),
@@ -304,7 +304,7 @@ EXERCISE = Exercise(
         "the norm": "The channels of each pixel should have mean 0 and variance 1.",
         "the input is added at the end": "With both convolutions at zero, the block should return its input.",
         "the time changes the output": "Another time should give another output.",
-        "the output": "All layers are there, but the output differs. Compare with the diagram: norm, scale "
+        "the output": "All layers are there, but the output differs. Compare with the diagram: norm, gain "
         "and shift, SiLU, convolution, SiLU, convolution, addition.",
     },
     tolerance=1e-3,
@@ -313,6 +313,6 @@ EXERCISE = Exercise(
         "self.time(time) has 2 * features numbers per image. chunk splits them into two halves, and [:, :, None, None] "
         "adds two dimensions.",
         "The norm subtracts x.mean(1, keepdim=True). It divides by the root of the result's mean square plus 1e-5.",
-        "self.norm(x) * (1 + scale) + shift, SiLU, conv1, SiLU, conv2, and x added at the end.",
+        "self.norm(x) * (1 + gain) + shift, SiLU, conv1, SiLU, conv2, and x added at the end.",
     ),
 )
