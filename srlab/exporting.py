@@ -17,7 +17,8 @@ from torch import nn
 
 from srlab import files
 from srlab.errors import SrlabError
-from srlab.models.loading import BUNDLED, load_generator_file
+from srlab.models.flow import FlowFromNoise, FlowNet
+from srlab.models.loading import BUNDLED, ONE_STEP, load_generator_file
 from srlab.models.realesrgan import NAME as REAL_ESRGAN
 from srlab.models.spandrel_networks import SpandrelNetwork, build_spandrel
 from srlab.paths import expand_user
@@ -33,9 +34,12 @@ import sys, numpy, onnxruntime
 options = onnxruntime.SessionOptions()
 options.log_severity_level = 4
 session = onnxruntime.InferenceSession(sys.argv[1], options, providers=["CPUExecutionProvider"])
-for number, image in numpy.load(sys.argv[2]).items():
+given = numpy.load(sys.argv[2])
+names = [one.name for one in session.get_inputs()]
+for number in range(len(given.files) // len(names)):
     try:
-        numpy.save(f"{sys.argv[2]}.{number}.npy", session.run(["sr"], {"lr": image})[0])
+        inputs = {name: given[f"{name}{number}"] for name in names}
+        numpy.save(f"{sys.argv[2]}.{number}.npy", session.run(["sr"], inputs)[0])
     except Exception as error:
         print(error, file=sys.stderr)
 """
@@ -49,6 +53,9 @@ def export(
     - ``.onnx``: input ``lr`` ``(batch, 3, height, width)``, output ``sr``, both RGB in [0, 1]; any height and width,
       and any batch, except for networks that take only one image at a time in ONNX. The output is not clamped. The
       metadata contain the scale, the order of colors, the range of values, the license, the source, and `smallest`.
+      A `FlowNet` gets a second input ``noise`` ``(batch, 3, scale * height, scale * width)``, standard normal, because
+      each noise gives another answer; the metadata contain its distribution, its channels and its scale. A seed
+      would not do, because runtimes draw different noise, and a tile needs the noise of its position.
     - ``.safetensors``: weights, if spandrel, and with it chaiNNer and ComfyUI, recognizes the network.
 
     The file is read again by onnxruntime or spandrel and compared with the generator, in ONNX at several sizes, before
@@ -84,6 +91,8 @@ def export(
         source, known = Path(source).name, _license("")
     generator = copy.deepcopy(generator) if isinstance(generator, nn.Module) else load_generator_file(generator)
     generator.cpu().eval()
+    if isinstance(generator, FlowNet) and path.suffix == ".onnx":
+        generator = FlowFromNoise(generator)
     content = (
         _onnx(generator, half, source, known, smallest) if path.suffix == ".onnx" else _weights(generator, half, source)
     )
@@ -101,41 +110,48 @@ def _onnx(generator: nn.Module, half: bool, source: str, license: str, smallest:
         packages = "onnx onnxruntime onnxscript"
         raise SrlabError(f"ONNX needs more packages. Run: python -m pip install {packages}") from error
     try:  # with any number of images, if the network computes the same then
-        model = _checked(generator, half, smallest, {0: "batch", 2: "height", 3: "width"})
+        model = _checked(generator, half, smallest, ("batch",))
     except SrlabError:
-        model = _checked(generator, half, smallest, {2: "height", 3: "width"})
+        model = _checked(generator, half, smallest, ())
     model.ir_version = onnx.helper.find_min_ir_version_for(model.opset_import)  # for runtimes of other programs
     for node in model.graph.node:
         del node.metadata_props[:]  # the exporter writes the paths of this machine's files
     notes = {"scale": str(_scale(generator)), "colors": "RGB", "range": "0 to 1", "smallest side": str(smallest)}
+    if isinstance(generator, FlowFromNoise):
+        notes |= {"noise": "standard normal", "noise channels": "3", "noise scale": notes["scale"]}
     for key, value in (notes | {"license": license, "source": source}).items():
         model.metadata_props.add(key=key, value=value)
     return model.SerializeToString()
 
 
-def _checked(generator: nn.Module, half: bool, smallest: int, axes: dict[int, str]) -> Any:
-    """Return an ONNX model in which these axes have any length, compared with the generator at many sizes.
+def _checked(generator: nn.Module, half: bool, smallest: int, batch: tuple[str, ...]) -> Any:
+    """Return an ONNX model for any height and width, compared with the generator at many sizes.
 
-    Sizes below `smallest`, and those that the generator itself cannot upscale, do not count.
+    `batch` has a name if the model takes any number of images, and none if it takes one at a time. Sizes below
+    `smallest`, and those that the generator itself cannot upscale, do not count.
     """
     sizes, random = [size for size in SIZES if min(size) >= smallest], torch.Generator().manual_seed(0)
-    count = {sizes[0]: 2} if 0 in axes else {}  # the others are single images
-    images = {size: torch.rand(count.get(size, 1), 3, *size, generator=random) for size in sizes}
+    count = {sizes[0]: 2} if batch else {}  # the others are single images
+    inputs = {size: _inputs(generator, count.get(size, 1), size, random) for size in sizes}
     precise = copy.deepcopy(generator).half() if half else generator
-    given = {size: lr.half() if half else lr for size, lr in images.items()}
+    given = {
+        size: {name: value.half() if half else value for name, value in one.items()} for size, one in inputs.items()
+    }
+    first = given[sizes[0]]
+    axes = [dict(enumerate(batch)) | {2: f"{prefix}height", 3: f"{prefix}width"} for prefix in ("", "noise_")]
     try:
         with warnings.catch_warnings(), torch.enable_grad():  # gradients keep SRResNet's PReLU out of place
             warnings.simplefilter("ignore")
-            names = {"input_names": ["lr"], "output_names": ["sr"], "dynamic_shapes": (axes,), "verbose": False}
+            names = {"input_names": [*first], "output_names": ["sr"], "dynamic_shapes": tuple(axes[: len(first)])}
             model = torch.onnx.export(
-                precise, (given[sizes[0]],), dynamo=True, opset_version=OPSET, **names
+                precise, tuple(first.values()), dynamo=True, opset_version=OPSET, verbose=False, **names
             ).model_proto
     except Exception as error:  # torch raises many kinds for operations that ONNX lacks
         raise SrlabError(f"{_name(generator)} cannot be exported as ONNX ({_cause(error)}).") from error
     wanted = {}
-    for size, lr in images.items():
+    for size, one in inputs.items():
         with contextlib.suppress(Exception), torch.no_grad():  # each architecture fails in its own way at small sizes
-            wanted[size] = generator(lr)
+            wanted[size] = generator(*one.values())
     found = _run_onnx(model.SerializeToString(), [given[size] for size in wanted])
     wrong = {size: apart for size, sr in zip(wanted, found, strict=True) if (apart := _apart(sr, wanted[size], half))}
     if wrong:
@@ -149,14 +165,26 @@ def _checked(generator: nn.Module, half: bool, smallest: int, axes: dict[int, st
     return model
 
 
-def _run_onnx(content: bytes, images: list[torch.Tensor]) -> list[torch.Tensor | None]:
-    """Return the SR images of an ONNX file; None for an image at which it fails."""
+def _inputs(
+    generator: nn.Module, count: int, size: tuple[int, int], random: torch.Generator
+) -> dict[str, torch.Tensor]:
+    """Return random inputs of an ONNX file by name: an LR batch, and for a flow noise."""
+    inputs = {"lr": torch.rand(count, 3, *size, generator=random)}
+    if isinstance(generator, FlowFromNoise):
+        scale = generator.flow.config["scale"]
+        inputs["noise"] = torch.randn(count, 3, *(scale * side for side in size), generator=random)
+    return inputs
+
+
+def _run_onnx(content: bytes, given: list[dict[str, torch.Tensor]]) -> list[torch.Tensor | None]:
+    """Return the SR images of an ONNX file for inputs by name; None for inputs at which it fails."""
     with tempfile.TemporaryDirectory() as folder:
-        file, given = Path(folder, "net.onnx"), Path(folder, "images.npz")
+        file, inputs = Path(folder, "net.onnx"), Path(folder, "inputs.npz")
         file.write_bytes(content)
-        np.savez(given, **{str(number): image.numpy() for number, image in enumerate(images)})
-        subprocess.run([sys.executable, "-c", RUN, file, given], capture_output=True)
-        results = [Path(f"{given}.{number}.npy") for number in range(len(images))]
+        named = {f"{name}{number}": value for number, one in enumerate(given) for name, value in one.items()}
+        np.savez(inputs, **{name: value.numpy() for name, value in named.items()})
+        subprocess.run([sys.executable, "-c", RUN, file, inputs], capture_output=True)
+        results = [Path(f"{inputs}.{number}.npy") for number in range(len(given))]
         return [torch.from_numpy(np.load(result)).float() if result.exists() else None for result in results]
 
 
@@ -184,15 +212,19 @@ def _weights(generator: nn.Module, half: bool, source: str) -> bytes:
 
 
 def _license(source: str) -> str:
-    licenses = dict.fromkeys(BUNDLED.values(), "MIT") | {REAL_ESRGAN: "BSD-3-Clause, Copyright (c) 2021, Xintao Wang"}
+    licenses = dict.fromkeys((*BUNDLED.values(), ONE_STEP), "MIT")
+    licenses |= {REAL_ESRGAN: "BSD-3-Clause, Copyright (c) 2021, Xintao Wang"}
     return licenses.get(source, "not stated: the weights belong to those who trained them")
 
 
 def _name(generator: nn.Module) -> str:
-    return type(generator.network if isinstance(generator, SpandrelNetwork) else generator).__name__
+    inner = getattr(generator, "network", getattr(generator, "flow", None))
+    return type(inner if isinstance(generator, SpandrelNetwork | FlowFromNoise) else generator).__name__
 
 
 def _scale(generator: nn.Module) -> int:
+    if isinstance(generator, FlowFromNoise):
+        return generator.flow.config["scale"]
     lr = torch.rand(1, 3, 16, 16)
     with torch.no_grad():
         return generator(lr).shape[-1] // lr.shape[-1]

@@ -18,12 +18,14 @@ FOLDER = Path(__file__).parent / "bundled"
 # ``bundled/README.md`` has the commands, licenses and scores.
 # Method, with the spelling of srlab.course.plots.COLORS -> name:
 BUNDLED = {"MSRResNet": "msrresnet", "RRDB": "rrdb", "SRGAN": "srgan"}
-NAMES = (*BUNDLED.values(), realesrgan.NAME)  # names that `load_generator_file` accepts instead of a path
+# Lab 07's network, trained on the same photos. It draws one of many answers, so labs don't compare it with the others.
+ONE_STEP = "one_step"
+NAMES = (*BUNDLED.values(), ONE_STEP, realesrgan.NAME)  # names that `load_generator_file` accepts instead of a path
 
 
 def find_bundled(name: str) -> Path | None:
     """Return the weights file of a bundled generator, or None for another name."""
-    return FOLDER / f"{name}.safetensors" if name in BUNDLED.values() else None
+    return FOLDER / f"{name}.safetensors" if name in (*BUNDLED.values(), ONE_STEP) else None
 
 
 def load_bundled() -> dict[str, nn.Module]:
@@ -47,7 +49,7 @@ def load_generator_file(path: str | Path) -> nn.Module:
     path
         Run folder or ``"<lab>/<name>"``, a ``.safetensors`` file of a run, or published weights of another network
         (`srlab.models.spandrel_networks`). If there is no such file or folder: ``"msrresnet"``, ``"rrdb"``, ``"srgan"``
-        (`BUNDLED`), or ``"realesrgan"``.
+        (`BUNDLED`), ``"one_step"``, or ``"realesrgan"``.
 
     Returns
     -------

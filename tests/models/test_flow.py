@@ -7,7 +7,7 @@ from torch import nn
 from srlab import ImageSet, evaluate, export, upscale
 from srlab.errors import SrlabError
 from srlab.models import FlowBlock, FlowNet
-from srlab.models.flow import bicubic, waves
+from srlab.models.flow import Bicubic, bicubic, waves
 from srlab.models.loading import load_generator
 from srlab.training.runs import Run
 
@@ -119,10 +119,40 @@ def test_every_seed_gives_another_sample(network, seed):
     assert (network(LR) - first).abs().mean() > 0.02
 
 
-def test_onnx_file_draws_the_same_sample(network, tmp_path):
+@pytest.mark.parametrize("scale", [2, 3, 4, 8])
+@pytest.mark.parametrize("size", [(9, 7), (1, 1), (2, 30)])
+def test_bicubic_by_a_convolution(scale, size):
+    lr = torch.rand(2, 3, *size, generator=torch.Generator().manual_seed(2))
+    torch.testing.assert_close(Bicubic(scale)(lr), bicubic(lr, scale), atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize("steps", [1, 2])
+def test_onnx_file_gives_the_answer_to_a_noise(network, tmp_path, steps):
     pytest.importorskip("onnxscript", reason="needs onnx, onnxruntime and onnxscript, which `make test` installs")
-    network.steps, network.seed = 1, 2**40
-    assert export(network, tmp_path / "flow.onnx").is_file()  # it compares the file with the network
+    import onnxruntime
+
+    network.steps = steps
+    path, lr = export(network, tmp_path / "flow.onnx"), torch.rand(2, 3, 21, 34)
+    session = onnxruntime.InferenceSession(path.read_bytes(), providers=["CPUExecutionProvider"])
+    assert [given.name for given in session.get_inputs()] == ["lr", "noise"]
+    answers = []
+    for network.seed in (0, 2**40):
+        noise = network.noise(lr, (0, 0), network.seed)
+        (sr,) = session.run(["sr"], {"lr": lr.numpy(), "noise": noise.contiguous().numpy()})
+        answers.append(torch.from_numpy(sr))
+        torch.testing.assert_close(answers[-1], network(lr), atol=1e-4, rtol=0)
+    assert (answers[0] - answers[1]).abs().mean() > 0.02
+
+
+def test_onnx_file_describes_its_noise(tmp_path):
+    onnx = pytest.importorskip("onnx", reason="needs onnx, onnxruntime and onnxscript, which `make test` installs")
+    pytest.importorskip("onnxscript", reason="needs onnx, onnxruntime and onnxscript, which `make test` installs")
+    notes = {
+        entry.key: entry.value
+        for entry in onnx.load(export(FlowNet(1, 4, scale=2, steps=1), tmp_path / "flow.onnx")).metadata_props
+    }
+    assert (notes["noise"], notes["noise channels"], notes["noise scale"]) == ("standard normal", "3", "2")
+    assert (notes["scale"], notes["source"]) == ("2", "FlowNet")
 
 
 def test_run_keeps_config_and_is_scored(network):
