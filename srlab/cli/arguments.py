@@ -9,7 +9,8 @@ import argparse
 BUNDLED = "msrresnet"  # the network of ``srlab upscale`` without ``--run`` and ``--method``
 RUN = (
     "<lab>/<name>, a run folder, a weights file (.safetensors or .pth, also of other architectures), a bundled "
-    "network (msrresnet, rrdb, or srgan: sharper but less faithful), or realesrgan if it is installed"
+    "network (msrresnet, rrdb, srgan: sharper but less faithful, or one_step: one of many answers), or realesrgan if "
+    "it is installed"
 )
 
 
@@ -38,6 +39,8 @@ def add_upscale(parser: argparse.ArgumentParser) -> None:
         default="auto",
         help="numeric precision: fp32, bf16, fp16, or auto, the fastest (default: auto)",
     )
+    seed = "random seed of a network that draws noise, a flow of lab 06 or 07; another seed gives another answer"
+    parser.add_argument("--seed", type=int, metavar="N", help=f"{seed} (default: 0)")
     parser.add_argument("--force", action="store_true", help="overwrite existing files")
     parser.set_defaults(command="srlab.cli.upscale_command:run")
 

@@ -9,8 +9,9 @@ from pathlib import Path
 from srlab.cli.arguments import BUNDLED
 from srlab.cli.upscalers import pick_upscaler
 from srlab.errors import SrlabError
+from srlab.models.flow import FlowNet
 from srlab.photo_files import Summary, upscale_file, upscale_files, upscale_folder
-from srlab.tiling import overlap_of, precision_of
+from srlab.tiling import Upscaler, overlap_of, precision_of
 
 
 def run(options: argparse.Namespace) -> int:
@@ -25,6 +26,8 @@ def run(options: argparse.Namespace) -> int:
     scale = own if options.scale is None else options.scale
     if scale > own:
         raise SrlabError(f"{options.run or BUNDLED} upscales by {own}, but --scale is {scale:g}. Pass at most {own}.")
+    if options.seed is not None:
+        _set_seed(upscaler, options)
     overlap = overlap_of(upscaler) if options.overlap is None else options.overlap
     if options.tile and not options.method and options.tile < overlap:
         raise SrlabError(
@@ -49,6 +52,14 @@ def run(options: argparse.Namespace) -> int:
     present = f", {len(done.present)} already exist (--force overwrites them)" if done.present else ""
     print(f"{len(done.written)} written, {len(done.failed)} failed{present}.", file=sys.stderr)
     return 1 if done.failed else 0
+
+
+def _set_seed(upscaler: Upscaler, options: argparse.Namespace) -> None:
+    """Choose an answer of a network that draws noise."""
+    if not isinstance(upscaler, FlowNet):
+        name = options.method or options.run or BUNDLED
+        raise SrlabError(f"{name} has only one answer. --seed is for flows, such as one_step or 07_one_step/default.")
+    upscaler.seed = options.seed
 
 
 def _divided(options: argparse.Namespace) -> tuple[list[Path], Path | None]:

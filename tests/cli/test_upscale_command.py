@@ -13,7 +13,7 @@ from spandrel.architectures.SPAN import SPAN
 from srlab.cli import upscalers
 from srlab.course.cli.main import main
 from srlab.data.images import read_image, to_uint8, write_image
-from srlab.models import SRResNet
+from srlab.models import FlowNet, SRResNet
 from srlab.models.loading import load_generator_file
 from srlab.tiling import upscale
 from srlab.training.runs import Run
@@ -51,6 +51,20 @@ def test_run_upscales_file(run_folder, source, enlarge, capsys):
     target = enlarge("--run", run_folder, "--device", "cpu", "--precision", "fp32")
     assert capsys.readouterr().out == f"{target}\n"
     assert torch.equal(to_uint8(read_image(target)[None]), wanted)
+
+
+def test_seed_chooses_the_answer_of_a_flow(source, enlarge):
+    torch.manual_seed(0)
+    flow = FlowNet(1, 4, detail_std=0.2, steps=1)
+    torch.nn.init.normal_(flow.tail.weight, std=0.1)
+    run = Run("07_one_step", "default")
+    run.save_generator(flow, 1)
+    options = ["--run", "07_one_step/default", "--device", "cpu", "--precision", "fp32"]
+    answers = [read_image(enlarge(*options, *seed)) for seed in ([], ["--seed", 0], ["--seed", 7])]
+    assert torch.equal(answers[0], answers[1])
+    assert (answers[0] - answers[2]).abs().mean() > 0.005
+    flow.seed = 7
+    assert torch.equal(to_uint8(upscale(flow, read_image(source))), to_uint8(answers[2]))
 
 
 def test_scale_is_from_weights_or_4(run_folder, enlarge, tmp_path):
@@ -124,6 +138,8 @@ def test_several_images_and_folders(source, tmp_path, monkeypatch, capsys):
         ("sr.png", ["--run", "01_srresnet/default", "--scale", "-1"], "scale must be above 0"),
         ("sr.png", ["--run", "01_srresnet/default", "--tile", "3"], "--tile 3 is less than the overlap"),
         ("sr.png", ["--run", "01_srresnet/default", "--precision", "fp16", "--device", "cpu"], "fp16 needs a GPU"),
+        ("sr.png", ["--run", "01_srresnet/default", "--seed", "1"], "01_srresnet/default has only one answer"),
+        ("sr.png", ["--method", "bicubic", "--seed", "1"], "bicubic has only one answer. --seed is for flows"),
         ("sr.png", ["--run", "mine.png"], "mine.png is not a run folder or a weights file"),
         ("sr.png", ["--run", "empty.safetensors"], "empty.safetensors is damaged"),
     ],
