@@ -11,7 +11,8 @@ from pathlib import Path
 import srlab
 from srlab import course
 from srlab.errors import SrlabError
-from srlab.models.loading import BUNDLED
+from srlab.models import FlowNet
+from srlab.models.loading import BUNDLED, ONE_STEP
 from srlab.slider import encode
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -47,7 +48,8 @@ def build(target: Path) -> None:
     with tarfile.open(runtime) as archive:
         for name, member in RUNTIME.items():
             (target / "ort" / name).write_bytes(archive.extractfile(f"package/dist/{member}").read())
-    networks = [add_network(label, name, target) for label, name in BUNDLED.items()]
+    named = BUNDLED | {"one step": ONE_STEP}
+    networks = [add_network(label, name, target) for label, name in named.items()]
     networks.sort(key=lambda network: network["margin"])  # the slowest last
     (target / "photos").mkdir()
     sizes = {backend: megabytes(target, backend) for backend in ("wasm", "webgpu")}
@@ -72,11 +74,12 @@ def download() -> Path:
     return file
 
 
-def add_network(label: str, name: str, target: Path) -> dict[str, str | int]:
+def add_network(label: str, name: str, target: Path) -> dict[str, str | int | bool]:
     """Export a bundled network, and return its entry in contents.json."""
     srlab.export(name, target / f"{name}.onnx")
-    radius = srlab.load_generator_file(name).radius
-    return {"name": name, "label": label, "margin": min(radius, LARGEST_MARGIN)}
+    network = srlab.load_generator_file(name)
+    margin, noise = min(network.radius, LARGEST_MARGIN), isinstance(network, FlowNet)
+    return {"name": name, "label": label, "margin": margin, "noise": noise}
 
 
 def megabytes(target: Path, backend: str) -> int:

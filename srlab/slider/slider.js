@@ -3,8 +3,10 @@
  * mountSlider(root, options) builds it inside `root`. options: width, height (pixels of an image), shown (preferred
  * width in CSS pixels), labels, notes, images (elements), left, right (indices), caption, split (0 to 1), and
  * optionally view ([top, left, zoom]) or around ([x, y], the image point in the center of a large stage, on which the
- * image is not downscaled), and visitors (a page without Python: no button that copies Python text, and no PSNR
- * without HR). Returns a function that detaches the slider from the window.
+ * image is not downscaled), visitors (a page without Python: no button that copies Python text, and no PSNR
+ * without HR), maps (indices of images without PSNR), and chosen (a function that is called with the side and the index
+ * of a newly chosen image). Returns a function that detaches the slider from the window. `root.srlabSlider` has
+ * choose(side, index), and replace(index, image, note).
  */
 const AROUND = 255; // CSS pixels for names and buttons of the slider, and for the bars of JupyterLab
 
@@ -80,6 +82,12 @@ function mountSlider(root, options) {
 
   function choose(key, index) {
     shown[key] = index;
+    refresh();
+    options.chosen?.(key, index);
+  }
+
+  function replace(index, image, note) {
+    [images[index], notes[index]] = [image, note];
     refresh();
   }
 
@@ -178,10 +186,11 @@ function mountSlider(root, options) {
 
   function measure() {
     const hr = labels.indexOf("HR"), to = hr < 0 ? shown.right : hr;
-    const scored = [...new Set(grid ? labels.keys() : [shown.left, shown.right])].filter((index) => index !== to);
+    const compared = [...new Set(grid ? labels.keys() : [shown.left, shown.right])];
+    const scored = compared.filter((index) => index !== to && !options.maps?.includes(index));
     score.textContent = "";
-    if (hr < 0 && (grid || options.visitors)) return;
-    if (!view.width || !scored.length || !images.every((image) => image.naturalWidth)) return;
+    if ((hr < 0 && (grid || options.visitors)) || options.maps?.includes(to)) return;
+    if (!view.width || !scored.length || ![to, ...scored].every((index) => images[index].naturalWidth)) return;
     score.append("This region: ");
     scored.forEach((index, n) => {
       score.append(n ? " · " : "", `${labels[index]} `);
@@ -407,7 +416,7 @@ function mountSlider(root, options) {
   layout();
   const still = root.querySelector(":scope > .srlab-still");
   if (still) still.style.display = "none";
-  root.srlabSlider = true;
+  root.srlabSlider = { choose, replace };
   return () => { // for pages that replace the slider
     clearTimeout(timer);
     observer.disconnect();

@@ -3,6 +3,8 @@
  * Everything is fetched at the start, so that the page works offline afterwards. `docs/book/try_page.py` writes
  * contents.json: the networks and their margins, and the photos of the course.
  */
+import { Die } from "./die.js";
+
 const SCALE = 4;
 const LIMIT = 512 ** 2; // LR pixels that are upscaled at once: 4 megapixels of output
 const LARGEST = 100e6; // pixels of a photo, which also take 4 bytes of memory each
@@ -10,6 +12,7 @@ const TILE = 128; // LR pixels per side; a worker needs about 200 MB for one til
 const MOST_WORKERS = 4;
 const OVERVIEW = 512; // pixels of the longer side of a large photo, in which the part with the most detail is found
 const OWN = { name: "own", margin: 32 }; // the visitor's network; how far it sees isn't known
+const MAP = "where they differ"; // label of the map of several answers
 const DETAIL = 24; // LR pixels; a photo opens where there is most detail in up to twice this distance
 // The levels as stored, without the color profile, as in srlab. Transparent pixels are composited onto white.
 const AS_STORED = { colorSpaceConversion: "none", premultiplyAlpha: "none" };
@@ -23,9 +26,12 @@ const [progress, bar, doing] = [".progress", ".progress progress", ".progress sp
 let networks = [], workers = [], ready;
 let models, megabytes, provider; // provider: "webgpu" or "wasm", once the networks are loaded
 let photo = null; // {bitmap, name, references, left, top, width, height}: the last four are the part to upscale
-let job = 0, chosen = 0; // counters: work on an earlier photo stops
+let job = 0, opened = 0; // counters: work on an earlier photo stops
 let refused = false; // whether the last file was refused, so that nothing is shown
 let unmount = () => {}, addresses = [], timer;
+let chosen = () => {}; // is called when the visitor chooses an image in the slider
+let urgent = null; // the promise of a throw of the die, for which other networks wait
+const die = new Die(find("#die"));
 
 /* --- workers ----------------------------------------------------------------------------------------------------- */
 
@@ -63,8 +69,8 @@ const bytes = async (path) => (await fetched(path)).arrayBuffer();
 /* Load the networks into all workers, or into one that uses the GPU. ?backend=wasm or webgpu decides which. */
 async function loadNetworks() {
   const wanted = new URLSearchParams(location.search).get("backend");
-  const files = await Promise.all(networks.map(async ({ name }) => [name, await bytes(`${name}.onnx`)]));
-  models = Object.fromEntries(files);
+  const read = await Promise.all(networks.map(async ({ name }) => [name, await bytes(`${name}.onnx`)]));
+  models = Object.fromEntries(read);
   const adapter = wanted === "wasm" || !WebAssembly.Suspending ? null : await navigator.gpu?.requestAdapter();
   if (!adapter || (wanted !== "webgpu" && adapter.info?.isFallbackAdapter)) return load("wasm", workers);
   try {
@@ -100,14 +106,14 @@ async function openNetwork(file) {
   await ready;
   try {
     const model = await file.arrayBuffer();
-    await Promise.all(users().map((call) => call("add", { model })));
+    const [noise] = await Promise.all(users().map((call) => call("add", { model })));
     models[OWN.name] = model;
-    networks = [{ ...OWN, label: `yours: ${title}` }, ...networks.filter(({ name }) => name !== OWN.name)];
+    networks = [{ ...OWN, noise, label: `yours: ${title}` }, ...networks.filter(({ name }) => name !== OWN.name)];
     own.textContent = `${title} is in the list as “yours: ${title}”.`;
     if (photo && !refused) upscalePart();
   } catch (error) {
     own.textContent = `${title} can't be used here. This page needs an .onnx file that turns an RGB image (float32, any ` +
-      `height and width) into one of four times the size. ${error.message.slice(0, 200)}`;
+      `height and width) into one of four times the size; it may have a second input, noise. ${error.message.slice(0, 200)}`;
   }
 }
 
@@ -132,6 +138,7 @@ function refuse(sentence) {
   clearTimeout(timer);
   unmount();
   unmount = () => {};
+  die.close();
   find("#comparison").replaceChildren();
   part.hidden = true;
   say(sentence);
@@ -139,16 +146,16 @@ function refuse(sentence) {
 
 /* Read a file and upscale it, or say why it can't be read. */
 async function openFile(file) {
-  const mine = ++chosen;
+  const mine = ++opened;
   say(`Reading ${file.name} …`);
   try {
     const reason = refusal(await file.slice(0, 1 << 16).arrayBuffer());
     const bitmap = reason ? null : await createImageBitmap(file, AS_STORED);
-    if (mine !== chosen) return;
+    if (mine !== opened) return;
     if (reason) refuse(`${file.name} ${reason}`);
     else openBitmap(bitmap, file.name);
   } catch {
-    if (mine === chosen) {
+    if (mine === opened) {
       refuse(`${file.name} isn't an image that this browser can read, or it is damaged. Use a JPEG, PNG or WebP file.`);
     }
   }
@@ -261,79 +268,138 @@ const isGray = ({ data }) => {
 };
 
 /* Upscale one tile with its margins, which end at the border of the photo, and draw it. */
-async function upscaleTile(call, upscaler, lr, sr, [left, top, across, down], gray) {
-  const { width, height } = lr.canvas, { name, margin } = upscaler;
+async function upscaleTile(call, work, upscaler, sr, [left, top, across, down], seed) {
+  const { lr, gray } = work, { width, height } = lr.canvas, { name, margin } = upscaler;
   const [x, y] = [Math.max(left - margin, 0), Math.max(top - margin, 0)];
   const [right, bottom] = [Math.min(left + across + margin, width), Math.min(top + down + margin, height)];
   const tile = lr.getImageData(x, y, right - x, bottom - y), core = [left - x, top - y, across, down];
-  sr.putImageData(await call("upscale", { upscaler: name, tile, core, gray }), SCALE * left, SCALE * top);
+  const draw = [seed, work.left + x, work.top + y]; // so that all tiles get parts of one field of noise
+  sr.putImageData(await call("upscale", { upscaler: name, tile, core, gray, draw }), SCALE * left, SCALE * top);
 }
 
-/* Upscale all tiles while `current()` is true, call `count` after each, and return the seconds. */
-async function upscaleTiles(upscaler, lr, sr, tiles, gray, current, count) {
-  const start = performance.now(), queue = [...tiles];
+/* Upscale all tiles into a new image while the work is current, call `count` after each, and return the image and the
+ * seconds. A throw of the die is urgent: other networks wait for it. */
+async function upscaleTiles(work, upscaler, count, seed, isUrgent = false) {
+  const start = performance.now(), queue = [...work.tiles];
+  const sr = newContext(SCALE * work.lr.canvas.width, SCALE * work.lr.canvas.height);
   try {
     await Promise.all(users().map(async (call) => {
-      for (let core; current() && (core = queue.shift());) {
-        await upscaleTile(call, upscaler, lr, sr, core, gray);
-        if (current()) count(tiles.length - queue.length);
+      while (work.current() && queue.length) {
+        if (isUrgent || !urgent) await upscaleTile(call, work, upscaler, sr, queue.shift(), seed);
+        else await urgent;
+        if (work.current()) count(work.tiles.length - queue.length);
       }
     }));
   } catch (error) { // some GPUs load a network but can't run it
-    if (!current() || provider !== "webgpu") throw error;
+    if (!work.current() || provider !== "webgpu") throw error;
     ready = leaveGpu(error);
     await ready;
-    return upscaleTiles(upscaler, lr, sr, tiles, gray, current, count);
+    return upscaleTiles(work, upscaler, count, seed, isUrgent);
   }
-  return (performance.now() - start) / 1000;
+  return { sr, seconds: (performance.now() - start) / 1000 };
 }
+
+const encoded = ({ canvas }) => new Promise((done) => canvas.toBlob(done, "image/png"));
 
 /* Upscale the part with bicubic and then with each network. The slider shows each result as soon as it is complete. */
 async function upscalePart() {
   clearTimeout(timer);
   refused = false;
-  const mine = ++job, current = () => mine === job, { bitmap, name, references, left, top, width, height } = photo;
+  const mine = ++job, { bitmap, name, references, left, top, width, height } = photo;
   const lr = newContext(width, height);
   lr.fillStyle = "white";
   lr.fillRect(0, 0, width, height);
   lr.drawImage(bitmap, left, top, width, height, 0, 0, width, height);
-  const pixels = lr.getImageData(0, 0, width, height), gray = isGray(pixels), tiles = tilesOf(width, height);
+  const pixels = lr.getImageData(0, 0, width, height), current = () => mine === job;
+  const work = { name, lr, left, top, gray: isGray(pixels), tiles: tilesOf(width, height), current, done: false };
   const upscalers = [{ name: "bicubic", label: "bicubic", margin: 2 }, ...networks];
-  const images = upscalers.map(() => new Image()), notes = upscalers.map(() => "not computed yet"), times = [];
-  mount([...upscalers.map(({ label }) => label), ...references.map(([label]) => label)],
-    [...images, ...references.map(([, image]) => image)], notes, SCALE * width, SCALE * height,
-    mostDetailed(pixels, DETAIL).map((at) => SCALE * at));
+  const drawing = upscalers.find(({ noise }) => noise), maps = drawing ? [MAP] : [];
+  const labels = [...upscalers.map(({ label }) => label), ...references.map(([label]) => label), ...maps];
+  const images = [...upscalers.map(() => new Image()), ...references.map(([, image]) => image), ...maps.map(() => new Image())];
+  const notes = labels.map((_, index) => (index < upscalers.length || labels[index] === MAP ? "not computed yet" : ""));
+  const times = [];
+  die.close();
+  mount(labels, images, notes, SCALE * width, SCALE * height, mostDetailed(pixels, DETAIL).map((at) => SCALE * at));
   say("");
-  Object.assign(bar, { max: tiles.length * networks.length, value: 0 });
+  Object.assign(bar, { max: work.tiles.length * networks.length, value: 0 });
   progress.hidden = false;
   try {
     for (const [index, upscaler] of upscalers.entries()) {
       if (index > 0) await ready;
-      const sr = newContext(SCALE * width, SCALE * height), count = (done) => {
+      const { seed } = die, { sr, seconds } = await upscaleTiles(work, upscaler, (done) => {
         if (index === 0) return;
-        bar.value = (index - 1) * tiles.length + done;
-        doing.textContent = `${name}, ${upscaler.label}: ${done} of ${tiles.length} tiles`;
-      };
-      const seconds = await upscaleTiles(upscaler, lr, sr, tiles, gray, current, count);
+        bar.value = (index - 1) * work.tiles.length + done;
+        doing.textContent = `${name}, ${upscaler.label}: ${done} of ${work.tiles.length} tiles`;
+      }, seed);
       if (!current()) return;
       notes[index] = `${seconds.toFixed(1)} s`;
-      const blob = await new Promise((done) => sr.canvas.toBlob(done, "image/png"));
+      const blob = await encoded(sr);
       if (!current()) return;
-      offer(blob, images[index], upscaler.label, name);
+      const label = upscaler.noise ? `${upscaler.label}, seed ${seed}` : upscaler.label;
+      const link = offer(blob, images[index], label, name);
+      if (upscaler === drawing) openDie(work, drawing, { index, map: labels.indexOf(MAP), image: images[index], link }, { seed, sr, seconds });
       if (index === 0) continue;
       times.push([upscaler.label, seconds]);
       if (!part.hidden) tellWhole(times, blob.size);
     }
+    work.done = true;
     progress.hidden = true;
     if (!refused) say(`${width} × ${height} pixels became ${SCALE * width} × ${SCALE * height}.`);
   } catch (error) {
     if (!current()) return;
     job++;
     progress.hidden = true;
-    if (refused) return;
-    say(`The networks can't be loaded or run out of memory here (${error.message}). ` +
-      "Reload the page, or use a smaller photo.");
+    if (!refused) fail(error);
   }
+}
+
+function fail(error) {
+  die.close();
+  say(`The networks can't be loaded or run out of memory here (${error.message}). Reload the page, or use a smaller photo.`);
+}
+
+/* Let the visitor draw other answers of a network. `place` has the indices of its answer and of the map in the slider. */
+function openDie(work, upscaler, place, first) {
+  const slider = find("#comparison").firstChild.srlabSlider, { name } = work, { label } = upscaler;
+  const thrown = ({ sr, ...rest }) => ({ ...rest, sr, levels: sr.getImageData(0, 0, sr.canvas.width, sr.canvas.height) });
+  let { link } = place, mapLink = null;
+
+  async function draw(seed) {
+    progress.hidden = false;
+    const drawn = upscaleTiles(work, upscaler, (done) => {
+      doing.textContent = `${name}, ${label}, seed ${seed}: ${done} of ${work.tiles.length} tiles`;
+    }, seed, true);
+    urgent = drawn.catch(() => {});
+    try {
+      return thrown({ seed, ...await drawn });
+    } finally {
+      urgent = null;
+      if (work.current()) progress.hidden = work.done;
+    }
+  }
+
+  async function answer({ seed, sr, seconds }) {
+    const blob = await encoded(sr), image = new Image();
+    if (!work.current()) return;
+    link = offer(blob, image, `${label}, seed ${seed}`, name, link);
+    await image.decode();
+    slider.replace(place.index, image, `seed ${seed}, ${seconds.toFixed(1)} s`);
+  }
+
+  async function map(canvas, seeds) {
+    const blob = await encoded({ canvas }), image = new Image();
+    if (!work.current()) return;
+    mapLink = offer(blob, image, `${MAP}, seeds ${seeds.join(" ")}`, name, mapLink);
+    await image.decode();
+    slider.replace(place.map, image, `seeds ${seeds.join(", ")}`);
+  }
+
+  chosen = (side, index) => {
+    if (side === "right") die.choose(index === place.map);
+  };
+  const show = (what) => slider.choose("right", what === "map" ? place.map : place.index);
+  slider.replace(place.index, place.image, `seed ${first.seed}, ${first.seconds.toFixed(1)} s`);
+  die.open({ label, draw, answer, map, show, fail: (error) => { job++; fail(error); } }, thrown(first));
 }
 
 /* Estimate from a part, which took these [label, seconds] and bytes, what the whole photo would take in the browser. */
@@ -357,11 +423,13 @@ function mount(labels, images, notes, width, height, around) {
   root.className = "srlab-compare";
   find("#comparison").replaceChildren(root);
   const first = { left: 0, right: 1, split: 0.5, shown: 1000, around, visitors: true };
-  unmount = mountSlider(root, { labels, images, notes, width, height, ...first });
+  const maps = labels.flatMap((label, index) => (label === MAP ? [index] : []));
+  chosen = () => {};
+  unmount = mountSlider(root, { labels, images, notes, width, height, maps, chosen: (...choice) => chosen(...choice), ...first });
 }
 
-/* Show a finished image, and add a link that downloads it. */
-function offer(blob, image, label, name) {
+/* Show a finished image, and return a link that downloads it, in place of an old one if there is one. */
+function offer(blob, image, label, name, old = null) {
   const address = URL.createObjectURL(blob);
   addresses.push(address);
   image.src = address;
@@ -369,8 +437,10 @@ function offer(blob, image, label, name) {
   link.href = address;
   link.download = `${name.replace(/\.[^.]*$/, "")}-${label.replace(/[^\w.-]+/g, "-")}.png`;
   link.textContent = label;
-  downloads.append(link);
+  if (old) old.replaceWith(link);
+  else downloads.append(link);
   downloads.hidden = false;
+  return link;
 }
 
 /* --- setup ------------------------------------------------------------------------------------------------------- */
@@ -383,8 +453,8 @@ function addSample({ name, alt, references }) {
   samples.append(button);
   const images = references.map((label) => [label, Object.assign(new Image(), { src: `photos/${name}-${label}.webp` })]);
   button.addEventListener("click", async () => {
-    const mine = ++chosen, bitmap = await createImageBitmap(thumbnail, AS_STORED);
-    if (mine === chosen) openBitmap(bitmap, name, images);
+    const mine = ++opened, bitmap = await createImageBitmap(thumbnail, AS_STORED);
+    if (mine === opened) openBitmap(bitmap, name, images);
   });
   return { button, thumbnail };
 }
@@ -427,7 +497,7 @@ async function start() {
   ready.catch(() => {}); // upscalePart reports it
   const [first] = contents.photos.map(addSample);
   await first.thumbnail.decode();
-  if (!chosen) first.button.click();
+  if (!opened) first.button.click();
 }
 
 start().catch((error) => say(`This page lacks a file (${error.message}). Reload it.`));

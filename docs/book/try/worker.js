@@ -2,8 +2,11 @@
  *
  * It answers one message after the other: {action, ...arguments} with {result} or {error}.
  */
+import { noiseAt } from "./noise.js";
+
 const SCALE = 4;
 const OWN = "own"; // name of the visitor's network
+const NOISE = "noise"; // input for standard normal noise, for each pixel of the output
 const TRIAL = { width: 24, height: 16 }; // pixels of an image that it has to upscale first
 const actions = { load, add, upscale };
 let runtime, provider, models, sessions;
@@ -30,35 +33,41 @@ async function session(name) {
   return sessions[name];
 }
 
-/* Return the SR levels of a tile (an ImageData) without its margins; `core` is [left, top, width, height] in the tile. */
-async function upscale({ upscaler, tile, core, gray }) {
+/* Return the SR levels of a tile (an ImageData) without its margins; `core` is [left, top, width, height] in the tile.
+ *
+ * `draw` is the seed, and the column and the row of the tile in the photo, for a network that gets noise.
+ */
+async function upscale({ upscaler, tile, core, gray, draw }) {
   const lr = planes(tile);
-  const sr = upscaler === "bicubic" ? bicubic(lr, tile.width, tile.height) : await run(upscaler, lr, tile);
+  const sr = upscaler === "bicubic" ? bicubic(lr, tile.width, tile.height)
+    : await runSession(await session(upscaler), lr, tile, draw);
   return levels(sr, SCALE * tile.width, SCALE * tile.height, core.map((side) => SCALE * side), gray);
 }
 
-/* Replace the visitor's network, or throw why a file can't be used. */
+/* Replace the visitor's network, and return whether it gets noise, or throw why a file can't be used. */
 async function add({ model }) {
   const network = await runtime.InferenceSession.create(model, { executionProviders: [provider] });
   try {
     const { width, height } = TRIAL, lr = new Float32Array(3 * width * height).fill(0.5);
-    await runSession(network, lr, TRIAL);
+    await runSession(network, lr, TRIAL, [0, 0, 0]);
   } catch (error) {
     await network.release();
     throw error;
   }
   await sessions[OWN]?.release();
   [models[OWN], sessions[OWN]] = [model, network];
+  return network.inputNames.includes(NOISE);
 }
 
-async function run(name, lr, size) {
-  return runSession(await session(name), lr, size);
-}
-
-async function runSession(network, lr, { width, height }) {
-  const { inputNames, outputNames } = network, input = new runtime.Tensor("float32", lr, [1, 3, height, width]);
-  if (inputNames.length !== 1) throw new Error(`It needs ${inputNames.length} inputs: ${inputNames.join(", ")}.`);
-  const sr = (await network.run({ [inputNames[0]]: input }))[outputNames[0]];
+async function runSession(network, lr, { width, height }, [seed, left, top]) {
+  const { outputNames } = network, names = network.inputNames.filter((name) => name !== NOISE);
+  if (names.length !== 1) throw new Error(`It needs ${names.length} inputs: ${names.join(", ")}.`);
+  const inputs = { [names[0]]: new runtime.Tensor("float32", lr, [1, 3, height, width]) };
+  if (network.inputNames.includes(NOISE)) {
+    const noise = noiseAt(seed, ...[left, top, width, height].map((side) => SCALE * side));
+    inputs[NOISE] = new runtime.Tensor("float32", noise, [1, 3, SCALE * height, SCALE * width]);
+  }
+  const sr = (await network.run(inputs))[outputNames[0]];
   const found = `${sr.type} ${sr.dims.join(" × ")}`, wanted = `float32 1 × 3 × ${SCALE * height} × ${SCALE * width}`;
   if (found !== wanted) throw new Error(`Of an image of 1 × 3 × ${height} × ${width} it made ${found}, not ${wanted}.`);
   const values = await sr.getData();
