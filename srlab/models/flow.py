@@ -185,7 +185,7 @@ def bicubic(lr: torch.Tensor, scale: int) -> torch.Tensor:
 
 
 class Bicubic(nn.Module):
-    """The same as `bicubic`, by one convolution, which runtimes of ONNX compute much faster than a cubic resize."""
+    """The same as `bicubic`, by one convolution, which takes less time in a browser than a cubic resize."""
 
     def __init__(self, scale: int) -> None:
         super().__init__()

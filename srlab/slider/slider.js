@@ -4,9 +4,9 @@
  * width in CSS pixels), labels, notes, images (elements), left, right (indices), caption, split (0 to 1), and
  * optionally view ([top, left, zoom]) or around ([x, y], the image point in the center of a large stage, on which the
  * image is not downscaled), visitors (a page without Python: no button that copies Python text, and no PSNR
- * without HR), maps (indices of images without PSNR), and chosen (a function that is called with the side and the index
- * of a newly chosen image). Returns a function that detaches the slider from the window. `root.srlabSlider` has
- * choose(side, index), and replace(index, image, note).
+ * without HR), and maps (indices of images without PSNR). Returns a function that detaches the slider from the window.
+ * `root.srlabSlider` has choose(side, index), and replace(index, image, note). When an image is chosen, `root` gets the
+ * event "srlab-chosen", whose detail is [side, index].
  */
 const AROUND = 255; // CSS pixels for names and buttons of the slider, and for the bars of JupyterLab
 
@@ -83,7 +83,7 @@ function mountSlider(root, options) {
   function choose(key, index) {
     shown[key] = index;
     refresh();
-    options.chosen?.(key, index);
+    root.dispatchEvent(new CustomEvent("srlab-chosen", { detail: [key, index] }));
   }
 
   function replace(index, image, note) {

@@ -38,3 +38,22 @@ def test_page_fits_and_its_sliders_move(open_page, address, width):
     right.get_by_role("button", name="flow, mean of guesses").click()
     assert page.locator(".srlab-right b").nth(2).inner_text() == "flow, mean of guesses"
     assert page.get_by_role("button", name="Copy view").count() == 0
+
+
+def test_die_chooses_a_guess_and_the_map(open_page, address):
+    page = open_page(address)
+    die, chosen = page.get_by_role("group", name="Guesses of the flow"), page.locator(".srlab-right b").nth(2)
+    assert die.count() == 1  # only the subject has a flow
+    throw, mapping = die.get_by_role("button", name="Throw the die"), die.get_by_role("button", name="differ")
+    for guess in (1, 2, 3, 4, 1):
+        throw.press("Enter")
+        assert chosen.inner_text() == f"flow, guess {guess}"
+        assert die.get_by_role("status").inner_text() == f"Guess {guess} of 4"
+    assert die.get_by_role("img").count() == 0  # the legend
+    mapping.press("Enter")
+    assert (chosen.inner_text(), mapping.get_attribute("aria-pressed")) == ("flow, where guesses differ", "true")
+    assert "32 gray levels or more" in die.get_by_role("img").get_attribute("aria-label")
+    mapping.press("Enter")
+    assert (chosen.inner_text(), mapping.get_attribute("aria-pressed")) == ("flow, guess 1", "false")
+    page.get_by_role("group", name="Right image").nth(2).get_by_role("button", name="differ").click()
+    assert mapping.get_attribute("aria-pressed") == "true"

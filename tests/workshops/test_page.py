@@ -10,10 +10,12 @@ import srlab
 from srlab.course import workshops
 from srlab.course.cli.main import main
 from srlab.course.subjects import split_photo
+from srlab.course.workshops.page import map_of_guesses
 from tests.workshops.tiny import keep_tiny
 
 BICUBIC, GAN = "bicubic (usual method)", "GAN (inventive)"
-ANSWERS = [*(f"flow, guess {number}" for number in (1, 2, 3)), "flow, mean of guesses"]
+ANSWERS = [*(f"flow, guess {number}" for number in (1, 2, 3, 4)), "flow, mean of guesses"]
+ANSWERS += ["flow, where guesses differ"]
 
 
 @pytest.fixture
@@ -105,6 +107,17 @@ def test_page_says_what_was_trained_by_whom_and_how_good_it_is(tmp_path, photo):
     assert page.stat().st_size < 5e6
     assert (tmp_path / "page-network.onnx").is_file()
     assert "page-network.onnx and page-gan.onnx" in text
+
+
+def test_map_is_bright_where_guesses_differ_and_black_where_they_agree():
+    answers = torch.full((4, 1, 3, 2, 6), 0.5)
+    answers[:, ..., 3:] += torch.tensor([-8.0, -8.0, 8.0, 8.0]).view(4, 1, 1, 1, 1) / 255
+    answers[0, ..., -1] = 0
+    levels = 32 * map_of_guesses(answers)
+    assert levels.shape == (1, 3, 2, 6)
+    assert levels[..., :3].max() == 0
+    torch.testing.assert_close(levels[..., 3:5], torch.full((1, 3, 2, 2), (4 * 8**2 / 3) ** 0.5))
+    assert levels[..., -1].min() == 32  # the most that it shows
 
 
 @pytest.mark.usefixtures("quick")

@@ -29,7 +29,6 @@ let photo = null; // {bitmap, name, references, left, top, width, height}: the l
 let job = 0, opened = 0; // counters: work on an earlier photo stops
 let refused = false; // whether the last file was refused, so that nothing is shown
 let unmount = () => {}, addresses = [], timer;
-let chosen = () => {}; // is called when the visitor chooses an image in the slider
 let urgent = null; // the promise of a throw of the die, for which other networks wait
 const die = new Die(find("#die"));
 
@@ -360,7 +359,7 @@ function fail(error) {
 
 /* Let the visitor draw other answers of a network. `place` has the indices of its answer and of the map in the slider. */
 function openDie(work, upscaler, place, first) {
-  const slider = find("#comparison").firstChild.srlabSlider, { name } = work, { label } = upscaler;
+  const root = find("#comparison").firstChild, slider = root.srlabSlider, { name } = work, { label } = upscaler;
   const thrown = ({ sr, ...rest }) => ({ ...rest, sr, levels: sr.getImageData(0, 0, sr.canvas.width, sr.canvas.height) });
   let { link } = place, mapLink = null;
 
@@ -394,9 +393,9 @@ function openDie(work, upscaler, place, first) {
     slider.replace(place.map, image, `seeds ${seeds.join(", ")}`);
   }
 
-  chosen = (side, index) => {
-    if (side === "right") die.choose(index === place.map);
-  };
+  root.addEventListener("srlab-chosen", ({ detail: [side, index] }) => {
+    if (side === "right" && work.current()) die.choose(index === place.map);
+  });
   const show = (what) => slider.choose("right", what === "map" ? place.map : place.index);
   slider.replace(place.index, place.image, `seed ${first.seed}, ${first.seconds.toFixed(1)} s`);
   die.open({ label, draw, answer, map, show, fail: (error) => { job++; fail(error); } }, thrown(first));
@@ -424,8 +423,7 @@ function mount(labels, images, notes, width, height, around) {
   find("#comparison").replaceChildren(root);
   const first = { left: 0, right: 1, split: 0.5, shown: 1000, around, visitors: true };
   const maps = labels.flatMap((label, index) => (label === MAP ? [index] : []));
-  chosen = () => {};
-  unmount = mountSlider(root, { labels, images, notes, width, height, maps, chosen: (...choice) => chosen(...choice), ...first });
+  unmount = mountSlider(root, { labels, images, notes, width, height, maps, ...first });
 }
 
 /* Show a finished image, and return a link that downloads it, in place of an old one if there is one. */

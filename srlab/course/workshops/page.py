@@ -29,13 +29,25 @@ from srlab.tiling import Upscaler
 LONGEST, SHORTEST = 256, 16  # LR pixels of a photo's longer side, for 5 MB and a minute, and of its shorter side
 DETAIL = (48, 64)  # LR pixels
 SCORED, SIDE = 8, 512  # held-out photos, at most, and pixels per side of their center crops
-ANSWERS, STEPS, MULTIPLE = 3, 16, 16  # of a flow: its answers, the steps for each, and what its LR sides are padded to
+ANSWERS, STEPS, MULTIPLE = 4, 16, 16  # of a flow: its answers, the steps for each, and what its LR sides are padded to
 QUALITY = 85  # of WebP, for a whole photo; a detail is lossless
+WHITE = 32  # gray levels: standard deviation of a flow's answers that is white in the map of where they differ
 BICUBIC, GAN = "bicubic (usual method)", "GAN (inventive)"
+GUESS, MEAN, MAP = "flow, guess", "flow, mean of guesses", "flow, where guesses differ"
 DECIBELS = (
     "Scores in dB: closeness to the original, pixel by pixel (PSNR); higher is better. They don't say how sharp an "
     "image looks."
 )
+# Buttons that choose images of the slider above them; the script of page.html shows them, if scripts may run.
+DIE = f"""<div class="die" role="group" aria-label="Guesses of the flow" hidden>
+<button type="button" class="throw">Throw the die</button>
+<button type="button" class="mapping" aria-pressed="false">Where do the guesses differ?</button>
+<span role="status"></span>
+<div class="legend" hidden><div role="img" aria-label="Legend of the map: from black, where the {ANSWERS} guesses \
+agree, to white, where they differ by {WHITE} gray levels or more"></div>
+<span aria-hidden="true">0</span><span aria-hidden="true">{WHITE} or more gray levels</span></div>
+</div>
+"""
 Networks = Mapping[str, Kept]  # label -> network; the first is compared with bicubic
 Score = tuple[str, Any, Any]  # on what, and rows of a table: that of bicubic, and that of a network
 
@@ -162,16 +174,22 @@ def _upscaler(one: Kept, module: ModuleType, seed: int = 0) -> Upscaler:
 
 
 def _answers(lr: torch.Tensor, networks: Networks, module: ModuleType) -> dict[str, torch.Tensor]:
-    """Return label -> SR of each network, bicubic, and LR; a flow has several answers, and their mean."""
+    """Return label -> SR of each network, bicubic, and LR; a flow has several answers, their mean, and their map."""
     images = {"small photo": lr, BICUBIC: srlab.upsample(lr, 4).clamp(0, 1)}
     for label, one in networks.items():
         if one.what == "flow":
             answers = [srlab.upscale(_upscaler(one, module, seed), lr, 4) for seed in range(ANSWERS)]
-            images |= {f"{label}, guess {seed + 1}": answer for seed, answer in enumerate(answers)}
-            images[f"{label}, mean of guesses"] = torch.stack(answers).mean(0)
+            images |= {f"{GUESS} {seed + 1}": answer for seed, answer in enumerate(answers)}
+            images |= {MEAN: torch.stack(answers).mean(0), MAP: map_of_guesses(torch.stack(answers))}
         else:
             images[label] = srlab.upscale(one.network, lr, 4)
     return images
+
+
+def map_of_guesses(answers: torch.Tensor) -> torch.Tensor:
+    """Return the standard deviation of answers ``(count, 1, 3, H, W)`` as an image in which `WHITE` gray levels are 1."""
+    spread = 255 * answers.var(0).mean(1, keepdim=True).sqrt()
+    return (spread / WHITE).clamp(0, 1).expand(-1, 3, -1, -1)
 
 
 def _slider(images: dict[str, torch.Tensor], hr: torch.Tensor | None, left: str, quality: int | None = None) -> str:
@@ -180,10 +198,13 @@ def _slider(images: dict[str, torch.Tensor], hr: torch.Tensor | None, left: str,
     notes = {}
     if hr is not None:
         notes = {
-            label: f"{srlab.psnr(sr, hr, RGB).item():.2f} dB" for label, sr in images.items() if sr.shape == hr.shape
+            label: f"{srlab.psnr(sr, hr, RGB).item():.2f} dB"
+            for label, sr in images.items()
+            if sr.shape == hr.shape and label != MAP
         }
         images = images | {"original": hr}
-    return srlab.compare(images, left, first, notes, limit_mb=4, quality=quality, visitors=True).html
+    slider = srlab.compare(images, left, first, notes, limit_mb=4, quality=quality, visitors=True).html
+    return f'<div class="thrown">\n{slider}\n{DIE}</div>' if MAP in images else slider
 
 
 def _detail(
