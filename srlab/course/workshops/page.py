@@ -187,7 +187,7 @@ def _answers(lr: torch.Tensor, networks: Networks, module: ModuleType) -> dict[s
 
 
 def map_of_guesses(answers: torch.Tensor) -> torch.Tensor:
-    """Return the standard deviation of answers ``(count, 1, 3, H, W)`` as an image in which `WHITE` gray levels are 1."""
+    """Return the standard deviation of answers ``(count, 1, 3, H, W)`` in which `WHITE` gray levels are 1."""
     spread = 255 * answers.var(0).mean(1, keepdim=True).sqrt()
     return (spread / WHITE).clamp(0, 1).expand(-1, 3, -1, -1)
 
