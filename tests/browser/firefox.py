@@ -46,6 +46,7 @@ def start_firefox(profile):
     """Start Firefox with a new profile and yield a tab of it, or skip the test if it isn't installed."""
     if not (program := shutil.which("firefox") or shutil.which("firefox-esr")):
         pytest.skip("needs Firefox")
+    profile.mkdir()  # without it, Firefox waits for an answer
     command = [program, "--headless", "--no-remote", "--profile", str(profile), "--remote-debugging-port=0"]
     running = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
     try:
