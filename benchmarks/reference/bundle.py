@@ -1,13 +1,15 @@
-"""Copy the generators of three runs into ``srlab/models/bundled/`` with their manifests, and print their scores.
+"""Copy the generators of four runs into ``srlab/models/bundled/`` with their manifests, and print their scores.
 
     papermill notebooks/01_srresnet.ipynb out.ipynb -p recipe laptop -p run bundled -p iters 6000
     papermill notebooks/03_srgan.ipynb out.ipynb -f benchmarks/reference/bundled.yaml
     papermill notebooks/04_esrgan.ipynb out.ipynb -p recipe photos -p run bundled -p pretrain_iters 6000 -p iters 20
+    papermill notebooks/07_one_step.ipynb out.ipynb -f benchmarks/reference/one_step.yaml
     python -m benchmarks.reference.bundle_features
     python -m benchmarks.reference.bundle
 
 The networks must be trained on the embedded photos only (for the license) and have at most 1 MB (for the size of the
-package); larger weights are stored as float16. From lab 04, only the first stage is used.
+package); larger weights are stored as float16. From lab 04, only the first stage is used. Lab 07 trains the
+teacher of its network itself, on the left half of gravel.
 """
 
 import json
@@ -18,18 +20,21 @@ import torch
 
 import srlab
 from srlab import files, tensor_files
+from srlab.course.subjects import split_photo
 from srlab.data import datasets
 from srlab.errors import SrlabError
-from srlab.models.loading import FOLDER, load_bundled
+from srlab.models.loading import FOLDER, ONE_STEP, load_bundled, load_generator_file
 from srlab.paths import generator_file
-from srlab.training.runs import Run
+from srlab.training.runs import SIDE_RUN, Run
 from studies.shown import bicubic
 
 RUNS = {
     "msrresnet": Run("01_srresnet", "bundled"),
     "srgan": Run("03_srgan", "bundled"),
     "rrdb": Run("04_esrgan", "bundled-psnr"),
+    ONE_STEP: Run("07_one_step", "bundled"),
 }
+TEACHER = Run("07_one_step", f"bundled{SIDE_RUN}teacher")
 KEPT = ("lab", "parameters", "step", "wall_time_s", "device", "precision", "platform", "git", "versions")
 LIMIT = 1_000_000  # bytes
 METRICS = ("psnr", "gradient_ratio", "energy_error", "checkerboard", "color_shift")
@@ -39,7 +44,7 @@ def main() -> None:
     """Check and copy the networks, and print the scores for the README of their folder."""
     for name, run in RUNS.items():
         ship(run, FOLDER / f"{name}.safetensors")
-    networks = {"bicubic": bicubic} | load_bundled()
+    networks = {"bicubic": bicubic} | load_bundled() | {"one step": load_generator_file(ONE_STEP)}
     table = srlab.evaluate_all(networks, datasets.bundled_photos("validation"), metrics=METRICS)
     print(table.pivot(index="method", columns="image", values="psnr").round(2).to_string())
     print(srlab.summarize(table).round(2).to_string())
@@ -50,10 +55,11 @@ def ship(run: Run, file: Path) -> None:
     manifest = run.manifest()
     if manifest is None or manifest.get("status") != "finished":
         raise SrlabError(f"No finished run found in {run.path}. Train it with the commands in this script.")
-    photos = datasets.bundled_photos("train")
-    if manifest["parameters"]["sampler"]["images"] != photos.describe():
-        raise SrlabError(f"{run.path} was not trained on the embedded photos only. Other weights cannot be bundled.")
     made = manifest["parameters"]
+    teacher = TEACHER.manifest() if made.get("teacher") == f"{TEACHER.lab}/{TEACHER.name}" else None
+    images = (teacher["parameters"] if teacher else made)["sampler"].get("images")  # a flow learns from its teacher's
+    if images not in [datasets.bundled_photos("train").describe(), split_photo("gravel")[0].describe()]:
+        raise SrlabError(f"{run.path} was not trained on the embedded photos only. Other weights cannot be bundled.")
     if made.get("start", "01_srresnet/bundled") != "01_srresnet/bundled" or not of_no_network(made):
         raise SrlabError(
             f"{run.path} started from another network or used trained features. Use the commands in this script."
@@ -65,6 +71,8 @@ def ship(run: Run, file: Path) -> None:
         raise SrlabError(f"The weights of {run.path} have {size(weights):,} bytes, but the limit is {LIMIT:,} bytes.")
     tensor_files.write_safetensors(file, weights, notes)
     kept = {key: manifest[key] for key in KEPT if key in manifest}
+    if teacher:
+        kept["teacher"] = {key: teacher[key] for key in KEPT if key in teacher}
     files.write_atomic(file.with_suffix(".json"), (json.dumps(kept, indent=1) + "\n").encode())
 
 

@@ -3,11 +3,14 @@
 import json
 
 import pytest
+import torch
 
 import srlab
 from srlab.course.cli.main import main
+from srlab.course.subjects import split_photo
 from srlab.data import datasets
 from srlab.errors import SrlabError
+from srlab.evaluation import perceptual
 from srlab.models import loading
 from studies.shown import bicubic
 
@@ -29,6 +32,15 @@ def test_bundled_networks_are_small_and_from_embedded_photos(name):
     assert file.stat().st_size < 1_000_000
 
 
+def test_bundled_one_step_network_is_small_and_its_teacher_saw_half_of_gravel():
+    file = loading.find_bundled(loading.ONE_STEP)
+    manifest = json.loads(file.with_suffix(".json").read_text())
+    teacher = manifest["teacher"]
+    assert manifest["parameters"]["subject"] == teacher["parameters"]["subject"] == "gravel"
+    assert teacher["parameters"]["sampler"]["images"] == split_photo("gravel")[0].describe()
+    assert file.stat().st_size < 1_000_000
+
+
 @pytest.mark.parametrize("name", ["MSRResNet", "RRDB"])
 def test_bundled_psnr_networks_beat_bicubic_on_held_out_photos(table, name):
     gain = table.psnr[name] - table.psnr["bicubic"]
@@ -45,6 +57,19 @@ def test_bundled_srgan_is_sharper_without_checkerboard_or_color_cast(table):
     assert sharper.checkerboard.max() < 0.6, "levels: faint dots on the bricks; a visible grid has 1"
     assert sharper.checkerboard.drop("brick").max() < 0.36
     assert sharper.color_shift.max() < 0.4
+
+
+def test_bundled_one_step_network_has_sharp_answers_that_differ_and_fit_lr():
+    network = loading.load_generator_file(loading.ONE_STEP)
+    ((_, hr),) = split_photo("gravel")[1].center_crop(192)
+    lr, answers = srlab.downsample(hr, 4), []
+    for network.seed in range(4):
+        answers.append(srlab.upscale(network, lr))
+    spread = 255 * torch.stack(answers).std(0).square().mean().sqrt()
+    assert spread > 1
+    sharp = perceptual.gradient_ratio
+    assert sharp(answers[0], hr) > sharp(srlab.upscale(loading.load_bundled()["MSRResNet"], lr), hr) + 0.1
+    assert 255 * (srlab.downsample(answers[0], 4) - lr).square().mean().sqrt() < 3
 
 
 def test_upscale_defaults_to_msrresnet(tmp_path, monkeypatch, capsys):
