@@ -18,7 +18,7 @@ FOLDER = Path(__file__).parent / "bundled"
 # ``bundled/README.md`` has the commands, licenses and scores.
 # Method, with the spelling of srlab.course.plots.COLORS -> name:
 BUNDLED = {"MSRResNet": "msrresnet", "RRDB": "rrdb", "SRGAN": "srgan"}
-# Lab 07's network, trained on the gravel of these photos. It draws one of many answers, so labs don't compare it with the others.
+# Lab 07's network, trained on the gravel of these photos. It draws one of many answers, so labs don't compare it.
 ONE_STEP = "one_step"
 NAMES = (*BUNDLED.values(), ONE_STEP, realesrgan.NAME)  # names that `load_generator_file` accepts instead of a path
 
