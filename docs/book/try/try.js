@@ -336,7 +336,9 @@ async function upscalePart() {
       if (!current()) return;
       const label = upscaler.noise ? `${upscaler.label}, seed ${seed}` : upscaler.label;
       const link = offer(blob, images[index], label, name);
-      if (upscaler === drawing && !refused) openDie(work, drawing, { index, map: labels.indexOf(MAP), image: images[index], link }, { seed, sr, seconds });
+      if (upscaler === drawing && !refused) {
+        openDie(work, drawing, { index, map: labels.indexOf(MAP), image: images[index], link }, { seed, sr, seconds });
+      }
       if (index === 0) continue;
       times.push([upscaler.label, seconds]);
       if (!part.hidden) tellWhole(times, blob.size);
