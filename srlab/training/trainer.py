@@ -33,7 +33,7 @@ Losses = dict[str, torch.Tensor]
 RESERVED = ("ema", "ema_warmup", "sampler", "scaler", "schedule", "seed")  # names in a checkpoint or a manifest
 LAUNCHES = ("auto", "graph", "python")
 RECORDS_ON = "cuda"  # type of the devices that can record a step
-PAYS_FROM = 2000  # steps; compiling blocks takes 3 to 13 s and saves 0.4 to 11 ms per step (docs/gpu.md)
+PAYS_FROM = 2000  # steps; compiling blocks takes 3 to 13 s and saves 0.4 to 11 ms per step (docs/training_step.md)
 
 
 class Trainer:
