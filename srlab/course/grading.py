@@ -1,7 +1,7 @@
 """``srlab progress`` and ``srlab grade``: read the results of checks from saved notebooks, without executing them.
 
 `checks.check` saves the exercise and its result as a mark in the output of its cell. Marks can be forged: a note tells
-where to look (`grading_notes.py`), and teaching.md describes how to re-run submissions.
+where to look (`grading_notes.py`), and docs/grading.md describes how to re-run submissions.
 """
 
 import argparse

@@ -12,7 +12,7 @@ from srlab.course.exercise_list import entries
 from srlab.course.notebooks import Saved
 from srlab.course.saved import ACCEPTED, Result, checks_in, marks_in, parse_cell
 
-# Nodes of a syntax tree, about eight lines. 47 of the 74 reference answers are smaller: a formula, or calls in the only
+# Nodes of a syntax tree, about eight lines. 49 of the 76 reference answers are smaller: a formula, or calls in the only
 # sensible order, which students also write alike if they work alone.
 LARGE = 100
 PRINTED = re.compile(r"^(\w+\.\w+) \(\w+\)\n(.*?)(?=^\w+\.\w+ \(\w+\)\n|\Z)", re.MULTILINE | re.DOTALL)
