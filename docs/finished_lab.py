@@ -25,17 +25,24 @@ SECTION, END = "section-2", "### Is the mean cheaper"  # tag of the section, and
 SLIDER = re.compile(r'<img src="data:image/webp;base64,([^"]*)" alt="([^"]*)"')
 OPENING = """# A look into a finished lab
 
-This page is for you if you want to see what a lab is like before you install anything. It shows the first part of
-section 2 of [lab 01](../notebooks/01_srresnet.ipynb), in which you find out why a network trained for the best PSNR
-blurs fur and gravel. We executed the cells and solved the exercise. In the lab, you write down your guesses and the
-exercise yourself, and the check explains what is wrong with an answer. The lab also has a slider where this page has
-two pictures of gravel and a stroke, before the first step and after the last one. The
-[README](../README.md#quick-start) has the command that starts the course.
+What is a lab like? Before you install anything, you can read the first part of section 2 of
+[lab 01](../notebooks/01_srresnet.ipynb) here. It shows why a network trained for the best PSNR blurs fur and gravel.
 
-Everything below this line is from the lab.
+We executed the cells and solved the exercise. In the lab, you make the guesses and solve the exercise yourself. A check
+tells you what is wrong with an answer, as in [this picture](images/lab.png). Where the lab has a slider, this page
+shows two pictures, one from before the first step and one from after the last.
+
+Everything between the two lines is from the lab.
 
 ---
 
+"""
+CLOSING = """
+
+---
+
+In the lab, you then compute how much a blurry answer and a sharp one cost, and train the network. Would you like to try
+it? [One command](../README.md#quick-start) starts the course.
 """
 
 
@@ -69,15 +76,26 @@ def to_markdown(cells: list[nbformat.NotebookNode], images: Path) -> str:
         if "hide-input" not in tags_of(cell):  # the lab folds the others
             parts.append(f"```py\n{cell.source}\n```")
         for output in cell.outputs:
+            parts += [text] if (text := text_in(output)) else []
             for data, alt in pictures_in(output):
                 count += 1
                 picture = Image.open(io.BytesIO(base64.b64decode(data))).convert("RGB")
                 picture.thumbnail((900, 900))
                 picture.quantize(128).save(images / f"finished_{count}.png", optimize=True)
                 parts.append(f"![{alt}](images/finished_{count}.png)")
-            if text := re.sub(r"\033\[[\d;]*m", "", output.get("text", "")).strip():  # without colors
-                parts.append(f"```text\n{text}\n```")
-    return OPENING + "\n\n".join(parts) + "\n"
+    return OPENING + "\n\n".join(parts) + CLOSING
+
+
+def text_in(output: nbformat.NotebookNode) -> str:
+    """Return what an output prints, or in a fold the source code or the outcome that it shows, in Markdown."""
+    data = output.get("data", {})
+    if "```python" in (source := data.get("text/markdown", "")):
+        code = source.replace("```python", "```py")
+        return f"<details><summary>Source code</summary>\n\n{code}\n\n</details>"
+    if (folded := data.get("text/html", "")).startswith("<details>"):
+        return folded
+    text = re.sub(r"\033\[[\d;]*m", "", output.get("text", "")).strip()  # without colors
+    return f"```text\n{text}\n```" if text else ""
 
 
 def pictures_in(output: nbformat.NotebookNode) -> list[tuple[str, str]]:
