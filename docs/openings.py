@@ -178,7 +178,7 @@ def one_step() -> list[Row]:
 
 def front() -> list[Row]:
     """Return crops of a cat and of gravel: bicubic, Real-ESRGAN, two minutes of lab 04, and the ground truth."""
-    titles = {"bicubic": "bicubic", "RealESRGAN": "Real-ESRGAN", "two minutes": "yours (2 min)"}
+    titles = {"bicubic": "bicubic", "RealESRGAN": "Real-ESRGAN", "two minutes": "2 min on the other half"}
     return kept_rows(("chelsea", "gravel"), titles | {"HR": "ground truth"}, (0, 0, 144, 176))
 
 
