@@ -56,7 +56,8 @@ def set_address(course: Path, address: str) -> None:
     labs = find_labs(course)
     get = f"git clone {address} srlab\ncd srlab\n"
     fill(course / "README.md", "badges", badges(course, address))
-    fill(course / "README.md", "download", f"Download the course with these commands:\n\n```\n{get}```\n\nThen run:\n")
+    start = "Then run this command on Linux and macOS:"
+    fill(course / "README.md", "download", f"Download the course with these commands:\n\n```\n{get}```\n\n{start}\n")
     fill(course / "README.md", "issues", issues(address))
     winget = "Run these commands. If git is missing, first run `winget install Git.Git` and open a new window:"
     fill(course / "docs" / "machines.md", "download", f"{winget}\n\n```text\n{get}```\n")
