@@ -1,4 +1,4 @@
-"""Lab 07: two pools in which the noise no longer determines the end."""
+"""Lab 07: two pools in which noise and ends are no longer tied."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ CALLS = 20  # of a random answer, which may be right by chance
 
 
 def control_pools(pool: list[Example]) -> tuple[list[Example], list[Example]]:
-    """Return two copies of a pool in which the noise does not determine the end.
+    """Return two copies of a pool in which noise and ends are not tied.
 
     Parameters
     ----------
