@@ -22,17 +22,20 @@ LAB = ROOT / "notebooks" / "01_srresnet.ipynb"
 PAGE = ROOT / "docs" / "finished_lab.md"
 SETUP = ('recipe = "auto"', "course.setup(")  # text in the cells that the section needs
 SECTION, END = "section-2", "### Is the mean cheaper"  # tag of the section, and the heading at which the page ends
+GUESS = ("cheapest = course.guess(", "cheapest.taken = '0.2'")  # text in a cell, and a line to run after it
 SLIDER = re.compile(r'<img src="data:image/webp;base64,([^"]*)" alt="([^"]*)"')
+SOURCE = re.compile(r"`(\w+)`, from `([\w/]+\.py)`")
 OPENING = """# A look into a finished lab
 
 What is a lab like? Before you install anything, you can read the first part of section 2 of
 [lab 01](../notebooks/01_srresnet.ipynb) here. It shows why a network trained for the best PSNR blurs fur and gravel.
+PSNR is the usual score for image quality, LR is the small image, and HR is the original.
 
-We executed the cells and solved the exercise. In the lab, you make the guesses and solve the exercise yourself. A check
-tells you what is wrong with an answer, as in [this picture](images/lab.png). Where the lab has a slider, this page
-shows two pictures, one from before the first step and one from after the last.
+We ran the cells, guessed 0.2 at the first question, and solved the exercise. In the lab, that's your part. A check
+tells you what is wrong with an answer, as in [this picture](images/lab.png), and a line such as *from you: slope* names
+the parts of a result that are your code. Where the lab has a slider, this page shows its first and its last picture.
 
-Everything between the two lines is from the lab.
+Everything between the two lines is from the lab, except for the cells that set it up. Code that only draws is folded.
 
 ---
 
@@ -41,13 +44,13 @@ CLOSING = """
 
 ---
 
-In the lab, you then compute how much a blurry answer and a sharp one cost, and train the network. Would you like to try
-it? [One command](../README.md#quick-start) starts the course.
+In the lab, you then compute how much a blurry answer and a sharp one cost, and train the network. Want to try it?
+The [README](../README.md#quick-start) has the commands that install the course and open JupyterLab.
 """
 
 
 def shown_cells() -> list[nbformat.NotebookNode]:
-    """Return the cells of the section, with the exercise solved, without cells that only draw."""
+    """Return the cells of the section, with the exercise solved."""
     notebook = nbformat.read(LAB, 4)
     fill_in(notebook)
     cells = [cell for cell in notebook.cells if SECTION in tags_of(cell)]
@@ -58,12 +61,14 @@ def execute(cells: list[nbformat.NotebookNode]) -> list[nbformat.NotebookNode]:
     """Return the cells with their outputs."""
     notebook = nbformat.read(LAB, 4)
     setup = [next(cell for cell in notebook.cells if part in cell.source) for part in SETUP]
-    notebook.cells = [*setup, *cells]
+    guess = nbformat.v4.new_code_cell(GUESS[1])
+    at = 1 + next(number for number, cell in enumerate(cells) if GUESS[0] in cell.source)
+    notebook.cells = [*setup, *cells[:at], guess, *cells[at:]]
     with tempfile.TemporaryDirectory() as runs:
         first = nbformat.v4.new_code_cell(f"import os\n\nos.environ['SRLAB_HOME'] = {runs!r}")
         notebook.cells.insert(0, first)
         nbclient.NotebookClient(notebook, timeout=600, resources={"metadata": {"path": str(LAB.parent)}}).execute()
-    return notebook.cells[1 + len(setup) :]
+    return [cell for cell in notebook.cells[1 + len(setup) :] if cell is not guess]
 
 
 def to_markdown(cells: list[nbformat.NotebookNode], images: Path) -> str:
@@ -73,8 +78,8 @@ def to_markdown(cells: list[nbformat.NotebookNode], images: Path) -> str:
         if cell.cell_type == "markdown":
             parts.append(cell.source)
             continue
-        if "hide-input" not in tags_of(cell):  # the lab folds the others
-            parts.append(f"```py\n{cell.source}\n```")
+        code = f"```py\n{cell.source}\n```"
+        parts.append(fold("Code of the figure", code) if "plots." in cell.source else code)
         for output in cell.outputs:
             parts += [text] if (text := text_in(output)) else []
             for data, alt in pictures_in(output):
@@ -86,15 +91,23 @@ def to_markdown(cells: list[nbformat.NotebookNode], images: Path) -> str:
     return OPENING + "\n\n".join(parts) + CLOSING
 
 
+def fold(summary: str, text: str) -> str:
+    """Return Markdown that is hidden until a reader clicks on its summary."""
+    return f"<details><summary>{summary}</summary>\n\n{text}\n\n</details>"
+
+
 def text_in(output: nbformat.NotebookNode) -> str:
-    """Return what an output prints, or in a fold the source code or the outcome that it shows, in Markdown."""
+    """Return what an output prints, an outcome, or a link to the source code that the lab shows, in Markdown."""
     data = output.get("data", {})
-    if "```python" in (source := data.get("text/markdown", "")):
-        code = source.replace("```python", "```py")
-        return f"<details><summary>Source code</summary>\n\n{code}\n\n</details>"
-    if (folded := data.get("text/html", "")).startswith("<details>"):
-        return folded
-    text = re.sub(r"\033\[[\d;]*m", "", output.get("text", "")).strip()  # without colors
+    if source := SOURCE.match(data.get("text/markdown", "")):
+        name, file = source.groups()
+        return f"*Here the lab shows the source code of `{name}`, from [{file}](../{file}).*"
+    text = output.get("text", "")
+    if data.get("text/html", "").startswith("<details>"):
+        text = data["text/plain"]
+        if not text.startswith("Your guess"):  # readers may still want to guess
+            return fold("Outcome", text.removeprefix("Outcome: "))
+    text = re.sub(r"\033\[[\d;]*m", "", text).strip()  # without colors
     return f"```text\n{text}\n```" if text else ""
 
 
