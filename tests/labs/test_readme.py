@@ -101,7 +101,7 @@ def test_python_code(tmp_path, monkeypatch):
     write_image(torch.rand(3, 21, 17, generator=torch.Generator().manual_seed(0)), "photo.jpg")
     assert main(["export", "msrresnet", "net.onnx"]) == 0
     for code in [block for language, block in FENCED if language == "python"]:
-        exec(compile(code, "docs/tools.md", "exec"), {})
+        exec(compile(code, "docs", "exec"), {})
     assert "srlab-compare" in (tmp_path / "page.html").read_text(encoding="utf-8")
     assert main(["upscale", "photo.jpg", "wanted.png", "--precision", "fp32"]) == 0
     difference = read_image("photo_x4.png") - read_image("wanted.png")
