@@ -18,7 +18,10 @@ def course(tmp_path, monkeypatch):
     notebook = nbformat.read(lab, 4)
     for cell in notebook.cells:
         if cell.cell_type == "code":
-            cell.outputs = [nbformat.v4.new_output("stream", text="printed before"), left("content_loss.balance", "correct")]
+            cell.outputs = [
+                nbformat.v4.new_output("stream", text="printed then"),
+                left("content_loss.balance", "correct"),
+            ]
     nbformat.write(notebook, lab)
     monkeypatch.chdir(tmp_path / "course")
     return tmp_path / "course"
@@ -30,7 +33,7 @@ def test_handout_is_one_page_without_code_outputs_and_answers(lab, course, home,
     file = home / "handouts" / f"{lab.stem}.html"
     assert (course / capsys.readouterr().out.strip()).samefile(file)
     page = file.read_text(encoding="utf-8")
-    for part in ("import srlab", "return course.TODO", "printed before", "data-srlab-check", "<details", "Open in Colab"):
+    for part in ("import srlab", "return course.TODO", "printed then", "data-srlab-check", "<details", "Open in Colab"):
         assert part not in page
     assert re.findall(r"Exercise (\d)\.</strong>", page)[:3] == ["1", "2", "3"]
     assert "data:image/" in page
