@@ -68,7 +68,7 @@ def compare_layers(mine: nn.Module, reference: nn.Module, lr: torch.Tensor, tole
         raise SrlabError(f"The reference cannot upscale `lr`: {_short(error) if error else 'it returns no tensor'}.")
     own, given, error = watch(mine, lr)
     pairs = _pair(own, theirs)
-    first, cause = _first_difference(pairs, given, wanted, error, tolerance)
+    first, cause = _first_difference(pairs, lr.detach().cpu(), given, wanted, error, tolerance)
     difference = _gap(given, wanted)
     if first:
         lines = [f"The first difference is {'' if first.startswith('between') else 'in '}{first}. {cause}"]
@@ -76,7 +76,7 @@ def compare_layers(mine: nn.Module, reference: nn.Module, lr: torch.Tensor, tole
         lines = [
             f"No difference: layers and outputs agree. The largest difference between the outputs is {difference:.2g}."
         ]
-    lines += [*_counts(own, theirs), *_without_partner(pairs)]
+    lines += [*_structure(pairs, first), *_counts(own, theirs), *_without_partner(pairs)]
     if error is not None:
         lines.append(f"Your network stopped with {_short(error)}.")
     table = in_columns([*_rows(pairs, first), *_loose(pairs, mine, reference)])
@@ -122,6 +122,7 @@ def _moved(pairs: list[Pair]) -> list[Pair]:
 
 def _first_difference(
     pairs: Sequence[Pair],
+    lr: torch.Tensor,
     given: torch.Tensor | None,
     wanted: torch.Tensor,
     error: Exception | None,
@@ -141,6 +142,8 @@ def _first_difference(
         if not _agree(mine.result, theirs.result, tolerance):
             found = f"Its input agrees, but its output {_by(mine.result, theirs.result)}."
             return f"{here}, {theirs.kind}", f"{found} {_cause(mine, theirs)}"
+        if alone and before != "the input" and _gap(theirs.given, lr) == 0:
+            continue  # a skip: it gets the LR image, so it says nothing about the layers without a partner before it
         before, alone = here, []
     if error is None and _agree(given, wanted, tolerance):
         return "", ""
@@ -202,6 +205,19 @@ def _cause(mine: Use, theirs: Use) -> str:
     if mine.settings != theirs.settings:
         causes.append(f"Yours is {mine.settings}, and the reference's is {theirs.settings}.")
     return " ".join(causes or ["Its parameters and settings are equal, so look at the code of the layer."])
+
+
+def _structure(pairs: Sequence[Pair], first: str) -> Iterator[str]:
+    """Yield a sentence about the first layer of another kind, with other shapes, or used again; none for `first`."""
+    for place, (mine, theirs) in enumerate(pairs, 1):
+        if mine is None or theirs is None:
+            continue
+        again = mine.again and not theirs.again
+        if again or (mine.kind, mine.shapes) != (theirs.kind, theirs.shapes):
+            if not first.startswith(f"layer {place},"):
+                yours = f"yours is {mine.settings}{f', {mine.name} a second time' if again else ''}"
+                yield f"The structure differs first in layer {place}: {yours}, the reference's is {theirs.settings}."
+            return
 
 
 def _counts(own: Sequence[Use], theirs: Sequence[Use]) -> Iterator[str]:

@@ -175,6 +175,66 @@ def test_code_before_and_after_the_layers_is_named(build, place, reference):
     assert course.compare_layers(filled(build(), reference), reference, LR).first == place
 
 
+class WrongShuffle(Mine):
+    """A shuffle without a layer, in the wrong order; the skip is the last layer, and correct."""
+
+    def __init__(self):
+        super().__init__()
+        self.shuffle = None
+
+    def forward(self, lr):
+        blocks = self.features(lr).unflatten(1, (4, 4, 3))
+        return blocks.permute(0, 3, 4, 1, 5, 2).flatten(4, 5).flatten(2, 3) + self.skip(lr)
+
+
+class Limited(Mine):
+    """A layer too many before the skip."""
+
+    def __init__(self):
+        super().__init__()
+        self.shuffle = nn.Sequential(nn.PixelShuffle(4), nn.Hardtanh(-0.01, 0.01))
+
+    def forward(self, lr):
+        return self.shuffle(self.features(lr)) + self.skip(lr)
+
+
+@pytest.mark.parametrize(
+    ("build", "before", "words"),
+    [
+        (WrongShuffle, 9, "There, the reference runs layer 10, PixelShuffle(upscale_factor=4)."),
+        (Limited, 10, "There, your network runs layer 11, Hardtanh(min_val=-0.01, max_val=0.01)."),
+    ],
+)
+def test_skip_that_agrees_hides_no_difference_before_it(build, before, words, reference):
+    report = course.compare_layers(filled(build(), reference), reference, LR)
+    assert report.first == f"between layer {before} and the output"
+    assert f"Everything up to layer {before} agrees." in text(report)
+    assert words in text(report)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (
+            lambda n: setattr(n, "act0", nn.PReLU()),
+            "layer 2: yours is PReLU(num_parameters=1), the reference's is PReLU(num_parameters=6).",
+        ),
+        (lambda n: n.blocks.__setitem__(1, nn.LeakyReLU()), "layer 4: yours is LeakyReLU(negative_slope=0.01), the"),
+        (
+            lambda n: n.blocks.__setitem__(3, n.act0),
+            "layer 6: yours is PReLU(num_parameters=6), act0 a second time, the",
+        ),
+    ],
+)
+def test_structure_is_compared_before_numbers_are_copied(change, words, reference):
+    network = Mine()
+    assert "structure" not in text(course.compare_layers(network, reference, LR))
+    change(network)
+    report = course.compare_layers(network, reference, LR)
+    assert report.first == "layer 1, Conv2d"
+    assert f"The structure differs first in {words}" in text(report)
+
+
 @pytest.mark.parametrize("letter", MISTAKES)
 def test_six_planted_mistakes_are_named_by_their_layer(letter):
     torch.manual_seed(0)
