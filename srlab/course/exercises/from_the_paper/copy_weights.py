@@ -15,9 +15,11 @@ def copy_weights(network: nn.Module, arrays: Sequence[torch.Tensor]) -> None:
 
     A missing array, one too many, or another shape raises an error. The arrays stay independent of the network.
     """
-    for parameter, array in zip(network.parameters(), arrays, strict=True):
+    pairs = list(zip(network.parameters(), arrays, strict=True))
+    for parameter, array in pairs:  # before anything is copied
         if parameter.shape != array.shape:
             raise ValueError(f"expected the shape {tuple(parameter.shape)}, but got {tuple(array.shape)}")
+    for parameter, array in pairs:
         parameter.data.copy_(array)
 
 
