@@ -13,6 +13,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 FOLDERS = ("docs", "srlab", "benchmarks", "studies", "notebooks")
+LEFT_OUT = {".ipynb_checkpoints", "own"}
 OPTIONS = ("--offline", "--include-fragments", "--no-progress", "--quiet", "--mode", "plain")
 
 
@@ -22,12 +23,18 @@ def main() -> int:
     if not lychee:
         print("lychee is not available for this machine, so links are not checked.")
         return 0
-    pages = [*ROOT.glob("*.md"), *(page for folder in FOLDERS for page in (ROOT / folder).rglob("*.md"))]
+    pages = [*ROOT.glob("*.md"), *files("*.md")]
     pages.remove(ROOT / "docs" / "book" / "index.md")  # its links are those of the site, which tests check
-    notebooks = [notebook for notebook in (ROOT / "notebooks").rglob("*.ipynb") if "own" not in notebook.parts]
+    notebooks = files("*.ipynb")
     found = [check_pages(lychee, sorted(pages)), *(check_notebook(lychee, notebook) for notebook in sorted(notebooks))]
     print("".join(found), end="")
     return 1 if any(found) else 0
+
+
+def files(pattern: str, root: Path = ROOT) -> list[Path]:
+    """Return the files of the course that match, without JupyterLab's checkpoints and students' own labs."""
+    found = (file for folder in FOLDERS for file in (root / folder).rglob(pattern))
+    return [file for file in found if LEFT_OUT.isdisjoint(file.relative_to(root).parts)]
 
 
 def find_lychee() -> str | None:
