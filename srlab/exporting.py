@@ -218,8 +218,11 @@ def _license(source: str) -> str:
 
 
 def _name(generator: nn.Module) -> str:
-    inner = getattr(generator, "network", getattr(generator, "flow", None))
-    return type(inner if isinstance(generator, SpandrelNetwork | FlowFromNoise) else generator).__name__
+    if isinstance(generator, FlowFromNoise):
+        generator = generator.flow
+    elif isinstance(generator, SpandrelNetwork):
+        generator = generator.network
+    return type(generator).__name__
 
 
 def _scale(generator: nn.Module) -> int:

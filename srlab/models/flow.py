@@ -143,14 +143,11 @@ class FlowNet(nn.Module):
     def sample(self, lr: torch.Tensor, origin: tuple[int, int] = (0, 0)) -> torch.Tensor:
         """Draw `samples` SR images, and return their mean."""
         seeds = range(self.seed, self.seed + self.samples)
-        return sum(self.answer(lr, self.noise(lr, origin, seed)) for seed in seeds) / self.samples
-
-    def answer(self, lr: torch.Tensor, noise: torch.Tensor) -> torch.Tensor:
-        """Return the SR image to which the flow leads from `noise`, ``(N, 3, h * scale, w * scale)``."""
-        return bicubic(lr, self.config["scale"]) + self.detail(lr, noise)
+        detail = sum(self.detail(lr, self.noise(lr, origin, seed)) for seed in seeds) / self.samples
+        return bicubic(lr, self.config["scale"]) + detail
 
     def detail(self, lr: torch.Tensor, noise: torch.Tensor) -> torch.Tensor:
-        """Follow the flow from `noise` with Heun's method, and return what it adds to bicubic interpolation."""
+        """Return what the flow adds to bicubic interpolation, from `noise` of the size of SR, by Heun's method."""
         x = noise
         for step in range(self.steps):
             t = torch.full((len(lr),), step / self.steps, dtype=lr.dtype, device=lr.device)
