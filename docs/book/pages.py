@@ -6,6 +6,7 @@ from pathlib import Path
 
 import nbformat
 import poster
+from set_address import GITHUB, in_colab, in_kaggle
 
 from srlab.course.notebooks import find_notebooks, tags_of
 from srlab.course.saved import METRIC
@@ -22,8 +23,6 @@ LEFT_OUT = {"check", "colab"}  # tags of cells
 # The button of `make set-url`. The site has its own links, and loads nothing else.
 BUTTON = re.compile(r"\[!\[Open in Colab\].*\n\n")
 WIDGET = "application/vnd.jupyter.widget-view+json"
-GITHUB = "https://github.com/"  # Colab can open notebooks from here
-KAGGLE = "https://kaggle.com/kernels/welcome?src="
 
 
 def gather(executed: Path, source: Path, address: str = "") -> None:
@@ -92,8 +91,8 @@ def links(lab: Path, address: str) -> str:
     """Return the HTML line below the title of a lab, with links to its notebook."""
     line = f'<a href="{lab.name}" download>Download the notebook</a>'
     if address.startswith(GITHUB):
-        file = f"{address.removeprefix(GITHUB)}/blob/main/notebooks/{lab.as_posix()}"
-        colab, kaggle = f"https://colab.research.google.com/github/{file}", f"{KAGGLE}{GITHUB}{file}"
+        file = f"notebooks/{lab.as_posix()}"
+        colab, kaggle = in_colab(file, address), in_kaggle(file, address)
         line = f'<a href="{colab}">Open in Colab</a><a href="{kaggle}">Open in Kaggle</a>{line}'
     return f'<p class="lab-links">{line}</p>'
 

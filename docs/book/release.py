@@ -16,7 +16,7 @@ from srlab.paths import runs_home
 ROOT = Path(__file__).resolve().parents[2]
 README = """srlab {version}: the executed labs and the site
 
-site/index.html   the start page, which opens in any browser without a network
+site/index.html   the start page, which opens in any browser, also offline
 labs/             the same labs as notebooks with their outputs, to open in Jupyter
 
 The page that upscales photos, site/try/, needs a web server. Run this in the folder site:

@@ -112,7 +112,17 @@ def issues(address: str) -> str:
 
 def colab_button(lab: str, address: str) -> str:
     """Return a button that opens a lab in Colab, in Markdown."""
-    return f"{BUTTON}({COLAB_IMAGE})]({COLAB}{address.removeprefix(GITHUB)}/blob/main/{lab})"
+    return f"{BUTTON}({COLAB_IMAGE})]({in_colab(lab, address)})"
+
+
+def in_colab(lab: str, address: str) -> str:
+    """Return the URL that opens a lab of a repository on GitHub in Colab."""
+    return f"{COLAB}{address.removeprefix(GITHUB)}/blob/main/{lab}"
+
+
+def in_kaggle(lab: str, address: str) -> str:
+    """Return the URL that opens a lab of a repository on GitHub in Kaggle."""
+    return f"{KAGGLE}{address}/blob/main/{lab}"
 
 
 def links(labs: list[str], address: str) -> str:
@@ -121,7 +131,7 @@ def links(labs: list[str], address: str) -> str:
         return "Colab and Kaggle only open notebooks from GitHub. Upload a lab there instead.\n"
     rows = ["| lab | | |", "|---|---|---|"]
     for lab in labs:
-        kaggle = f"[![Open in Kaggle]({KAGGLE_IMAGE})]({KAGGLE}{address}/blob/main/{lab})"
+        kaggle = f"[![Open in Kaggle]({KAGGLE_IMAGE})]({in_kaggle(lab, address)})"
         rows.append(f"| {Path(lab).stem.replace('_', ' ')} | {colab_button(lab, address)} | {kaggle} |")
     return "\n".join(rows) + "\n"
 
