@@ -24,7 +24,7 @@ from srlab.course.recipes import Book, Recipe, pick_recipe, read_book
 from srlab.course.run_names import changes, check_run, name_run
 from srlab.data import catalog
 from srlab.errors import SrlabError
-from srlab.models import backbones
+from srlab.models import backbones, features
 from srlab.shell import running_shell
 
 # Attribute of `srlab.Degradation` -> parameter of a lab, which has the same name except for two.
@@ -118,6 +118,8 @@ def _check_what_comes_later(lab: Lab) -> None:
         # This rejects unsuitable patch sizes. Not on the meta device, where spectral norm would take seconds.
         with torch.random.fork_rng(devices=[]):
             models.build_discriminator(values["discriminator"], values["patch"], values.get("d_features", 0))
+    if "features" in lab.overrides:
+        features.parse(values["features"])  # only if changed, because it imports torchvision, which takes a second
     if values.get("backbone", "auto") not in ("auto", "imagenet", "random"):
         backbones.find_weights(values["features"].split()[0], values["backbone"])
     if lab.overrides.get("start"):

@@ -100,6 +100,8 @@ REFUSED = [
     ("01_srresnet", {"learning_rate": float("nan")}, "learning_rate=nan must be a finite number"),
     ("01_srresnet", {"learning_rate": "2e-4"}, "learning_rate='2e-4' must be a number"),  # YAML 1.1 makes it text
     ("02_content_loss", {"backbone": "no/such.pth"}, "Weights file no/such.pth not found"),
+    ("02_content_loss", {"features": "vgg99 relu1_1"}, "'vgg99 relu1_1' does not start with a network"),
+    ("02_content_loss", {"features": "vgg6 relu9_1"}, "vgg6 has no layer 'relu9_1'"),
     ("03_srgan", {"discriminator": "vgg", "patch": 48}, "a size that is a multiple of 32, but got 64 and 48"),
     ("03_srgan", {"start": "01_srresnet/none"}, "Cannot start from 01_srresnet/none: no trained run"),
     ("04_esrgan", {"recipe": "papre"}, "Recipe 'papre' not found. Choose auto, laptop"),
