@@ -1,0 +1,18 @@
+"""A hub for a class: students log in to their own accounts on this machine. Start it as root.
+
+The rest is JupyterHub's default: PAM checks the passwords, and each server runs in the account of its student.
+"""
+
+import os
+import sys
+from pathlib import Path
+
+c = get_config()  # noqa: F821 - JupyterHub defines it
+load_subconfig(str(Path(__file__).with_name("shared.py")))  # noqa: F821 - JupyterHub defines it
+
+names = Path("names.txt")
+if not names.is_file():
+    sys.exit("names.txt not found. Start the hub in the folder that contains the list of the students' login names.")
+c.Authenticator.allowed_users = set(names.read_text(encoding="utf-8").split())
+c.Authenticator.allow_existing_users = False  # those of a trial, or names that are no longer in the list
+os.umask(0o077)  # only root can read the hub's database
