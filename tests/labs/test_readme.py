@@ -25,7 +25,8 @@ TEXTS = {page: page.read_text(encoding="utf-8") for page in PAGES}
 
 CHECKED = [text for page, text in TEXTS.items() if page.name != "ladder.md"]  # its code is for tests/workshops/
 FENCED = [found for text in CHECKED for found in re.findall(r"^```(\w*)\n(.*?)^```$", text, re.M | re.S)]
-LINES = [line for language, block in FENCED if not language for line in block.splitlines() if line]
+BLOCKS = [block.replace("\\\n", " ") for language, block in FENCED if not language]  # without line breaks in commands
+LINES = [line.strip() for block in BLOCKS for line in block.splitlines() if line]
 COMMANDS = [re.sub(r"^(\.venv/bin/python|python3) ", "python ", line) for line in LINES]
 CELLS = [line for language, block in FENCED if language == "ipython" for line in block.splitlines()]
 LABS = [line for line in COMMANDS + CELLS if "notebooks/0" in line]
