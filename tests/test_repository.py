@@ -119,6 +119,8 @@ def test_set_url_updates_all_files(course):
         assert ("(https://github.com/somebody/course/actions/workflows/tests.yml/badge.svg)" in readme) == on_github
         assert "workflows/nightly.yml" not in readme  # this course has no such workflow
         page = (course / "docs/colab.md").read_text(encoding="utf-8")
+        assert page.count("\n## Open a lab\n") == 1
+        assert "no public address" not in page
         for site in ("https://colab.research.google.com/github/", "?src=https://github.com/"):
             assert (f"{site}somebody/course/blob/main/notebooks/extras/more.ipynb)" in page) == on_github
 

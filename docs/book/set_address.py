@@ -62,7 +62,8 @@ def set_address(course: Path, address: str) -> None:
     winget = "Run these commands. If git is missing, first run `winget install Git.Git` and open a new window:"
     fill(course / "docs" / "machines.md", "download", f"{winget}\n\n```text\n{get}```\n")
     fill(course / "docs" / "colab.md", "notice", "")
-    fill(course / "docs" / "colab.md", "labs", links([lab.relative_to(course).as_posix() for lab in labs], address))
+    table = links([lab.relative_to(course).as_posix() for lab in labs], address)
+    fill(course / "docs" / "colab.md", "labs", f"## Open a lab\n\n{table}")
     for lab in labs:
         set_address_of_lab(lab, lab.relative_to(course).as_posix(), address)
 
