@@ -82,6 +82,11 @@ def run(exercise: Exercise, answer: Answer, case: str) -> Outcome:
             observed = observe(answer, *inputs)
         except Exception as error:
             return error
+        if not torch.is_grad_enabled():
+            return IncorrectAnswer(
+                "Your function switches gradients off for all code that runs after it. Switch them off only where you "
+                "need it, in a block that begins with `with torch.no_grad():`."
+            )
     names = [f"`{name}`" for name in inspect.signature(exercise.reference).parameters]
     for index, (old, new) in enumerate(zip(before, inputs, strict=True)):
         if difference(_data(new), old, 0.0):

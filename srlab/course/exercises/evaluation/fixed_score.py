@@ -95,6 +95,7 @@ def _scene(strength: float, low: float, high: float, seed: int) -> Callable[[], 
 
 def _observe(answer: Answer, upscale: Upscale, hr: torch.Tensor) -> dict[str, Any]:
     inputs: list[torch.Tensor] = []
+    given, hr = hr, hr.clone()
 
     def noted(lr: torch.Tensor) -> torch.Tensor:
         if tuple(lr.shape) != (1, 3, hr.shape[-2] // 4, hr.shape[-1] // 4):
@@ -105,7 +106,7 @@ def _observe(answer: Answer, upscale: Upscale, hr: torch.Tensor) -> dict[str, An
         inputs.append(lr.detach().clone())
         return upscale(lr)
 
-    score = take(filled(answer(noted, hr.clone())), 0.0)
+    score = take(filled(answer(noted, given)), 0.0)
     if not inputs:
         raise IncorrectAnswer("You never called `upscale`. Make LR from HR and upscale it.")
     # Other correct antialiasing differs from MATLAB's by a few levels, mostly at the border.

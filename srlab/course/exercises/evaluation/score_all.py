@@ -70,6 +70,7 @@ def _observe(answer: Answer, photos: dict[str, torch.Tensor]) -> dict[str, Any]:
     inputs: dict[str, list[torch.Tensor]] = {method: [] for method in PLAIN}
     sizes: list[tuple[int, ...]] = []
     same: list[bool] = []
+    given, photos = photos, {name: hr.clone() for name, hr in photos.items()}
 
     def noted(method: str, upscale: Upscale) -> Upscale:
         def upscale_once(lr: torch.Tensor) -> torch.Tensor:
@@ -96,7 +97,7 @@ def _observe(answer: Answer, photos: dict[str, torch.Tensor]) -> dict[str, Any]:
         return _scored(sr, hr)
 
     upscalers = {method: noted(method, upscale) for method, upscale in PLAIN.items()}
-    result = filled(answer(upscalers, {name: hr.clone() for name, hr in photos.items()}, score))
+    result = filled(answer(upscalers, given, score))
     if not isinstance(result, tuple | list) or len(result) != 2 or not all(isinstance(one, dict) for one in result):
         raise IncorrectAnswer("Return two dicts: the SR images, and their scores.")
     made, scores = result

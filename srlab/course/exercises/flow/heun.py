@@ -46,7 +46,7 @@ def _observe(answer: Answer, noise: torch.Tensor, steps: int) -> dict[str, Any]:
         places.append(x.detach().clone())
         return (1 + 2 * t).view(-1, *[1] * (x.ndim - 1)) - 0.7 * x
 
-    path = filled(answer(velocity, noise.clone(), steps))
+    path = filled(answer(velocity, noise, steps))
     if not isinstance(path, list | tuple):
         raise IncorrectAnswer("Return a list as in euler: the start, and the samples after each step.")
     return {

@@ -39,7 +39,7 @@ def _observe(answer: Answer, noise: torch.Tensor, end: torch.Tensor) -> dict[str
         seen.append((x.detach().clone(), t.detach().clone()))
         return sample(*noise.shape, low=-1, seed=5).requires_grad_()
 
-    loss = torch.as_tensor(filled(answer(velocity, noise.clone(), end.clone())))
+    loss = torch.as_tensor(filled(answer(velocity, noise, end)))
     return {
         "the number of runs of the velocity": len(seen),
         "the time": [t for _, t in seen],

@@ -58,12 +58,12 @@ def _observe(answer: Answer, photos: list[torch.Tensor], count: int) -> dict[str
             return _teacher(lr, wide)
         return _teacher(lr, noise)
 
-    pools = []
+    pools, originals = [], list(photos)
     for seed in (1, 1, 2):
         torch.manual_seed(len(pools))  # of random numbers that are not from the generator
         random = torch.Generator().manual_seed(seed)
-        pools.append(filled(answer(ends_of, [photo.clone() for photo in photos], count, random)))
-    pool = pools[0]
+        pools.append(filled(answer(ends_of, photos, count, random)))
+    pool, photos = pools[0], originals
     if not isinstance(pool, list | tuple) or not all(
         isinstance(one, list | tuple) and len(one) == 3 and all(isinstance(part, torch.Tensor) for part in one)
         for each in pools

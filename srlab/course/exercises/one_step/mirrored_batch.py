@@ -36,7 +36,7 @@ def _pool() -> tuple[torch.Tensor, torch.Tensor, int]:
 
 
 def _observe(answer: Answer, noise: torch.Tensor, end: torch.Tensor, size: int) -> dict[str, Any]:
-    result = filled(answer(noise.clone(), end.clone(), size))
+    result = filled(answer(noise, end, size))
     if not isinstance(result, list | tuple) or len(result) != 2:
         raise IncorrectAnswer("Return two tensors: a batch of noise and its ends.")
     shapes = [str(tuple(getattr(part, "shape", ()))) for part in result]

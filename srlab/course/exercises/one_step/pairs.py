@@ -33,7 +33,7 @@ def pairs(follow: Sampler, velocity: Velocity, noise: torch.Tensor, steps: int) 
 
 
 def _observe(answer: Answer, noise: torch.Tensor, steps: int) -> dict[str, Any]:
-    learnable, calls = torch.tensor(1.0, requires_grad=True), []
+    learnable, calls, original = torch.tensor(1.0, requires_grad=True), [], noise.clone()
 
     def velocity(x: torch.Tensor, t: torch.Tensor) -> torch.Tensor:
         return learnable * (0.5 - x)
@@ -43,13 +43,13 @@ def _observe(answer: Answer, noise: torch.Tensor, steps: int) -> dict[str, Any]:
             raise IncorrectAnswer("The sampler's second argument is the noise, where its path begins.")
         if not callable(velocity) or not isinstance(count, int):
             raise IncorrectAnswer("Call the sampler as follow(velocity, noise, steps).")
-        calls.append((torch.equal(start, noise), count, torch.is_grad_enabled()))
+        calls.append((torch.equal(start, original), count, torch.is_grad_enabled()))
         path = [start]
         for step in range(count):
             path.append(path[-1] + velocity(path[-1], torch.full((len(start),), step / count)) / count)
         return path
 
-    result = filled(answer(follow, velocity, noise.clone(), steps))
+    result = filled(answer(follow, velocity, noise, steps))
     if not isinstance(result, list | tuple) or len(result) != 2:
         raise IncorrectAnswer("Return two tensors: the noise and its end.")
     return {

@@ -144,11 +144,16 @@ class _Watch:
     def __init__(self) -> None:
         self.steps: list[dict[str, Any]] = []
         self.is_module = True  # what g_loss gets as D
+        self.reaches_g = True  # whether D's logits have a gradient for SR
+        self.inside: torch.Tensor | None = None  # what the first layer of D gets
 
     def attach(self, objects: dict[str, Any]) -> None:
         """Hook the networks and the optimizers."""
         objects["generator"].register_forward_hook(lambda _, inputs, sr: self.steps[-1]["sr"].append(sr.detach()))
         objects["discriminator"].register_forward_hook(self._see)
+        for layer in objects["discriminator"].modules():
+            if layer is not objects["discriminator"] and any(True for _ in layer.parameters(recurse=False)):
+                layer.register_forward_pre_hook(self._look_inside)
         for name, optimizer in objects.items():
             if isinstance(optimizer, torch.optim.Optimizer):
                 optimizer.register_step_pre_hook(lambda *_, name=name: self.steps[-1]["order"].append(name))
@@ -157,10 +162,18 @@ class _Watch:
         """Begin the record of a step."""
         self.steps.append({"hr": hr, "sr": [], "order": [], "seen": [], "given": []})
 
+    def _look_inside(self, layer: nn.Module, inputs: Any) -> None:
+        if self.inside is None:
+            self.inside = inputs[0].detach()
+
     def _see(self, network: nn.Module, inputs: Any, logits: torch.Tensor) -> None:
         step = self.steps[-1]
-        image, logits = inputs[0].detach(), logits.detach()
+        image, logits, inside = inputs[0].detach(), logits.detach(), self.inside
+        self.inside = None
         known = {"HR": step["hr"]} | ({"SR": step["sr"][-1]} if step["sr"] else {})
+        clean = all(any(torch.equal(one, each) for batch in known.values() for each in batch) for one in image)
+        if clean and inside is not None and inside[:, :3].shape == image.shape:
+            image = _undo_scaling(inside[:, :3], image)  # D may add the noise itself
         for part, output in zip(image.split(len(step["hr"])), logits.split(len(step["hr"])), strict=True):
             kind = min(known, key=lambda name: (part - known[name]).square().mean())
             step["seen"].append((kind, part - known[kind], output, bool(step["order"])))
@@ -183,7 +196,9 @@ def _observe(
     def g_loss(sr: torch.Tensor, hr: torch.Tensor, discriminator: nn.Module) -> torch.Tensor:
         step = trainer.watch.steps[-1]
         trainer.watch.is_module &= isinstance(discriminator, nn.Module)
-        value = F.l1_loss(sr, hr) + 2 * F.softplus(-discriminator(sr)).mean()
+        logits = discriminator(sr)
+        trainer.watch.reaches_g &= _has_gradient(logits, sr)
+        value = F.l1_loss(sr, hr) + 2 * F.softplus(-logits).mean()
         step["given"].append((sr.detach(), hr, value.item()))
         return value
 
@@ -209,6 +224,7 @@ def _observe(
         "the noise on SR": _strengths(steps, "SR", False),
         "the noise on SR in G's half": _strengths(steps, "SR", True),
         "new noise each time": all(_is_new(step) for step in steps),
+        "a gradient from D for G": trainer.watch.reaches_g,
         "the images in g_loss": all(
             torch.equal(sr, step["sr"][-1]) and torch.equal(hr, step["hr"])
             for step in steps
@@ -221,6 +237,20 @@ def _observe(
         "pretrained is unchanged": _same(pretrained.state_dict(), weights),
         "the result": "the average" if result is trainer.averaged else _named(result, generator, pretrained),
     }
+
+
+def _undo_scaling(inside: torch.Tensor, image: torch.Tensor) -> torch.Tensor:
+    """Return what a layer gets on the scale of the image, for a D that first centers and scales its input."""
+    centered = image - image.mean()
+    gain = (inside * centered).mean() / centered.square().mean()
+    return (inside - inside.mean()) / gain + image.mean()
+
+
+def _has_gradient(logits: torch.Tensor, sr: torch.Tensor) -> bool:
+    if not (logits.requires_grad and sr.requires_grad):
+        return False
+    (gradient,) = torch.autograd.grad(logits.sum(), sr, retain_graph=True, allow_unused=True)
+    return gradient is not None and bool(gradient.any())
 
 
 def _same(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> bool:
@@ -413,6 +443,33 @@ def _by_hook(*scene: Any, **options: Any) -> nn.Module:
     return trainer.fit(step, patches, iters, **options)
 
 
+def _by_subclass(*scene: Any, **options: Any) -> nn.Module:
+    """Add the noise in a D that is derived from PatchDiscriminator."""
+    trainer, pretrained, fixed, patches, iters, g_loss, rates, betas, noise = scene
+
+    class NoisyDiscriminator(PatchDiscriminator):
+        def forward(self, image: torch.Tensor) -> torch.Tensor:
+            return super().forward(image + noise * (1 - trainer.progress) * torch.randn_like(image))
+
+    generator, discriminator = copy.deepcopy(pretrained).train(), NoisyDiscriminator()
+    g_optimizer = torch.optim.Adam(generator.parameters(), rates[0], betas)
+    d_optimizer = torch.optim.Adam(discriminator.parameters(), rates[1], betas)
+    names = {"generator": generator, "discriminator": discriminator}
+    trainer.prepare(**names, g_optimizer=g_optimizer, d_optimizer=d_optimizer, **fixed)
+
+    def step(lr: torch.Tensor, hr: torch.Tensor) -> dict[str, torch.Tensor]:
+        outputs: list[torch.Tensor] = []
+
+        def d_loss(real: torch.Tensor, fake: torch.Tensor) -> torch.Tensor:
+            outputs.extend(logits.detach().sigmoid().mean() for logits in (real, fake))
+            return discriminator_loss(real, fake)
+
+        found = train_step(generator, discriminator, g_optimizer, d_optimizer, lr, hr, d_loss, g_loss)
+        return dict(zip(("d_real", "d_fake", "d_loss", "g_loss"), (*outputs, *found), strict=True))
+
+    return trainer.fit(step, patches, iters, **options)
+
+
 def _other_weights(pretrained: nn.Module) -> nn.Module:
     other = copy.deepcopy(pretrained).train()
     for parameter in other.parameters():
@@ -503,6 +560,11 @@ EXERCISE = Exercise(
             _run(behind=_behind(draw=lambda image: sample(*image.shape, low=-1.73, high=1.73))),
             _run(behind=_behind(draw=lambda image: torch.randn_like(image[:1]))),
         ],
+        "No gradient passes from D's logits to the SR image, so G can't learn from D. Does your noise layer detach the "
+        "image, or draw a new one around it, as torch.normal does?": [
+            _run(behind=_behind(see=torch.Tensor.detach)),
+            _run(behind=_behind(see=lambda image: torch.normal(image, 1e-9))),
+        ],
         "Your noise is uniform, between 0 and 1, so it makes each image brighter. Which function draws Gaussian noise, "
         "with mean 0?": _run(behind=_behind(draw=torch.rand_like)),
         "You clamp the noisy images, which takes the noise off all bright and dark pixels. D may see values outside of "
@@ -536,7 +598,7 @@ EXERCISE = Exercise(
             _run(end=lambda averaged, generator, pretrained: pretrained)
         ),
     },
-    also_accepted=[_run(), _by_hook],
+    also_accepted=[_run(), _by_hook, _by_subclass],
     fallback_messages={
         "whose weights each optimizer has": "g_optimizer and d_optimizer have the weights of {given}. They should have "
         "those of G and of D.",
