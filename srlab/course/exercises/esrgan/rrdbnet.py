@@ -79,6 +79,7 @@ def _observe(answer: Answer, lr: torch.Tensor, *sizes: int) -> dict[str, Any]:
         "the trunk's features": features,
         "the output": result,
         "the layers in order of use": ", ".join(dict.fromkeys(order)),
+        "the number of weights with a second name": len(network.state_dict()) - len(names),
         "the number of parameters with the defaults": count,
         "all weights get a gradient": reaches(result.sum(), [made[0].weights[0]]),
     }
@@ -163,6 +164,11 @@ def _renamed(old: str, new: str) -> Callable[..., None]:
         object.__setattr__(network, old, layer)  # found by the code, and not registered
 
     return rename
+
+
+def _twice(network: Any, *_: int) -> None:
+    """Store two layers under a second name."""
+    network.upscale = nn.Sequential(network.conv_up1, nn.LeakyReLU(0.2), network.conv_up2)
 
 
 def _new_blocks(network: Any, lr: torch.Tensor) -> torch.Tensor:
@@ -318,6 +324,8 @@ EXERCISE = Exercise(
             _net(build=_renamed("conv_up1", "upconv1")),
             _net(build=_renamed("body", "blocks")),
         ],
+        "Some of your layers are stored under two names, so load_state_dict would miss weights for the second. Where "
+        "else do you assign a layer to self, for example inside of an nn.Sequential?": _net(build=_twice),
         "The values are correct, but the weights get no gradient. Is there a detach or no_grad?": _net(
             lambda network, lr: RRDBNet.trunk(network, lr).detach()
         ),

@@ -151,6 +151,10 @@ EXERCISE = Exercise(
         "a batch of three with its times": (sample(3, 6, 7, 5, low=-1), sample(3, 64, low=-1, seed=4)),
         "square maps with as many features": (sample(6, 6, 6, 6, low=-1, seed=5), sample(6, 64, low=-1, seed=6)),
         "pixels whose channels are equal": (sample(2, 1, 3, 4).repeat(1, 4, 1, 1), sample(2, 64, low=-1, seed=7)),
+        "pixels whose channels are nearly equal": (
+            sample(2, 1, 3, 4).repeat(1, 4, 1, 1) + 1e-4 * sample(2, 4, 3, 4, low=-1, seed=8),
+            sample(2, 64, low=-1, seed=9),
+        ),
     },
     observe=_observe,
     known_mistakes={
@@ -282,11 +286,16 @@ EXERCISE = Exercise(
             _block(_broadcast(lambda both: both[:, :, None, None].chunk(2, dim=0))),
         ],
     },
+    notes={
+        "You add 1e-5 to the standard deviation. Added to the variance, as the text has it, it also keeps pixels quiet "
+        "whose channels hardly differ, where you blow up small differences.": (
+            _norm(lambda x: (x - x.mean(1, keepdim=True)) / (x.std(1, keepdim=True, correction=0) + 1e-5))
+        ),
+    },
     also_accepted=[
         _OtherOrder,
         _norm(lambda x: F.layer_norm(x.permute(0, 2, 3, 1), x.shape[1:2]).permute(0, 3, 1, 2)),
         _norm(lambda x: (x - x.mean(1, keepdim=True)) / (x.var(1, keepdim=True, correction=0) + 1e-5).sqrt()),
-        _norm(lambda x: (x - x.mean(1, keepdim=True)) / (x.std(1, keepdim=True, correction=0) + 1e-5)),
         _norm(lambda x: (x - x.mean(1, keepdim=True)) * torch.rsqrt(x.var(1, keepdim=True, unbiased=False) + 1e-5)),
         _block(
             _broadcast(

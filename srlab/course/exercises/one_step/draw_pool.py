@@ -58,11 +58,13 @@ def _observe(answer: Answer, photos: list[torch.Tensor], count: int) -> dict[str
             return _teacher(lr, wide)
         return _teacher(lr, noise)
 
-    pools, originals = [], list(photos)
+    pools, originals, advanced = [], list(photos), True
     for seed in (1, 1, 2):
         torch.manual_seed(len(pools))  # of random numbers that are not from the generator
         random = torch.Generator().manual_seed(seed)
+        begin = random.get_state()
         pools.append(filled(answer(ends_of, photos, count, random)))
+        advanced &= not torch.equal(random.get_state(), begin)
     pool, photos = pools[0], originals
     if not isinstance(pool, list | tuple) or not all(
         isinstance(one, list | tuple) and len(one) == 3 and all(isinstance(part, torch.Tensor) for part in one)
@@ -88,7 +90,8 @@ def _observe(answer: Answer, photos: list[torch.Tensor], count: int) -> dict[str
         "each photo has its own noise": not any(
             torch.equal(a, b) for number, a in enumerate(begins) for b in begins[:number]
         ),
-        "the noise is drawn from random": all(torch.equal(a[1], b[1]) for a, b in zip(pool, pools[1], strict=True))
+        "the noise is drawn from random": advanced
+        and all(torch.equal(a[1], b[1]) for a, b in zip(pool, pools[1], strict=True))
         and not any(torch.equal(a[1], b[1]) for a, b in zip(pool, pools[2], strict=True)),
         "the ends belong to the noise": gap < 1e-4,
         "the ends are photos": any(

@@ -6,7 +6,7 @@ import torch
 
 from srlab.course.exercise import Answer, Exercise, IncorrectAnswer, filled
 
-POOL, SIZE = 64, 4000
+POOL, SIZE, SINGLES = 64, 4000, 400
 
 
 def mirrored_batch(noise: torch.Tensor, end: torch.Tensor, size: int) -> tuple[torch.Tensor, torch.Tensor]:
@@ -37,6 +37,7 @@ def _pool() -> tuple[torch.Tensor, torch.Tensor, int]:
 
 def _observe(answer: Answer, noise: torch.Tensor, end: torch.Tensor, size: int) -> dict[str, Any]:
     result = filled(answer(noise, end, size))
+    singles = [filled(answer(noise, end, 1)) for _ in range(SINGLES)]
     if not isinstance(result, list | tuple) or len(result) != 2:
         raise IncorrectAnswer("Return two tensors: a batch of noise and its ends.")
     shapes = [str(tuple(getattr(part, "shape", ()))) for part in result]
@@ -52,6 +53,10 @@ def _observe(answer: Answer, noise: torch.Tensor, end: torch.Tensor, size: int) 
         "the ends that are mirrored": _share(x_end < 0),
         "the second coordinate is kept": bool((row > 0).all() and (row_end > 0).all()),
         "the pairs of the pool that are drawn": "all" if len(row_end.round().unique()) == POOL else "some",
+        "the pairs that are mirrored in batches of one": _share(torch.cat([x for x, _ in singles])[:, 0] < 0),
+        "the pairs of the pool in batches of one": (
+            "many" if len(torch.cat([ends for _, ends in singles])[:, 1].unique()) > POOL / 2 else "few"
+        ),
     }
 
 
@@ -75,6 +80,19 @@ def _variant(
         return noise[chosen] * for_noise(mirror), end[again(chosen, len(noise))] * for_end(mirror)
 
     return answer
+
+
+def _first_half(noise: torch.Tensor, end: torch.Tensor, size: int) -> Any:
+    """Mirror the first half of each batch."""
+    chosen = torch.randint(len(noise), (size,))
+    mirror = torch.ones(size, 2)
+    mirror[: size // 2, 0] = -1
+    return noise[chosen] * mirror, end[chosen] * mirror
+
+
+def _first_pairs(noise: torch.Tensor, end: torch.Tensor, size: int) -> Any:
+    """Draw from the first pairs of the pool only."""
+    return _variant()(noise[:size], end[:size], size)
 
 
 EXERCISE = Exercise(
@@ -103,6 +121,9 @@ EXERCISE = Exercise(
         "Noise and ends are of different rows of the pool. The borrowed function drew one index for both.": (
             _variant(again=lambda chosen, count: torch.randint(count, (len(chosen),)))
         ),
+        "You always mirror the same places of a batch, and in a batch of one none. Each pair has its own chance of "
+        "1/2: what draws it?": _first_half,
+        "From a large pool, you draw only the first pairs. Which number limits your draw?": _first_pairs,
     },
     also_accepted=[
         _variant(),
@@ -117,6 +138,9 @@ EXERCISE = Exercise(
         "the rows of noise and ends": "Noise and ends aren't of the same rows of the pool.",
         "the pairs that are mirrored alike": "Not all pairs are mirrored alike: {given}.",
         "the noise that is mirrored": "Half of the noise should be mirrored, but {given} is.",
+        "the pairs that are mirrored in batches of one": "Each pair should be mirrored with probability 1/2. In batches "
+        "of one pair, {given} are.",
+        "the pairs of the pool in batches of one": "Each batch should draw from the whole pool.",
         "the ends that are mirrored": "Half of the pairs should be mirrored, but {given} are.",
     },
     reveal=False,

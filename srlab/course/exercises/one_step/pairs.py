@@ -26,7 +26,7 @@ def pairs(follow: Sampler, velocity: Velocity, noise: torch.Tensor, steps: int) 
     Returns
     -------
     tuple of torch.Tensor
-        `noise` and the end of its path.
+        `noise`, and the end of its path without a graph.
     """
     with torch.no_grad():
         return noise, follow(velocity, noise, steps)[-1]
