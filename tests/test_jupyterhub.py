@@ -23,7 +23,7 @@ def load(tmp_path, monkeypatch):
 
 
 def test_class_uses_accounts_of_the_machine(load, tmp_path):
-    (tmp_path / "names.txt").write_text("anna\nbo\n", encoding="utf-8")
+    (tmp_path / "logins.txt").write_text("anna\nbo\n", encoding="utf-8")
     found = load("class.py")
     # The database of a trial may contain any name, even root, and these users must not be able to log in.
     assert found.Authenticator == {"allowed_users": {"anna", "bo"}, "allow_existing_users": False}
@@ -35,7 +35,7 @@ def test_class_uses_accounts_of_the_machine(load, tmp_path):
 
 
 def test_class_needs_list_of_students(load):
-    with pytest.raises(SystemExit, match=r"names\.txt not found"):
+    with pytest.raises(SystemExit, match=r"logins\.txt not found"):
         load("class.py")
 
 
@@ -53,7 +53,7 @@ def test_trial_gives_each_user_notebooks_once(load, tmp_path):
 
 @pytest.mark.parametrize("name", ["trial.py", "class.py"])
 def test_both_hubs_share_settings(load, tmp_path, monkeypatch, name):
-    (tmp_path / "names.txt").touch()
+    (tmp_path / "logins.txt").touch()
     found = load(name)
     assert found.JupyterHub.bind_url == "http://127.0.0.1:8000"
     assert found.Spawner.environment["CUDA_VISIBLE_DEVICES"] == ""

@@ -10,9 +10,9 @@ from pathlib import Path
 c = get_config()  # noqa: F821 - JupyterHub defines it
 load_subconfig(str(Path(__file__).with_name("shared.py")))  # noqa: F821 - JupyterHub defines it
 
-names = Path("names.txt")
-if not names.is_file():
-    sys.exit("names.txt not found. Start the hub in the folder that contains the list of the students' login names.")
-c.Authenticator.allowed_users = set(names.read_text(encoding="utf-8").split())
+logins = Path("logins.txt")
+if not logins.is_file():
+    sys.exit("logins.txt not found. Start the hub in the folder that contains the list of the students' login names.")
+c.Authenticator.allowed_users = set(logins.read_text(encoding="utf-8").split())
 c.Authenticator.allow_existing_users = False  # those of a trial, or names that are no longer in the list
 os.umask(0o077)  # only root can read the hub's database
