@@ -138,8 +138,8 @@ EXERCISE = Exercise(
         "the rows of noise and ends": "Noise and ends aren't of the same rows of the pool.",
         "the pairs that are mirrored alike": "Not all pairs are mirrored alike: {given}.",
         "the noise that is mirrored": "Half of the noise should be mirrored, but {given} is.",
-        "the pairs that are mirrored in batches of one": "Each pair should be mirrored with probability 1/2. In batches "
-        "of one pair, {given} are.",
+        "the pairs that are mirrored in batches of one": "Each pair should be mirrored with probability 1/2. In "
+        "batches of one pair, {given} are.",
         "the pairs of the pool in batches of one": "Each batch should draw from the whole pool.",
         "the ends that are mirrored": "Half of the pairs should be mirrored, but {given} are.",
     },
