@@ -66,6 +66,16 @@ if lab.recipe == "laptop" and own_flow:
     lab.expect("the mean of sixteen is smooth", smooth, above=50, below=75)
     lab.expect("one step is nearest to the flow's answer to its noise", alike - unlike, above=8)
 
+# %% after a70cf010
+if lab.recipe == "laptop" and own_flow:
+    lab.expect(
+        "samples differ more in the gaps than on the stones",
+        in_gaps / on_stones,
+        above=1.2,
+        ratio=True,
+    )
+    lab.expect("downscaled, the samples hardly differ", downscaled_spread, below=2)
+
 # %% after a70cf00a
 if lab.recipe == "laptop" and own_flow:
     for name in ("shuffled", "zeros"):
