@@ -61,6 +61,7 @@ def _observe(answer: Answer, lr: torch.Tensor, *sizes: int) -> dict[str, Any]:
         raise IncorrectAnswer(NO_TRUNK)
     set_weights(network, lr)
     features, result = filled(network.trunk(lr)), network(lr)
+    in_use = network.eval()(lr)
     used = {id(weights) for call in made for weights in call.weights}
     names = {id(parameter): name for name, parameter in network.named_parameters()}
     order = [names.get(place, "another").partition(".rdb")[0].removesuffix(".weight") for place in own]
@@ -78,6 +79,7 @@ def _observe(answer: Answer, lr: torch.Tensor, *sizes: int) -> dict[str, Any]:
         "the shape of the trunk's features": str(tuple(features.shape)),
         "the trunk's features": features,
         "the output": result,
+        "the output in eval mode": in_use,
         "the layers in order of use": ", ".join(dict.fromkeys(order)),
         "the number of weights with a second name": len(network.state_dict()) - len(names),
         "the number of parameters with the defaults": count,
@@ -301,6 +303,7 @@ EXERCISE = Exercise(
         "are.": [
             _net(end=lambda network, sr, lr: _leaky(sr)),
             _net(end=lambda network, sr, lr: sr.clamp(0, 1)),
+            _net(end=lambda network, sr, lr: sr if network.training else sr.clamp(0, 1)),
             _net(end=lambda network, sr, lr: sr.sigmoid()),
             _net(end=lambda network, sr, lr: sr.tanh()),
         ],

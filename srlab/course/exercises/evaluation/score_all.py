@@ -55,7 +55,7 @@ def _inverted(lr: torch.Tensor) -> torch.Tensor:
     return 1 - _nearest(lr)
 
 
-PLAIN = {"nearest": _nearest, "inverted": _inverted}
+PLAIN = {"inverted": _inverted, "nearest": _nearest}
 
 
 def _photos(*sizes: tuple[int, int]) -> dict[str, torch.Tensor]:
@@ -118,6 +118,9 @@ def _observe(answer: Answer, photos: dict[str, torch.Tensor]) -> dict[str, Any]:
     every = [(used[photo][m], wanted[photo]) for photo in photos for m in upscalers]
     remade = {photo: [upscale(used[photo][m]) for m, upscale in PLAIN.items()] for photo in photos}
     return {
+        "all methods get the same LR": all(
+            len({lr.numpy().tobytes() for lr in each.values()}) == 1 for each in used.values()
+        ),
         # Other correct antialiasing differs from MATLAB's by a few levels, mostly at the border.
         "LR is what MATLAB's bicubic makes": all(float((lr - right).abs().mean()) < 3 / 255 for lr, right in every),
         "LR is rounded to 8 bits": all(float((255 * lr - (255 * lr).round()).abs().max()) < 1e-2 for lr, _ in every),
@@ -172,6 +175,20 @@ def _loop(
     return answer
 
 
+def _chained(upscalers: Mapping[str, Upscale], photos: Mapping[str, torch.Tensor], score: Score) -> Any:
+    """Downscale the result of each method for the next."""
+    made: Images = {photo: {} for photo in photos}
+    scores: Scores = {photo: {} for photo in photos}
+    for photo, hr in photos.items():
+        hr = mod_crop(hr, 4)
+        lr = downsample(hr, 4)
+        for method, upscale in upscalers.items():
+            made[photo][method] = upscale(lr)
+            scores[photo][method] = float(score(photo, made[photo][method], hr))
+            lr = downsample(made[photo][method], 4)
+    return made, scores
+
+
 def _center(hr: torch.Tensor) -> torch.Tensor:
     """Crop HR to multiples of 4 on all sides."""
     height, width = hr.shape[-2:]
@@ -220,6 +237,8 @@ EXERCISE = Exercise(
         "Your LR is not rounded to 8 bits, so the methods get values that no file contains.": _loop(
             make=lambda hr: _interpolated(hr, antialias=True).clamp(0, 1)
         ),
+        "Only the first method gets the LR image. The next gets the first one's result, downscaled again. Which "
+        "variable do you overwrite inside of the loop?": _chained,
         "You passed HR and SR to `score` in the wrong order: first the name of the photo, then SR, then HR.": _loop(
             scored=lambda score, photo, sr, hr: float(score(photo, hr, sr))
         ),
@@ -252,6 +271,7 @@ EXERCISE = Exercise(
         _loop(cropped=lambda hr: hr[..., : hr.shape[-2] // 4 * 4, : hr.shape[-1] // 4 * 4]),
     ],
     fallback_messages={
+        "all methods get the same LR": "Your methods get different LR images of the same photo.",
         "the SR images": "The LR images are right, but an SR image isn't the one that the method returned.",
     },
     tolerance=1e-2,

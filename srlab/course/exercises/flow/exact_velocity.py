@@ -53,6 +53,7 @@ EXERCISE = Exercise(
     cases={
         "before anything moves": (torch.linspace(-2, 2, 9), torch.zeros(9)),
         "on the way": (sample(64, low=-2, high=2), sample(64, high=0.85, seed=1)),
+        "places and times that broadcast": (sample(5, 1, low=-2, high=2, seed=2), sample(3, high=0.85, seed=3)),
         "far out and late": (torch.tensor([-3.0, 3.0, 2.5]), torch.tensor([0.95, 0.97, 0.96])),
     },
     known_mistakes={

@@ -145,7 +145,7 @@ def _same_for_all_photos(ends_of: Ends, photos: list[torch.Tensor], count: int, 
 
 
 def _scene() -> tuple[Any, ...]:
-    return [sample(1, 3, 32, 48), sample(1, 3, 40, 32, seed=1), sample(1, 3, 32, 32, seed=2)], 3
+    return [sample(1, 3, 32, 48), sample(1, 3, 40, 32, seed=1), sample(1, 3, 40, 32, seed=2)], 3
 
 
 EXERCISE = Exercise(

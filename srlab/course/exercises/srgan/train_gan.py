@@ -213,8 +213,8 @@ def _observe(
         "the generator is a copy": generator is not pretrained and not _shared(generator, pretrained),
         "the copy begins with the pretrained weights": _same(trainer.first, weights),
         "whose weights each optimizer has": " and ".join(_owner(adam, generator, discriminator) for adam in adams),
-        "the learning rates": [adam.defaults["lr"] for adam in adams],
-        "the betas": [list(adam.defaults.get("betas", ())) for adam in adams],
+        "the learning rates": [adam.param_groups[0]["lr"] for adam in adams],
+        "the betas": [list(adam.param_groups[0].get("betas", ())) for adam in adams],
         "what fit gets": sampler is patches and number == iters,
         "the options of fit": {"schedule": schedule, **options} == given,
         "the number of fits": len(trainer.calls),
@@ -234,7 +234,7 @@ def _observe(
         **{name: _off(name, trainer.rows, steps) for name in ("d_real", "d_fake", "d_loss", "g_loss")},
         "D is a module": trainer.watch.is_module,
         "training mode": generator.training,
-        "pretrained is unchanged": _same(pretrained.state_dict(), weights),
+        "pretrained is unchanged": _same(pretrained.state_dict(), weights) and not pretrained.training,
         "the result": "the average" if result is trainer.averaged else _named(result, generator, pretrained),
     }
 
@@ -516,6 +516,8 @@ EXERCISE = Exercise(
         "Your generator is in eval mode, which the copy has from `pretrained`. Which method switches the mode?": (
             _run(begin=copy.deepcopy)
         ),
+        "You switch `pretrained` itself to training mode, but later cells use it as it is. Copy it first, and switch "
+        "the mode of what?": _run(begin=lambda network: copy.deepcopy(network.train())),
         "Your D behind noise is a plain function, but a `train_step` that freezes D needs its parameters. Which class "
         "do all networks derive from?": _run(behind=_behind(as_module=False)),
         _NAMES: [_run(keep=(False, True)), _without_adversary],
