@@ -14,7 +14,7 @@ c.Spawner.environment = {
     "CUDA_VISIBLE_DEVICES": os.environ.get("CUDA_VISIBLE_DEVICES", ""),  # hides a GPU, unless you start the hub with it
 }
 c.Spawner.start_timeout = c.Spawner.http_timeout = 600  # importing takes minutes on a busy machine
-c.JupyterHub.concurrent_spawn_limit = 3  # further starts wait
+c.JupyterHub.concurrent_spawn_limit = 3  # further starts are rejected, with a time after which to try again
 if token := os.environ.get("CLASS_TOKEN"):  # for a script that starts servers before class
     c.JupyterHub.services = [{"name": "class", "api_token": token}]
     scopes = ["admin:users", "admin:servers", "access:servers"]
