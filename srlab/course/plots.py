@@ -294,6 +294,8 @@ def lines(
     for label, place in (points or {}).items():
         axis.plot(*place, "o", color="black", markersize=8)
         axis.annotate(label, place, (0, 10), textcoords="offset points", ha="center")
+    if points:
+        axis.margins(y=0.15)  # room for the labels of the highest points
     axis.set(xlabel=x, ylabel=y, title=in_figure(title), yscale="log" if log_y else "linear")
     axis.grid(alpha=0.3)
     if len(series) > 3:  # inside the axes a large legend would hide a curve
