@@ -20,6 +20,8 @@ from srlab.course.notebooks import find_notebooks
 from srlab.errors import SrlabError
 from srlab.paths import runs_home
 
+INSERTED = {"injected-parameters", "check"}  # tags of cells that papermill and the labs' claims add
+
 
 def main() -> int:
     """Run outdated labs, build the site, and return the exit code."""
@@ -41,11 +43,14 @@ def main() -> int:
 
 
 def stale(lab: Path, copy: Path) -> bool:
-    """Return whether an executed copy is missing, older than its lab, or from an incomplete run."""
-    if not copy.is_file() or copy.stat().st_mtime < lab.stat().st_mtime:
+    """Return whether an executed copy is missing, from other cells than the lab has now, or from an incomplete run."""
+    if not copy.is_file():
         return True
-    run = nbformat.read(copy, 4).metadata.get("papermill", {})
-    return bool(run.get("exception")) or not run.get("end_time")
+    executed = nbformat.read(copy, 4)
+    run = executed.metadata.get("papermill", {})
+    cells = [cell for cell in executed.cells if INSERTED.isdisjoint(cell.metadata.get("tags", []))]
+    changed = [cell.source for cell in cells] != [cell.source for cell in nbformat.read(lab, 4).cells]
+    return changed or bool(run.get("exception")) or not run.get("end_time")
 
 
 def repository() -> str:

@@ -203,12 +203,17 @@ def test_page_fits_phone(site, open_page, name):
 
 def test_stale_labs_are_detected(book, tmp_path):
     lab, copy = tmp_path / "lab.ipynb", tmp_path / "copy.ipynb"
-    lab.touch()
+    cells = [new_markdown_cell("A question."), new_code_cell("answer = 42")]
+    nbformat.write(new_notebook(cells=cells), lab)
     assert book.stale(lab, copy)
     end = "2026-01-01T00:00:00"
+    added = new_code_cell("recipe = 'smoke'", metadata={"tags": ["injected-parameters"]})
     for exception, end_time, wanted in ((True, end, True), (None, None, True), (None, end, False)):
         run = {"exception": exception, "end_time": end_time}
-        nbformat.write(new_notebook(metadata={"papermill": run}), copy)
+        nbformat.write(new_notebook(cells=[cells[0], added, cells[1]], metadata={"papermill": run}), copy)
         assert book.stale(lab, copy) == wanted
-    os.utime(copy, (0, 0))
+    os.utime(lab, (0, 0))  # older than the copy, as after a restored backup
+    assert not book.stale(lab, copy)
+    nbformat.write(new_notebook(cells=[cells[0], new_code_cell("answer = 43")]), lab)
+    os.utime(lab, (0, 0))
     assert book.stale(lab, copy)
