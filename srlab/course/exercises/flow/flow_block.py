@@ -287,8 +287,8 @@ EXERCISE = Exercise(
         ],
     },
     notes={
-        "You add 1e-5 to the standard deviation. Added to the variance, as the text has it, it also keeps pixels quiet "
-        "whose channels hardly differ, where you blow up small differences.": (
+        "You add 1e-5 to the standard deviation. The text adds it to the variance, so that small differences between "
+        "nearly equal channels aren't amplified as much.": (
             _norm(lambda x: (x - x.mean(1, keepdim=True)) / (x.std(1, keepdim=True, correction=0) + 1e-5))
         ),
     },

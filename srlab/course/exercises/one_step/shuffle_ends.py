@@ -22,7 +22,7 @@ def _observe(answer: Answer, end: torch.Tensor) -> dict[str, Any]:
             shape = tuple(getattr(moved, "shape", ()))
             return {"the shape": str(shape)}
         if not torch.equal(end, original):
-            break  # it moves them in place, which `judging.run` tells
+            break  # it moves them in place, and `judging.run` reports that
         same = (moved.flatten(1)[:, None] == original.flatten(1)).all(2)  # of each result with each end
         whole &= bool((same.sum(0) == 1).all() and (same.sum(1) == 1).all())
         kept += int(same.diagonal().sum())

@@ -152,7 +152,7 @@ class _Watch:
         objects["generator"].register_forward_hook(lambda _, inputs, sr: self.steps[-1]["sr"].append(sr.detach()))
         objects["discriminator"].register_forward_hook(self._see)
         for layer in objects["discriminator"].modules():
-            if layer is not objects["discriminator"] and any(True for _ in layer.parameters(recurse=False)):
+            if layer is not objects["discriminator"] and list(layer.parameters(recurse=False)):
                 layer.register_forward_pre_hook(self._look_inside)
         for name, optimizer in objects.items():
             if isinstance(optimizer, torch.optim.Optimizer):
