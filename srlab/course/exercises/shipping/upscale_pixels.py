@@ -151,7 +151,7 @@ EXERCISE = Exercise(
         "the type of the result": "The result has the type {given}, but an image file needs uint8.",
     },
     hints=(
-        "Follow a white pixel, 255, through the function, and then one for which the network predicts 1.004. The third "
+        "Follow a pixel for which the network predicts 0.999 through the function, and then one with 1.004. The third "
         "mistake is about color: what's in pixels[..., 0]?",
         "Pillow gives RGB. Before astype(np.uint8) the values must be whole numbers from 0 to 255.",
     ),
