@@ -87,7 +87,7 @@ EXERCISE = Exercise(
     },
     reveal=False,
     hints=(
-        "Draw the panel of the first ten steps. Which of its three parts looks different from that of the healthy run?",
+        "Draw the panel of the first ten steps. Which of its parts look different from those of the healthy run?",
         "By how much does one step change these weights? The initialization and one number decide that. You can set a "
         "number of the file with project.NAME = value.",
     ),

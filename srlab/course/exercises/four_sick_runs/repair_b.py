@@ -117,7 +117,7 @@ EXERCISE = Exercise(
     },
     reveal=False,
     hints=(
-        "The training loss falls as in a healthy run. So what does `validate` do that a training step doesn't?",
+        "The training loss falls below bicubic's. So what does `validate` do that a training step doesn't?",
         "Give the trained network the same patches in both modes: probes.mode_gap(generator, lr). A healthy one has "
         "1 or 2%. Which layers make a difference between the modes?",
     ),

@@ -98,8 +98,8 @@ EXERCISE = Exercise(
     },
     reveal=False,
     hints=(
-        "The panel looks healthy, but the training loss stays at bicubic's, about 0.1. In Project A, with the same "
-        "photos and loss, bicubic's is below 0.04. So can this data be learned at all?",
+        "The panel looks healthy, but the training loss stays near bicubic's, about 0.1. In Project A, with the same "
+        "photos and loss, bicubic's is about 0.04. So can this data be learned at all?",
         "Look at what the network gets: lr, hr = project.sample_pairs(photos, 4, 12, torch.Generator()).",
     ),
 )

@@ -161,8 +161,8 @@ EXERCISE = Exercise(
     },
     reveal=False,
     hints=(
-        "In a healthy GAN, D's loss stays not far below 1.39, that of guessing. Here it falls to almost 0, and SR "
-        "stays blurry.",
+        "In a GAN as healthy as lab 03's, D's loss stays nearer to 1.39, that of guessing. Here it falls to a tenth, "
+        "and SR stays blurry.",
         "Set the weight of the adversarial loss to 0, and train again with the same seed. Does G end with other "
         "weights? Then follow the gradient from D's logit to G.",
     ),
