@@ -373,7 +373,7 @@ def _samples(samples: torch.Tensor, hr: torch.Tensor) -> Iterator[Promise]:
         mean > one + 0.5,
         f"The {len(samples)} samples differ by {apart:.1f} gray levels, so their mean is nearer to HR than one: "
         f"{mean:.2f} dB instead of {one:.2f} dB.",
-        "Does each start with its own noise? Train longer: at first, a flow moves to the mean of all data.",
+        "Does each start with its own noise? Train longer: at first, a flow moves to the mean of all data that fit LR.",
     )
     bicubic = psnr(upsample(downsample(hr, 4), 4).clamp(0, 1), hr, RGB).item()
     yield (

@@ -74,7 +74,7 @@ def check_sharpness(gan: Upscaler, network: Upscaler, held_out: Photos) -> bool:
     gan, network
         Network after adversarial training, and before.
     held_out
-        Photos that neither has learned from.
+        Photos that the GAN's steps haven't learned from.
     """
     return show(sharpness(gan, network, held_out))
 
