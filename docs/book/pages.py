@@ -45,8 +45,10 @@ def gather(executed: Path, source: Path, address: str = "") -> None:
         text = (ROOT / "docs" / name).read_text(encoding="utf-8")
         (source / "docs" / name).write_text(relink(text, address), encoding="utf-8")
     (source / "notebooks" / "claims").mkdir()
-    claims = (ROOT / "notebooks" / "claims" / "seeds.md").read_text(encoding="utf-8")
-    (source / "notebooks" / "claims" / "seeds.md").write_text(ORPHAN + claims, encoding="utf-8")
+    for table in (ROOT / "notebooks" / "claims").glob("*.md"):
+        (source / "notebooks" / "claims" / table.name).write_text(
+            ORPHAN + table.read_text(encoding="utf-8"), encoding="utf-8"
+        )
     labs = []
     for lab in find_notebooks():
         place, copy = lab.relative_to(ROOT / "notebooks"), executed / lab.name
