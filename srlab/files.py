@@ -1,16 +1,18 @@
 """Write files atomically, and lock them."""
 
 import errno
+import functools
 import hashlib
 import os
-import platform
 import secrets
-from collections.abc import Iterator
+import stat
+import sys
+import time
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
-import psutil
 from filelock import FileLock, Timeout
 
 from srlab.errors import SrlabError
@@ -19,6 +21,10 @@ from srlab.paths import exists
 # What to do about an error of the system, after its number; for other errors, check the path.
 ADVICE = dict.fromkeys((errno.ENOSPC, errno.EDQUOT), "Free some space or choose another folder")
 ADVICE |= dict.fromkeys((errno.EACCES, errno.EPERM, errno.EROFS), "Choose a folder that you may write to")
+LEFT_AFTER_S = 86400.0  # a part that has not grown for a day was left by a killed process
+# Windows refuses to rename or delete a file that a virus scanner or a sync client has open, usually for a moment.
+BUSY_ON_WINDOWS = (5, 32, 33)
+PAUSES_S = (0.05, 0.1, 0.2, 0.4, 0.6, 0.7)
 
 
 def write_atomic(path: Path, content: bytes, where: str = "") -> None:
@@ -37,23 +43,51 @@ def open_atomic(path: Path, where: str = "") -> Iterator[BinaryIO]:
 
     Until then it has another name in the same folder, which no other call uses. So several processes or threads can
     write the same file, and the last one to finish wins. An error deletes the unfinished file. If the process is
-    killed, the file stays until the same machine writes into that folder again.
+    killed, the unfinished file stays until a process writes into that folder a day later.
+
+    A replaced file hands its mode and group to the new one. A symlink stays, and the file it points to is replaced.
     """
-    machine = hashlib.sha256(platform.node().encode()).hexdigest()[:8]
-    part = path.with_name(f".{machine}-{os.getpid()}-{secrets.token_hex(4)}.part")
+    target = Path(os.path.realpath(path))
+    part = target.with_name(f".srlab-{secrets.token_hex(8)}.part")
     with writing(path, where):
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            for left in path.parent.glob(f".{machine}-*.part"):
-                if not psutil.pid_exists(int(left.name.split("-")[1])):
-                    left.unlink(missing_ok=True)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            _delete_leftovers(target.parent)
             with part.open("xb") as file:
+                if exists(target):
+                    _look_like(target, part)
                 yield file
-            publish(part, path)
+                file.flush()
+                os.fsync(file.fileno())
+            _move(part, target)
         except BaseException:  # also Ctrl-C
             with suppress(OSError):  # the part may not exist, or its folder may be a file
                 part.unlink()
             raise
+
+
+def _look_like(old: Path, part: Path) -> None:
+    """Give a new, still empty file the mode and the group of the file that it will replace, and as root its owner."""
+    status = old.stat()
+    if not stat.S_ISREG(status.st_mode):
+        raise OSError(errno.EINVAL, "not a regular file")
+    if sys.platform == "win32":
+        return
+    mode = stat.S_IMODE(status.st_mode)
+    for owner, group in ((status.st_uid, -1), (-1, status.st_gid)):
+        with suppress(OSError):  # only root may change the owner, and the group only to one of its own
+            os.chown(part, owner, group)
+    part.chmod(mode if part.stat().st_gid == status.st_gid else mode & ~stat.S_IRWXG)
+
+
+@functools.cache  # once per folder, because listing thousands of files at each write would take minutes
+def _delete_leftovers(folder: Path) -> None:
+    """Delete the unfinished files of processes that were killed; those of other accounts may stay."""
+    with suppress(OSError):
+        for left in folder.glob(".srlab-*.part"):
+            with suppress(OSError):
+                if time.time() - left.stat().st_mtime > LEFT_AFTER_S:
+                    left.unlink()
 
 
 def refuse_existing(path: Path, force: bool = False) -> None:
@@ -64,20 +98,38 @@ def refuse_existing(path: Path, force: bool = False) -> None:
         )
 
 
-def publish(part: Path, path: Path) -> None:
-    """Rename a finished file, or a folder of files, to its final name once all content is on disk."""
-    for content in part.iterdir() if part.is_dir() else [part]:
+def publish(folder: Path, path: Path) -> None:
+    """Rename a finished folder of files to its final name once all content is on disk."""
+    for content in folder.iterdir():
         with content.open("rb+") as file:
             os.fsync(file.fileno())
-    part.replace(path)
-    # Also flush the name, if the system and the disk can flush a folder. If not (Windows, shared folders of virtual
-    # machines, some network disks), the file is complete anyway.
+    _move(folder, path)
+
+
+def _move(part: Path, path: Path) -> None:
+    """Rename a file or folder whose content is on disk, and flush its new name."""
+    patiently(lambda: part.replace(path))
+    # If the system and the disk cannot flush a folder (Windows, shared folders of virtual machines, some network
+    # disks), the file is complete anyway.
     with suppress(OSError):
         folder = os.open(path.parent, os.O_RDONLY)
         try:
             os.fsync(folder)
         finally:
             os.close(folder)
+
+
+def patiently(action: Callable[[], object]) -> None:
+    """Rename or delete something, on Windows again for two seconds while another program has the file open."""
+    for pause in PAUSES_S if sys.platform == "win32" else ():
+        try:
+            action()
+            return
+        except OSError as error:
+            if getattr(error, "winerror", None) not in BUSY_ON_WINDOWS:
+                raise
+            time.sleep(pause)
+    action()
 
 
 @contextmanager

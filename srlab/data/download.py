@@ -16,7 +16,7 @@ from tqdm.auto import tqdm
 from srlab.data import catalog
 from srlab.data.catalog import Archive, DataSet, Folder
 from srlab.errors import SrlabError
-from srlab.files import one_writer, publish, sha256_of, writing
+from srlab.files import one_writer, patiently, publish, sha256_of, writing
 from srlab.paths import data_home
 
 BLOCK = 1 << 16  # bytes read at a time
@@ -80,7 +80,7 @@ def _fetch_archive(archive: Archive, home: Path) -> None:
     finally:
         shutil.rmtree(staging, ignore_errors=True)
     if path != yours:
-        path.unlink()
+        patiently(path.unlink)
 
 
 def _resume(url: str, output: str, _: object) -> None:
@@ -98,7 +98,7 @@ def _resume(url: str, output: str, _: object) -> None:
         with bar, part.open("ab" if start else "wb") as file:
             for block in response.iter_content(BLOCK):
                 bar.update(file.write(block))
-    part.replace(output)
+    patiently(lambda: part.replace(output))
 
 
 def _unpack(path: Path, folder: Folder, staging: Path) -> None:

@@ -24,7 +24,7 @@ import os
 import time
 import zipfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
@@ -152,7 +152,8 @@ class Run:
         with files.lock(self.path / ".lock", "Set SRLAB_HOME to a folder that you own", busy, patience=1.0):
             for folder in (self.path, self.path / "checkpoints", self.path / "samples"):
                 for part in folder.glob(".*.part"):  # left by a killed process
-                    part.unlink()
+                    with suppress(OSError):
+                        part.unlink()
             yield
 
     def resume(self, parameters: dict[str, Any], iters: int, trained: int) -> dict[str, Any] | None:
@@ -202,7 +203,8 @@ class Run:
             files.write_atomic(self.path / "metrics.jsonl", rows.encode(), WHERE)
             for later in self._checkpoints():  # damaged, so the run continues from an earlier one
                 if int(later.stem) > step:
-                    later.unlink()
+                    with files.writing(later, WHERE):
+                        files.patiently(later.unlink)
         if step < iters:
             self._draft |= facts | {"schedule_total": iters} | environment()
             self._write_status("running")
@@ -319,7 +321,8 @@ class Run:
             with files.open_atomic(self.path / "checkpoints" / f"{state['step']:09d}.pt", WHERE) as file:
                 torch.save(state, file)
             for old in self._checkpoints()[:-2]:
-                old.unlink()
+                with suppress(OSError):  # the next save tries again
+                    files.patiently(old.unlink)
 
     def save_generator(self, generator: nn.Module, step: int, best: str = "", **notes: float) -> None:
         """Write the generator's weights with its architecture, so that a later lab can load them by the run's name.
