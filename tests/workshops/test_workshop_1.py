@@ -7,6 +7,7 @@ import shutil
 
 import nbformat
 import papermill
+import pooch
 import pytest
 import torch
 import torch.nn.functional as F
@@ -940,7 +941,9 @@ def test_an_untrained_network_does_not_beat_bicubic(capsys):
 
 
 def test_folder_of_photos(tmp_path, monkeypatch):
-    monkeypatch.setenv("SRLAB_DATA", str(tmp_path))
+    monkeypatch.setattr(pooch, "os_cache", lambda name: tmp_path)
+    monkeypatch.setenv("SRLAB_DATA", str(tmp_path / "file"))  # cannot be written, as that of a class hub
+    (tmp_path / "file").touch()
     mine = tmp_path / "bundled_photos" / "camera.png"
     mine.parent.mkdir()
     mine.write_bytes(b"mine")

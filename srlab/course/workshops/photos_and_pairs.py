@@ -9,6 +9,7 @@ from types import ModuleType
 from typing import Any, Self
 from unittest.mock import patch
 
+import pooch
 import torch
 import torch.nn.functional as F
 from PIL import Image
@@ -19,8 +20,8 @@ from srlab.data.datasets import PHOTOS, photo_file
 from srlab.data.images import EXTENSIONS, read_image
 from srlab.data.resampling import DOWNSAMPLERS, resize, upsample
 from srlab.errors import SrlabError
-from srlab.files import write_atomic, writing
-from srlab.paths import data_home, find_in_course
+from srlab.files import write_atomic
+from srlab.paths import find_in_course
 
 MODES = {"color.png": "RGB", "palette.png": "P", "alpha.png": "LA", "cmyk.jpg": "CMYK"}  # which convert("RGB") knows
 IMAGES = (".png", ".jpg", ".jpeg")  # endings that `load_photos` has to know; it may read others
@@ -33,21 +34,19 @@ Photos = dict[str, torch.Tensor]  # file name -> (3, H, W)
 
 
 def photo_folder(path: str = "") -> Path:
-    """Return a folder of photos: `path`, or ``data/bundled_photos`` with copies of the sixteen bundled photos.
+    """Return a folder of photos: `path`, or your cache folder with copies of the sixteen bundled photos.
 
-    Files that are already there are kept as they are.
+    Files that are already there are kept as they are. The data folder would not do, because a class may share it.
     """
     if path:
         if not (folder := find_in_course(path)).is_dir():
             raise SrlabError(f"Folder {path} not found. Correct `images`, or use the bundled photos with images = ''.")
         return folder
-    folder = data_home() / "bundled_photos"
-    with writing(folder, "with SRLAB_DATA"):
-        folder.mkdir(parents=True, exist_ok=True)
-        for name in PHOTOS:
-            file = photo_file(name)
-            if not (copied := folder / f"{name}{file.suffix}").exists():
-                write_atomic(copied, file.read_bytes())
+    folder = Path(pooch.os_cache("srlab")) / "bundled_photos"
+    for name in PHOTOS:
+        file = photo_file(name)
+        if not (copied := folder / f"{name}{file.suffix}").exists():
+            write_atomic(copied, file.read_bytes(), "with XDG_CACHE_HOME")
     return folder
 
 
