@@ -21,6 +21,7 @@ from srlab.models.flow import FlowFromNoise, FlowNet
 from srlab.models.loading import BUNDLED, ONE_STEP, load_generator_file
 from srlab.models.realesrgan import NAME as REAL_ESRGAN
 from srlab.models.spandrel_networks import SpandrelNetwork, build_spandrel
+from srlab.models.wrappers import unwrapped
 from srlab.paths import expand_user
 
 OPSET = 18  # version of the ONNX operators
@@ -85,11 +86,14 @@ def export(
     if smallest > (most := max(map(min, SIZES))):
         raise SrlabError(f"smallest must be at most {most}, the largest side that is compared, but is {smallest}.")
     files.refuse_existing(path, force)
-    source = type(generator).__name__ if isinstance(generator, nn.Module) else str(generator)
-    known = _license(source)
-    if Path(source).exists():  # a path can contain names that are nobody's business
-        source, known = Path(source).name, _license("")
-    generator = copy.deepcopy(generator) if isinstance(generator, nn.Module) else load_generator_file(generator)
+    if isinstance(generator, nn.Module):
+        generator = unwrapped(copy.deepcopy(generator))
+        source, known = type(generator).__name__, _license("")
+    else:
+        # A path can contain names that are nobody's business.
+        source = Path(generator).name if Path(generator).exists() else str(generator)
+        known = _license("" if Path(generator).exists() else source)
+        generator = load_generator_file(generator)
     generator.cpu().eval()
     if isinstance(generator, FlowNet) and path.suffix == ".onnx":
         generator = FlowFromNoise(generator)

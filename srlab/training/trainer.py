@@ -149,7 +149,7 @@ class Trainer:
 
         ``trainer.prepared`` has them by name. The network to validate and save must be called ``generator``. A network
         without trainable parameters, such as a feature extractor, is not saved. A second call replaces all objects of
-        the first.
+        the first. Networks that you have wrapped, as with `torch.compile`, are unwrapped; `launch` compiles them.
         """
         if self.accelerator.mixed_precision != mixed_precision(self.precision):  # accelerate shares it in a process
             raise SrlabError("Another Trainer with another precision was created since. Create this one again.")

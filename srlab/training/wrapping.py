@@ -20,6 +20,7 @@ from accelerate.utils import DistributedDataParallelKwargs, InitProcessGroupKwar
 from torch import nn
 
 from srlab.devices import TORCHRUN, from_torchrun
+from srlab.models.wrappers import unwrapped
 
 OTHERS = ("ACCELERATE_", "FSDP_", "PMI_", "OMPI_", "MV2_")  # set by other programs and launchers, such as mpirun
 PATIENCE = timedelta(hours=6)  # longest wait while the first process validates; torch's default is 10 minutes
@@ -62,9 +63,9 @@ def _without_variables_of_others() -> Iterator[None]:
 
 
 def bare(thing: Any) -> Any:
-    """Unwrap a network or optimizer that was prepared earlier, because a notebook cell may run again."""
+    """Unwrap a network or optimizer that a user wrapped, or that a notebook cell prepared when it ran before."""
     if isinstance(thing, nn.Module):
-        thing = extract_model_from_parallel(thing, keep_fp32_wrapper=False)
+        thing = extract_model_from_parallel(unwrapped(thing), keep_fp32_wrapper=False)
         # Neither library has a public way to undo this: Module.compile and accelerate keep their results here.
         for module in thing.modules():
             module._compiled_call_impl = None

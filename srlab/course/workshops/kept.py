@@ -1,5 +1,6 @@
 """Keep a student's trained networks next to her file, and load them again for the next workshop."""
 
+import copy
 import io
 import json
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from srlab.course.workshops.own_file import Mine, hash_of_file, load, own_file
 from srlab.errors import SrlabError
 from srlab.files import write_atomic
 from srlab.models.loading import load_bundled
+from srlab.models.wrappers import unwrapped
 
 # What is kept -> the student's class, and the bundled network of the course that replaces it ("": there isn't one).
 KINDS = {"network": ("Generator", "MSRResNet"), "gan": ("Generator", "SRGAN"), "flow": ("Flow", "")}
@@ -78,7 +80,8 @@ def keep(
     path = own_file(mine)
     weights, notes = _files(path, what)
     content = io.BytesIO()
-    torch.save({name: value.detach().cpu() for name, value in network.state_dict().items()}, content)
+    weights_of = unwrapped(copy.deepcopy(network)).state_dict()
+    torch.save({name: value.detach().cpu() for name, value in weights_of.items()}, content)
     about = {"steps": int(steps), "minutes": float(minutes), "subject": str(subject), "code": hash_of_file(path)}
     about |= {"timed": int(steps if timed is None else timed)}
     write_atomic(weights, content.getvalue())
