@@ -54,7 +54,7 @@ def leave_run(lab: str, name: str, step: int, status: str = "finished", **parame
 
 def left(exercise: str, result: str) -> nbformat.NotebookNode:
     """Return the output that a check saves in a notebook."""
-    return nbformat.v4.new_output("display_data", {"text/html": MARK.format(exercise, result)})
+    return nbformat.v4.new_output("display_data", {"text/html": MARK.format(exercise, result, "")})
 
 
 @pytest.fixture

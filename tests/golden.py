@@ -25,9 +25,9 @@ import torch
 
 import srlab
 from srlab import course
+from srlab.course.all_exercises import find, names
 from srlab.course.checks import check
 from srlab.course.execute import execute
-from srlab.course.exercise import find, names
 from srlab.tiling import upscale
 from studies.content_loss.rotated import RotatedSampler
 from tests.conftest import ROOT

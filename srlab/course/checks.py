@@ -7,7 +7,8 @@ import textwrap
 
 from IPython.display import display
 
-from srlab.course.exercise import Answer, IncorrectAnswer, NotAttempted, find
+from srlab.course.all_exercises import find
+from srlab.course.exercise import Answer, IncorrectAnswer, NotAttempted
 from srlab.course.fallback import is_fallback, make_fallback, repeat
 from srlab.course.judging import judge
 from srlab.course.layout import WIDTH, in_lines
@@ -18,6 +19,7 @@ from srlab.shell import running_shell
 # Numbers in the 256-color table of terminals, which can be read on white and on black.
 COLORS = {Result.CORRECT: 28, Result.INCORRECT: 196, Result.NOT_ATTEMPTED: 244}
 COLORS |= {"kept": 28, "broken": 196, "to do": 244, "climbed": 28, "fell": 196, "not yet": 244}  # in the workshops
+_appeared: dict[str, list[str]] = {}  # exercise -> names of the hints that it has shown in this kernel
 
 
 def check(name: str, answer: Answer, hints: int = 1) -> Answer:
@@ -57,6 +59,8 @@ def check(name: str, answer: Answer, hints: int = 1) -> Answer:
         todo = isinstance(wrong, NotAttempted)
         result = Result.NOT_ATTEMPTED if todo else Result.INCORRECT
         said = exercise.hints if todo else (str(wrong), *exercise.hints)
+        if wrong.said not in (shown := _appeared.setdefault(name, [])):
+            shown.append(wrong.said)
         if switched_on("SRLAB_STRICT"):
             message = "not attempted yet" if todo else str(wrong)
             _leave(name, result)
@@ -96,7 +100,8 @@ def _leave(name: str, result: Result, solution: Answer | None = None) -> None:
     """In a notebook, save the result in the output for `srlab progress`, optionally with a folded solution."""
     if running_shell() is None:
         return
-    page = f"{MARK.format(name, result.value)}{_folded(solution) if solution else ''}</div>"
+    mark = MARK.format(name, result.value, html.escape("; ".join(filter(None, _appeared.get(name, ())))))
+    page = f"{mark}{_folded(solution) if solution else ''}</div>"
     display({"text/html": page, "text/plain": "A solution is folded here." if solution else ""}, raw=True)
 
 

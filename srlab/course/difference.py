@@ -9,15 +9,17 @@ import torch
 from srlab.course.exercise import IncorrectAnswer, filled
 
 
-def difference(given: Any, wanted: Any, tolerance: float = 1e-4, reveal: bool = True, place: str = "") -> str:
+def difference(
+    given: Any, wanted: Any, tolerance: float = 1e-4, reveal: bool = True, place: str = "", any_kind: bool = False
+) -> str:
     """Return a description of the first difference between two results, or "" if they are equal.
 
     Results are numbers, tensors, strings, or lists, tuples and dicts of these; anything else is compared with ``==``. A
     number equals a tensor of shape ``()``, a list equals a tuple, and NaN equals NaN. A float64 tensor does not equal a
     float32 tensor, because a network would reject it. With infinite tolerance, only types and shapes are compared.
 
-    If `reveal`, show the expected value. `place` is the position of both in a larger result. A missing value raises
-    `IncorrectAnswer` (None) or `NotAttempted` (`TODO`).
+    If `reveal`, show the expected value. `place` is the position of both in a larger result. With `any_kind`, the type
+    of a tensor's numbers does not count. A missing value raises `IncorrectAnswer` (None) or `NotAttempted` (`TODO`).
     """
     if wanted is not None:
         filled(given)
@@ -37,10 +39,10 @@ def difference(given: Any, wanted: Any, tolerance: float = 1e-4, reveal: bool = 
             return f"{name} should have {len(wanted)} values, but has {len(given)}."
         parts = [(*pair, f"place {i}") for i, pair in enumerate(zip(given, wanted, strict=True))]
     elif isinstance(wanted, torch.Tensor | numbers.Real) and not isinstance(wanted, bool):
-        return _of_tensors(given, _tensor(wanted), tolerance, reveal, place)
+        return _of_tensors(given, _tensor(wanted), tolerance, reveal, place, any_kind)
     elif not isinstance(given, type(wanted)) or (given != wanted and tolerance < math.inf):
         return _sentence(place, str(wanted) or "nothing", str(given) or "nothing", reveal)
-    return next(filter(None, (difference(a, b, tolerance, reveal, where) for a, b, where in parts)), "")
+    return next(filter(None, (difference(a, b, tolerance, reveal, where, any_kind) for a, b, where in parts)), "")
 
 
 def take(result: Any, like: Any) -> Any:
@@ -50,7 +52,7 @@ def take(result: Any, like: Any) -> Any:
     return result
 
 
-def _of_tensors(given: Any, wanted: torch.Tensor, tolerance: float, reveal: bool, place: str) -> str:
+def _of_tensors(given: Any, wanted: torch.Tensor, tolerance: float, reveal: bool, place: str, any_kind: bool) -> str:
     name = f"The result ({place})" if place else "The result"
     given = _tensor(given)
     if not isinstance(given, torch.Tensor):
@@ -58,7 +60,8 @@ def _of_tensors(given: Any, wanted: torch.Tensor, tolerance: float, reveal: bool
     if given.shape != wanted.shape:
         shape = f"have {tuple(wanted.shape)}" if wanted.ndim else "be a single number, with shape ()"
         return f"{name} has shape {tuple(given.shape)}, but should {shape}."
-    if wanted.ndim and given.is_floating_point() and given.dtype.itemsize > wanted.dtype.itemsize:
+    larger = given.is_floating_point() and given.dtype.itemsize > wanted.dtype.itemsize
+    if wanted.ndim and larger and not any_kind:
         kinds = (str(values.dtype).removeprefix("torch.") for values in (given, wanted))
         return "{} is in {}, but should be in {}.".format(name, *kinds)
     if tolerance == math.inf:

@@ -7,7 +7,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from srlab.course.exercise import TODO, Answer, IncorrectAnswer, NotAttempted, find
+from srlab.course.all_exercises import find
+from srlab.course.exercise import TODO, Answer, IncorrectAnswer, NotAttempted
 from srlab.course.fallback import make_fallback
 from srlab.course.judging import judge
 from srlab.course.layout import in_lines

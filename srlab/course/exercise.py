@@ -1,20 +1,11 @@
-"""Definition of an exercise: a reference answer, test cases, and known mistakes with a hint for each.
+"""Definition of an exercise: a reference answer, test cases, and known mistakes with a hint for each."""
 
-A lab is a subpackage of `srlab.course.exercises`, and an exercise is a module in it that defines ``EXERCISE``:
-``srresnet/residual_block.py`` for ``srresnet.ResidualBlock``. An exercise has the name of its reference answer. You
-do not need to register it.
-"""
-
-import functools
-import importlib
-import pkgutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import torch
 
-from srlab.course import exercises
 from srlab.errors import SrlabError
 
 Answer = Callable[..., Any]  # a function, or an nn.Module class
@@ -29,16 +20,29 @@ TODO = _Todo()
 
 
 class IncorrectAnswer(SrlabError):
-    """An answer is not correct; the message is the hint."""
+    """An answer is not correct; the message is the hint, and `said` its short name for statistics."""
+
+    said: str = ""
 
 
 class NotAttempted(IncorrectAnswer):
     """The answer is the untouched stub."""
 
 
+class Mistake(NamedTuple):
+    """A known mistake: its short name, the hint for it, and one or several answers that make it."""
+
+    name: str
+    hint: str
+    answers: Sequence[Answer]
+
+
 @dataclass(frozen=True, eq=False)
 class Exercise:
     """An exercise: its reference answer, and the cases and hints for checking an answer.
+
+    What a check says is in a text next to the module (`srlab.course.exercise_text`), which fills in `hints`, `notes`,
+    `known_mistakes`, `also_accepted` and `fallback_messages`. Only what several exercises share is passed here.
 
     Attributes
     ----------
@@ -50,13 +54,13 @@ class Exercise:
     cases
         Description of a case -> its inputs: a tuple, which is copied for each run, or a function that returns one.
     known_mistakes
-        Hint -> one or several incorrect answers that it is for.
+        Incorrect answers with their hints.
     hints
         Hints for getting started, most general first.
     also_accepted
         Other correct answers.
     notes
-        Remark -> one or several answers that are accepted with this remark.
+        Answers that are accepted with a remark.
     observe
         Function that runs an answer on the inputs of a case and returns the values to compare instead of the result: a
         dict observation -> number, tensor, string, or a list, tuple or dict of these.
@@ -74,42 +78,14 @@ class Exercise:
     level: Literal["easy", "medium", "hard"]
     points: Literal[1, 2, 3, 4, 5]
     cases: Mapping[str, tuple[Any, ...] | Callable[[], tuple[Any, ...]]]
-    known_mistakes: Mapping[str, Answer | Sequence[Answer]]
-    hints: tuple[str, ...]
+    known_mistakes: Sequence[Mistake] = ()
+    hints: tuple[str, ...] = ()
     also_accepted: Sequence[Answer] = ()
-    notes: Mapping[str, Answer | Sequence[Answer]] = field(default_factory=dict)
+    notes: Sequence[Mistake] = ()
     observe: Callable[..., dict[str, Any]] | None = None
     fallback_messages: Mapping[str, str] = field(default_factory=dict)
     tolerance: float = 1e-4
     reveal: bool = True
-
-
-def find(name: str) -> Exercise:
-    """Return the exercise with a full name, ``"<lab>.<exercise>"``."""
-    known = _exercises()
-    if name not in known:
-        raise SrlabError(
-            f"Exercise '{name}' not found. Correct the name, or download the lab again if it is from another version. "
-            f"Known exercises: {', '.join(known)}."
-        )
-    return known[name]
-
-
-def names() -> list[str]:
-    """Return the full names of all exercises, ordered by lab."""
-    return list(_exercises())
-
-
-@functools.cache
-def _exercises() -> dict[str, Exercise]:
-    found = {}
-    for lab in pkgutil.iter_modules(exercises.__path__):
-        if lab.ispkg:
-            package = importlib.import_module(f"{exercises.__name__}.{lab.name}")
-            for file in pkgutil.iter_modules(package.__path__, f"{package.__name__}."):
-                exercise = importlib.import_module(file.name).EXERCISE
-                found[f"{lab.name}.{exercise.reference.__name__}"] = exercise
-    return found
 
 
 # --- Tools for writing exercises ------------------------------------------------------------------------------

@@ -20,7 +20,7 @@ from srlab.course.grading_notes import answers_in, codes_of, odd_results
 from srlab.course.layout import in_columns, seen_from_here
 from srlab.course.notebooks import Saved, find_notebooks, own_notebook, read_saved
 from srlab.course.quiz import ASKED, count_right
-from srlab.course.saved import Result, checks_in, marks_in
+from srlab.course.saved import Result, checks_in, hints_in, marks_in
 from srlab.errors import SrlabError
 from srlab.files import refuse_existing, write_atomic
 from srlab.text import printable
@@ -108,13 +108,15 @@ class Submission:
     """A submitted file with its results and a note about it. Without points it is not counted, and the note says why.
 
     `path` is relative to the folder of all submissions, and `student` is from the class list, or else from the path.
-    `points` maps a lab to points and maximum points. `quiz` is the number of correct answers, None without a quiz.
-    `codes` contains the code of the answers that are compared with those of other students.
+    `hints` are the names of those that checks have shown. `points` maps a lab to points and maximum points. `quiz` is
+    the number of correct answers, None without a quiz. `codes` contains the code of the answers that are compared with
+    those of other students.
     """
 
     path: Path
     student: str
     results: dict[str, Result] = field(default_factory=dict)
+    hints: dict[str, list[str]] = field(default_factory=dict)
     points: dict[str, tuple[int, int]] = field(default_factory=dict)
     quiz: int | None = None
     codes: dict[str, str] = field(default_factory=dict)
@@ -140,6 +142,9 @@ def grade(options: argparse.Namespace) -> int:
             print(printable(f"No valid {lab} submission: {'; '.join(absent)}"))
     if strangers := [name for name in students if known and name not in known.values()]:
         print(printable(f"Not in the class list: {'; '.join(strangers)}"))
+    for name in sorted({name for one in submissions for name in one.hints}):
+        count = Counter(hint for one in submissions for hint in one.hints.get(name, ()))
+        print(printable(f"Hints of {name}: {', '.join(f'{hint} {times}' for hint, times in count.most_common())}"))
     uncounted = sum(not one.points for one in submissions)
     print(f"{len(submissions)} files from {len(students)} students; not counted: {uncounted}.")
     if options.csv:
@@ -224,6 +229,7 @@ def _read(folder: Path, one: Submission) -> Submission:
     try:
         notebook = read_saved(folder / one.path)
         one.results, one.quiz = read_results(notebook), count_right(notebook)
+        one.hints = {name: hints for cell in notebook.cells for name, hints in hints_in(cell).items()}
         one.points = {lab: points(one.results, lab) for lab in map(lab_of, one.results)}
         answers = {name: answer for name, answer in answers_in(notebook).items() if name in one.results}
         one.codes, one.note = codes_of(answers), " ".join(odd_results(notebook, one.results, answers))

@@ -8,13 +8,13 @@ import math
 import re
 import textwrap
 import traceback
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import torch
 
 from srlab.course.difference import difference, shown
-from srlab.course.exercise import TODO, Answer, Exercise, IncorrectAnswer, NotAttempted, filled
+from srlab.course.exercise import TODO, Answer, Exercise, IncorrectAnswer, Mistake, NotAttempted, filled
 from srlab.course.fallback import uses_fallback
 
 Outcome = dict[str, Any] | Exception  # observation -> value; what an answer does in one case
@@ -55,19 +55,31 @@ def judge(exercise: Exercise, answer: Answer) -> Iterator[tuple[str, str]]:
         if observation is None:
             yield "passed", case
             note = GRAPH_LEFT if any(_with_graph(given[name]) > _with_graph(wanted[name]) for name in wanted) else None
-        elif not (note := _known(exercise, exercise.notes, outcome, case, observation)):
-            hint = _known(exercise, exercise.known_mistakes, outcome, case, observation)
-            if isinstance(given, Exception):
-                raise IncorrectAnswer(hint or stopped(given, answer)) from given
-            kind = difference(given[observation], wanted[observation], math.inf)
-            raise IncorrectAnswer(
-                f"{kind} {hint}".strip()
-                if hint
-                else _unknown(exercise, observation, given[observation], wanted[observation])
-            )
+        elif found := _known(exercise, exercise.notes, outcome, case, observation):
+            note = found.hint
+        else:
+            raise _wrong(exercise, answer, outcome, case, observation)
         if note and note not in noted:
             noted.add(note)
             yield "note", note
+
+
+def _wrong(
+    exercise: Exercise, answer: Answer, outcome: Callable[[str], Outcome], case: str, observation: str
+) -> IncorrectAnswer:
+    """Return the error for an answer that differs from the reference in an observation, or raised an exception."""
+    given, wanted = outcome(case), known_outcome(exercise, exercise.reference, case)
+    mistake = _known(exercise, exercise.known_mistakes, outcome, case, observation)
+    hint, failed = mistake.hint if mistake else "", isinstance(given, Exception)
+    if failed:
+        wrong = IncorrectAnswer(hint or stopped(given, answer))
+        wrong.__cause__ = given
+    else:
+        given, wanted = given[observation], wanted[observation]
+        kind = difference(given, wanted, math.inf) if hint else ""
+        wrong = IncorrectAnswer(f"{kind} {hint}".strip() or _unknown(exercise, observation, given, wanted))
+    wrong.said = mistake.name if mistake else type(given).__name__ if failed else observation
+    return wrong
 
 
 def run(exercise: Exercise, answer: Answer, case: str) -> Outcome:
@@ -121,20 +133,20 @@ def _first_difference(exercise: Exercise, given: Outcome, wanted: dict[str, Any]
 
 def _known(
     exercise: Exercise,
-    sayings: Mapping[str, Answer | Sequence[Answer]],
+    listed: Sequence[Mistake],
     outcome: Callable[[str], Outcome],
     case: str,
     observation: str,
-) -> str | None:
-    """Return the hint or note for the listed answer that agrees in an observation.
+) -> Mistake | None:
+    """Return the listed mistake or note of which an answer agrees in an observation.
 
     If several agree, use the one with the most agreements over all cases.
     """
-    pairs = [(said, one) for said, answers in sayings.items() for one in ([answers] if callable(answers) else answers)]
+    pairs = [(mistake, answer) for mistake in listed for answer in mistake.answers]
     same = [
         pair for pair in pairs if _agree(exercise, outcome(case), known_outcome(exercise, pair[1], case), observation)
     ]
-    if len({said for said, _ in same}) > 1:
+    if len({mistake.name for mistake, _ in same}) > 1:
         same.sort(key=lambda pair: _agreements(exercise, outcome, pair[1]), reverse=True)
     return same[0][0] if same else None
 
@@ -154,14 +166,15 @@ def _agree(exercise: Exercise, given: Outcome, other: Outcome, observation: str)
     if observation not in other:
         return False
     try:
-        return not difference(given[observation], other[observation], exercise.tolerance)
+        return not difference(given[observation], other[observation], exercise.tolerance, any_kind=True)
     except IncorrectAnswer:  # a value is missing in one of them
         return False
 
 
 def _signature(outcome: Outcome) -> tuple[type, str]:
-    """Return type and message of an exception, with numbers such as sizes masked."""
+    """Return type and message of an exception, with names of functions and classes and numbers such as sizes masked."""
     message = str(outcome) if isinstance(outcome, Exception) else ""
+    message = re.sub(r"[\w.<>]+\(\)|'\w+' object", "#", message)
     return type(outcome), re.sub(r"(?<!\w)-?\d+(?:[., ]+-?\d+)*,?", "#", message)
 
 

@@ -1,6 +1,7 @@
 """Results of checks in a saved notebook, and the cells that call a check."""
 
 import ast
+import html
 import re
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
@@ -8,8 +9,9 @@ from typing import Any
 
 from IPython.core.inputtransformer2 import TransformerManager
 
-# Exercise and `Result` in the HTML output of a check. All editors keep HTML, unlike other media types.
-MARK = '<div data-srlab-check="{} {}">'
+# Exercise, `Result` and the names of the hints that have appeared, in the HTML output of a check. All editors keep
+# HTML, unlike other media types.
+MARK = '<div data-srlab-check="{} {}" data-srlab-hints="{}">'
 ACCEPTED = "The lab will use your answer."  # printed above the mark of a correct answer, and only there
 
 CLAIM = "application/vnd.srlab.claim+json"  # media type of a checked claim, for `make seeds`
@@ -51,13 +53,23 @@ def calls_of(function: str, parameters: Sequence[str], source: str) -> list[dict
     return passed
 
 
-MARKS = re.compile(MARK.format(r"(\w+\.\w+)", f"({'|'.join(Result)})"))
+# Notebooks of earlier editions have no hints.
+MARKS = re.compile(rf'<div data-srlab-check="(\w+\.\w+) ({"|".join(Result)})"(?: data-srlab-hints="([^"]*)")?>')
 
 
 def marks_in(cell: Mapping[str, Any]) -> dict[str, Result]:
     """Return the exercises and results that checks have left in the outputs of a cell; the last one counts."""
-    pages = [output.get("data", {}).get("text/html", "") for output in cell.get("outputs", [])]
-    return {name: Result(result) for name, result in MARKS.findall("".join(pages))}
+    return {name: Result(result) for name, result, _ in MARKS.findall(_pages(cell))}
+
+
+def hints_in(cell: Mapping[str, Any]) -> dict[str, list[str]]:
+    """Return the exercises and the names of their hints that have appeared, from the outputs of a cell."""
+    marks = {name: html.unescape(hints).split("; ") for name, _, hints in MARKS.findall(_pages(cell)) if hints}
+    return {name: list(filter(None, hints)) for name, hints in marks.items()}
+
+
+def _pages(cell: Mapping[str, Any]) -> str:
+    return "".join(output.get("data", {}).get("text/html", "") for output in cell.get("outputs", []))
 
 
 def checks_in(source: str) -> list[str]:

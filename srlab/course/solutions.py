@@ -9,7 +9,8 @@ import nbformat
 from nbformat import NotebookNode
 
 from srlab import paths
-from srlab.course.exercise import Answer, find
+from srlab.course.all_exercises import find
+from srlab.course.exercise import Answer
 from srlab.course.layout import seen_from_here
 from srlab.course.notebooks import find_lab
 from srlab.course.saved import checks_in

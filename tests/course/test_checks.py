@@ -12,15 +12,16 @@ import torch
 
 from srlab import course
 from srlab.course import checks
+from srlab.course.all_exercises import find, names
 from srlab.course.checks import check
 from srlab.course.difference import difference
-from srlab.course.exercise import TODO, Exercise, find, names
+from srlab.course.exercise import TODO, Exercise, Mistake
 from srlab.course.grading import read_results
 from srlab.course.layout import WIDTH, in_lines
 from srlab.course.saved import Result
 from srlab.errors import SrlabError
 
-from .test_exercises import listed, said
+from .test_exercises import said
 
 SMALL_AND_LARGE = {"small": (torch.tensor(1.0),), "large": lambda: (torch.tensor(9.0),)}
 
@@ -30,7 +31,9 @@ def ask(monkeypatch, capsys):
     """Check an answer to a fictional exercise, and return the printed message."""
 
     def ask(answer, reference=lambda x: 2 * x, hints=1, **parts):
-        parts = {"cases": {"a pair": (torch.tensor([1.0, 2.0]),)}, "known_mistakes": {}, **parts}
+        parts = {"cases": {"a pair": (torch.tensor([1.0, 2.0]),)}, **parts}
+        for field in {"known_mistakes", "notes"} & parts.keys():
+            parts[field] = [Mistake(hint.lower(), hint, [one]) for hint, one in parts[field].items()]
         exercise = Exercise(reference, level="easy", points=1, hints=("Think.", "Think again."), **parts)
         monkeypatch.setattr(checks, "find", lambda name: exercise)
         check("lab.exercise", answer, hints)
@@ -173,7 +176,8 @@ def test_verdict_is_colored_in_a_notebook_and_a_word_everywhere(answer, colored,
 
 
 def hints_of(exercise):
-    return [*exercise.hints, *exercise.known_mistakes, *exercise.notes, *exercise.fallback_messages.values()]
+    listed = [mistake.hint for mistake in (*exercise.known_mistakes, *exercise.notes)]
+    return [*exercise.hints, *listed, *exercise.fallback_messages.values()]
 
 
 @pytest.mark.parametrize("name", names())
@@ -231,8 +235,8 @@ STEPS = ("wrong", "hints", "other", "syntax", "restart", "right")
 @pytest.mark.parametrize("name", ["degradation.downscale_matrix", "content_loss.ContentLoss"])
 def test_verdict_uses_last_answer_in_any_cell_order(name, run):
     exercise, short = find(name), name.partition(".")[2]
-    (first, wrong), (second, other) = list(exercise.known_mistakes.items())[:2]
-    answers = {"wrong": listed(wrong)[0], "other": listed(other)[0], "right": exercise.reference}
+    (_, first, (wrong, *_)), (_, second, (other, *_)), *_ = exercise.known_mistakes
+    answers = {"wrong": wrong, "other": other, "right": exercise.reference}
     last, scope = None, {}
     for order in itertools.permutations(STEPS, 2):
         for step in order:

@@ -9,7 +9,7 @@ import torch
 
 from srlab import paths
 from srlab.course import credit, from_earlier_lab
-from srlab.course.exercise import find
+from srlab.course.all_exercises import find
 from srlab.course.solutions import fill_in
 
 LAB = "03_srgan"

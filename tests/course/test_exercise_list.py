@@ -1,6 +1,6 @@
 """Test the list of exercises that is read from their source."""
 
-from srlab.course.exercise import find, names
+from srlab.course.all_exercises import find, names
 from srlab.course.exercise_list import entries
 
 

@@ -7,16 +7,12 @@ import pytest
 import torch
 import torch.nn as nn
 
+from srlab.course.all_exercises import find, names
 from srlab.course.checks import check
-from srlab.course.exercise import find, names
 
 
-def listed(answers):
-    return [answers] if callable(answers) else list(answers)
-
-
-def pairs(sayings):
-    return [(text, answer) for text, answers in sayings.items() for answer in listed(answers)]
+def pairs(listed):
+    return [(mistake.hint, answer) for mistake in listed for answer in mistake.answers]
 
 
 def said(capsys):

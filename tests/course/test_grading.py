@@ -13,9 +13,10 @@ from pathlib import Path
 import nbformat
 import pytest
 
+from srlab.course.all_exercises import find, names
 from srlab.course.checks import check
 from srlab.course.cli.main import main
-from srlab.course.exercise import TODO, find, names
+from srlab.course.exercise import TODO
 from srlab.course.grading import read_class, read_results, student_of
 from srlab.course.quiz import read_questions
 from srlab.course.saved import checks_in

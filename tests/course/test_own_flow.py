@@ -5,7 +5,8 @@ import copy
 import torch
 
 import srlab
-from srlab.course.exercise import find, sample
+from srlab.course.all_exercises import find
+from srlab.course.exercise import sample
 from srlab.course.own_flow import with_sampler
 from srlab.models.loading import load_generator
 from srlab.training.runs import Run

@@ -11,7 +11,8 @@ import torch.nn.functional as F
 
 import srlab
 from srlab import losses, models
-from srlab.course.exercise import find, sample
+from srlab.course.all_exercises import find
+from srlab.course.exercise import sample
 from srlab.course.exercises.gan_observation import gan_scene, observe
 from srlab.course.exercises.srgan.train_step import d_loss_of_scene, whole_loss_of_scene
 from srlab.data import resampling

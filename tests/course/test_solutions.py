@@ -7,8 +7,8 @@ from pathlib import Path
 import nbformat
 import pytest
 
+from srlab.course.all_exercises import find, names
 from srlab.course.cli.main import main
-from srlab.course.exercise import find, names
 from srlab.course.solutions import fill_in, open_exercises, solve
 from srlab.course.validated import read_notebook
 from srlab.errors import SrlabError

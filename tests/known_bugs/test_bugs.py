@@ -10,7 +10,7 @@ import sys
 
 import pytest
 
-from srlab.course.exercise import find
+from srlab.course.all_exercises import find
 from tests.conftest import ROOT
 
 from .bugs import BUGS

@@ -9,7 +9,7 @@ import torch
 
 import srlab
 from srlab import course
-from srlab.course.exercise import find, names
+from srlab.course.all_exercises import find, names
 from srlab.course.grading import read_results
 from srlab.course.saved import Result
 from srlab.course.solutions import fill_in

@@ -11,7 +11,7 @@ from torch import nn
 from torchvision.transforms import functional as TF
 
 from srlab import course, models
-from srlab.course.exercise import find
+from srlab.course.all_exercises import find
 from srlab.course.workshops import ladder
 from tests.conftest import ROOT
 

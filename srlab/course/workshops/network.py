@@ -8,7 +8,8 @@ from types import ModuleType
 import torch
 import torch.nn as nn
 
-from srlab.course.exercise import IncorrectAnswer, filled, find, sample
+from srlab.course.all_exercises import find
+from srlab.course.exercise import IncorrectAnswer, filled, sample
 from srlab.course.judging import judge
 from srlab.course.workshops.promises import Promise, expect, expect_number, expect_tensor, in_order, trying
 from srlab.evaluation import metrics
