@@ -62,7 +62,7 @@ USUAL |= {"np": np, "torch": torch, "nn": nn, "F": F}
 def with_text(exercise: Exercise, file: Path) -> Exercise:
     """Return an exercise with the hints, mistakes, notes, accepted answers and messages of its text."""
     text = file.read_text(encoding="utf-8")
-    sections = dict(re.findall(r"^# (.+)\n(.*?)(?=^# |\Z)", text, re.MULTILINE | re.DOTALL))
+    sections = dict(re.findall(r"^# ([^\n]+)\n(.*?)(?=^# |\Z)", text, re.MULTILINE | re.DOTALL))
     if unknown := sections.keys() - set(SECTIONS):
         raise SrlabError(f"{file} has the section '{min(unknown)}'. Use {', '.join(SECTIONS)}.")
     mistakes, notes = (_mistakes(sections.get(name, ""), exercise, file) for name in ("Mistakes", "Notes"))
@@ -81,7 +81,7 @@ def with_text(exercise: Exercise, file: Path) -> Exercise:
 def _mistakes(section: str, exercise: Exercise, file: Path) -> list[Mistake]:
     """Return the mistakes of a section: each has a heading, a hint and its answers."""
     found = []
-    for name, body in re.findall(r"^## (.+)\n(.*?)(?=^## |\Z)", section, re.MULTILINE | re.DOTALL):
+    for name, body in re.findall(r"^## ([^\n]+)\n(.*?)(?=^## |\Z)", section, re.MULTILINE | re.DOTALL):
         hint, *blocks = re.split(r"\n(?=    )", body, maxsplit=1)
         answers = [_build(source, exercise.reference) for source in _sources("\n".join(blocks), exercise, file)]
         if not (hint.strip() and answers):
@@ -97,7 +97,8 @@ def _sources(blocks: str, exercise: Exercise, file: Path) -> list[str]:
     for block in re.split(r"\n{2,}", textwrap.dedent(blocks.strip("\n"))):
         edits = [[]] if block.startswith("- ") else []  # one list of (old, new) for each answer
         for sign, part in itertools.groupby(block.split("\n") if edits else (), lambda line: line[:1]):
-            lines = [line[2:] for line in part]
+            whole = list(part)
+            lines = [line[2:] for line in whole]
             if sign == "-":
                 edits[0].append(("\n".join(lines), ""))
             elif sign == "+":
@@ -105,7 +106,7 @@ def _sources(blocks: str, exercise: Exercise, file: Path) -> list[str]:
             elif sign == "|":
                 edits += [[*edits[0][:-1], (edits[0][-1][0], line)] for line in lines]
             else:
-                raise SrlabError(f"In {file}, a line of an edit begins with {lines[0]!r}. Begin it with -, + or |.")
+                raise SrlabError(f"In {file}, the line {whole[0]!r} of an edit does not begin with -, + or |.")
         found += [block] if block.strip() and not edits else []
         for pairs in edits:
             source = reference

@@ -144,7 +144,7 @@ def _known(
     """
     pairs = [(mistake, answer) for mistake in listed for answer in mistake.answers]
     same = [
-        pair for pair in pairs if _agree(exercise, outcome(case), known_outcome(exercise, pair[1], case), observation)
+        pair for pair in pairs if agree(exercise, outcome(case), known_outcome(exercise, pair[1], case), observation)
     ]
     if len({mistake.name for mistake, _ in same}) > 1:
         same.sort(key=lambda pair: _agreements(exercise, outcome, pair[1]), reverse=True)
@@ -156,11 +156,12 @@ def _agreements(exercise: Exercise, outcome: Callable[[str], Outcome], mistake: 
     for case in exercise.cases:
         given, other = outcome(case), known_outcome(exercise, mistake, case)
         observations = [""] if isinstance(given, Exception) else list(given)
-        count += sum(_agree(exercise, given, other, observation) for observation in observations)
+        count += sum(agree(exercise, given, other, observation) for observation in observations)
     return count
 
 
-def _agree(exercise: Exercise, given: Outcome, other: Outcome, observation: str) -> bool:
+def agree(exercise: Exercise, given: Outcome, other: Outcome, observation: str) -> bool:
+    """Return whether two outcomes have the same value for an observation, or the same kind of exception."""
     if isinstance(given, Exception) or isinstance(other, Exception):
         return _signature(given) == _signature(other)
     if observation not in other:

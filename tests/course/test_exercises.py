@@ -3,12 +3,22 @@
 One test covers all answers of an exercise, so that the effect of each mistake is computed once.
 """
 
+import builtins
+import dis
+import inspect
+import itertools
+import sys
+from pathlib import Path
+from types import CodeType
+
 import pytest
 import torch
 import torch.nn as nn
 
 from srlab.course.all_exercises import find, names
 from srlab.course.checks import check
+from srlab.course.exercise_text import source_of
+from srlab.course.judging import agree, known_outcome
 
 
 def pairs(listed):
@@ -39,6 +49,39 @@ def tensors(exercise):
     return [value.data for case in cases for value in case if isinstance(value, torch.Tensor)]
 
 
+def unknown_names(answer):
+    """Return the names that an answer looks up outside of itself and that don't exist."""
+
+    def looked_up(code):
+        found = {step.argval for step in dis.get_instructions(code) if step.opname == "LOAD_GLOBAL"}
+        return found.union(*(looked_up(part) for part in code.co_consts if isinstance(part, CodeType)))
+
+    methods = vars(answer).values() if isinstance(answer, type) else [answer]
+    functions = [method for method in methods if inspect.isfunction(method)]
+    return {
+        name
+        for function in functions
+        for name in looked_up(function.__code__) - function.__globals__.keys() - vars(builtins).keys()
+    }
+
+
+def changed(answer, exercise):
+    """Return the lines of an answer that the reference doesn't have."""
+    known = inspect.getsource(exercise.reference).splitlines()
+    return "\n".join(line for line in source_of(answer).splitlines() if line not in known)
+
+
+def alike(exercise, one, other):
+    """Return whether two answers agree in all that is observed, so that one of them is enough."""
+    for case in exercise.cases:
+        first, second = (known_outcome(exercise, answer, case) for answer in (one, other))
+        failed = isinstance(first, Exception) or isinstance(second, Exception)
+        for name in [""] if failed else first.keys() | second.keys():
+            if not (failed or name in first) or not agree(exercise, first, second, name):
+                return False
+    return True
+
+
 # Each answer trains a project of its own: a minute or two per exercise.
 SLOW = pytest.mark.nightly
 NAMES = [pytest.param(name, marks=SLOW) if ".repair_" in name else name for name in names()]
@@ -61,3 +104,13 @@ def test_known_mistake_gets_its_hint(name, capsys):
             failed.append(f"Wanted: {' ... '.join(phrases)}\nSaid:   {text}")
     assert not failed, "\n\n".join(failed)
     assert all(map(torch.equal, before, tensors(exercise))), "inputs of the next check"
+    if not Path(sys.modules[exercise.reference.__module__].__file__).with_suffix(".md").is_file():
+        return
+    answers = [answer for _, answer in (*pairs(exercise.known_mistakes), *pairs(exercise.notes))]
+    for answer in (*answers, *exercise.also_accepted):
+        assert not unknown_names(answer), changed(answer, exercise)
+        for case in exercise.cases:
+            assert not isinstance(known_outcome(exercise, answer, case), NameError), changed(answer, exercise)
+    twice = [pair for pair in itertools.combinations(answers, 2) if alike(exercise, *pair)]
+    told = ["\n  and\n".join(changed(answer, exercise) for answer in pair) for pair in twice]
+    assert not told, "One of them is enough:\n" + "\n\n".join(told)

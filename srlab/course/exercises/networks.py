@@ -103,6 +103,57 @@ def strays(network: nn.Module, *inputs: torch.Tensor) -> str:
     return "in a list" if [id(weight) for weight in first] == [id(weight) for weight in second] else "re-created"
 
 
+# Mistakes with any network, which `observe_network` finds: how weights escape an optimizer -> hint.
+ESCAPED = {
+    "in a list": "Your layers are in a plain Python list (or a dict), where PyTorch doesn't look: parameters() leaves "
+    "them out. How else can you store them? nn.ModuleList works.",
+    "re-created": "You create layers in forward, so each call starts with new random weights, and nothing learned is "
+    "kept. Where should you create them?",
+}
+CHANGED = (
+    "You changed the input in place, for example with +=, a method that ends in _, or inplace=True. Later code needs "
+    "it unchanged. Which operation returns a new tensor?"
+)
+# Messages for observations of `observe_network`.
+MESSAGES = {
+    "the number of convolutions": "Your code runs {given} convolutions, which isn't the number in the drawing.",
+    "the number of batch norms": "Your code runs {given} batch norms, which isn't the number in the drawing.",
+    "the kernel sizes": "The convolutions should be 3x3, but are {given}.",
+    "separate weights": "The same layer runs twice, so both steps share their weights. Does each have its own?",
+    "a bias in each": "Your convolutions have no bias. Leave `bias` at its default.",
+}
+
+
+def observe_network(network: nn.Module, *inputs: torch.Tensor) -> dict[str, Any]:
+    """Record what a network of 3x3 convolutions computes, causes before effects, with weights set by order of use.
+
+    Raise `IncorrectAnswer` if the network changes an input in place, or if weights escape an optimizer.
+    """
+    before = [value.clone() for value in inputs]
+    shape = tuple(filled(network(*inputs)).shape)
+    if not all(map(torch.equal, before, inputs)):
+        raise IncorrectAnswer(CHANGED)
+    if escaped := strays(network, *inputs):
+        raise IncorrectAnswer(ESCAPED[escaped])
+    made = calls(network, *inputs)
+    convs = [call for call in made if call.kind == "conv2d"]
+    for weights in (weights for call in convs for weights in call.weights if weights is not None):
+        weights.data = torch.zeros_like(weights)
+    left = network(*inputs)
+    set_weights(network, *inputs)
+    own = [id(call.weights[0]) for call in made if call.weights[0] is not None]
+    return {
+        "the output shape": str(shape),
+        "the output with all convolutions at zero": left,
+        "the number of convolutions": len(convs),
+        "the number of batch norms": len(made) - len(convs),
+        "the kernel sizes": " and ".join(sorted({"x".join(map(str, call.weights[0].shape[2:])) for call in convs})),
+        "separate weights": len(own) == len(set(own)),
+        "a bias in each": all(call.weights[1] is not None for call in convs),
+        "the output": network(*inputs),
+    }
+
+
 def gradient(loss: torch.Tensor, wanted: Iterable[torch.Tensor]) -> torch.Tensor:
     """Return the gradients of a loss at tensors as one vector, 0 where there is no graph; the graph is kept."""
     wanted = list(wanted)
