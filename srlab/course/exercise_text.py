@@ -66,7 +66,7 @@ def with_text(exercise: Exercise, file: Path) -> Exercise:
     if unknown := sections.keys() - set(SECTIONS):
         raise SrlabError(f"{file} has the section '{min(unknown)}'. Use {', '.join(SECTIONS)}.")
     mistakes, notes = (_mistakes(sections.get(name, ""), exercise, file) for name in ("Mistakes", "Notes"))
-    accepted = [_build(source, exercise.reference) for source in _sources(sections.get("Accepted", ""), exercise, file)]
+    accepted = _answers(sections.get("Accepted", ""), exercise, file)
     messages = [" ".join(one.split()) for one in re.split(r"^- ", sections.get("Otherwise", ""), flags=re.M)[1:]]
     return dataclasses.replace(
         exercise,
@@ -83,11 +83,15 @@ def _mistakes(section: str, exercise: Exercise, file: Path) -> list[Mistake]:
     found = []
     for name, body in re.findall(r"^## ([^\n]+)\n(.*?)(?=^## |\Z)", section, re.MULTILINE | re.DOTALL):
         hint, *blocks = re.split(r"\n(?=    )", body, maxsplit=1)
-        answers = [_build(source, exercise.reference) for source in _sources("\n".join(blocks), exercise, file)]
+        answers = _answers("\n".join(blocks), exercise, file)
         if not (hint.strip() and answers):
             raise SrlabError(f"In {file}, the mistake '{name}' needs a hint and an indented answer below it.")
         found.append(Mistake(name, " ".join(hint.split()), tuple(answers)))
     return found
+
+
+def _answers(blocks: str, exercise: Exercise, file: Path) -> list[Answer]:
+    return [_build(source, exercise.reference, file) for source in _sources(blocks, exercise, file)]
 
 
 def _sources(blocks: str, exercise: Exercise, file: Path) -> list[str]:
@@ -120,13 +124,17 @@ def _sources(blocks: str, exercise: Exercise, file: Path) -> list[str]:
     return found
 
 
-def _build(source: str, reference: Answer) -> Answer:
+def _build(source: str, reference: Answer, file: Path) -> Answer:
     """Execute the source of an answer next to the reference, so that it has the same names, and return it."""
-    module = sys.modules[reference.__module__]
-    file = f"<answer {reference.__module__}.{reference.__name__} {hash(source):x}>"
-    linecache.cache[file] = (len(source), None, source.splitlines(keepends=True), file)  # for the line of an error
-    names = USUAL | vars(module)
-    exec(compile(source, file, "exec"), names)  # noqa: S102 - a text of the course
+    place = f"<answer {reference.__module__}.{reference.__name__} {hash(source):x}>"
+    linecache.cache[place] = (len(source), None, source.splitlines(keepends=True), place)  # for the line of an error
+    names = USUAL | vars(sys.modules[reference.__module__])
+    try:
+        exec(compile(source, place, "exec"), names)  # noqa: S102 - a text of the course
+    except SyntaxError as error:
+        raise SrlabError(
+            f"In {file}, an answer is not valid Python: {(error.text or '').strip()} ({error})."
+        ) from error
     return names[reference.__name__]
 
 

@@ -72,45 +72,6 @@ def _observe(answer: Answer, hr: torch.Tensor, scale: int, count: int) -> dict[s
     }
 
 
-def _degrade(reseeded: bool = False, at_once: bool = False, restarted: bool = False, last: int | None = None) -> Answer:
-    """Return an answer with the bugs of the notebook in or out."""
-
-    def answer(
-        hr: torch.Tensor, scale: int, rounds: Sequence[Round], finish: Finish, generator: torch.Generator
-    ) -> torch.Tensor:
-        size = [side // scale for side in hr.shape[-2:]]
-        generator = torch.Generator().manual_seed(0) if reseeded else generator
-        done = []
-        for part in [hr] if at_once else hr.split(1):
-            image = part
-            for degrade_once in rounds[:last]:
-                image = degrade_once(part if restarted else image, generator)
-            done.append(finish(image, size, generator))
-        return torch.cat(done)
-
-    return answer
-
-
-def _seeded_per_image(
-    hr: torch.Tensor, scale: int, rounds: Sequence[Round], finish: Finish, generator: torch.Generator
-) -> torch.Tensor:
-    return torch.cat(
-        [
-            degrade(image, scale, rounds, finish, torch.Generator().manual_seed(number))
-            for number, image in enumerate(hr.split(1))
-        ]
-    )
-
-
-def _rounds_first(
-    hr: torch.Tensor, scale: int, rounds: Sequence[Round], finish: Finish, generator: torch.Generator
-) -> torch.Tensor:
-    images = list(hr.split(1))
-    for degrade_once in rounds:
-        images = [degrade_once(image, generator) for image in images]
-    return torch.cat([finish(image, [side // scale for side in hr.shape[-2:]], generator) for image in images])
-
-
 EXERCISE = Exercise(
     degrade,
     level="medium",
@@ -120,29 +81,5 @@ EXERCISE = Exercise(
         "one image, and three rounds": (sample(1, 3, 18, 12, seed=2), 3, 3),
     },
     observe=_observe,
-    known_mistakes={
-        "A stage gets the whole batch, so all its patches share one blur, one size and one quality. How does each "
-        "patch get its own?": [
-            _degrade(at_once=True, reseeded=reseeded, restarted=restarted)
-            for reseeded in (False, True)
-            for restarted in (False, True)
-        ],
-        "The last round starts from HR again, so the rounds before it are lost. What should it start from?": [
-            _degrade(restarted=True),
-            _degrade(restarted=True, reseeded=True),
-        ],
-        "In two training steps you draw the same numbers, so the network sees few degradations in the whole run. "
-        "Which generator has a new state in each step?": [_degrade(reseeded=True), _seeded_per_image],
-        "A round is missing. Go through all of them.": [_degrade(last=1), _degrade(last=0)],
-    },
-    also_accepted=[_degrade(), _rounds_first],
-    fallback_messages={
-        "the shape": "LR has the shape {given}. It should be that of HR, with both sides divided by the scale.",
-        "images that a stage gets at once": "A stage got {given} images at once. Each image needs its own draws.",
-    },
     reveal=False,
-    hints=(
-        "How many different blurs does the broken code draw in a step of eight patches? And in the whole run?",
-        "Print the strengths that are drawn in the first steps. Then follow the image through both rounds.",
-    ),
 )
