@@ -18,7 +18,7 @@ import pandas as pd
 from srlab.course.exercise_list import entries
 from srlab.course.grading_notes import answers_in, codes_of, odd_results
 from srlab.course.layout import in_columns, seen_from_here
-from srlab.course.notebooks import Saved, find_notebooks, own_notebook, read_saved
+from srlab.course.notebooks import Saved, find_lab, find_notebooks, own_notebook, read_saved
 from srlab.course.quiz import ASKED, count_right
 from srlab.course.saved import Result, checks_in, hints_in, marks_in
 from srlab.errors import SrlabError
@@ -31,33 +31,30 @@ AFTER_NAME = re.compile(r"_(?:LATE_)?\d{3,}(?:_|$)|_assignsubmission_|[-_ ]+(?=\
 
 
 def progress(options: argparse.Namespace) -> int:
-    """Print a table for each notebook. Return 2 if one of them has no readable exercises."""
-    read = unread = 0
-    for path in map(Path, options.notebooks or find_notebooks()):
+    """Print a line per lab, or a table for each notebook that is named. Return 2 if one has no readable exercises."""
+    lines, unread = [], 0
+    for name in options.notebooks or find_notebooks():
         try:
+            path = Path(name) if Path(name).suffix == ".ipynb" else find_lab(name)
             notebook = read_saved(path)
-            if not options.notebooks and not any(checks_in(cell.source) for cell in notebook.cells):
+            if not (results := read_results(notebook)) and not options.notebooks:
                 continue
-            if not (results := read_results(notebook)):
+            if not results:
                 raise SrlabError(f"{path} has no exercises of this version of the course. Check the file.")
         except SrlabError as error:
             print(f"srlab: {error}", file=sys.stderr)
             unread += 1
             continue
-        read += 1
-        counts = ", ".join(f"{count} {result}" for result, count in Counter(results.values()).items())
-        rows = [
-            (number, name, entries()[name].level, results[name])
-            for lab in dict.fromkeys(map(lab_of, results))
-            for name, number in numbered(lab).items()
-        ]
-        print(f"{printable(seen_from_here(path))}: {counts}")
-        print(in_columns([("", "name", "level", "saved result"), *rows]))
-        if (answered := count_right(notebook)) is not None:
-            print(f"quiz: {answered} of {ASKED} correct")
-        print()
-    if read:
-        print("These are saved results. Save a notebook to count its new results.")
+        quiz = count_right(notebook)
+        correct = sum(result == Result.CORRECT for result in results.values())
+        counts = f"{correct} of {len(results)} correct{'' if quiz is None else f', quiz {quiz} of {ASKED}'}"
+        lines.append(f"{printable(seen_from_here(path)) if options.notebooks else path.stem}: {counts}")
+        if options.notebooks:
+            order = [pair for lab in dict.fromkeys(map(lab_of, results)) for pair in numbered(lab).items()]
+            lines.append(in_columns([(number, name, entries()[name].level, results[name]) for name, number in order]))
+    if lines:
+        more = "" if options.notebooks else " For the exercises of a lab, add its name: srlab progress 00"
+        print(*lines, f"These are saved results. Save a notebook to count its new results.{more}", sep="\n")
     return 2 if unread else 0
 
 

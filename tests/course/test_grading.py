@@ -77,6 +77,11 @@ def test_last_executed_check_counts(cells, results):
 def test_progress_reads_labs(capsys, monkeypatch, tmp_path):
     monkeypatch.chdir(ROOT)
     assert main(["progress"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[:2] == ["00_degradation: 0 of 6 correct, quiz 0 of 5", "01_srresnet: 0 of 9 correct, quiz 0 of 5"]
+    assert "attention: 0 of 4 correct" in lines
+    labs = [line.partition(":")[0] for line in lines[:-1]]
+    assert main(["progress", *labs]) == 0
     said = capsys.readouterr().out
     assert dict(re.findall(r"^exercise \d+ +(\S+) +(?:easy|medium|hard) +(.*)$", said, re.M)) == dict.fromkeys(
         names(), "not run"
@@ -89,10 +94,10 @@ def test_progress_reads_labs(capsys, monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     assert main(["progress"]) == 2
     said = capsys.readouterr()
-    assert "srgan.train_step" in said.out
+    assert "03_srgan: 0 of 7 correct" in said.out
     assert "00_degradation" not in said.out
-    assert main(["progress", "nosuch"]) == 2
-    assert capsys.readouterr() == ("", "srlab: File nosuch not found. Check the path.\n")
+    assert main(["progress", "nosuch.ipynb"]) == 2
+    assert capsys.readouterr() == ("", "srlab: File nosuch.ipynb not found. Check the path.\n")
 
 
 def test_grading_executes_and_prints_nothing_from_files(tmp_path, capsys, monkeypatch):

@@ -58,7 +58,9 @@ def add_doctor(parser: argparse.ArgumentParser) -> None:
 
 def add_progress(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of ``srlab progress``."""
-    parser.add_argument("notebooks", nargs="*", metavar="FILE", help="saved notebooks (default: the labs)")
+    parser.add_argument(
+        "notebooks", nargs="*", metavar="LAB", help="lab names or files, for their exercises (default: a line per lab)"
+    )
     parser.set_defaults(command="srlab.course.grading:progress", when_stopped="Nothing was changed.")
 
 
