@@ -23,7 +23,8 @@ LONG = 2000  # steps; in longer runs, random or small features limit the result
 
 def print_hardware(device: torch.device, precision: str, typed: str) -> None:
     """Print versions, hardware, the folder of runs, and why a GPU is not used."""
-    hardware = torch.cuda.get_device_name(device) if device.type == "cuda" else f"{torch.get_num_threads()} threads"
+    threads = f"{torch.get_num_threads()} thread{'s' * (torch.get_num_threads() > 1)}"
+    hardware = torch.cuda.get_device_name(device) if device.type == "cuda" else threads
     numbers = {"fp32": "float32", "bf16": "bfloat16 mixed precision", "fp16": "float16 mixed precision"}[precision]
     print(f"srlab {srlab.__version__}, torch {torch.__version__}, Python {platform.python_version()}")
     print(f"device:  {device.type} ({hardware}), {numbers}")

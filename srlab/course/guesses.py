@@ -83,7 +83,7 @@ class Guess(CellBox):
         self._say(problem)
 
     def _say(self, problem: str) -> None:
-        taken = f"Saved: {self._worded(self.taken)}. Now run the next cell." if self.taken else ""
+        taken = f"Saved: {self._worded(self.taken)}. A cell below shows the outcome." if self.taken else ""
         self._said.value = escape(problem or taken)
 
     def reveal(self, outcome: str | float) -> None:

@@ -60,7 +60,7 @@ def test_guess_is_saved_per_lab(home, monkeypatch):
     ask("04").field.value = "4"
     ask("04", "Which?", ["a", "b"]).field.value = "b"
     assert (ask("03").taken, ask("04").taken, ask("04", "Which?", ["a", "b"]).taken) == ("3", "4", "b")
-    assert said(ask("04")) == "Saved: 4 dB. Now run the next cell."
+    assert said(ask("04")) == "Saved: 4 dB. A cell below shows the outcome."
     assert "4 dB" in ask("04").still()
     assert ask("04", "Which?", ["a", "c"]).taken == "", "b must no longer be selectable"
 

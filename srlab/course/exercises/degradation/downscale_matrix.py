@@ -87,6 +87,9 @@ EXERCISE = Exercise(
         ),
         "You divide the rows by scale. The kernel's weights don't add up to exactly that, least of all at the border. "
         "Divide each row by its own sum.": _matrix(share=lambda weights: weights / 4),
+        "kernel takes a tensor of distances, not a number. Pass all distances at once, or one row of them.": (
+            lambda size, scale, kernel: kernel((0 - (scale - 1) / 2) / scale)  # as in a loop over rows and columns
+        ),
         "Your matrix is transposed: it needs one row per new pixel.": lambda *given: downscale_matrix(*given).T,
         "That is softmax, which exponentiates. Divide the weights themselves by their sum.": _matrix(
             share=lambda weights: weights.softmax(dim=1)
