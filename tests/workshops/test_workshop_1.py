@@ -370,6 +370,10 @@ MISTAKES = {
             ("0 for training, 0 held out", "inside the loop"),
         ],
         "no photo held out": [(SPLIT, "held_out = []"), ("0 held out", "the empty set")],
+        "small endings only": [
+            ("file.suffix.lower() in", "file.suffix in"),
+            ("another folder gives other ones, without 3_CMYK.JPG", "in capitals"),
+        ],
         "stems as keys": [
             ("{file.name: read(file) for file in files if", "{file.stem: read(file) for file in files if"),
             ("2 that are not the name of a file", "has an ending"),

@@ -23,7 +23,7 @@ from srlab.errors import SrlabError
 from srlab.files import write_atomic
 from srlab.paths import find_in_course
 
-MODES = {"color.png": "RGB", "palette.png": "P", "alpha.png": "LA", "cmyk.jpg": "CMYK"}  # which convert("RGB") knows
+MODES = {"color.png": "RGB", "palette.png": "P", "alpha.png": "LA", "CMYK.JPG": "CMYK"}  # which convert("RGB") knows
 IMAGES = (".png", ".jpg", ".jpeg")  # endings that `load_photos` has to know; it may read others
 SAME_SCENE = 0.8  # correlation of thumbnails: 0.87 for the bundled stereo pair, at most 0.58 for other bundled photos
 
@@ -87,12 +87,13 @@ def photos(mine: ModuleType, folder: Path) -> Iterator[Promise]:
     same = [{*photos} for photos in _split(mine, folder)] == [{*train}, {*held_out}]
     with patch("os.listdir", _backward(os.listdir)), patch("os.scandir", _backward(os.scandir)):
         same = same and [{*photos} for photos in _split(mine, folder)] == [{*train}, {*held_out}]
-    own = new.keys() == there.keys()
+    own, unread = new.keys() == there.keys(), sorted(new.keys() - there.keys())
     yield (
         same and own,
         f"Another call, with files in another order, returns {'the same' if same else 'other'} sets, and another "
-        f"folder gives {'its own' if own else 'other'} ones.",
-        "Read each file of `folder`, and choose by name, or with a seed after sorting. The order of files varies.",
+        f"folder gives {'its own' if own else 'other'} ones{f', without {unread[0]}' if unread else ''}.",
+        "Read each file of `folder`, also if its ending is in capitals, and choose by name, or with a seed after "
+        "sorting. The order of files varies.",
     )
     seen, unseen = ({name: _thumbnail(photo) for name, photo in photos.items()} for photos in (train, held_out))
     likeness, pair = max(((a * b).sum().item(), f"{m} and {n}") for m, a in seen.items() for n, b in unseen.items())
