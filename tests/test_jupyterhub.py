@@ -23,7 +23,7 @@ def load(tmp_path, monkeypatch):
 
 
 def test_class_uses_accounts_of_the_machine(load, tmp_path):
-    (tmp_path / "logins.txt").write_text("anna\nbo\n", encoding="utf-8")
+    (tmp_path / "logins.txt").write_text("anna\nbo\n", encoding="utf-8-sig")  # as Windows editors do
     found = load("class.py")
     # The database of a trial may contain any name, even root, and these users must not be able to log in.
     assert found.Authenticator == {"allowed_users": {"anna", "bo"}, "allow_existing_users": False}
@@ -34,8 +34,11 @@ def test_class_uses_accounts_of_the_machine(load, tmp_path):
     assert (tmp_path / "jupyterhub.sqlite").stat().st_mode & 0o077 == 0
 
 
-def test_class_needs_list_of_students(load):
+def test_class_needs_list_of_students(load, tmp_path):
     with pytest.raises(SystemExit, match=r"logins\.txt not found"):
+        load("class.py")
+    (tmp_path / "logins.txt").write_text("anna\n", encoding="utf-16")
+    with pytest.raises(SystemExit, match="Save it in UTF-8"):
         load("class.py")
 
 

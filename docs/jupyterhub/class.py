@@ -13,6 +13,9 @@ load_subconfig(str(Path(__file__).with_name("shared.py")))  # noqa: F821 - Jupyt
 logins = Path("logins.txt")
 if not logins.is_file():
     sys.exit("logins.txt not found. Start the hub in the folder that contains the list of the students' login names.")
-c.Authenticator.allowed_users = set(logins.read_text(encoding="utf-8").split())
+try:
+    c.Authenticator.allowed_users = set(logins.read_text(encoding="utf-8-sig").split())
+except UnicodeDecodeError:
+    sys.exit("logins.txt is not a UTF-8 text file. Save it in UTF-8.")
 c.Authenticator.allow_existing_users = False  # those of a trial, or names that are no longer in the list
 os.umask(0o077)  # only root can read the hub's database
