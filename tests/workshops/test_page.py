@@ -85,6 +85,9 @@ def test_weights_that_do_not_fit(tmp_path):
     (tmp_path / "network.pt").write_bytes(b"torn")
     with pytest.raises(srlab.SrlabError, match=r"network\.pt does not fit `Generator\(\)`"):
         workshops.kept(path, "network")
+    path.write_text("import torch", encoding="utf-16")
+    with pytest.raises(srlab.SrlabError, match=r"mine\.py is not saved in UTF-8"):
+        workshops.kept(path, "network")
 
 
 def test_page_says_what_was_trained_by_whom_and_how_good_it_is(tmp_path, photo):

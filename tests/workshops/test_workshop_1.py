@@ -993,10 +993,27 @@ def test_file_that_was_not_saved_since(write, folder, capsys):
     assert "unchanged since the last check.\nDid you save it?" in capsys.readouterr().out
 
 
-def test_file_that_is_not_valid(tmp_path, folder, capsys):
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (
+            b"import torch\n\nfor k in range(3)\n    pass\n",
+            "Line 3 of mine.py is not valid Python: expected ':' (`for k in range(3)`)",
+        ),
+        ("# Größe\n".encode("cp1252"), "mine.py is not saved in UTF-8, which Python expects."),
+        ("# my file\n".encode("utf-16"), "mine.py is not saved in UTF-8, which Python expects."),
+        (b"# coding: klingon\n", "mine.py is not saved in UTF-8, which Python expects."),
+    ],
+)
+def test_file_that_is_not_valid(content, words, tmp_path, folder, capsys):
     file = tmp_path / "mine.py"
-    file.write_text("import torch\n\nfor k in range(3)\n    pass\n")
+    file.write_bytes(content)
     workshops.check(file, "fit", folder)
     assert workshops.written(file, "fit") is None
-    printed = " ".join(capsys.readouterr().out.split())
-    assert printed.count("Line 3 of mine.py is not valid Python: expected ':' (`for k in range(3)`)") == 2
+    assert " ".join(capsys.readouterr().out.split()).count(words) == 2
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "cp1252"])
+def test_encodings_of_python_are_read(encoding, tmp_path):
+    (tmp_path / "mine.py").write_text(f"# coding: {encoding}\nSIZE = 'Größe'\n", encoding=encoding)
+    assert workshops.load(tmp_path / "mine.py").SIZE == "Größe"

@@ -114,6 +114,8 @@ def find_kept(mine: Mine, what: str) -> Kept | None:
         about = json.loads(notes.read_text(encoding="utf-8")) if notes.is_file() else {"code": "unknown"}
         found = Kept(what, getattr(load(path), name)(), **about)
         found.network.load_state_dict(torch.load(weights, map_location="cpu", weights_only=True))
+    except SrlabError:  # of the file
+        raise
     except Exception as error:
         raise SrlabError(
             f"{weights.name} does not fit `{name}()` of {path.name} ({type(error).__name__}). It was changed, or "

@@ -1,6 +1,7 @@
 """A student's file: load it again for each check, and show where in it an error came from."""
 
 import hashlib
+import importlib.util
 import linecache
 import os
 import re
@@ -44,9 +45,23 @@ def load(mine: Mine) -> ModuleType:
     module = ModuleType(MODULE)
     module.__file__ = str(path)
     sys.modules[MODULE] = module  # dataclasses and torch.compile look it up
-    code = compile(path.read_text(encoding="utf-8"), str(path), "exec")
+    code = compile(_source(path), str(path), "exec")
     exec(code, module.__dict__)  # noqa: S102 - importlib would keep the old code if a file is saved twice in a second
     return module
+
+
+def _source(path: Path) -> str:
+    """Return the text of a Python file, in an encoding that Python reads: UTF-8, or the one that it declares."""
+    content = path.read_bytes()
+    try:
+        if b"\0" in content:
+            raise ValueError
+        return importlib.util.decode_source(content)
+    except (ValueError, SyntaxError) as error:  # SyntaxError: an encoding that does not exist
+        raise SrlabError(
+            f"{path.name} is not saved in UTF-8, which Python expects. Copy its text into a new file in JupyterLab, "
+            "or choose UTF-8 where your editor saves it."
+        ) from error
 
 
 def written(mine: File, *names: str) -> ModuleType | None:
@@ -86,7 +101,7 @@ def saved(path: Path) -> str:
     """Return the name of a file, when it was saved, and its number of lines."""
     age = max(0.0, time.time() - path.stat().st_mtime)
     ago = f"{age:.0f} s" if age < 100 else f"{age / 60:.0f} min" if age < 6000 else f"{age / 3600:.0f} h"
-    return f"{path.name}, saved {ago} ago, {len(path.read_text(encoding='utf-8').splitlines())} lines"
+    return f"{path.name}, saved {ago} ago, {len(path.read_bytes().splitlines())} lines"
 
 
 def hash_of_file(path: Path) -> str:
@@ -97,6 +112,8 @@ def hash_of_file(path: Path) -> str:
 def stopped_in(error: Exception, path: Path) -> str:
     """Return the message for an error in a student's file, with the line that it came from."""
     tried = "".join(f"{note}. " for note in getattr(error, "__notes__", ()))
+    if isinstance(error, SrlabError):
+        return f"{tried}{error}"
     plain = re.sub(r"\x1b\[[0-9;]*m", "", str(error))  # without colors
     first_line = plain.strip().partition("\n")[0]  # torch adds a long list of valid arguments
     text = textwrap.shorten(f"{type(error).__name__}: {first_line}", 250, placeholder=" ...")
