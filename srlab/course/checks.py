@@ -12,6 +12,7 @@ from srlab.course.exercise import Answer, IncorrectAnswer, NotAttempted
 from srlab.course.fallback import is_fallback, make_fallback, repeat
 from srlab.course.judging import judge
 from srlab.course.layout import WIDTH, in_lines
+from srlab.course.running import running
 from srlab.course.saved import ACCEPTED, MARK, Result
 from srlab.paths import switched_on
 from srlab.shell import running_shell
@@ -52,9 +53,10 @@ def check(name: str, answer: Answer, hints: int = 1) -> Answer:
     again = is_fallback(exercise, answer)
     passed: list[tuple[str, str]] = []
     try:
-        for word, text in repeat(answer) if again else judge(exercise, answer):
-            say(word, text)
-            passed.append((word, text))
+        with running(exercise.reference.__name__):
+            for word, text in repeat(answer) if again else judge(exercise, answer):
+                say(word, text)
+                passed.append((word, text))
     except IncorrectAnswer as wrong:
         todo = isinstance(wrong, NotAttempted)
         result = Result.NOT_ATTEMPTED if todo else Result.INCORRECT

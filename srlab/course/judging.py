@@ -94,6 +94,8 @@ def run(exercise: Exercise, answer: Answer, case: str) -> Outcome:
             observed = observe(answer, *inputs)
         except Exception as error:
             return error
+        except SystemExit as error:
+            return IncorrectAnswer(stopped(error, answer))
         if not torch.is_grad_enabled():
             return IncorrectAnswer(
                 "Your function switches gradients off for all code that runs after it. Switch them off only where you "
@@ -195,12 +197,21 @@ def _unknown(exercise: Exercise, observation: str, given: Any, wanted: Any) -> s
     return f"{sentence} {difference(given, wanted, exercise.tolerance, exercise.reveal)}"
 
 
-def stopped(error: Exception, answer: Answer) -> str:
+def how(error: BaseException) -> str:
+    """Return how an exception ended a student's code, as the end of a sentence."""
+    if isinstance(error, SystemExit):
+        return "calls sys.exit, which would end the notebook"
+    plain = re.sub(r"\x1b\[[0-9;]*m", "", str(error))  # without colors
+    if isinstance(error, MemoryError) or re.search("tried to allocate|out of memory", plain, re.IGNORECASE):
+        return "needs more memory than is free"
+    first_line = plain.strip().partition("\n")[0]  # torch adds a long list of valid arguments
+    return textwrap.shorten(f"stopped with {type(error).__name__}: {first_line}", 250, placeholder=" ...")
+
+
+def stopped(error: BaseException, answer: Answer) -> str:
     """Return the message for an answer that raised an error, with the line of code if known."""
     if isinstance(error, IncorrectAnswer):
         return str(error)
-    first_line = str(error).strip().partition("\n")[0]  # torch adds a long list of valid arguments
-    text = textwrap.shorten(f"{type(error).__name__}: {first_line}", 250, placeholder=" ...")
     home = getattr(answer, "__module__", None)
     lines = [
         linecache.getline(frame.f_code.co_filename, number).strip()
@@ -208,4 +219,4 @@ def stopped(error: Exception, answer: Answer) -> str:
         if frame.f_globals.get("__name__") == home
     ]
     line = f" (in the line: {lines[-1]})" if lines and lines[-1] else ""
-    return f"Your code stopped with {text}{line}"
+    return f"Your code {how(error)}{line}"

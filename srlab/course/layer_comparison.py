@@ -125,7 +125,7 @@ def _first_difference(
     lr: torch.Tensor,
     given: torch.Tensor | None,
     wanted: torch.Tensor,
-    error: Exception | None,
+    error: BaseException | None,
     tolerance: float,
 ) -> tuple[str, str]:
     """Return the place of the first difference and what is known about it, or two empty strings."""
@@ -282,5 +282,5 @@ def _shapes(shapes: Sequence[Sequence[int]]) -> str:
     return ", ".join("x".join(map(str, shape)) for shape in shapes)
 
 
-def _short(error: Exception) -> str:
+def _short(error: BaseException) -> str:
     return f"{type(error).__name__}: {' '.join(str(error).split())[:200]}".rstrip(".")

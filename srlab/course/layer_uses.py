@@ -38,7 +38,7 @@ class Use:
         return f"{self.kind}({self.layer.extra_repr()})"
 
 
-def watch(network: nn.Module, lr: torch.Tensor) -> tuple[list[Use], torch.Tensor | None, Exception | None]:
+def watch(network: nn.Module, lr: torch.Tensor) -> tuple[list[Use], torch.Tensor | None, BaseException | None]:
     """Run a network in eval mode; return each run of a layer, the output, and the exception that stopped it."""
     uses: list[Use] = []
     inputs: list[torch.Tensor | None] = []
@@ -61,7 +61,7 @@ def watch(network: nn.Module, lr: torch.Tensor) -> tuple[list[Use], torch.Tensor
     try:
         with torch.no_grad():
             output = _copy(network.eval()(lr.to(place)))
-    except Exception as raised:  # a network with a mistake may raise anything
+    except (Exception, SystemExit) as raised:  # a network with a mistake may raise anything
         error = raised
     finally:
         for hook in hooks:

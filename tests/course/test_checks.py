@@ -5,6 +5,7 @@ import copy
 import functools
 import itertools
 import re
+import sys
 
 import nbformat
 import pytest
@@ -84,6 +85,10 @@ OF_A_GRAPH = {"observe": graph_too, "fallback_messages": {"a graph": "A graph is
         (lambda x: 2 * x if x < 5 else TODO, {"cases": SMALL_AND_LARGE}, "passed small not attempted"),
         (torch.ones(3), {}, "You passed check a value, not a function (Tensor)"),
         (lambda x: None, {}, "The result is None"),
+        # What would end the notebook, or needs all memory, gets a verdict, too.
+        (lambda x: sys.exit(2), {}, "hint Your code calls sys.exit, which would end the notebook"),
+        (lambda x: torch.zeros(10**15), {}, "hint Your code needs more memory than is free"),
+        (lambda x: [0] * 10**15, {}, "hint Your code needs more memory than is free"),
         # An answer that only wastes memory is accepted with a remark.
         (lambda x: (2 * x).requires_grad_(), {}, "passed a pair note Your result still has its autograd graph"),
     ],

@@ -1,6 +1,7 @@
 """Test the comparison of two networks: the first difference is named, whatever the student called her layers."""
 
 import re
+import sys
 from itertools import pairwise
 
 import pytest
@@ -116,6 +117,7 @@ def test_parameters_are_side_by_side_before_they_are_copied(reference):
         (lambda n: setattr(n, "shuffle", nn.PixelShuffle(2)), "layer 10, PixelShuffle", "shape (1, 12, 16, 18)"),
         (lambda n: setattr(n.out, "padding_mode", "reflect"), "layer 9, Conv2d", "padding_mode=reflect"),
         (lambda n: setattr(n.entry, "padding", (0, 0)), "layer 1, Conv2d", "Your network stopped with RuntimeError"),
+        (lambda n: setattr(n.out, "forward", sys.exit), "between layer 8 and the output", "with SystemExit"),
         (lambda n: n.blocks[1].weight.data.neg_(), "layer 4, PReLU", "Its weight differs"),
         (lambda n: n.entry.bias.data.add_(1), "layer 1, Conv2d", "Its bias differs by up to 1."),
         (lambda n: n.blocks.__setitem__(3, nn.PReLU()), "layer 6, PReLU", "[(1,)] in yours"),

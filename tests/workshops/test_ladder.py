@@ -2,6 +2,7 @@
 
 import copy
 import re
+import sys
 from types import SimpleNamespace
 
 import pytest
@@ -457,6 +458,12 @@ def test_mistakes_fall_at_their_rung(rung, mistake, climb):
     assert (word, last) == ("fell", "look")
     assert text.startswith(f"{rung} "), text
     assert {word for word, _ in climbed} <= {"climbed"}
+
+
+def test_exit_falls(climb):
+    [(word, text), _] = climb({"train_step": lambda *inputs: sys.exit(1)}, [1])
+    assert word == "fell"
+    assert "Your code calls sys.exit" in text
 
 
 def test_missing_functions_are_not_yet_written(capsys):

@@ -1003,6 +1003,10 @@ def test_file_that_was_not_saved_since(write, folder, capsys):
         ("# Größe\n".encode("cp1252"), "mine.py is not saved in UTF-8, which Python expects."),
         ("# my file\n".encode("utf-16"), "mine.py is not saved in UTF-8, which Python expects."),
         (b"# coding: klingon\n", "mine.py is not saved in UTF-8, which Python expects."),
+        (
+            b"import argparse\nargparse.ArgumentParser().error('no photo')\n",
+            "Line 2 of mine.py calls sys.exit, which would end the notebook",
+        ),
     ],
 )
 def test_file_that_is_not_valid(content, words, tmp_path, folder, capsys):

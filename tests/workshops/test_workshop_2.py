@@ -25,7 +25,7 @@ SMALL = [  # quick to train
 @pytest.fixture
 def lines(tmp_path, capsys, monkeypatch):
     """Check a part of the reference with replacements; return the printed lines as pairs of a word and a text."""
-    monkeypatch.setattr(parts, "_print_broken_before", lambda *_: False)
+    monkeypatch.setattr(parts, "_broken_before", lambda *_: iter(()))
 
     def lines(part, *replacements, alone=False):
         def in_this_process(path, code, *arguments):
@@ -489,7 +489,7 @@ def test_gan_that_works_on_a_grid_of_two_pixels_is_accepted(capsys):
     assert "if LR moves by 8 pixels, 100 % of it" in " ".join(capsys.readouterr().out.split())
 
 
-def test_new_process_has_no_srlab_and_other_hashes(tmp_path):
+def test_new_process_has_no_srlab_and_other_hashes(tmp_path, monkeypatch):
     path = written(tmp_path)
     path.write_text("SUM = hash('a')\n", encoding="utf-8")
     found = tmp_path / "found.txt"
@@ -497,5 +497,9 @@ def test_new_process_has_no_srlab_and_other_hashes(tmp_path):
     assert int(found.read_text()) != hash("a")
     path.write_text("import srlab\n", encoding="utf-8")
     with pytest.raises(own_file.IncorrectAnswer, match="without srlab"):
+        own_file.run_alone(path, "")
+    monkeypatch.setattr(own_file, "LIMIT", 0.5)
+    path.write_text("while True: pass\n", encoding="utf-8")
+    with pytest.raises(own_file.IncorrectAnswer, match=r"still ran after 0\.5 s"):
         own_file.run_alone(path, "")
     shutil.rmtree(tmp_path)

@@ -116,7 +116,7 @@ def find_kept(mine: Mine, what: str) -> Kept | None:
         found.network.load_state_dict(torch.load(weights, map_location="cpu", weights_only=True))
     except SrlabError:  # of the file
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise SrlabError(
             f"{weights.name} does not fit `{name}()` of {path.name} ({type(error).__name__}). It was changed, or "
             "created with other arguments. Make the trained sizes its defaults, or train it again and keep it."

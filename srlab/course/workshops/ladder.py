@@ -14,6 +14,7 @@ from srlab.course.checks import say
 from srlab.course.exercise import TODO
 from srlab.course.exercises.srgan.train_step import adversary_of_scene, d_loss_of_scene, train_step
 from srlab.course.judging import stopped
+from srlab.course.running import running
 from srlab.course.workshops.network import RGB
 from srlab.course.workshops.promises import expect_items, expect_tensor
 from srlab.evaluation.metrics import Protocol, psnr
@@ -34,7 +35,8 @@ def climb(mine: Any, rungs: Collection[int] | None = None) -> None:
         Numbers of the rungs to climb; by default all seven.
     """
     for number, name, needs, rung, look in [row for row in RUNGS if rungs is None or row[0] in rungs]:
-        word, text = _climb_one(rung, mine, needs)
+        with running(" or ".join(needs)):
+            word, text = _climb_one(rung, mine, needs)
         say(word, f"{number} {name}: {text}")
         if word == "fell":
             say("look", look)
@@ -54,7 +56,7 @@ def _climb_one(rung: Callable[[Any], Results], mine: Any, needs: Collection[str]
                 passed.append(text)
                 if not good:
                     return "fell", text
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         return "fell", f"{stopped(error, next(iter(own.values()))).removesuffix('.')}."
     return "climbed", " ".join(passed)
 

@@ -4,11 +4,9 @@ import hashlib
 import importlib.util
 import linecache
 import os
-import re
 import subprocess
 import sys
 import tempfile
-import textwrap
 import time
 import traceback
 from pathlib import Path
@@ -17,11 +15,14 @@ from types import ModuleType
 import torch
 
 from srlab.course.exercise import IncorrectAnswer
+from srlab.course.judging import how
+from srlab.course.running import running
 from srlab.errors import SrlabError
 
 File = str | os.PathLike[str]
 Mine = File | ModuleType  # a student's file, or the module that `load` returned for it
 MODULE = "mine"  # the name of the module, whatever the file is called
+LIMIT = 600  # seconds for a new process; a busy machine needs minutes to import torch
 
 
 def own_file(mine: Mine) -> Path:
@@ -41,12 +42,24 @@ def load(mine: Mine) -> ModuleType:
     Each call executes the file as it is saved now, so a change needs no restart of the kernel.
     """
     path = own_file(mine)
+    with running(path.name):
+        return execute(path)
+
+
+def execute(path: Path) -> ModuleType:
+    """Execute a student's file and return it as a module, as `load` does, but inside the block of a check."""
     linecache.checkcache(str(path))
     module = ModuleType(MODULE)
     module.__file__ = str(path)
     sys.modules[MODULE] = module  # dataclasses and torch.compile look it up
     code = compile(_source(path), str(path), "exec")
-    exec(code, module.__dict__)  # noqa: S102 - importlib would keep the old code if a file is saved twice in a second
+    try:
+        exec(code, module.__dict__)  # noqa: S102 - importlib keeps the old code if a file is saved twice in a second
+    except SystemExit as error:
+        raise SrlabError(
+            f"{stopped_in(error, path)}. Move code for the terminal to the end of the file, below "
+            '`if __name__ == "__main__":`.'
+        ) from error
     return module
 
 
@@ -86,14 +99,22 @@ def run_alone(path: Path, code: str, *arguments: str) -> None:
     start = "import sys; sys.modules['srlab'] = None; sys.path.insert(0, sys.argv[1]); import mine\n"
     with tempfile.TemporaryDirectory() as place:  # the file may have another name
         Path(place, f"{MODULE}.py").write_bytes(path.read_bytes())
-        done = subprocess.run(
-            [sys.executable, "-c", start + code, place, *arguments],
-            env=os.environ | {"PYTHONHASHSEED": "84", "OMP_NUM_THREADS": str(torch.get_num_threads())},
-            capture_output=True,
-            text=True,
-        )
+        try:
+            done = subprocess.run(
+                [sys.executable, "-c", start + code, place, *arguments],
+                env=os.environ | {"PYTHONHASHSEED": "84", "OMP_NUM_THREADS": str(torch.get_num_threads())},
+                stdin=subprocess.DEVNULL,  # input() then raises an error instead of waiting
+                capture_output=True,
+                text=True,
+                errors="replace",
+                timeout=LIMIT,
+            )
+        except subprocess.TimeoutExpired:
+            raise IncorrectAnswer(
+                f"In a new process, without srlab, {path.name} still ran after {LIMIT} s. Does a loop never end?"
+            ) from None
     if done.returncode:
-        lines = done.stderr.strip().splitlines() or ["no message"]
+        lines = done.stderr.strip().splitlines() or ["no message. Does it need more memory than is free?"]
         raise IncorrectAnswer(f"In a new process, without srlab, {path.name} stopped with {lines[-1]}")
 
 
@@ -109,19 +130,16 @@ def hash_of_file(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()[:8]
 
 
-def stopped_in(error: Exception, path: Path) -> str:
+def stopped_in(error: BaseException, path: Path) -> str:
     """Return the message for an error in a student's file, with the line that it came from."""
     tried = "".join(f"{note}. " for note in getattr(error, "__notes__", ()))
     if isinstance(error, SrlabError):
         return f"{tried}{error}"
-    plain = re.sub(r"\x1b\[[0-9;]*m", "", str(error))  # without colors
-    first_line = plain.strip().partition("\n")[0]  # torch adds a long list of valid arguments
-    text = textwrap.shorten(f"{type(error).__name__}: {first_line}", 250, placeholder=" ...")
     if isinstance(error, SyntaxError):
         return f"Line {error.lineno} of {path.name} is not valid Python: {error.msg} (`{(error.text or '').strip()}`)"
     frames = traceback.walk_tb(error.__traceback__)
     lines = [number for frame, number in frames if frame.f_code.co_filename == str(path)]
     if not lines:
-        return f"{tried}The check could not run your code: {text}"
+        return f"{tried}The check could not run your code, which {how(error)}"
     line = linecache.getline(str(path), lines[-1]).strip()
-    return f"{tried}Line {lines[-1]} of {path.name} stopped with {text} (`{line}`)"
+    return f"{tried}Line {lines[-1]} of {path.name} {how(error)} (`{line}`)"

@@ -7,8 +7,9 @@ from pathlib import Path
 import torch
 
 from srlab.course.checks import say
+from srlab.course.running import running
 from srlab.course.workshops import adversary, alone, flow, network, photos_and_pairs, resuming, training
-from srlab.course.workshops.own_file import Mine, hash_of_file, load, own_file, saved, stopped_in
+from srlab.course.workshops.own_file import Mine, execute, hash_of_file, own_file, saved, stopped_in
 from srlab.course.workshops.promises import WIDTH, Line, Promises, in_words, say_all
 from srlab.errors import SrlabError
 
@@ -90,29 +91,30 @@ def check(mine: Mine, part: str, folder: Path | None = None) -> None:
     print(f"{saved(path)}{', unchanged since the last check' * unchanged}.")
     if unchanged:
         print("Did you save it? Click into the file and press Ctrl+S.")
-    if say_all(_lines(path, PARTS[part], folder)):
-        _print_broken_before(path, part, folder)
+    with running(" or ".join(PARTS[part].names)):
+        if say_all(_lines(path, PARTS[part], folder)):
+            say_all(_broken_before(path, part, folder))
 
 
 def _lines(path: Path, part: Part, folder: Path) -> Iterator[Line]:
     """Yield the line of each promise of a part, or of what is missing, or of an error in the file."""
     try:
         with torch.random.fork_rng(devices=[]), torch.enable_grad():
-            module = load(path)
+            module = execute(path)
             if missing := [name for name in part.names if not hasattr(module, name)]:
                 yield "to do", f"{path.name} doesn't define {' and '.join(f'`{name}`' for name in missing)} yet.", ""
             else:
                 yield from in_words(part.promises(module, folder))
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         yield "broken", stopped_in(error, path), ""
 
 
-def _print_broken_before(path: Path, part: str, folder: Path) -> None:
-    """Check the quick parts before this one again, and print the first promise that is broken now."""
+def _broken_before(path: Path, part: str, folder: Path) -> Iterator[Line]:
+    """Check the quick parts before this one again, and yield the first promise that is broken now."""
     for name in [*PARTS][: [*PARTS].index(part)]:
         lines = _lines(path, PARTS[name], folder) if PARTS[name].quick else ()
         for word, text, _ in lines:
             if word == "broken":
-                say("broken", f"An earlier part, {name}: {text}", WIDTH)
-                say("hint", f'Run workshops.check(mine, "{name}") for all of its lines.', WIDTH)
+                hint = f'Run workshops.check(mine, "{name}") for all of its lines.'
+                yield "broken", f"An earlier part, {name}: {text}", hint
                 return

@@ -12,6 +12,8 @@ import torch
 
 from srlab.course.checks import say
 from srlab.course.exercise import IncorrectAnswer, filled
+from srlab.course.judging import how
+from srlab.course.running import running
 
 WIDTH = 64  # characters per line, because the notebook shares the window with the student's file
 
@@ -41,7 +43,11 @@ def percent(share: float) -> str:
 
 def show(promises: Iterable[Promise]) -> bool:
     """Print a line for each promise, with a hint if it is broken, and return whether all are kept."""
-    return say_all(in_words(promises))
+    try:
+        with running("Your network"):
+            return say_all(in_words(promises))
+    except SystemExit as error:
+        return say_all([("broken", f"Your network {how(error)}.", "")])
 
 
 def in_words(promises: Iterable[Promise]) -> Iterator[Line]:
@@ -69,7 +75,7 @@ def trying(promise: str) -> Iterator[None]:
     """Begin the message of an error in a student's code with what was tried: a promise, and for example a size."""
     try:
         yield
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         error.add_note(promise)
         raise
 
