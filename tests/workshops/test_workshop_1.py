@@ -1021,3 +1021,19 @@ def test_file_that_is_not_valid(content, words, tmp_path, folder, capsys):
 def test_encodings_of_python_are_read(encoding, tmp_path):
     (tmp_path / "mine.py").write_text(f"# coding: {encoding}\nSIZE = 'Größe'\n", encoding=encoding)
     assert workshops.load(tmp_path / "mine.py").SIZE == "Größe"
+
+
+def test_what_a_file_prints_is_below_the_lines_of_the_check(tmp_path, folder, capsys):
+    file = tmp_path / "mine.py"
+    file.write_text("def psnr(*_):\n    for k in range(12):\n        print('step', k)\n    raise SystemExit\n")
+    workshops.check(file, "psnr", folder)
+    lines = capsys.readouterr().out.splitlines()
+    start = lines.index("mine.py printed:")
+    assert "Line 4 of mine.py calls sys.exit" in " ".join(lines[1:start])
+    assert lines[start + 1 :] == [*(f"step {k}" for k in range(10)), "... and 2 more lines"]
+
+
+def test_name_that_is_nearly_right(tmp_path, lines):
+    (tmp_path / "mine.py").write_text("def load_photo(folder): ...\ndef d_loss(): ...")
+    assert lines(tmp_path / "mine.py", "photos")[0][1] == "mine.py doesn't define `load_photos` yet, but `load_photo`."
+    assert "but" not in lines(tmp_path / "mine.py", "adversary")[0][1], "d_loss is a part of its own"

@@ -1,5 +1,6 @@
 """Check a student's file, part by part: each part prints which promises its functions keep, and which they break."""
 
+import difflib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +11,7 @@ from srlab.course.checks import say
 from srlab.course.running import running
 from srlab.course.workshops import adversary, alone, flow, network, photos_and_pairs, resuming, training
 from srlab.course.workshops.own_file import Mine, execute, hash_of_file, own_file, saved, stopped_in
-from srlab.course.workshops.promises import WIDTH, Line, Promises, in_words, say_all
+from srlab.course.workshops.promises import WIDTH, Line, Printed, Promises, in_words, say_all
 from srlab.errors import SrlabError
 
 
@@ -91,9 +92,9 @@ def check(mine: Mine, part: str, folder: Path | None = None) -> None:
     print(f"{saved(path)}{', unchanged since the last check' * unchanged}.")
     if unchanged:
         print("Did you save it? Click into the file and press Ctrl+S.")
-    with running(" or ".join(PARTS[part].names)):
-        if say_all(_lines(path, PARTS[part], folder)):
-            say_all(_broken_before(path, part, folder))
+    with running(" or ".join(PARTS[part].names)), Printed(path.name) as printed:
+        if say_all(printed.apart(_lines(path, PARTS[part], folder))):
+            say_all(printed.apart(_broken_before(path, part, folder)))
 
 
 def _lines(path: Path, part: Part, folder: Path) -> Iterator[Line]:
@@ -102,7 +103,10 @@ def _lines(path: Path, part: Part, folder: Path) -> Iterator[Line]:
         with torch.random.fork_rng(devices=[]), torch.enable_grad():
             module = execute(path)
             if missing := [name for name in part.names if not hasattr(module, name)]:
-                yield "to do", f"{path.name} doesn't define {' and '.join(f'`{name}`' for name in missing)} yet.", ""
+                others = vars(module).keys() - {name for one in PARTS.values() for name in one.names}
+                near = [found for name in missing for found in difflib.get_close_matches(name, others, 1, 0.75)]
+                text = f"{path.name} doesn't define {' and '.join(f'`{name}`' for name in missing)} yet"
+                yield "to do", f"{text}{''.join(f', but `{name}`' for name in near)}.", ""
             else:
                 yield from in_words(part.promises(module, folder))
     except (Exception, SystemExit) as error:

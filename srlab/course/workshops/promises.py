@@ -1,9 +1,10 @@
 """The form of a check: promises about a student's file, each kept or broken, with what was measured."""
 
 import functools
+import io
 import textwrap
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -15,6 +16,7 @@ from srlab.course.exercise import IncorrectAnswer, filled
 from srlab.course.judging import how
 from srlab.course.running import running
 
+PRINTED = 10  # lines that a student's code prints in a check and that are shown
 WIDTH = 64  # characters per line, because the notebook shares the window with the student's file
 
 # Whether it is kept; the promise, with what was measured; a hint in case it is broken.
@@ -68,6 +70,34 @@ def say_all(lines: Iterable[Line]) -> bool:
             say("hint", hint, WIDTH)
         words.add(word)
     return words <= {"kept"}
+
+
+class Printed(io.StringIO):
+    """What a student's code prints in a check: its first lines appear at the end, below those of the check."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__()
+        self.name, self.lines = name, 0
+
+    def write(self, text: str) -> int:
+        """Keep the beginning, because a loop may print forever."""
+        self.lines += text.count("\n")
+        return super().write(text[: max(0, 4000 - self.tell())])
+
+    def apart(self, lines: Iterator[Line]) -> Iterator[Line]:
+        """Yield the lines of a check; what is printed to compute them stays here."""
+        while True:
+            with redirect_stdout(self):
+                line = next(lines, None)
+            if line is None:
+                return
+            yield line
+
+    def __exit__(self, *_: object) -> None:
+        """Show the first lines, also after an error or the stop button."""
+        if first := self.getvalue().splitlines()[:PRINTED]:
+            more = f"\n... and {self.lines - len(first)} more lines" if self.lines > len(first) else ""
+            print(f"{self.name} printed:", *first, sep="\n", end=f"{more}\n")
 
 
 @contextmanager
