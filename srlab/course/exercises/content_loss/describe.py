@@ -1,7 +1,6 @@
 """Lab 02: a description of images that a blur changes more than a shift."""
 
 import math
-from collections.abc import Callable
 from functools import cache
 from typing import Any
 
@@ -68,14 +67,6 @@ def _observe(answer: Answer, photo: torch.Tensor, *spoiled: torch.Tensor) -> dic
     }
 
 
-def _steps(image: torch.Tensor) -> torch.Tensor:
-    return (image[..., 1:] - image[..., :-1]).abs()
-
-
-def _pooled(size: int) -> Callable[[torch.Tensor], torch.Tensor]:
-    return lambda image: F.avg_pool2d(image, size)
-
-
 EXERCISE = Exercise(
     describe,
     level="medium",
@@ -85,50 +76,5 @@ EXERCISE = Exercise(
         "the cat's eye": lambda: _copies("chelsea", 80, 120),
     },
     observe=_observe,
-    known_mistakes={
-        "Your descriptions differ pixel by pixel, as the images do, so a shift costs as much as the blur. Describe a "
-        "neighborhood instead, for example how much its pixels differ from each other.": [
-            lambda image: image,
-            lambda image: image.mean(1, keepdim=True),
-        ],
-        "You average brightness, and a blur leaves the brightness of a neighborhood as it is. What does a blur remove? "
-        "Measure that, and then average.": [_pooled(2), _pooled(4), _pooled(8), _pooled(16)],
-        "A blur reduces the steps between neighbors, so that's a good start. But you compare them position by "
-        "position, and a shift moves every one of them. Average them over a neighborhood.": [
-            _steps,
-            lambda image: image[..., 1:] - image[..., :-1],
-            lambda image: (image[..., 1:] - image[..., :-1]).square(),
-        ],
-        "Your steps keep their signs, so up and down cancel in a neighborhood. Take their size before you average.": [
-            lambda image, size=size: F.avg_pool2d(image[..., 1:] - image[..., :-1], size) for size in (4, 8, 16)
-        ],
-        "Your description is the same for every image, so nothing costs anything. Does it use the image?": (
-            lambda image: image.sum() * 0
-        ),
-        "No gradient reaches SR, so you couldn't train with this. Is there a no_grad, detach, item or round?": [
-            lambda image: describe(image).detach(),
-            lambda image: _steps(image).mean().item(),
-        ],
-    },
-    also_accepted=[
-        lambda image: _steps(image).mean(),
-        lambda image: F.avg_pool2d((image - F.avg_pool2d(image, 5, 1, 2)).square(), 16),
-        lambda image: F.avg_pool2d((image[..., 1:, :] - image[..., :-1, :]).abs(), 8),
-        lambda image: torch.fft.rfft2(image).abs(),
-    ],
-    fallback_messages={
-        "a blur costs something": "The blurred image should cost more than 0.",
-        "a shift costs less than half as much as the blur": "The shift costs {given} as much as the blur, though it's "
-        "hardly visible. It should be less than 0.5 times. What changes when you blur an image, and stays when you "
-        "shift it?",
-        "more blur costs more": "Twice the blur should cost more than the blur.",
-        "a gradient reaches SR": "No gradient reaches SR, so you couldn't train with this.",
-    },
     reveal=False,
-    hints=(
-        "A shift moves things, and a blur removes things. Which number about a small area, say 8 x 8 pixels, hardly "
-        "changes when its content moves by one pixel, and falls when you blur it?",
-        "Use the size of the step from each pixel to its neighbor: (image[..., 1:] - image[..., :-1]).abs(). "
-        "F.avg_pool2d takes the mean of each area.",
-    ),
 )

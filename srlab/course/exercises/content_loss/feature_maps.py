@@ -1,6 +1,5 @@
 """Lab 02: the feature maps that a network computes for an image."""
 
-import functools
 from collections.abc import Callable, Collection
 from typing import Any
 
@@ -61,44 +60,6 @@ def _observe(answer: Answer, layers: dict[str, Answer], image: torch.Tensor, wan
     }
 
 
-def _sliced(layers: dict[str, Answer], image: torch.Tensor, wanted: list[str]) -> dict[str, torch.Tensor]:
-    """Compute each map from the image on: slower, but correct."""
-    names = list(layers)
-    return {
-        name: functools.reduce(lambda x, one: layers[one](x), names[: names.index(name) + 1], image) for name in wanted
-    }
-
-
-def _all(layers: dict[str, Answer], image: torch.Tensor, wanted: list[str]) -> dict[str, torch.Tensor]:
-    return feature_maps(layers, image, list(layers))
-
-
-def _before(layers: dict[str, Answer], image: torch.Tensor, wanted: list[str]) -> dict[str, torch.Tensor]:
-    maps = {}
-    for name, layer in layers.items():
-        if name in wanted:
-            maps[name] = image
-        image = layer(image)
-    return maps
-
-
-def _each_from_the_image(layers: dict[str, Answer], image: torch.Tensor, wanted: list[str]) -> dict[str, torch.Tensor]:
-    return {name: layers[name](image) for name in wanted}
-
-
-def _only_the_wanted(layers: dict[str, Answer], image: torch.Tensor, wanted: list[str]) -> dict[str, torch.Tensor]:
-    return feature_maps({name: layers[name] for name in wanted}, image, wanted)
-
-
-def _detached(layers: dict[str, Answer], image: torch.Tensor, wanted: list[str]) -> dict[str, torch.Tensor]:
-    return {name: found.detach() for name, found in feature_maps(layers, image, wanted).items()}
-
-
-def _last(layers: dict[str, Answer], image: torch.Tensor, wanted: list[str]) -> dict[str, torch.Tensor]:
-    last = list(feature_maps(layers, image, wanted).values())[-1]
-    return dict.fromkeys(wanted, last)
-
-
 EXERCISE = Exercise(
     feature_maps,
     level="easy",
@@ -108,26 +69,4 @@ EXERCISE = Exercise(
         "two layers in the middle, with a gradient at the image": lambda: _case("conv1", "pool1"),
     },
     observe=_observe,
-    known_mistakes={
-        "You return all the maps. Keep those whose name is in `wanted`. The image only passes through the "
-        "others.": _all,
-        "You keep the input of each wanted layer. You need its output.": _before,
-        "Each wanted layer got the image itself. It should get the output of the layer before "
-        "it.": _each_from_the_image,
-        "You used only the wanted layers. The image has to go through the others too, or a wanted layer gets a "
-        "different input than in training.": _only_the_wanted,
-        "Your maps have no graph, so no gradient could flow back to the generator's image. Is there a no_grad, a "
-        "detach or an item?": [_detached, torch.no_grad()(feature_maps)],
-        "Every name has the map of the last wanted layer. Store each map in the dict while the image passes through "
-        "the layers.": (_last),
-    },
-    also_accepted=[_sliced],
-    fallback_messages={
-        "the names of the maps": "You returned the maps of other layers: {given}.",
-        "the gradient at the image": "The gradient at the image is wrong.",
-    },
-    hints=(
-        "Walk through layers.items(). The output of a layer is the input of the next.",
-        "In the loop: image = layer(image). If the name is wanted, store the current image under it in a dict.",
-    ),
 )
