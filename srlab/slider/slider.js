@@ -150,7 +150,7 @@ function mountSlider(root, options) {
   /* --- drawing ------------------------------------------------------------------------------------------------- */
 
   function paint(index, from = 0, to = view.cell.width, x = 0, y = 0) {
-    if (!images[index].naturalWidth || from >= to) return;
+    if (!loaded(images[index]) || from >= to) return;
     const high = view.cell.height;
     context.drawImage(view.draw(images[index], move), from, 0, to - from, high, x + from, y, to - from, high);
   }
@@ -190,7 +190,7 @@ function mountSlider(root, options) {
     const scored = compared.filter((index) => index !== to && !options.maps?.includes(index));
     score.textContent = "";
     if ((hr < 0 && (grid || options.visitors)) || options.maps?.includes(to)) return;
-    if (!view.width || !scored.length || ![to, ...scored].every((index) => images[index].naturalWidth)) return;
+    if (!view.width || !scored.length || ![to, ...scored].every((index) => loaded(images[index]))) return;
     score.append("This region: ");
     scored.forEach((index, n) => {
       score.append(n ? " · " : "", `${labels[index]} `);

@@ -9,6 +9,9 @@ function make(tag, name, parent, attributes = {}) {
   return node;
 }
 
+/* Whether an image can be drawn. Its size is known earlier, and what is drawn of it until then stays empty. */
+const loaded = (image) => image.complete && image.naturalWidth > 0;
+
 /* PSNR over R, G and B of one region (left, top, right, bottom) of two images; Infinity if they are equal. */
 function decibels(image, other, width, height, [x0, y0, x1, y1]) {
   const a = levelsOf(image, width, height), b = levelsOf(other, width, height);

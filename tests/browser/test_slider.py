@@ -1,11 +1,15 @@
 """Test the slider in a real browser, on the visible pixels."""
 
+import functools
+import http.server
+import threading
+
 import numpy as np
 import pytest
 
 import srlab
 
-from .conftest import FACTOR, SIZE, WAIT, drag, magnified, pictures, screen, settle, shows, snap
+from .conftest import FACTOR, SIZE, WAIT, drag, magnified, new_page, pictures, screen, settle, shows, snap
 
 pytestmark = pytest.mark.xdist_group("browser")  # one worker, so one JupyterLab and one Chromium
 
@@ -154,6 +158,47 @@ def test_score_follows_view(open_page, tmp_path):
     page.evaluate("() => { navigator.clipboard.writeText = () => Promise.reject(new Error()); }")  # without encryption
     page.get_by_role("button", name="Copy view").click()
     page.wait_for_function("getSelection().toString() === 'view=(16, 24, 4), split=0.25'", timeout=WAIT)
+
+
+LOAD = """async () => {
+  const image = Object.assign(new Image(), { src: "half.png" });
+  while (!image.naturalWidth) await new Promise(requestAnimationFrame);
+  const { srlabSlider } = document.querySelector(".srlab-compare");
+  srlabSlider.replace(1, image, "");
+  await new Promise(requestAnimationFrame);
+  const early = !image.complete;
+  await fetch("rest");
+  await image.decode();
+  srlabSlider.replace(1, image, "");
+  return early;
+}"""
+
+
+def test_image_is_drawn_when_it_is_complete(browser, tmp_path):
+    """Check an image whose size is known before its pixels; the server sends the rest of it when the page has drawn."""
+    srlab.compare({"A": A, "B": B}, "A", "B", {}).save(tmp_path / "page.html")
+    photo, rest = srlab.write_image(C, tmp_path / "C.png").read_bytes(), threading.Event()
+
+    class Half(http.server.SimpleHTTPRequestHandler):
+        def do_GET(self):
+            if self.path == "/rest":
+                rest.set()
+            if self.path != "/half.png":
+                return super().do_GET()
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(photo[: len(photo) // 2])
+            rest.wait(WAIT / 1000)
+            return self.wfile.write(photo[len(photo) // 2 :])
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Half, directory=tmp_path)) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        page = new_page(browser)
+        page.goto(f"http://127.0.0.1:{server.server_port}/page.html")
+        assert page.evaluate(LOAD)
+        assert shows(screen(page, page.locator(".srlab-stage")), A, C, 0.5)
+        page.context.close()
+        server.shutdown()
 
 
 def test_slider_without_javascript(open_page, saved):
