@@ -147,8 +147,6 @@ def take_try_page(target: Path) -> None:
         page = browser.new_page(viewport={"width": 760, "height": 900})
         page.goto(f"http://127.0.0.1:{server.server_port}/try/")
         page.locator('a[download="cat-RRDB.png"]').wait_for(timeout=180_000)  # the last network
-        page.locator(".srlab-stage").press("3")  # SRGAN on the right
-        page.locator(".srlab-stage").blur()
         page.wait_for_timeout(500)
         score = page.locator(".srlab-score").bounding_box()
         clip = {"x": 0, "y": 0, "width": 760, "height": score["y"] + score["height"] + 8}

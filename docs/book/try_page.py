@@ -12,7 +12,7 @@ import srlab
 from srlab import course
 from srlab.errors import SrlabError
 from srlab.models import FlowNet
-from srlab.models.loading import BUNDLED, ONE_STEP
+from srlab.models.loading import ONE_STEP
 from srlab.slider import encode
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -29,6 +29,9 @@ RUNTIME = {
 }
 # RRDB sees 34 LR pixels on each side, but with 16 its tiles differ from the whole image by less than 0.001 levels.
 LARGEST_MARGIN = 16
+# Label -> name. The page compares bicubic with the first one, or with the one that learned the photo's subject.
+NETWORKS = {"SRGAN": "srgan", "one step": ONE_STEP, "MSRResNet": "msrresnet", "RRDB": "rrdb"}
+SUBJECTS = {ONE_STEP: "gravel"}
 PHOTOS = {"cat": "A cat's face", "astronaut": "A woman in a space suit", "gravel": "Gravel"}
 
 
@@ -48,9 +51,7 @@ def build(target: Path) -> None:
     with tarfile.open(runtime) as archive:
         for name, member in RUNTIME.items():
             (target / "ort" / name).write_bytes(archive.extractfile(f"package/dist/{member}").read())
-    named = BUNDLED | {"one step": ONE_STEP}
-    networks = [add_network(label, name, target) for label, name in named.items()]
-    networks.sort(key=lambda network: network["margin"])  # the slowest last
+    networks = [add_network(label, name, target) for label, name in NETWORKS.items()]
     (target / "photos").mkdir()
     sizes = {backend: megabytes(target, backend) for backend in ("wasm", "webgpu")}
     contents = {"networks": networks, "photos": add_photos(target / "photos"), "megabytes": sizes}
@@ -74,12 +75,12 @@ def download() -> Path:
     return file
 
 
-def add_network(label: str, name: str, target: Path) -> dict[str, str | int | bool]:
+def add_network(label: str, name: str, target: Path) -> dict[str, str | int | bool | None]:
     """Export a bundled network, and return its entry in contents.json."""
     srlab.export(name, target / f"{name}.onnx")
     network = srlab.load_generator_file(name)
     margin, noise = min(network.radius, LARGEST_MARGIN), isinstance(network, FlowNet)
-    return {"name": name, "label": label, "margin": margin, "noise": noise}
+    return {"name": name, "label": label, "margin": margin, "noise": noise, "subject": SUBJECTS.get(name)}
 
 
 def megabytes(target: Path, backend: str) -> int:

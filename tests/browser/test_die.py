@@ -138,7 +138,7 @@ def test_exported_run_can_be_thrown(visitor, tmp_path):
     assert main(["export", "07_one_step/default", str(network)]) == 0
     crop(24, 40).save(file)
     visitor.give("#network", network.name, network.read_bytes())
-    visitor.until("document.querySelector('#own').textContent.includes('is in the list')")
+    visitor.until("document.querySelector('#status').textContent.includes('is in the list')")
     visitor.give("#file", file.name, file.read_bytes())
     start = "photo-yours-ada.onnx"
     first = visitor.download(f"{start}-seed-0.png")
@@ -178,7 +178,7 @@ def test_answers_differ_only_where_the_map_says_so(visitor, tmp_path):
     photo = Image.new("RGB", (40, 24), (60, 60, 60))
     photo.paste((180, 180, 180), (20, 0, 40, 24))
     visitor.give("#network", file.name, file.read_bytes())
-    visitor.until("document.querySelector('#own').textContent.includes('is in the list')")
+    visitor.until("document.querySelector('#status').textContent.includes('is in the list')")
     visitor.give("#file", "photo.png", encoded(photo))
     start = "photo-yours-partial.onnx"
     answers = [visitor.download(f"{start}-seed-0.png"), *(visitor.throw(seed, start) for seed in (1, 2, 3))]

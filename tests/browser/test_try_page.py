@@ -150,6 +150,38 @@ def test_photo_opens_on_its_detail_and_is_not_shrunk(page, tmp_path):
     assert np.array_equal(seen[20:, 20:-40], result[top + 20 :, left + 20 : -40])  # without the line
 
 
+def test_slider_shows_what_is_offered_for_download(another_page, tmp_path):
+    """Check a large photo in its upper left corner, in a view that doesn't change while it is upscaled."""
+    page, file = another_page, tmp_path / "noise.png"
+    Image.fromarray(np.random.default_rng(0).integers(0, 256, (400, 512, 3), np.uint8)).save(file)
+    stage, right = page.locator(".srlab-stage"), page.get_by_role("group", name="Right image")
+    upscale_in_page(page, file, "bicubic")
+    right.get_by_role("button", name="one step").click()
+    stage.focus()
+    for key in ["Home"] + ["Shift+ArrowUp", "Shift+ArrowLeft"] * 20:
+        page.keyboard.press(key)
+    names = {label: label for label in ("bicubic", "SRGAN", "MSRResNet", "RRDB")}
+    for seed in (0, 1):
+        if seed:
+            page.get_by_role("button", name="Throw the die").click()
+        for label, name in ({"one step": f"one-step-seed-{seed}"} | names).items():
+            with page.expect_download() as download:
+                page.locator(f'a[download="noise-{name}.png"]').click()
+            wanted = np.asarray(Image.open(download.value.path()).convert("RGB"))
+            right.get_by_role("button", name=label).click()
+            stage.scroll_into_view_if_needed()
+            seen = screen(page, stage)
+            height, width, _ = seen.shape
+            assert np.array_equal(seen[:, 40:], wanted[:height, 40:width]), (label, seed)  # without the grip
+
+
+@pytest.mark.parametrize(("photo", "label"), [("Cat", "SRGAN"), ("Gravel", "one step")])
+def test_photo_opens_with_a_network_that_suits_it(page, photo, label):
+    page.get_by_role("button", name=photo).click()
+    page.locator(".downloads", has_text=f"Download {photo.lower()}").wait_for()
+    assert page.locator(".srlab-names b").all_inner_texts() == ["bicubic", label]
+
+
 def test_psnr_only_with_ground_truth(page, tmp_path):
     file = tmp_path / "mine.png"
     crop(24, 40).save(file)
@@ -270,7 +302,7 @@ def test_own_network(another_page, servers, own, tmp_path, way):
         page.evaluate(DROP, [own.name, base64.b64encode(own.read_bytes()).decode()])
     else:
         page.locator(f"#{way}").set_input_files(own)
-    page.locator("#own", has_text="is in the list as “yours: ada's net.onnx”").wait_for()
+    page.locator("#status", has_text="is in the list as “yours: ada's net.onnx”").wait_for()
     page.locator(".srlab-right b", has_text="yours: ada's net.onnx").wait_for()
     (result,) = upscale_in_page(page, file, "yours-ada-s-net.onnx")
     wanted = srlab.to_uint8(srlab.upscale(Own(), srlab.read_image(file))).permute(1, 2, 0).numpy()
@@ -285,12 +317,12 @@ def test_file_that_is_no_network_gets_a_sentence(another_page, own, tmp_path):
     text.write_bytes(b"Not a network.")
     for file, reason in ((text, "of four times the size"), (double, "it made float32 1 × 3 × 32 × 48, not float32")):
         page.locator("#network").set_input_files(file)
-        page.locator("#own", has_text=f"{file.name} can't be used here").filter(has_text=reason).wait_for()
+        page.locator("#status", has_text=f"{file.name} can't be used here").filter(has_text=reason).wait_for()
         assert page.get_by_role("button", name="yours").count() == 0
     page.locator("#network").set_input_files(own)
-    page.locator("#own", has_text="is in the list").wait_for()
+    page.locator("#status", has_text="is in the list").wait_for()
     page.locator("#network").set_input_files(text)  # the network before stays
-    page.locator("#own", has_text="text.onnx can't be used").wait_for()
+    page.locator("#status", has_text="text.onnx can't be used").wait_for()
     assert page.get_by_role("button", name="yours").count() > 0
 
 
@@ -317,24 +349,28 @@ def test_unusable_file_gets_a_sentence(page, tmp_path, name):
     file.write_bytes(content)
     page.locator("#file").set_input_files(file)
     page.locator("#status", has_text=f"{name} {reason}").wait_for()
-    assert page.locator(".srlab-stage").count() == 0  # no earlier photo below the sentence
 
 
-def test_file_refused_during_computation(page, tmp_path):
-    """Check that the refusal stays alone; what is computed of the first photo can be downloaded under its name."""
-    first, second = tmp_path / "first.png", tmp_path / "scan.tif"
+def test_file_refused_during_computation(another_page, tmp_path):
+    """Check that the photo before it, its slider and its downloads stay, with one message at a time."""
+    page, first, second = another_page, tmp_path / "first.png", tmp_path / "scan.tif"
+    network = tmp_path / "text.onnx"
     crop(120, 160).save(first)
     second.write_bytes(b"II*\0" + bytes(100))
+    network.write_bytes(b"Not a network.")
     upscale_in_page(page, first, "bicubic")
+    page.locator("#network").set_input_files(network)
+    page.locator("#status", has_text="text.onnx can't be used").wait_for()
     page.locator("#file").set_input_files(second)
     page.locator("#status", has_text="scan.tif isn't an image").wait_for()
+    assert "text.onnx" not in page.locator("main").inner_text()
     page.locator('a[download="first-RRDB.png"]').wait_for()
     page.locator(".progress").wait_for(state="hidden")
     assert "scan.tif" in page.locator("#status").inner_text()
-    assert page.locator(".srlab-stage").count() == 0
+    page.get_by_role("group", name="Right image").get_by_role("button", name="RRDB").click()
+    settle(page)
+    assert screen(page, page.locator(".srlab-stage"))[:, 400:].std() > 10
     assert page.locator(".downloads").inner_text().startswith("Download first.png")
-    upscale_in_page(page, first, "bicubic")
-    assert page.locator(".srlab-stage").count() == 1
 
 
 # A runtime whose sessions start but cannot run, as with a lost device or a missing kernel.

@@ -19,7 +19,7 @@ const AS_STORED = { colorSpaceConversion: "none", premultiplyAlpha: "none" };
 
 const find = (selector) => document.querySelector(selector);
 const [status, file, samples, downloads] = ["#status", "#file", ".samples", ".downloads"].map(find);
-const [ownFile, own] = ["#network", "#own"].map(find);
+const ownFile = find("#network");
 const [part, overview, told, whole] = [".part", ".part canvas", ".part p", ".whole"].map(find);
 const [progress, bar, doing] = [".progress", ".progress progress", ".progress span"].map(find);
 
@@ -27,7 +27,6 @@ let networks = [], workers = [], ready;
 let models, megabytes, provider; // provider: "webgpu" or "wasm", once the networks are loaded
 let photo = null; // {bitmap, name, references, left, top, width, height}: the last four are the part to upscale
 let job = 0, opened = 0; // counters: work on an earlier photo stops
-let refused = false; // whether the last file was refused, so that nothing is shown
 let unmount = () => {}, addresses = [], timer;
 let urgent = null; // the promise of a throw of the die, for which other networks wait
 const die = new Die(find("#die"));
@@ -100,24 +99,24 @@ async function leaveGpu(error) {
 /* Also upscale with a visitor's network, or say why a file can't be used. Only the workers of this page get the file. */
 async function openNetwork(file) {
   const title = file.name;
-  own.hidden = false;
-  own.textContent = `Reading ${title} …`;
+  say(`Reading ${title} …`);
   await ready;
   try {
     const model = await file.arrayBuffer();
     const [noise] = await Promise.all(users().map((call) => call("add", { model })));
     models[OWN.name] = model;
     networks = [{ ...OWN, noise, label: `yours: ${title}` }, ...networks.filter(({ name }) => name !== OWN.name)];
-    own.textContent = `${title} is in the list as “yours: ${title}”.`;
-    if (photo && !refused) upscalePart();
+    if (photo) upscalePart();
+    say(`${title} is in the list as “yours: ${title}”.`);
   } catch (error) {
-    own.textContent = `${title} can't be used here. This page needs an .onnx file that turns an RGB image (float32, any ` +
-      `height and width) into one of four times the size; it may have a second input, noise. ${error.message.slice(0, 200)}`;
+    say(`${title} can't be used here. This page needs an .onnx file that turns an RGB image (float32, any ` +
+      `height and width) into one of four times the size; it may have a second input, noise. ${error.message.slice(0, 200)}`);
   }
 }
 
 /* --- photos ------------------------------------------------------------------------------------------------------ */
 
+/* Show one message at a time. */
 function say(sentence) {
   status.textContent = sentence;
 }
@@ -131,19 +130,7 @@ function refusal(content) {
   return head.startsWith("GIF8") ? "is a GIF, which may be animated and has few colors. Use a JPEG or PNG." : "";
 }
 
-/* Say why a file isn't shown, and show no other photo. What is computed of an earlier photo can still be downloaded. */
-function refuse(sentence) {
-  refused = true;
-  clearTimeout(timer);
-  unmount();
-  unmount = () => {};
-  die.close();
-  find("#comparison").replaceChildren();
-  part.hidden = true;
-  say(sentence);
-}
-
-/* Read a file and upscale it, or say why it can't be read. */
+/* Read a file and upscale it, or say why it can't be read; then the photo before it stays. */
 async function openFile(file) {
   const mine = ++opened;
   say(`Reading ${file.name} …`);
@@ -151,19 +138,18 @@ async function openFile(file) {
     const reason = refusal(await file.slice(0, 1 << 16).arrayBuffer());
     const bitmap = reason ? null : await createImageBitmap(file, AS_STORED);
     if (mine !== opened) return;
-    if (reason) refuse(`${file.name} ${reason}`);
+    if (reason) say(`${file.name} ${reason}`);
     else openBitmap(bitmap, file.name);
   } catch {
-    if (mine === opened) {
-      refuse(`${file.name} isn't an image that this browser can read, or it is damaged. Use a JPEG, PNG or WebP file.`);
-    }
+    if (mine !== opened) return;
+    say(`${file.name} isn't an image that this browser can read, or it is damaged. Use a JPEG, PNG or WebP file.`);
   }
 }
 
 function openBitmap(bitmap, name, references = []) {
   const { width, height } = bitmap, pixels = width * height;
   const size = `${(pixels / 1e6).toFixed(1)} megapixels`;
-  if (pixels > LARGEST) return refuse(`${name} has ${size}, too many for this page. Crop it to ${LARGEST / 1e6} first.`);
+  if (pixels > LARGEST) return say(`${name} has ${size}, too many for this page. Crop it to ${LARGEST / 1e6} first.`);
   const side = Math.min(1, Math.sqrt(LIMIT / pixels));
   photo?.bitmap.close();
   photo = { bitmap, name, references, width: Math.max(1, Math.floor(width * side)), height: Math.floor(height * side) };
@@ -303,7 +289,6 @@ const encoded = ({ canvas }) => new Promise((done) => canvas.toBlob(done, "image
 /* Upscale the part with bicubic and then with each network. The slider shows each result as soon as it is complete. */
 async function upscalePart() {
   clearTimeout(timer);
-  refused = false;
   const mine = ++job, { bitmap, name, references, left, top, width, height } = photo;
   const lr = newContext(width, height);
   lr.fillStyle = "white";
@@ -318,7 +303,10 @@ async function upscalePart() {
   const notes = labels.map((_, index) => (index < upscalers.length || labels[index] === MAP ? "not computed yet" : ""));
   const times = [];
   die.close();
-  mount(labels, images, notes, SCALE * width, SCALE * height, mostDetailed(pixels, DETAIL).map((at) => SCALE * at));
+  // A visitor's network is compared with bicubic, or the one that learned the photo's subject, or the first one.
+  const compared = networks.findIndex((network) => network.name === OWN.name || network.subject === name);
+  const first = { left: 0, right: 1 + Math.max(compared, 0), around: mostDetailed(pixels, DETAIL).map((at) => SCALE * at) };
+  mount(labels, images, notes, SCALE * width, SCALE * height, first);
   say("");
   Object.assign(bar, { max: work.tiles.length * networks.length, value: 0 });
   progress.hidden = false;
@@ -336,7 +324,7 @@ async function upscalePart() {
       if (!current()) return;
       const label = upscaler.noise ? `${upscaler.label}, seed ${seed}` : upscaler.label;
       const link = offer(blob, images[index], label, name);
-      if (upscaler === drawing && !refused) {
+      if (upscaler === drawing) {
         openDie(work, drawing, { index, map: labels.indexOf(MAP), image: images[index], link }, { seed, sr, seconds });
       }
       if (index === 0) continue;
@@ -345,12 +333,12 @@ async function upscalePart() {
     }
     work.done = true;
     progress.hidden = true;
-    if (!refused) say(`${width} × ${height} pixels became ${SCALE * width} × ${SCALE * height}.`);
+    if (!status.textContent) say(`${width} × ${height} pixels became ${SCALE * width} × ${SCALE * height}.`);
   } catch (error) {
     if (!current()) return;
     job++;
     progress.hidden = true;
-    if (!refused) fail(error);
+    fail(error);
   }
 }
 
@@ -414,8 +402,8 @@ function tellWhole(times, bytes) {
   whole.hidden = false;
 }
 
-/* Mount a new slider that shows an image point, and release the images of the previous one. */
-function mount(labels, images, notes, width, height, around) {
+/* Mount a new slider with its first view, and release the images of the previous one. */
+function mount(labels, images, notes, width, height, first) {
   unmount();
   addresses.splice(0).forEach((address) => URL.revokeObjectURL(address));
   downloads.hidden = true;
@@ -423,9 +411,8 @@ function mount(labels, images, notes, width, height, around) {
   const root = document.createElement("div");
   root.className = "srlab-compare";
   find("#comparison").replaceChildren(root);
-  const first = { left: 0, right: 1, split: 0.5, shown: 1000, around, visitors: true };
   const maps = labels.flatMap((label, index) => (label === MAP ? [index] : []));
-  unmount = mountSlider(root, { labels, images, notes, width, height, maps, ...first });
+  unmount = mountSlider(root, { labels, images, notes, width, height, maps, split: 0.5, shown: 1000, visitors: true, ...first });
 }
 
 /* Show a finished image, and return a link that downloads it, in place of an old one if there is one. */
