@@ -40,7 +40,7 @@ def main(typed: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="srlab", description="Command-line tools for the super-resolution course.")
     parser.add_argument("--version", action="version", version=f"srlab {__version__}")
     parser.set_defaults(when_stopped="Completed files were kept; partial files were removed.")
-    commands = parser.add_subparsers(required=True, metavar="command", dest="name")
+    commands = parser.add_subparsers(required=True, metavar="command")
     for name, (add_arguments, text) in COMMANDS.items():
         add_arguments(commands.add_parser(name, help=text, description=text))
     typed = sys.argv[1:] if typed is None else list(typed)
@@ -49,7 +49,9 @@ def main(typed: Sequence[str] | None = None) -> int:
         parser.error(f"'{given}' is not a command. Did you mean {' or '.join(near)}?")
     options, unknown = parser.parse_known_args(typed)
     if unknown:  # an error of the command, so that the usage is that of the command
-        commands.choices[options.name].error(f"unrecognized arguments: {' '.join(unknown)}")
+        commands.choices[next(word for word in typed if word in COMMANDS)].error(
+            f"unrecognized arguments: {' '.join(unknown)}"
+        )
     if not sys.warnoptions:  # hide warnings of other libraries, unless python -W requests them
         warnings.simplefilter("ignore")
     if hasattr(sys.stdout, "reconfigure"):  # because Windows redirects output in a legacy encoding
