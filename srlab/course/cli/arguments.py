@@ -45,8 +45,6 @@ def add_page(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-o", "--out", metavar="FILE", default="page.html", help="page to write (default: page.html)")
     images = "folder of the photos that load_photos reads, as in the workshops (default: the bundled photos)"
     parser.add_argument("--images", metavar="FOLDER", default="", help=images)
-    everything = "also show networks of one subject on the photo, where they look bad if it shows something else"
-    parser.add_argument("--all", action="store_true", help=everything)
     parser.add_argument("--force", action="store_true", help="overwrite an earlier page")
     parser.set_defaults(command="srlab.course.cli.page_command:run")
 

@@ -1,7 +1,6 @@
 """``srlab page``: write a student's page."""
 
 import argparse
-from pathlib import Path
 
 from srlab.course.workshops import page
 from srlab.files import refuse_existing
@@ -12,5 +11,5 @@ def run(options: argparse.Namespace) -> int:
     """Write the page, print its path, and return the exit code."""
     out = expand_user(options.out)
     refuse_existing(out, options.force)
-    print(page(Path(options.mine), options.photo, options.name, out, options.images, options.all))
+    print(page(options.mine, options.photo, options.name, out, options.images))
     return 0

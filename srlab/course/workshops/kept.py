@@ -107,9 +107,9 @@ def find_kept(mine: Mine, what: str) -> Kept | None:
     """Return a student's trained network in eval mode, or the course's, with what is known about it."""
     path = own_file(mine)
     weights, notes = _files(path, what)
-    name, bundled = KINDS[what]
+    name, _ = KINDS[what]
     if not weights.is_file():
-        return Kept(what, load_bundled()[bundled]) if bundled else None
+        return course_network(what)
     try:
         about = json.loads(notes.read_text(encoding="utf-8")) if notes.is_file() else {"code": "unknown"}
         found = Kept(what, getattr(load(path), name)(), **about)
@@ -123,6 +123,12 @@ def find_kept(mine: Mine, what: str) -> Kept | None:
         ) from error
     found.network.eval()
     return found
+
+
+def course_network(what: str) -> Kept | None:
+    """Return the course's network that replaces a student's, or None."""
+    _, bundled = KINDS[what]
+    return Kept(what, load_bundled()[bundled]) if bundled else None
 
 
 def _files(path: Path, what: str) -> tuple[Path, Path]:
