@@ -15,6 +15,7 @@ from srlab.data.datasets import image_files
 from srlab.data.images import EXTENSIONS, GRAY, LARGEST_SIDE, encoded, open_upright, pixels_of
 from srlab.errors import SrlabError
 from srlab.files import open_atomic, refuse_existing
+from srlab.metadata import keep_metadata
 from srlab.paths import exists, expand_user
 from srlab.tiling import Upscaler, upscale
 
@@ -22,7 +23,6 @@ TIFF, JPEG = {"compression": "tiff_adobe_deflate"}, {"quality": 95, "subsampling
 WEBP = {"lossless": True, "exact": True}  # exact keeps the colors of transparent pixels
 # Options for writing each format.
 OPTIONS = {".png": {}, ".tif": TIFF, ".tiff": TIFF, ".jpg": JPEG, ".jpeg": JPEG, ".webp": WEBP}
-METADATA = {"icc_profile": "color profile", "exif": "EXIF data"}  # what the result keeps, by Pillow's names
 BYTES = 8  # bytes of memory per pixel of the result, for Pillow's pixels and the encoded file
 HIDDEN_REACH = 4.0  # sigma in pixels of the blur that spreads colors to transparent pixels
 
@@ -58,10 +58,9 @@ def upscale_file(
 
     The source is read as in `srlab.read_image`, except for transparency: gray stays gray; palettes and CMYK become RGB.
     The alpha channel is upscaled with bicubic interpolation. Transparent pixels get the color of their surroundings, so
-    that hidden colors cause no halo. The EXIF orientation is applied. The color profile and the EXIF data are kept if
-    the format can store them; otherwise a message on stderr names what is lost. The EXIF data still state the size of
-    the source. A TIFF gets none, and the tags of a TIFF are not kept. Only the first image of an animation or of a file
-    with several pages is used.
+    that hidden colors cause no halo. The EXIF orientation is applied. The color profile, the EXIF data as a whole and
+    the resolution in dpi are kept if the format can store them. A line on stderr names everything else that the file
+    contains. The EXIF data still state the size of the source. A TIFF gets none, and the tags of a TIFF are not kept.
 
     The result needs up to eight bytes of memory per pixel, in addition to a tile of the network. The target appears
     only when it is complete and on disk. `srlab.upscale` explains `tile`, `overlap` and `precision`.
@@ -107,7 +106,8 @@ def upscale_file(
                 f"{target.name} ({size[0]}x{size[1]} pixels) needs {needed:.3g} GB of memory, but only {free:.3g} GB "
                 "are free. Crop the photo first."
             )
-        metadata = _metadata(image, target, "L" if gray and suffix != ".webp" else "RGB")  # WebP has no gray mode
+        mode = "L" if gray and suffix != ".webp" else "RGB"  # WebP has no gray mode
+        options = OPTIONS[suffix] | keep_metadata(image, source, target, mode)
     label = source.name if label is None else label
     with open_atomic(target) as file:
         sr = upscale(upscaler, lr, None, tile, overlap, precision, label, torch.uint8)
@@ -121,7 +121,7 @@ def upscale_file(
             result = result.resize(size, Image.Resampling.BICUBIC)
         if alpha:
             result.putalpha(alpha.resize(size, Image.Resampling.BICUBIC))
-        file.write(encoded(result, target, **OPTIONS[suffix], **metadata))
+        file.write(encoded(result, target, **options))
     return target
 
 
@@ -191,28 +191,3 @@ def _split(image: Image.Image) -> tuple[Image.Image, Image.Image | None]:
         around = rgba.convert("RGBa").filter(ImageFilter.GaussianBlur(HIDDEN_REACH)).convert("RGBA").convert("RGB")
         colors = Image.composite(colors, around, alpha.point(lambda level: 255 * (level > 0)))
     return colors.convert("L" if image.mode in GRAY else "RGB"), alpha
-
-
-def _metadata(image: Image.Image, target: Path, mode: str) -> dict[str, bytes]:
-    """Return the color profile and the EXIF data that the result keeps, and print what it does not keep.
-
-    A profile for other channels would give wrong colors. Pillow 13.0 does not write a camera's EXIF into a compressed
-    TIFF. It fails in many ways on metadata from other programs, so both are first tried on an image of one pixel.
-    """
-    found = {key: image.info[key] for key in METADATA if image.info.get(key)}
-    kept = dict(found)
-    if kept.get("icc_profile", b"")[16:20] != (b"GRAY" if mode == "L" else b"RGB "):
-        kept.pop("icc_profile", None)
-    if target.suffix.lower() in (".tif", ".tiff"):
-        kept.pop("exif", None)
-    for key, value in list(kept.items()):
-        try:
-            encoded(Image.new(mode, (1, 1)), target, **OPTIONS[target.suffix.lower()], **{key: value})
-        except Exception:
-            del kept[key]
-    lost = [METADATA[key] for key in found if key not in kept]
-    if image.info["bits"] > 8:
-        lost.append("the lower 8 of 16 bits")
-    if lost:
-        print(f"Not kept in {target.name}: {' and '.join(lost)}.", file=sys.stderr)
-    return kept

@@ -13,7 +13,7 @@ from srlab import course
 from tests.conftest import ROOT
 
 # In order: each only imports those before it. Nothing outside of course/ imports course/.
-ROOMS = "text errors shell paths files tensor_files devices data models losses training tiling photo_files"
+ROOMS = "text errors shell paths files tensor_files devices data models losses training tiling metadata photo_files"
 ROOMS += " exporting evaluation slider cli course"
 
 

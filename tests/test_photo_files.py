@@ -5,7 +5,7 @@ import psutil
 import pytest
 import tifffile
 import torch
-from PIL import ExifTags, Image, ImageCms
+from PIL import ExifTags, Image, ImageCms, PngImagePlugin, TiffImagePlugin
 from skimage import data
 
 from srlab.data.images import read_image, to_uint8
@@ -59,15 +59,17 @@ def test_lossless_formats_keep_pixels(levels, suffix, save, tmp_path):
 
 def test_first_of_several_images_is_used_with_a_message(tmp_path, capsys):
     one, two = (Image.fromarray(np.full((9, 12, 3), level, np.uint8)) for level in (90, 200))
-    for suffix in ("tif", "webp"):
-        one.save(tmp_path / f"lr.{suffix}", save_all=True, append_images=[two])
-        assert np.abs(pixels(run(tmp_path / f"lr.{suffix}", tmp_path / f"{suffix}.png")) - 90.0).max() <= 2
-        assert f"lr.{suffix} contains 2 images; the first one is used." in capsys.readouterr().err
+    for suffix, kind in {"tif": "TIFF", "webp": "WEBP", "png": "PNG", "jpg": "MPO"}.items():
+        one.save(tmp_path / f"lr.{suffix}", kind, save_all=True, append_images=[two])
+        assert np.abs(pixels(run(tmp_path / f"lr.{suffix}", tmp_path / f"{suffix}_x2.png")) - 90.0).max() <= 2
+        assert "_x2.png: all but the first of 2 images.\n" in capsys.readouterr().err
+        read_image(tmp_path / f"lr.{suffix}")
+        assert capsys.readouterr().err == f"lr.{suffix} contains 2 images; the first one is used.\n"
 
 
 def test_loss_of_16_bits_is_named(save, tmp_path, capsys):
     deep = RGB.astype(np.uint16) * 257
-    tifffile.imwrite(tmp_path / "color.tif", deep, photometric="rgb")
+    tifffile.imwrite(tmp_path / "color.tif", deep, photometric="rgb", metadata=None, software=False)
     for source, levels in {save("gray.png", deep[..., 0]): RGB[..., 0], tmp_path / "color.tif": RGB}.items():
         assert np.array_equal(pixels(run(source, tmp_path / f"{source.stem}_x2.png")), enlarged(levels))
         assert capsys.readouterr().err == f"Not kept in {source.stem}_x2.png: the lower 8 of 16 bits.\n"
@@ -140,9 +142,10 @@ def camera_exif(comment=b""):
     return exif
 
 
+@pytest.mark.parametrize("kind", ["jpg", "webp"])
 @pytest.mark.parametrize("suffix", [".jpg", ".png", ".webp", ".tif"])
-def test_metadata_is_kept_or_its_loss_is_reported(suffix, save, tmp_path, capfd):
-    source = save("lr.jpg", RGB, exif=camera_exif(), icc_profile=SRGB)
+def test_metadata_is_kept_or_its_loss_is_reported(suffix, kind, save, tmp_path, capfd):
+    source = save(f"lr.{kind}", RGB, exif=camera_exif(), icc_profile=SRGB)
     with Image.open(run(source, tmp_path / f"sr{suffix}")) as sr:
         assert sr.info["icc_profile"] == SRGB
         lr = to_uint8(read_image(source)).permute(1, 2, 0).numpy()  # upright
@@ -154,6 +157,61 @@ def test_metadata_is_kept_or_its_loss_is_reported(suffix, save, tmp_path, capfd)
             assert kept.get_ifd(ExifTags.IFD.Exif)[ExifTags.Base.FNumber] == 2.8
             assert kept.get_ifd(ExifTags.IFD.GPSInfo) == {1: "N"}
     assert ("Not kept in sr.tif: EXIF data." in capfd.readouterr().err) == (suffix == ".tif")
+
+
+IPTC = b"Photoshop 3.0\0" + b"8BIM\x04\x04\0\0\0\0\0\x06caption"[:18]
+TEXTS = PngImagePlugin.PngInfo()
+TEXTS.add_text("Author", "A. Li")
+TEXTS.add_itxt("XML:com.adobe.xmp", "<x/>")
+TEXTS.add(b"tIME", bytes(7))
+TEXTS.add(b"prVt", b"of a program")
+TAGS = {TiffImagePlugin.IMAGEDESCRIPTION: "a harbor", 34665: {33434: 2.8}, 33723: b"caption", 700: b"<x/>"}
+
+
+def segment(marker, content):
+    return bytes((255, marker)) + (len(content) + 2).to_bytes(2) + content
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "end", "target", "lost"),
+    [
+        ("lr.jpg", {"dpi": (300, 300), "progressive": True}, b"", "sr.jpg", ""),
+        ("lr.jpg", {"dpi": (300, 300)}, bytes(9), "sr.png", ""),
+        ("lr.png", {"dpi": (300, 300)}, b"", "sr.tif", ""),
+        ("lr.bmp", {"dpi": (300, 300)}, b"", "sr.tif", ""),
+        ("lr.tif", {"dpi": (300, 300), "compression": "tiff_lzw"}, b"", "sr.jpg", ""),
+        ("lr.tif", {}, b"", "sr.jpg", ""),
+        ("lr.webp", {}, b"", "sr.jpg", ""),
+        ("lr.jpg", {"dpi": (300, 300)}, b"", "sr.webp", "resolution"),
+        ("lr.png", {"dpi": (204, 98)}, b"", "sr.png", "resolution"),
+        ("lr.jpg", {"xmp": b"<x/>", "comment": b"noon"}, b"", "sr.jpg", "XMP, comment"),
+        ("lr.jpg", {"extra": segment(0xED, IPTC) + segment(0xEB, b"JP\0")}, b"", "sr.jpg", "IPTC, APP11 JP"),
+        ("lr.jpg", {}, b"ftypmp42", "sr.jpg", "data after the image"),
+        ("lr.webp", {"xmp": b"<x/>"}, b"", "sr.webp", "XMP"),
+        ("lr.png", {"pnginfo": TEXTS}, b"", "sr.png", "Author, XMP, tIME, prVt"),
+        ("lr.tif", {"tiffinfo": TAGS}, b"", "sr.tif", "XMP, ImageDescription, IptcNaaInfo, ExifIFD"),
+    ],
+)
+def test_everything_but_pixels_is_kept_or_named(name, options, end, target, lost, save, tmp_path, capsys):
+    source = save(name, RGB, **options)
+    source.write_bytes(source.read_bytes() + end)
+    with Image.open(run(source, tmp_path / target)) as sr:
+        kept = sr.info.get("dpi", (0, 0))
+    if "dpi" in options and "resolution" not in lost:
+        assert kept == pytest.approx((300, 300), abs=0.1)
+    assert capsys.readouterr().err == (f"Not kept in {target}: {lost}.\n" if lost else "")
+
+
+def test_exif_of_turned_photo_keeps_its_preview(save, tmp_path):
+    preview = segment(0xE1, b"preview")
+    for order in "<>":
+        exif = camera_exif()
+        exif.endian = order
+        whole = exif.tobytes() + preview  # as in an IFD that Pillow does not write
+        with Image.open(run(save("lr.jpg", RGB, exif=whole), tmp_path / "sr.jpg", force=True)) as sr:
+            assert sr.size == (42, 68)
+            assert sr.getexif()[ExifTags.Base.Orientation] == 1
+            assert (len(sr.info["exif"]), sr.info["exif"].endswith(preview)) == (len(whole), True)
 
 
 def test_exif_that_cannot_be_written_is_reported(save, tmp_path, capfd):

@@ -6,6 +6,7 @@ sets have 8-bit levels (uint8).
 
 import io
 import os
+import re
 import struct
 import sys
 from collections.abc import Iterator
@@ -25,6 +26,8 @@ LARGEST_SIDE = {".jpg": 65500, ".jpeg": 65500, ".webp": 16383}  # pixels that a 
 FORMATS = ("PNG", "JPEG", "BMP", "TIFF", "WEBP")  # only these are decoded: for an EPS file Pillow would run Ghostscript
 GRAY = ("1", "L", "LA", "La")  # modes of Pillow
 PHOTOMETRIC, PLANES = 262, 284  # TIFF tags
+# The EXIF entry of the orientation up to its value: tag, type and count, in either order of bytes.
+UPRIGHT = re.compile(rb"(?:\x01\x12\0\x03\0\0\0\x01\0|\x12\x01\x03\0\x01\0\0\0)[\x01-\x08]")
 # Bytes of a text or a profile in a PNG; Pillow's limit of 1 MiB rejects some XMP.
 PngImagePlugin.MAX_TEXT_CHUNK = 1 << 26
 
@@ -59,6 +62,8 @@ def read_image(path: str | os.PathLike, keep_gray: bool = False) -> torch.Tensor
 def read_pixels(path: Path) -> torch.Tensor:
     """Read an image file as ``(H, W, 1 or 3)``: uint8 levels, or float32 in [0, 1] for 16-bit grayscale."""
     with open_upright(path) as image:
+        if (count := image.info["images"]) > 1:
+            print(f"{path.name} contains {count} images; the first one is used.", file=sys.stderr)
         return torch.from_numpy(pixels_of(path, image))
 
 
@@ -80,11 +85,10 @@ def open_upright(path: Path) -> Iterator[Image.Image]:
         with path.open("rb") as file, Image.open(file, formats=FORMATS) as image:
             if image.format == "TIFF":
                 _check_tiff(path, image)
-            if (count := getattr(image, "n_frames", 1)) > 1:
-                print(f"{path.name} contains {count} images; the first one is used.", file=sys.stderr)
             # Look before Pillow reduces colors to 8 bits. In a BMP, BGR;16 means 16 bits per pixel.
-            image.info["bits"] = 16 if ";16" in str(image.tile) and image.format != "BMP" else 8
+            bits = 16 if ";16" in str(image.tile) and image.format != "BMP" else 8
             image.load()
+            image.info |= {"bits": bits, "images": getattr(image, "n_frames", 1)}
             _turn_upright(path, image)
             yield image
     except PermissionError as error:
@@ -115,7 +119,11 @@ def _check_tiff(path: Path, image: Image.Image) -> None:
 def _turn_upright(path: Path, image: Image.Image) -> None:
     """Apply the EXIF orientation; damaged EXIF data are left out, because the pixels are readable anyway."""
     try:
+        # Pillow would write the EXIF data without their preview, and move the notes of the camera's maker.
+        exif, found = UPRIGHT.subn(lambda entry: entry[0][:-1] + b"\1", image.info.get("exif", b""), count=1)
         ImageOps.exif_transpose(image, in_place=True)
+        if found:
+            image.info["exif"] = exif
     except Exception:  # of many kinds; if the orientation is readable, the pixels are upright by now
         print(f"The EXIF data of {path.name} are damaged and were left out.", file=sys.stderr)
         image.info.pop("exif", None)
