@@ -180,7 +180,7 @@ def segment(marker, content):
         ("lr.png", {"dpi": (300, 300)}, b"", "sr.tif", ""),
         ("lr.bmp", {"dpi": (300, 300)}, b"", "sr.tif", ""),
         ("lr.tif", {"dpi": (300, 300), "compression": "tiff_lzw"}, b"", "sr.jpg", ""),
-        ("lr.tif", {}, b"", "sr.jpg", ""),
+        ("lr.tif", {"compression": "tiff_lzw"}, b"", "sr.jpg", ""),  # for Pillow, it has 1 dpi
         ("lr.webp", {}, b"", "sr.jpg", ""),
         ("lr.jpg", {"dpi": (300, 300)}, b"", "sr.webp", "resolution"),
         ("lr.png", {"dpi": (204, 98)}, b"", "sr.png", "resolution"),

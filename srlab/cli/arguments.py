@@ -49,8 +49,10 @@ def add_evaluate(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of ``srlab evaluate``."""
     parser.add_argument("--hr", required=True, metavar="DIR", help="folder with ground-truth images")
     what = parser.add_mutually_exclusive_group(required=True)
-    what.add_argument("--sr", metavar="DIR", help="folder with SR images, matched by name (baby_x4.png to baby.png)")
+    what.add_argument("--sr", metavar="DIR", help="folder with SR images that are named as the HR images")
     _add_choice(what)
+    suffix = "ending of the names in --sr, such as _x4 for baby_x4.png and baby.png (default: none)"
+    parser.add_argument("--suffix", default="", metavar="TEXT", help=suffix)
     parser.add_argument("--device", default="auto", help="device for --run: auto, cpu, cuda or mps (default: auto)")
     parser.add_argument("--scale", type=int, help="HR pixels per LR pixel (default: the network's, or 4)")
     protocols = "paper: Y, crop 4; basicsr: like paper, with gray files read as RGB; face: RGB, crop 0; study: "

@@ -26,7 +26,7 @@ def run(options: argparse.Namespace) -> int:
     notes = []
     if options.sr:
         scale = 4 if options.scale is None else options.scale
-        table, notes = evaluate_folders(options.sr, options.hr, scale, **how)
+        table, notes = evaluate_folders(options.sr, options.hr, scale, **how, suffix=options.suffix)
     else:
         upscaler, scale = pick_upscaler(options.run, options.method, options.scale, options.device)
         if options.scale not in (None, scale):

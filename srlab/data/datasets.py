@@ -98,6 +98,7 @@ class ImageSet:
         self.name, self.names, self.pixels, self.sizes = name, list(names), pixels, list(sizes)
         self.starts = list(accumulate(counts, initial=0))[:-1] if starts is None else list(starts)
         self.lr, self.gray, self.digest = lr, frozenset(gray), digest
+        self._places = {name: index for index, name in enumerate(self.names)}
         self.hr = [
             pixels[start : start + count].view(*size, 3).permute(2, 0, 1)
             for start, count, size in zip(self.starts, counts, sizes, strict=True)
@@ -181,11 +182,10 @@ class ImageSet:
         return {"name": self.name, "count": len(self), "fingerprint": self.fingerprint()}
 
     def _indices(self, names: Sequence[str]) -> list[int]:
-        place = {name: index for index, name in enumerate(self.names)}
         for name in names:
-            if name not in place:
+            if name not in self._places:
                 raise SrlabError(f"Image '{name}' not found in {self.name}. Use one of {', '.join(self.names)}.")
-        return [place[name] for name in names]
+        return [self._places[name] for name in names]
 
 
 def _batch(levels: torch.Tensor) -> torch.Tensor:

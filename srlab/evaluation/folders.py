@@ -1,8 +1,7 @@
 """Score a folder of SR files against a folder of HR files."""
 
-import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -14,36 +13,21 @@ from srlab.evaluation.metrics import PAPER, Protocol
 from srlab.evaluation.scoring import measures, score_pair
 from srlab.paths import expand_user
 
-# The end of a name that marks an HR file: img_001_SRF_4_HR, baby_GT.
-_MARK = re.compile(r"[_-](?:HR|GT)$", re.IGNORECASE)
 
-
-def pair_names(sr: Sequence[str], hr: Sequence[str]) -> tuple[dict[str, str], list[str]]:
-    """Pair names of SR files with names of HR files, both without extension.
-
-    An SR file belongs to the longest HR name that its own name starts with, if the next character is not a letter or
-    digit, or is an ``x`` before a digit: ``baby_x4_SRGAN`` and ``babyx4`` belong to ``baby``, ``baby2`` does not. A
-    mark at the end of an HR name (``_HR``, ``-GT``) is ignored: ``baby_SRGAN`` belongs to ``baby_HR``.
+def pair_names(sr: Iterable[str], hr: Iterable[str], suffix: str = "") -> tuple[dict[str, str], list[str]]:
+    """Pair names of SR files, which end in `suffix`, with names of HR files, both without extension.
 
     Return HR name -> SR name, in the order of `hr`, and a message for each name without a partner.
     """
-    # Normalize accents before comparing: macOS decomposes them in file names.
-    starts = {name: unicodedata.normalize("NFC", _MARK.sub("", name)) for name in hr}
-    claims: dict[str, list[str]] = {name: [] for name in hr}
-    alone = []
-    for name in sr:
-        composed = unicodedata.normalize("NFC", name)
-        owners = [owner for owner in hr if re.match(rf"{re.escape(starts[owner])}(x\d|[\W_]|$)", composed)]
-        if owners:
-            claims[max(owners, key=lambda owner: len(starts[owner]))].append(name)
+    # Compose accents, because macOS decomposes them in file names.
+    files = {unicodedata.normalize("NFC", name): name for name in sr}
+    pairs, alone = {}, []
+    for name in hr:
+        if partner := files.pop(unicodedata.normalize("NFC", name + suffix), None):
+            pairs[name] = partner
         else:
-            alone.append(f"{name} (its name does not start with that of an HR image)")
-    for owner, names in claims.items():
-        if len(names) > 1:
-            alone.append(f"{', '.join(names)} (more than one for {owner})")
-        elif not names:
-            alone.append(f"{owner} (an HR image without a partner)")
-    return {owner: names[0] for owner, names in claims.items() if len(names) == 1}, alone
+            alone.append(f"{name} (an HR image without an SR file {name}{suffix})")
+    return pairs, [*(f"{name} (an SR file without an HR image)" for name in files.values()), *alone]
 
 
 def evaluate_folders(
@@ -53,22 +37,24 @@ def evaluate_folders(
     protocol: Protocol = PAPER,
     metrics: Sequence[str] = ("psnr", "ssim"),
     weights: str | Path = "auto",
+    suffix: str = "",
 ) -> tuple[pd.DataFrame, list[str]]:
-    """Score a folder of SR files against the folder of HR files; `pair_names` pairs them.
+    """Score a folder of SR files against the folder of HR files.
 
-    An HR image of another size is first cropped at the bottom and right to a multiple of the scale. A gray HR file
-    makes the pair gray, see `srlab.evaluation.scoring.score_pair`. `srlab.evaluate` explains the other parameters.
+    An SR file has the name of its HR image, with `suffix` at the end, as ``baby_x4.tif`` and ``baby.png``. An HR image
+    of another size is first cropped at the bottom and right to a multiple of the scale. A gray HR file makes the
+    pair gray, see `srlab.evaluation.scoring.score_pair`. `srlab.evaluate` explains the other parameters.
 
     Return a table with one row per pair (``image``, ``file``, then the metrics), and a note for each file without a
     partner and each pair that cannot be scored.
     """
     chosen = measures(metrics, protocol, scale, weights)
     files, originals = image_files(expand_user(sr)), find_images(expand_user(hr))[0]
-    pairs, alone = pair_names(list(files), list(originals))
+    pairs, alone = pair_names(files, originals, suffix)
     if not pairs:
         raise SrlabError(
-            f"No image in {sr} matches one in {hr} by name (such as {next(iter(files))} and "
-            f"{next(iter(originals))}). Rename the SR files so that they start with the names of the HR files."
+            f"No image in {sr} has a name from {hr}: {next(iter(files))} is not {next(iter(originals))}{suffix}. "
+            "If the names of all SR files have an additional ending, pass it, such as --suffix _x4."
         )
     rows, notes = [], [f"not paired: {line}" for line in alone]
     for name, sr_name in pairs.items():

@@ -33,6 +33,7 @@ def folders(tmp_path, monkeypatch, hub):
 
 def scores(capsys, *arguments):
     """Run the command; return the PSNR of each image, stdout and stderr."""
+    arguments += ("--suffix", "_x4_bicubic") * ("--sr" in arguments)
     assert main(["evaluate", "--hr", "hr", *arguments, "--csv", "out/scores.csv", "--force"]) == 0
     return pd.read_csv("out/scores.csv")["psnr"].tolist(), *capsys.readouterr()
 
@@ -62,7 +63,7 @@ def test_unscorable_image_is_reported(capsys):
 @pytest.mark.parametrize(("what", "there"), [(["--sr", "sr"], "sr/baby_x4_bicubic.png"), (["--method", "bicubic"], "")])
 def test_damaged_image_leaves_the_others_scored(capsys, what, there):
     Path(there or "hr/broken.png").write_text("hello")
-    assert main(["evaluate", "--hr", "hr", *what]) == 1
+    assert main(["evaluate", "--hr", "hr", *what, "--suffix", "_x4_bicubic"]) == 1
     out, err = capsys.readouterr()
     assert "bird" in out
     assert ("baby" in out) == (not there)
@@ -95,6 +96,10 @@ def test_run_is_scored_at_its_scale(capsys):
         (["--run", "01_srresnet/default", "--scale", "2"], "upscales by 4, but --scale is 2"),
         (["--sr", "sr", "--csv", "hr/baby.png"], "already exists. Move it elsewhere, or overwrite it with --force"),
         (["--sr", "sr/baby_x4_bicubic.png"], "baby_x4_bicubic.png is not a folder. Pass the folder"),
+        (
+            ["--sr", "sr"],
+            "baby_x4_bicubic is not baby. If the names of all SR files have an additional ending",
+        ),
         (["--method", "bicubic", "--scale", "100"], "too small for scale 100"),
         (["--sr", "sr", "--metrics", "lpips", "--weights", "none.pth"], "Weights file none.pth not found"),
     ],

@@ -3,6 +3,7 @@
 import os
 import re
 import sys
+import time
 import unicodedata
 
 import numpy as np
@@ -71,6 +72,13 @@ def test_subset():
     assert (part.names, part.gray, images.subset("a").gray) == (["b", "a"], {"b"}, frozenset())
     assert torch.equal(part["b"], images["b"])
     assert torch.equal(part.lr_of("b"), images.lr_of("b"))
+
+
+def test_many_names_are_found_in_linear_time():
+    images = ImageSet.from_images("many", dict.fromkeys(map(str, range(8000)), torch.zeros(3, 1, 1, dtype=torch.uint8)))
+    began = time.process_time()
+    assert all(image.shape == images[name].shape for name, image in images)
+    assert time.process_time() - began < 2
 
 
 def test_fingerprint():
