@@ -1,11 +1,16 @@
 """Find the course folder and its runs, recipes and data, and resolve typed paths."""
 
 import os
+import unicodedata
 from collections.abc import Iterable
 from difflib import get_close_matches
+from glob import glob
 from pathlib import Path
 
 from srlab.errors import SrlabError
+
+QUOTES = ('"', "'", "”", "’", "“", "‘")
+DIRECTIONS = "\u202a\u202c"  # invisible characters of a path that is copied from a file's properties in Windows
 
 
 def runs_home() -> Path:
@@ -26,11 +31,45 @@ def find_in_course(path: str | os.PathLike) -> Path:
 
 
 def expand_user(path: str | os.PathLike) -> Path:
-    """Expand ``~`` to your home folder; the ``~`` of an unknown user is unchanged."""
+    r"""Return a typed or pasted path, with ``~`` as your home folder; the ``~`` of an unknown user is unchanged.
+
+    If there is no such file, quotes around the path are removed, as Windows copies them, and a control character is an
+    error: Python reads the ``\t`` of ``"C:\table"`` as a tab.
+    """
+    text = str(path)
+    if not exists(path):
+        if text.rstrip().endswith(QUOTES):  # also if only the last one arrives: cmd passes "C:\results\" with it
+            text = text.strip(" " + "".join(QUOTES))
+        text = text.strip(DIRECTIONS)
+        if signs := {sign: _as_typed(sign) for sign in text if unicodedata.category(sign) == "Cc"}:
+            typed, names = "".join(signs.get(sign, sign) for sign in text), " and ".join(signs.values())
+            raise SrlabError(
+                f"The path '{typed}' contains a control character: in a string, Python reads a backslash and what "
+                f"follows as one character, here {names}. Write r'{typed}', or / instead of each \\."
+            )
     try:
-        return Path(path).expanduser()
+        return Path(text).expanduser()
     except RuntimeError:
-        return Path(path)
+        return Path(text)
+
+
+def _as_typed(sign: str) -> str:
+    r"""Return a control character as it is typed in a Python string, such as ``\t`` or ``\1``."""
+    named = dict(zip("\a\b\t\n\v\f\r", "abtnvfr", strict=True))
+    return "\\" + named.get(sign, f"{ord(sign):o}")
+
+
+def expand_patterns(typed: Iterable[str]) -> list[Path]:
+    """Return typed paths of files, with ``*`` and ``?`` expanded, because the shells of Windows pass patterns on.
+
+    A path that exists and a pattern without a match are returned as they are.
+    """
+    paths = []
+    for path in map(expand_user, typed):
+        wild = not exists(path) and {*"*?"} & {*str(path)}
+        found = sorted(glob(str(path).replace("[", "[[]"))) if wild else []  # noqa: PTH207 - a path may be absolute
+        paths += [*map(Path, found)] or [path]
+    return paths
 
 
 def exists(path: Path) -> bool:
@@ -61,7 +100,7 @@ def data_home() -> Path:
 
 def _place(variable: str, name: str) -> Path:
     if os.environ.get(variable):
-        return Path(os.environ[variable]).expanduser().absolute()
+        return expand_user(os.environ[variable]).absolute()  # cmd keeps the quotes of `set SRLAB_HOME="C:\runs"`
     return (course() or Path.cwd()) / name
 
 

@@ -6,6 +6,7 @@ import pytest
 
 from srlab import paths
 from srlab.course.layout import seen_from_here
+from srlab.errors import SrlabError
 
 
 @pytest.fixture
@@ -41,10 +42,61 @@ def test_path_search_order(course, monkeypatch):
         assert paths.find_in_course("own.png").resolve() == course / "notebooks" / "own.png"
         assert paths.find_in_course("notebooks/own.png").resolve() == course / "notebooks" / "own.png"
         assert paths.find_in_course("top.png").resolve() == course / "top.png"
-        for nowhere in ("no.png", "x" * 300, "a\0b"):
+        for nowhere in ("no.png", "x" * 300):
             assert paths.find_in_course(nowhere) == Path(nowhere)
     monkeypatch.chdir(course / "notebooks" / "recipes")
     assert paths.find_in_course("own.png") == Path("own.png")
+
+
+@pytest.mark.parametrize("around", ['"{}"', "'{}'", "“{}”", '{}"', ' "{}" ', "\u202a{}"])
+def test_pasted_path_is_found_without_quotes(around, tmp_path, monkeypatch):
+    photo = tmp_path / "my photo [1].jpg"
+    photo.touch()
+    assert paths.find_in_course(around.format(photo)) == photo
+    assert paths.locate(around.format(photo)) == photo
+    assert paths.expand_user(around.format(tmp_path / "new.png")) == tmp_path / "new.png"
+    monkeypatch.setenv("SRLAB_HOME", around.format(tmp_path))
+    assert paths.runs_home() == tmp_path
+
+
+def test_existing_path_is_never_changed(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("'quoted'", '"', "a\tb", "*.jpg", "it's"):
+        Path(name).touch()
+        assert paths.expand_user(name) == Path(name)
+        assert paths.expand_patterns([name]) == [Path(name)]
+
+
+@pytest.mark.parametrize(
+    ("path", "typed", "names"),
+    [
+        ("C:\new\table.png", r"C:\new\table.png", r"\n and \t"),
+        ("D:\album\big", r"D:\album\big", r"\a and \b"),
+        ("C:\2024\1.jpg", r"C:\2024\1.jpg", r"\202 and \1"),
+        ("C:\\photos\0.png", r"C:\photos\0.png", r"\0"),
+    ],
+)
+def test_control_character_of_a_backslash_is_explained(path, typed, names):
+    for function in (paths.expand_user, paths.find_in_course, paths.locate):
+        with pytest.raises(SrlabError) as caught:
+            function(path)
+        assert f"The path '{typed}'" in str(caught.value)
+        assert f"as one character, here {names}. Write r'{typed}'" in str(caught.value)
+
+
+def test_patterns_are_expanded_as_by_a_shell(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("b.jpg", "a.jpg", ".c.jpg", "d.png", "old [1]/e.jpg", "x1.jpg"):
+        Path(name).parent.mkdir(exist_ok=True)
+        Path(name).touch()
+    for typed, found in {
+        "*.jpg out": "a.jpg b.jpg x1.jpg out",
+        "?.jpg d.png": "a.jpg b.jpg d.png",
+        "*.tif": "*.tif",
+        "x[1].jpg": "x[1].jpg",
+    }.items():
+        assert paths.expand_patterns(typed.split()) == [Path(name) for name in found.split()]
+    assert paths.expand_patterns(["old [1]/*"]) == [Path("old [1]/e.jpg")]
 
 
 def test_path_on_other_windows_drive_is_absolute(tmp_path, monkeypatch):

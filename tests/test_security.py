@@ -45,7 +45,7 @@ def test_terminal_output_escapes_foreign_runs(home, capsys):
 @pytest.mark.parametrize("part", ["a\x1b[31m", "caf\udce9"], ids=ascii)
 def test_image_with_unprintable_name_is_skipped(part, tmp_path, capsys):
     for name in (part, "good"):
-        srlab.write_image(noise(), tmp_path / f"{name}.png")
+        srlab.write_image(noise(), tmp_path / "new.png").rename(tmp_path / f"{name}.png")
     assert datasets.load_images(tmp_path).names == ["good"]
     printed = capsys.readouterr().out
     assert "Rename it" in printed

@@ -3,7 +3,6 @@
 import argparse
 import math
 import sys
-from pathlib import Path
 
 import pandas as pd
 
@@ -14,6 +13,7 @@ from srlab.evaluation.folders import evaluate_folders
 from srlab.evaluation.metrics import PROTOCOLS
 from srlab.evaluation.scoring import evaluate, save_table
 from srlab.files import refuse_existing
+from srlab.paths import expand_user
 
 SMALLEST = "SSIM needs 11 pixels per side, MS-SSIM 161 and the patch distance 176."
 
@@ -21,7 +21,7 @@ SMALLEST = "SSIM needs 11 pixels per side, MS-SSIM 161 and the patch distance 17
 def run(options: argparse.Namespace) -> int:
     """Score the images, print the table, optionally save it, and return the exit code."""
     if options.csv:
-        refuse_existing(Path(options.csv), options.force)  # fail before the long computation
+        refuse_existing(expand_user(options.csv), options.force)  # fail before the long computation
     how = {"protocol": PROTOCOLS[options.protocol], "metrics": options.metrics, "weights": options.weights}
     notes = []
     if options.sr:

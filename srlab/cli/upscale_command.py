@@ -10,6 +10,7 @@ from srlab.cli.arguments import BUNDLED
 from srlab.cli.upscalers import pick_upscaler
 from srlab.errors import SrlabError
 from srlab.models.flow import FlowNet
+from srlab.paths import expand_patterns, expand_user
 from srlab.photo_files import Summary, upscale_file, upscale_files, upscale_folder
 from srlab.tiling import Upscaler, overlap_of, precision_of
 
@@ -64,9 +65,9 @@ def _set_seed(upscaler: Upscaler, options: argparse.Namespace) -> None:
 
 def _divided(options: argparse.Namespace) -> tuple[list[Path], Path | None]:
     """Return the sources and the target. An existing file at the end of the paths is never a target."""
-    paths = [Path(path) for path in options.paths]
+    paths = expand_patterns(options.paths)
     if options.out:
-        return paths, Path(options.out)
+        return paths, expand_user(options.out)
     if len(paths) == 2 and all(path.is_file() for path in paths):
         raise SrlabError(
             f"{paths[0]} and {paths[1]} both exist. To upscale both, pass a folder for the results with --out. To "

@@ -16,6 +16,7 @@ from srlab.course.mos import Trial, blind_trials
 from srlab.course.widgets import PRESENCE, CellBox, Presence
 from srlab.errors import SrlabError
 from srlab.files import write_atomic
+from srlab.paths import expand_user
 from srlab.slider import encode
 
 WIDE = 360  # CSS pixels: two images of this width fit next to each other in any notebook, four in a wide one
@@ -53,7 +54,7 @@ class Ballot(CellBox):
     """
 
     def __init__(self, pictures: Mapping[str, Mapping[str, torch.Tensor]], path: str | Path, seed: int = 0) -> None:
-        self.pictures, self.path, self.seed = pictures, Path(path), seed
+        self.pictures, self.path, self.seed = pictures, expand_user(path), seed
         self.trials = blind_trials(pictures, seed)
         self.votes = self._load()
         self._begin(max(1, -(-len(self.votes) // len(self.trials))))

@@ -12,6 +12,7 @@ import torch
 
 from srlab.errors import SrlabError
 from srlab.files import sha256_of, writing
+from srlab.paths import expand_user
 from srlab.tensor_files import is_safetensors, read_safetensors
 
 # Networks for a content loss -> the network whose weights file they use. These are equal, unless a study adds a changed
@@ -50,7 +51,7 @@ def find_weights(name: str, weights: str | Path = "auto") -> Path | None:
         if not path.is_file():
             _download(url, path)
     else:
-        path = Path(weights).expanduser()
+        path = expand_user(weights)
         if not path.is_file():
             raise SrlabError(f"Weights file {path} not found. Use 'auto', 'imagenet' or the path of a file.")
     if digits := _hash_in_name(path):

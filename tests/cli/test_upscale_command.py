@@ -111,12 +111,13 @@ def test_several_images_and_folders(source, tmp_path, monkeypatch, capsys):
     assert main(["upscale", "lr.png", *method]) == 0
     assert main(["upscale", "lr.png", "b.jpg", "results", *method]) == 0
     assert main(["upscale", "lr.png", "results", *method, "--force"]) == 0
+    assert main(["upscale", "l?.png", "*.jpg", '"patterns"', *method]) == 0
     assert main(["upscale", "more", *method]) == 0
     assert "Left out, because they are not .png, .jpg, .jpeg" in (said := capsys.readouterr().err)
     assert "funny.gif, notes.txt" in said
     assert main(["upscale", "more/funny.gif", "gif.png", *method]) == 2
     assert "Save a camera raw, HEIC or GIF file as PNG first." in capsys.readouterr().err
-    made = ["lr_x2.png", "results/lr.png", "results/b.png", "more_x2/c.png"]
+    made = ["lr_x2.png", "patterns/lr.png", "patterns/b.png", "results/lr.png", "results/b.png", "more_x2/c.png"]
     assert all(Image.open(name).size == (24, 20) for name in made)
     assert main(["upscale", "lr.png", "b.jpg", "missing.png", "results/lr.png", *method]) == 1
     assert "failed missing.png: missing.png not found" in capsys.readouterr().err
