@@ -46,7 +46,8 @@ def read_image(path: str | os.PathLike, keep_gray: bool = False) -> torch.Tensor
     Parameters
     ----------
     path
-        PNG, JPEG, BMP, TIFF or WebP file. Its name must end like one, and its content determines which it is.
+        PNG, JPEG, BMP, TIFF or WebP file. Its content determines which it is, except that a TIFF must be named so,
+        because a camera raw begins like one.
     keep_gray
         Keep the single channel of a grayscale file.
 
@@ -76,11 +77,6 @@ def open_upright(path: Path) -> Iterator[Image.Image]:
     try:
         if not path.is_file():
             raise SrlabError(f"Image file {path} not found. Check the path.")
-        if path.suffix.lower() not in EXTENSIONS:  # a camera raw file may begin with a preview that is a valid TIFF
-            raise SrlabError(
-                f"{path} is not a supported image; its name must end in {', '.join(EXTENSIONS)}. Save a camera raw, "
-                "HEIC or GIF file as PNG first."
-            )
         # Given a path instead of a file, Pillow 13.0 maps a plain TIFF into memory, and scrambles it if it is rotated.
         with path.open("rb") as file, Image.open(file, formats=FORMATS) as image:
             if image.format == "TIFF":
@@ -96,7 +92,7 @@ def open_upright(path: Path) -> Iterator[Image.Image]:
     except UnidentifiedImageError as error:
         raise SrlabError(
             f"{path} is not a readable image, or has an unusual pixel format. Use a PNG, JPEG, BMP, TIFF or WebP file "
-            "with 8 or 16 bits."
+            "with 8 or 16 bits, and save a camera raw, HEIC or GIF file as PNG first."
         ) from error
     except Image.DecompressionBombError as error:
         most = 2 * Image.MAX_IMAGE_PIXELS // 10**6
@@ -109,7 +105,9 @@ def open_upright(path: Path) -> Iterator[Image.Image]:
 
 
 def _check_tiff(path: Path, image: Image.Image) -> None:
-    """Reject two kinds of TIFF that Pillow 13.0 decodes to the wrong image."""
+    """Reject a camera raw file, whose preview is a TIFF, and two kinds of TIFF that Pillow 13.0 decodes wrongly."""
+    if path.suffix.lower() not in EXTENSIONS:
+        raise SrlabError(f"{path} is a TIFF file without .tif at the end, such as a camera raw. Save it as PNG first.")
     white_is_zero = image.mode.startswith("I;16") and image.tag_v2.get(PHOTOMETRIC) == 0
     if white_is_zero or image.tag_v2.get(PLANES) == 2:
         reason = "counts 16-bit levels from white" if white_is_zero else "has its channels in separate planes"

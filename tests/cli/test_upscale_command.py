@@ -116,7 +116,7 @@ def test_several_images_and_folders(source, tmp_path, monkeypatch, capsys):
     assert "Left out, because they are not .png, .jpg, .jpeg" in (said := capsys.readouterr().err)
     assert "funny.gif, notes.txt" in said
     assert main(["upscale", "more/funny.gif", "gif.png", *method]) == 2
-    assert "Save a camera raw, HEIC or GIF file as PNG first." in capsys.readouterr().err
+    assert "save a camera raw, HEIC or GIF file as PNG first." in capsys.readouterr().err
     made = ["lr_x2.png", "patterns/lr.png", "patterns/b.png", "results/lr.png", "results/b.png", "more_x2/c.png"]
     assert all(Image.open(name).size == (24, 20) for name in made)
     assert main(["upscale", "lr.png", "b.jpg", "missing.png", "results/lr.png", *method]) == 1

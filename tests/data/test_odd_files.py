@@ -72,6 +72,9 @@ READ = {
     "exif-damaged.jpg": (encoded(SMOOTH, "JPEG", quality=98, exif=b"Exif\0\0MM\0*\xff\xff\xff\xff"), SMOOTH, 12),
     "exif-that-cannot-be-written.jpg": (encoded(SMOOTH, "JPEG", quality=98, exif=WIDE), np.rot90(SMOOTH, 3), 12),
     "jpeg-as.png": (encoded(SMOOTH, "JPEG", quality=98), SMOOTH, 12),
+    "jpeg-as.HEIC": (encoded(SMOOTH, "JPEG", quality=98), SMOOTH, 12),
+    "edge-saves.jfif": (encoded(SMOOTH, "JPEG", quality=98), SMOOTH, 12),
+    "png-without-extension": (encoded(NOISE, "PNG"), NOISE, 0),
     "much-text.png": (encoded(NOISE, "PNG", pnginfo=XMP), NOISE, 0),
     "one-level-hidden.png": (
         encoded(GRAY, "PNG", transparency=int(GRAY[0, 5])),
