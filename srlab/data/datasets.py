@@ -226,8 +226,8 @@ def load_images(where: str | Path, scale: int = 4, damaged: list[str] | None = N
 
     HR images are paired with the LR images of the same name, if there are any: ``HR/a.png`` with ``LRx4/a.png`` or
     ``LR_bicubic/X4/ax4.png``, and ``a_HR.png`` with ``a_LR.png``. If some images are marked HR, those without a mark
-    are left out, and so are LR images of another scale; their folders are printed. Hidden folders, recycle bins and
-    unreadable folders are skipped.
+    are left out, and so are LR images of another scale; their folders are printed. Downscaled copies without a mark are
+    an error. Hidden folders, recycle bins and unreadable folders are skipped.
 
     Sets of 100 images or more are decoded once into a file (`srlab.data.cache`).
 
@@ -263,6 +263,7 @@ def load_images(where: str | Path, scale: int = 4, damaged: list[str] | None = N
         raise SrlabError(f"No image in {path} can be read. {damaged[0]}")
     images = read_images(path.name, hr)
     if not lr:
+        _refuse_small_copies(dict(zip(hr.values(), images.sizes, strict=True)))
         return images
     images.lr = read_images(path.name, lr, f"LRx{scale}")
     for name, (height, width), size in zip(images.names, images.sizes, images.lr.sizes, strict=True):
@@ -271,6 +272,23 @@ def load_images(where: str | Path, scale: int = 4, damaged: list[str] | None = N
                 f"LR image '{name}' in {path} is {size[1]}x{size[0]}, which is not 1/{scale} of its HR image."
             )
     return images
+
+
+def _refuse_small_copies(sizes: Mapping[Path, tuple[int, int]]) -> None:
+    """Reject a folder of images that are all downscaled copies of others with the same names, so LR without a mark."""
+    largest: dict[str, tuple[int, int]] = {}
+    for file, size in sizes.items():
+        largest[file.stem] = max(largest.get(file.stem, (0, 0)), tuple(size))
+    folders: dict[Path, bool] = {}
+    for file, size in sizes.items():
+        factor = round(largest[file.stem][0] / size[0])
+        copy = all(abs(large - factor * side) < factor for large, side in zip(largest[file.stem], size, strict=True))
+        folders[file.parent] = folders.get(file.parent, True) and factor > 1 and copy
+    if small := [folder for folder, copies in folders.items() if copies]:
+        raise SrlabError(
+            f"The images in {small[0]} seem to be the LR images of others with the same names. Pass the folder of the "
+            "HR images, or name the two folders HR and LR."
+        )
 
 
 def find_images(path: Path, scale: int = 4) -> tuple[dict[str, Path], dict[str, Path]]:

@@ -189,6 +189,18 @@ def test_pairs_of_hr_and_lr(tmp_path, capsys, monkeypatch, hr, lr, other, cache_
     assert "Decoding" not in capsys.readouterr().out  # HR and LR of a folder have separate caches
 
 
+@pytest.mark.parametrize(("large", "small"), [("target", "data"), ("b", "a/deep"), ("", "small")])
+def test_lr_images_without_a_mark_are_no_hr_images(tmp_path, large, small):
+    for name in ("1.png", "2.jpg"):
+        save(tmp_path / "set" / large / name, 17, 22)
+        save(tmp_path / "set" / small / name, 4, 6)  # as MATLAB rounds
+    for scale in (1, 4):
+        with pytest.raises(SrlabError, match=f"The images in .*/set/{small} seem to be the LR images of others"):
+            load_images(tmp_path / "set", scale)
+    save(tmp_path / "set" / small / "3.png", 4, 5)  # no copy of another
+    assert len(load_images(tmp_path / "set")) == 5
+
+
 @pytest.mark.skipif(os.name == "nt" or os.geteuid() == 0, reason="root can read everything")
 def test_locked_folder(tmp_path, capsys):
     for name in ("a.png", "b/c.png"):
