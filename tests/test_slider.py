@@ -85,9 +85,14 @@ def test_slider_shows_psnr_for_full_size_images():
         (noise().numpy(), {}, "ndarray"),
         (noise(), {"left": "LR"}, "'LR' .* SR, HR"),
         (noise(), {"limit_mb": 0.01}, "0.01 MB"),
+        (noise(1, 16384), {}, "'SR' has 16384x1 pixels, but browsers show at most 16383 per side and 67.1 million"),
+        (torch.empty(3, 1, 1, dtype=torch.uint8).expand(-1, 16383, 16383), {}, "16383x16383 pixels, but"),
+        (noise(), {"left": "SR", "right": "SR"}, "'SR' takes 0 MB, but browsers load at most 0 MB per image"),
     ],
 )
-def test_incomparable_images_are_reported(sr, options, says):
+def test_incomparable_images_are_reported(sr, options, says, monkeypatch):
+    if "browsers load" in says:
+        monkeypatch.setattr("srlab.slider.LONGEST_URL", 1000)
     images = {"HR": noise()} if sr is None else {"SR": sr, "HR": noise()}
     with pytest.raises(srlab.SrlabError, match=says):
         srlab.compare(images, **options)

@@ -17,7 +17,7 @@ from srlab.course.widgets import PRESENCE, CellBox, Presence
 from srlab.errors import SrlabError
 from srlab.files import write_atomic
 from srlab.paths import expand_user
-from srlab.slider import encode
+from srlab.slider import check_shown, encode
 
 WIDE = 360  # CSS pixels: two images of this width fit next to each other in any notebook, four in a wide one
 
@@ -55,6 +55,9 @@ class Ballot(CellBox):
 
     def __init__(self, pictures: Mapping[str, Mapping[str, torch.Tensor]], path: str | Path, seed: int = 0) -> None:
         self.pictures, self.path, self.seed = pictures, expand_user(path), seed
+        for image, methods in pictures.items():
+            for method, picture in methods.items():
+                check_shown(f"{image}, {method}", picture, _zoom(picture))
         self.trials = blind_trials(pictures, seed)
         self.votes = self._load()
         self._begin(max(1, -(-len(self.votes) // len(self.trials))))
@@ -191,7 +194,11 @@ def _plain(picture: torch.Tensor) -> torch.Tensor:
     return (picture[0] if picture.ndim == 4 else picture).detach().cpu()
 
 
+def _zoom(picture: torch.Tensor) -> int:
+    return 3 if 3 * picture.shape[-1] <= WIDE else 2
+
+
 def _enlarged(picture: torch.Tensor) -> torch.Tensor:
     """Upscale 2 or 3 times with nearest-neighbor interpolation."""
-    zoom = 3 if 3 * picture.shape[-1] <= WIDE else 2
+    zoom = _zoom(picture)
     return _plain(picture).repeat_interleave(zoom, -2).repeat_interleave(zoom, -1)

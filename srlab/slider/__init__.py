@@ -18,7 +18,7 @@ from typing import Any
 import torch
 from PIL import Image
 
-from srlab.data.images import LOWEST, to_float, to_uint8
+from srlab.data.images import LARGEST_SIDE, LOWEST, to_float, to_uint8
 from srlab.errors import SrlabError
 from srlab.evaluation.metrics import PAPER, psnr
 from srlab.evaluation.scoring import score_pair
@@ -26,6 +26,8 @@ from srlab.files import refuse_existing, write_atomic
 from srlab.paths import expand_user
 
 ROOMY = 560  # CSS pixels: small images are magnified by a whole number up to about this width
+LARGEST_AREA = 2**26  # pixels; Chromium hangs if it draws the largest WebP, with 2**28
+LONGEST_URL = 32 * 2**20  # characters of a data URL that Firefox loads
 SCRIPT = "\n".join(
     files("srlab.slider").joinpath(name).read_text(encoding="utf-8")
     for name in ("slider_view.js", "slider_tools.js", "slider.js")
@@ -80,7 +82,8 @@ def compare(
     images
         Label -> ``(3, H, W)``, ``(1, 3, H, W)`` or ``(1, H, W)``; float in [0, 1] or uint8. A smaller image such as LR
         is magnified with square pixels; the largest size must be a whole multiple of its size. Values of SR slightly
-        outside of [0, 1] are clipped, as in a saved file.
+        outside of [0, 1] are clipped, as in a saved file. WebP stores up to 16383 pixels per side, and browsers show up
+        to 67 million (an iPhone 16 million).
     left, right
         Labels shown first (default: the last two).
     notes
@@ -125,6 +128,12 @@ def compare(
     } | ({"visitors": True} if visitors else {})
     encoded = [base64.b64encode(encode(picture, effort=4, quality=quality)).decode() for picture in full]
     sources = [f"data:image/webp;base64,{picture}" for picture in encoded]
+    for label, source in zip(labels, sources, strict=True):
+        if len(source) > LONGEST_URL:
+            raise SrlabError(
+                f"'{label}' takes {len(source) / 2**20:.0f} MB, but browsers load at most {LONGEST_URL // 2**20} MB "
+                "per image. Crop the images to the region that matters, or pass quality=90."
+            )
     if sum(map(len, sources)) > limit_mb * 2**20:
         raise SrlabError(
             f"This comparison exceeds its limit of {limit_mb:g} MB, and every copy of the notebook would contain it. "
@@ -141,6 +150,7 @@ def _checked(label: str, image: torch.Tensor) -> torch.Tensor:
     picture = picture[0] if picture.ndim == 4 and len(picture) == 1 else picture
     if picture.ndim != 3 or len(picture) not in (1, 3) or not picture.numel():
         raise SrlabError(f"'{label}' has shape {tuple(image.shape)}, but must be (3, H, W), (1, 3, H, W) or (1, H, W).")
+    check_shown(label, picture)
     values = to_float(picture)
     if not ((values >= LOWEST) & (values <= 2)).all():  # a small overshoot of SR is clipped later
         raise SrlabError(
@@ -148,6 +158,17 @@ def _checked(label: str, image: torch.Tensor) -> torch.Tensor:
             "levels by 255, and convert [-1, 1] with (x + 1) / 2."
         )
     return picture
+
+
+def check_shown(label: str, picture: torch.Tensor, zoom: int = 1) -> None:
+    """Reject an image that WebP cannot store or a browser cannot show, if it is magnified `zoom` times."""
+    height, width = picture.shape[-2:]
+    side, area = LARGEST_SIDE[".webp"] // zoom, LARGEST_AREA // zoom**2
+    if max(height, width) > side or height * width > area:
+        raise SrlabError(
+            f"'{label}' has {width}x{height} pixels, but browsers show at most {side} per side and {area / 1e6:.1f} "
+            "million in all. Crop the images to the region that matters."
+        )
 
 
 def magnify(label: str, picture: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:

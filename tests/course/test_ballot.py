@@ -52,6 +52,15 @@ def test_ballot_resumes_with_new_letters_per_round(pictures, path):
     assert (third.round, third.trial) == (2, second.trial)
 
 
+def test_image_too_large_for_the_notebook_is_rejected(path):
+    for height, width, most in ((1, 8192, 8191), (5000, 4000, 8191), (6000, 100, 5461)):
+        image = torch.empty(3, 1, 1).expand(-1, height, width)
+        with pytest.raises(
+            SrlabError, match=f"'cat, SR' has {width}x{height} pixels, but browsers show at most {most}"
+        ):
+            Ballot({"cat": {"SR": image, "HR": image}}, path)
+
+
 @pytest.mark.parametrize("content", [b"", b'[{"image": "cat", "rank', b"3", b'{"votes": []}', b"[{}]", b"\xff"])
 def test_damaged_ballot_file_is_reported_and_kept(pictures, tmp_path, content):
     path = tmp_path / "votes.json"
