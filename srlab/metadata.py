@@ -19,7 +19,7 @@ transparency"""
 # Segments of a JPEG that Pillow reports by another name, chunks of a PNG and tags of a TIFF that describe pixels.
 SEGMENTS = (b"JFIF\0", b"Exif\0", b"ICC_PROFILE\0", b"Adobe", b"http://ns.adobe.com/xap/1.0/\0", b"Photoshop", b"MPF\0")
 CHUNKS = ("bKGD", "hIST", "sBIT")
-PRIVATE, ICC_TAG = 700, 34675  # the tags below the first describe pixels, unless they are texts
+PRIVATE, ICC_TAG, CHANNELS_TAG = 700, 34675, 338  # tags below the first describe pixels, unless they are texts
 
 
 def keep_metadata(image: Image.Image, source: Path, target: Path, mode: str) -> dict[str, object]:
@@ -30,15 +30,14 @@ def keep_metadata(image: Image.Image, source: Path, target: Path, mode: str) -> 
     """
     kept = {}
     for key in KEPT & image.info.keys():
-        value = image.info[key]
-        if key == "exif":  # a WebP has no such header, a JPEG needs it
-            value = b"Exif\0\0" + value.removeprefix(b"Exif\0\0")
-        with (
-            suppress(Exception),
-            Image.open(io.BytesIO(encoded(Image.new(mode, (1, 1)), target, **{key: value}))) as trial,
-        ):
+        with suppress(Exception):
+            value = image.info[key]
+            if key == "exif":  # a WebP has no such header, a JPEG needs it
+                value = b"Exif\0\0" + value.removeprefix(b"Exif\0\0")
             fits = key != "icc_profile" or value[16:20] == (b"GRAY" if mode == "L" else b"RGB ")
-            if key in trial.info and fits and (key != "dpi" or value[0] == value[1] > 1):
+            fits &= key != "dpi" or value[0] == value[1] > 1
+            trial = io.BytesIO(encoded(Image.new(mode, (1, 1)), target, **{key: value}))
+            if fits and key in Image.open(trial).info:
                 kept[key] = value
     if lost := [name for key, name in _contents(image, source.read_bytes()).items() if key not in kept]:
         print(printable(f"Not kept in {target.name}: {', '.join(dict.fromkeys(lost))}."), file=sys.stderr)
@@ -51,19 +50,23 @@ def _contents(image: Image.Image, content: bytes) -> dict[str, str]:
     same = ["gamma", "chromaticity"] * ("srgb" in info or "icc_profile" in info) + ["dpi"] * (info.get("dpi") == (1, 1))
     names = {key: NAMES.get(key, key) for key in info if key not in (*ENCODING.split(), *same)}
     if image.format == "PNG":
-        at = 8
-        while at < len(content):
+        at, name = 8, ""
+        while at < len(content) and name != "IEND":
             name = content[at + 4 : at + 8].decode("latin-1")
             if name not in CHUNKS and not hasattr(PngImagePlugin.PngStream, f"chunk_{name}"):
                 names[name] = name
             at += 12 + int.from_bytes(content[at : at + 4])
+        if at < len(content):
+            names["end"] = "data after the image"
     elif image.format == "TIFF":
         for tag, kind in image.tag_v2.tagtype.items():
-            if tag != ICC_TAG and (tag >= PRIVATE or kind == TiffTags.ASCII):
-                names[tag] = TiffTags.lookup(tag).name
+            extra = tag == CHANNELS_TAG and not image.has_transparency_data
+            if tag != ICC_TAG and (tag >= PRIVATE or kind == TiffTags.ASCII or extra):
+                names[tag] = TiffTags.lookup(tag).name.replace("unknown", f"tag {tag}")
     for segment, start in getattr(image, "applist", ()):  # of a JPEG
         if segment != "COM" and not start.startswith(SEGMENTS):
-            names[segment] = f"{segment} {start.split(bytes(1))[0][:40].decode('latin-1')}"
+            name = f"{segment} {start.split(bytes(1))[0][:40].decode('latin-1')}"
+            names[name] = name
     if image.format in ("JPEG", "MPO") and not content.rstrip(bytes(1)).endswith(b"\xff\xd9"):
         names["end"] = "data after the image"
     if info["images"] > 1:

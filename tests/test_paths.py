@@ -1,5 +1,6 @@
 """Test srlab.paths: the runs folder, and paths passed by the user."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -59,6 +60,7 @@ def test_pasted_path_is_found_without_quotes(around, tmp_path, monkeypatch):
     assert paths.runs_home() == tmp_path
 
 
+@pytest.mark.skipif(os.name == "nt", reason="Windows does not allow such names")
 def test_existing_path_is_never_changed(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     for name in ("'quoted'", '"', "a\tb", "*.jpg", "it's"):

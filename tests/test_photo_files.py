@@ -166,6 +166,7 @@ TEXTS.add_itxt("XML:com.adobe.xmp", "<x/>")
 TEXTS.add(b"tIME", bytes(7))
 TEXTS.add(b"prVt", b"of a program")
 TAGS = {TiffImagePlugin.IMAGEDESCRIPTION: "a harbor", 34665: {33434: 2.8}, 33723: b"caption", 700: b"<x/>"}
+TAGS[50000] = b"of a program"
 
 
 def segment(marker, content):
@@ -187,9 +188,10 @@ def segment(marker, content):
         ("lr.jpg", {"xmp": b"<x/>", "comment": b"noon"}, b"", "sr.jpg", "XMP, comment"),
         ("lr.jpg", {"extra": segment(0xED, IPTC) + segment(0xEB, b"JP\0")}, b"", "sr.jpg", "IPTC, APP11 JP"),
         ("lr.jpg", {}, b"ftypmp42", "sr.jpg", "data after the image"),
+        ("lr.png", {}, b"more", "sr.jpg", "data after the image"),
         ("lr.webp", {"xmp": b"<x/>"}, b"", "sr.webp", "XMP"),
         ("lr.png", {"pnginfo": TEXTS}, b"", "sr.png", "Author, XMP, tIME, prVt"),
-        ("lr.tif", {"tiffinfo": TAGS}, b"", "sr.tif", "XMP, ImageDescription, IptcNaaInfo, ExifIFD"),
+        ("lr.tif", {"tiffinfo": TAGS}, b"", "sr.tif", "XMP, ImageDescription, IptcNaaInfo, ExifIFD, tag 50000"),
     ],
 )
 def test_everything_but_pixels_is_kept_or_named(name, options, end, target, lost, save, tmp_path, capsys):
@@ -200,6 +202,19 @@ def test_everything_but_pixels_is_kept_or_named(name, options, end, target, lost
     if "dpi" in options and "resolution" not in lost:
         assert kept == pytest.approx((300, 300), abs=0.1)
     assert capsys.readouterr().err == (f"Not kept in {target}: {lost}.\n" if lost else "")
+
+
+def test_channel_that_is_not_shown_is_named(tmp_path, capsys):
+    tifffile.imwrite(
+        tmp_path / "lr.tif",
+        np.dstack([RGB, OPAQUE]),
+        photometric="rgb",
+        extrasamples=["unspecified"],
+        metadata=None,
+        software=False,
+    )
+    run(tmp_path / "lr.tif", tmp_path / "sr.tif")
+    assert capsys.readouterr().err == "Not kept in sr.tif: ExtraSamples.\n"
 
 
 def test_exif_of_turned_photo_keeps_its_preview(save, tmp_path):
