@@ -23,6 +23,7 @@ from srlab.course.quiz import ASKED, count_right
 from srlab.course.saved import Result, checks_in, hints_in, marks_in
 from srlab.errors import SrlabError
 from srlab.files import refuse_existing, write_atomic
+from srlab.paths import expand_user
 from srlab.text import printable
 
 # The text after the student's name in "Anna Li_1234_assignsubmission_file_" (Moodle), "lianna_LATE_1234_5678_" (Canvas)
@@ -35,7 +36,8 @@ def progress(options: argparse.Namespace) -> int:
     lines, unread = [], 0
     for name in options.notebooks or find_notebooks():
         try:
-            path = Path(name) if Path(name).suffix == ".ipynb" else find_lab(name)
+            typed = expand_user(name)
+            path = typed if typed.suffix == ".ipynb" else find_lab(str(name))
             notebook = read_saved(path)
             if not (results := read_results(notebook)) and not options.notebooks:
                 continue
@@ -122,11 +124,11 @@ class Submission:
 
 def grade(options: argparse.Namespace) -> int:
     """Print one line per file and write the table. Return 2 if a file is not counted."""
-    if options.csv:
-        refuse_existing(Path(options.csv), options.force)
-    known = read_class(Path(options.names)) if options.names else {}
-    table = Path(options.csv).resolve() if options.csv else None
-    submissions = read_submissions(Path(options.folder), known, table)
+    table = expand_user(options.csv).resolve() if options.csv else None
+    if table:
+        refuse_existing(table, options.force)
+    known = read_class(expand_user(options.names)) if options.names else {}
+    submissions = read_submissions(expand_user(options.folder), known, table)
     for one in submissions:
         reached = ", ".join("{} {} of {} points".format(lab, *found) for lab, found in one.points.items())
         quiz = "" if one.quiz is None else f", quiz {one.quiz} of {ASKED}"
@@ -144,8 +146,8 @@ def grade(options: argparse.Namespace) -> int:
         print(printable(f"Hints of {name}: {', '.join(f'{hint} {times}' for hint, times in count.most_common())}"))
     uncounted = sum(not one.points for one in submissions)
     print(f"{len(submissions)} files from {len(students)} students; not counted: {uncounted}.")
-    if options.csv:
-        write_atomic(Path(options.csv), table_of(submissions, students))
+    if table:
+        write_atomic(table, table_of(submissions, students))
         print(f"The table is in {printable(options.csv)}.")
     return 2 if uncounted else 0
 

@@ -74,7 +74,7 @@ def page(mine: File, photo: File, name: str = "", out: File | None = None, image
     images
         Folder for her `load_photos` (default: the bundled photos).
     """
-    path, photo = Path(mine), Path(photo)
+    path, photo = expand_user(mine), expand_user(photo)
     out = expand_user(out or path.with_name("page.html"))
     found = [find_kept(path, what) if path.is_file() else course_network(what) for what in KINDS]
     own = [one for one in found if one and one.code]
