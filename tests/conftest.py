@@ -52,9 +52,9 @@ def leave_run(lab: str, name: str, step: int, status: str = "finished", **parame
     return run
 
 
-def left(exercise: str, result: str) -> nbformat.NotebookNode:
+def left(exercise: str, result: str, hints: str = "") -> nbformat.NotebookNode:
     """Return the output that a check saves in a notebook."""
-    return nbformat.v4.new_output("display_data", {"text/html": MARK.format(exercise, result, "")})
+    return nbformat.v4.new_output("display_data", {"text/html": MARK.format(exercise, result, hints)})
 
 
 @pytest.fixture

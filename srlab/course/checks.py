@@ -61,8 +61,8 @@ def check(name: str, answer: Answer, hints: int = 1) -> Answer:
         todo = isinstance(wrong, NotAttempted)
         result = Result.NOT_ATTEMPTED if todo else Result.INCORRECT
         said = exercise.hints if todo else (str(wrong), *exercise.hints)
-        if wrong.said not in (shown := _appeared.setdefault(name, [])):
-            shown.append(wrong.said)
+        if wrong.name not in (shown := _appeared.setdefault(name, [])):
+            shown.append(wrong.name)
         if switched_on("SRLAB_STRICT"):
             message = "not attempted yet" if todo else str(wrong)
             _leave(name, result)

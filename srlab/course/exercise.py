@@ -20,9 +20,11 @@ TODO = _Todo()
 
 
 class IncorrectAnswer(SrlabError):
-    """An answer is not correct; the message is the hint, and `said` its short name for statistics."""
+    """An answer is not correct; the message is the hint, and `name` a short name for it, to count it in a class."""
 
-    said: str = ""
+    def __init__(self, sentence: object = "", name: str = "") -> None:
+        super().__init__(sentence)
+        self.name = name
 
 
 class NotAttempted(IncorrectAnswer):

@@ -78,7 +78,8 @@ def _wrong(
         given, wanted = given[observation], wanted[observation]
         kind = difference(given, wanted, math.inf) if hint else ""
         wrong = IncorrectAnswer(f"{kind} {hint}".strip() or _unknown(exercise, observation, given, wanted))
-    wrong.said = mistake.name if mistake else type(given).__name__ if failed else observation
+    unlisted = (getattr(given, "name", "") or type(given).__name__) if failed else observation
+    wrong.name = mistake.name if mistake else unlisted
     return wrong
 
 

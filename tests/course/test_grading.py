@@ -12,21 +12,23 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from torch import nn
 
+from srlab.course import checks
 from srlab.course.all_exercises import find, names
 from srlab.course.checks import check
 from srlab.course.cli.main import main
 from srlab.course.exercise import TODO
 from srlab.course.grading import read_class, read_results, student_of
 from srlab.course.quiz import read_questions
-from srlab.course.saved import checks_in
+from srlab.course.saved import checks_in, hints_in
 from srlab.course.solutions import fill_in
 from srlab.course.validated import read_notebook
 from srlab.errors import SrlabError
 from tests.conftest import ROOT, left
 
 CROP, PROJECT, MATRIX = "degradation.training_pairs", "degradation.back_project", "degradation.downscale_matrix"
-PSNR = "degradation.psnr"
+PSNR, TAIL = "degradation.psnr", "srresnet.Tail"
 
 
 def cell(name, *outputs, source=""):
@@ -52,6 +54,36 @@ def test_check_saves_result_in_output(displayed, monkeypatch, strict):
         cells.append(cell(name, nbformat.v4.new_output("stream", text="right   so says the answer"), *displayed))
     wanted = {CROP: "correct", PROJECT: "incorrect", MATRIX: "not attempted", PSNR: "not run"}
     assert {name: result for name, result in read_results(notebook(*cells)).items() if result != "missing"} == wanted
+
+
+class MadeInForward(nn.Module):
+    def __init__(self, *sizes):
+        super().__init__()
+        self.sizes = sizes
+
+    def forward(self, *inputs):
+        return find(TAIL).reference(*self.sizes)(*inputs)
+
+
+def test_check_saves_which_hints_appeared(displayed, monkeypatch):
+    monkeypatch.setattr(checks, "_appeared", {})
+    exercise = find(TAIL)
+    for answer in (TODO, exercise.known_mistakes[0].answers[0], MadeInForward, exercise.reference):
+        check(TAIL, answer)
+    hints = hints_in(cell(TAIL, displayed[-1]))
+    assert hints == {TAIL: [exercise.known_mistakes[0].name, "re-created"]}
+
+
+def test_grade_counts_hints(tmp_path, capsys):
+    for student, hints in {"Ada": "nearest; a &amp; b", "Bo": "nearest", "Cy": ""}.items():
+        nbformat.write(notebook(cell(TAIL, left(TAIL, "correct", hints))), tmp_path / f"{student}.ipynb")
+    (tmp_path / "Di.ipynb").write_text(
+        nbformat.writes(notebook(cell(TAIL, left(TAIL, "correct")))).replace(' data-srlab-hints=\\"\\"', "")
+    )
+    main(["grade", str(tmp_path)])
+    printed = capsys.readouterr().out
+    assert f"Hints of {TAIL}: nearest 2, a & b 1\n" in printed
+    assert printed.count("srresnet 3 of") == 4, "a mark of an earlier edition"
 
 
 WRONG, RIGHT = left(CROP, "incorrect"), left(CROP, "correct")

@@ -132,9 +132,9 @@ def observe_network(network: nn.Module, *inputs: torch.Tensor) -> dict[str, Any]
     before = [value.clone() for value in inputs]
     shape = tuple(filled(network(*inputs)).shape)
     if not all(map(torch.equal, before, inputs)):
-        raise IncorrectAnswer(CHANGED)
+        raise IncorrectAnswer(CHANGED, "changed in place")
     if escaped := strays(network, *inputs):
-        raise IncorrectAnswer(ESCAPED[escaped])
+        raise IncorrectAnswer(ESCAPED[escaped], escaped)
     made = calls(network, *inputs)
     convs = [call for call in made if call.kind == "conv2d"]
     for weights in (weights for call in convs for weights in call.weights if weights is not None):
