@@ -5,9 +5,16 @@ from pathlib import Path
 import pytest
 
 import srlab
+from srlab.course import running
 from srlab.course.workshops import parts
 
 from .files import joined
+
+
+@pytest.fixture(autouse=True)
+def patient(monkeypatch):
+    """On a busy machine, a check takes longer than the time after which it prints that it still runs."""
+    monkeypatch.setattr(running, "PATIENCE", 3600.0)
 
 
 @pytest.fixture
