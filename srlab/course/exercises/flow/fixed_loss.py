@@ -6,8 +6,7 @@ import torch
 import torch.nn.functional as F
 
 from srlab.course.exercise import Exercise
-from srlab.course.exercises.flow.flow_loss import CASES, REVERSED, observe, variant
-from srlab.course.exercises.flow.flow_loss import EXERCISE as FLOW_LOSS
+from srlab.course.exercises.flow.flow_loss import CASES, MESSAGES, observe
 
 
 def fixed_loss(velocity: Callable[[torch.Tensor, torch.Tensor], torch.Tensor], data: torch.Tensor) -> torch.Tensor:
@@ -28,31 +27,12 @@ def borrowed_loss(velocity: Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
     return F.mse_loss(velocity(x, t), data - noise)
 
 
-def _swapped(noise: torch.Tensor, data: torch.Tensor, part: torch.Tensor) -> torch.Tensor:
-    return torch.lerp(data, noise, part)
-
-
 EXERCISE = Exercise(
     fixed_loss,
     level="medium",
     points=3,
     cases=CASES,
     observe=observe,
-    known_mistakes={
-        "The bug is still there. The loss is right, so look at what the network gets. Print x for t = 0 and for t = 1, "
-        "and compare with the sampler's start.": [borrowed_loss, variant(path=_swapped)],
-        "Now the target is turned around as well. The network learns the way from data to noise, and your sampler "
-        "starts from noise. Which of the two lines was right before?": (
-            variant(path=_swapped, target=lambda noise, data, x: noise - data)
-        ),
-        **{hint: answers for hint, answers in FLOW_LOSS.known_mistakes.items() if hint != REVERSED},
-    },
-    also_accepted=[FLOW_LOSS.reference, *FLOW_LOSS.also_accepted, variant(path=_swapped, told=lambda t: 1 - t)],
-    fallback_messages=FLOW_LOSS.fallback_messages,
+    fallback_messages=MESSAGES,
     reveal=False,
-    hints=(
-        "The values of the two losses are alike, so the mean error is. Which input could be wrong for every t, and "
-        "still make an equally difficult task?",
-        "torch.lerp(start, end, weight) is start + weight * (end - start). What is it for weight 0?",
-    ),
 )
