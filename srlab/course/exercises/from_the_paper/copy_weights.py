@@ -63,7 +63,7 @@ def _observe(answer: Answer, network: nn.Module, arrays: list[torch.Tensor], mis
     if answer(network, given) is TODO:
         raise NotAttempted
     found = [parameter.detach().clone() for parameter in network.parameters()]
-    unchanged = all(map(torch.equal, given, arrays))
+    unchanged = len(given) == len(arrays) and all(map(torch.equal, given, arrays))
     for array in given:
         array.data.zero_()
     return {
