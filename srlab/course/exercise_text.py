@@ -50,13 +50,14 @@ import torch
 import torch.nn as nn
 import torch.nn.functional as F
 
+import srlab
 from srlab.course.exercise import Answer, Exercise, Mistake
 from srlab.errors import SrlabError
 
 SECTIONS = ("Hints", "Mistakes", "Notes", "Accepted", "Otherwise")
 # Names that an answer in a text may use, whatever its module imports.
 USUAL = {"copy": copy, "functools": functools, "itertools": itertools, "math": math, "random": random}
-USUAL |= {"np": np, "torch": torch, "nn": nn, "F": F}
+USUAL |= {"np": np, "torch": torch, "nn": nn, "F": F, "srlab": srlab}
 
 
 def with_text(exercise: Exercise, file: Path) -> Exercise:

@@ -7,8 +7,8 @@ import torch
 import torch.nn.functional as F
 
 from srlab.course.exercise import Answer, Exercise, IncorrectAnswer, filled, sample
-from srlab.course.exercises.decibels import Formula, decibels, mistakes_of
-from srlab.data.images import luma, quantize
+from srlab.course.exercises.decibels import Formula, mistakes_of
+from srlab.data.images import quantize
 from srlab.data.resampling import resize
 
 Shrink = Callable[[torch.Tensor], torch.Tensor]
@@ -69,34 +69,24 @@ def _agreeing(scale: int, kernel: str, seed: int) -> tuple[torch.Tensor, torch.T
 
 
 def _observe(answer: Answer, sr: torch.Tensor, lr: torch.Tensor, shrink: Shrink) -> dict[str, Any]:
-    return {"the score in dB": filled(answer(sr, lr, shrink))}
+    shrunk = []
 
+    def noted(image: torch.Tensor) -> torch.Tensor:
+        shrunk.append(image)
+        return shrink(image)
 
-def _decibels(error: torch.Tensor) -> torch.Tensor:
-    return decibels(error.flatten())
+    score = filled(answer(sr, lr, noted))
+    if not shrunk:
+        raise IncorrectAnswer(
+            "You never call `shrink`, which made the LR image. Downscale SR with it, and compare the two at LR's size."
+        )
+    return {"the score in dB": score}
 
 
 def _then(formula: Formula) -> Answer:
     """Return an answer that applies a different formula to the correct errors."""
     return lambda sr, lr, shrink: formula((shrink(quantize(sr)) - lr).flatten())
 
-
-def _on(plane: Callable[[torch.Tensor], torch.Tensor]) -> Answer:
-    """Return an answer that scores something other than all pixels of all channels."""
-    return lambda sr, lr, shrink: _decibels(plane(shrink(quantize(sr))) - plane(lr))
-
-
-def _by(way: Callable[[torch.Tensor, tuple[int, ...]], torch.Tensor]) -> Answer:
-    """Return an answer that downscales in its own way."""
-    return lambda sr, lr, shrink: _decibels(quantize(way(quantize(sr), tuple(lr.shape[-2:]))) - lr)
-
-
-def _large(way: Callable[[torch.Tensor, tuple[int, ...]], torch.Tensor]) -> Answer:
-    """Return an answer that compares at SR's size."""
-    return lambda sr, lr, shrink: _decibels(quantize(sr) - way(lr, tuple(sr.shape[-2:])))
-
-
-_SAVED = "You don't round SR. In practice you would downscale the saved file, so convert SR to 8-bit levels first."
 
 EXERCISE = Exercise(
     lr_consistency,
@@ -109,57 +99,6 @@ EXERCISE = Exercise(
         "an SR that agrees exactly": _agreeing(4, "bicubic", 13),
     },
     observe=_observe,
-    known_mistakes={
-        "You upscaled LR and compared the two at SR's size. There you can't know what is correct, and each detail of "
-        "SR counts as wrong. Downscale SR instead.": [
-            *(
-                _large(lambda lr, size, mode=mode: F.interpolate(lr, size, mode=mode))
-                for mode in ("bicubic", "nearest")
-            ),
-            _large(lambda lr, size: F.interpolate(lr, size, mode="bilinear")),
-            _large(lambda lr, size: resize(lr, size[-1] / lr.shape[-1])),
-        ],
-        "You downscale SR in your own way. The LR image was made with `shrink`, so use `shrink` as it is passed in.": [
-            _by(lambda sr, size: F.interpolate(sr, size, mode="bicubic", antialias=True)),
-            _by(lambda sr, size: F.interpolate(sr, size, mode="bicubic")),
-            _by(lambda sr, size: F.interpolate(sr, size, mode="bilinear")),
-            _by(lambda sr, size: F.interpolate(sr, size, mode="nearest")),
-            _by(lambda sr, size: resize(sr, size[-1] / sr.shape[-1], "lanczos")),
-            _by(lambda sr, size: sr[..., :: sr.shape[-2] // size[-2], :: sr.shape[-1] // size[-1]]),
-        ],
-        "You also passed LR through `shrink`, but it is already small.": lambda sr, lr, shrink: _decibels(
-            shrink(quantize(sr)) - shrink(lr)
-        ),
-        "You returned SR, downscaled. How far is it from LR?": lambda sr, lr, shrink: shrink(quantize(sr)),
-        _SAVED: [
-            lambda sr, lr, shrink: _decibels(shrink(sr) - lr),
-            lambda sr, lr, shrink: _decibels(shrink(sr.clamp(0, 1)) - lr),
-        ],
-        "You compare only the luma. LR's colors are known as well, so all three channels count.": _on(luma),
-        "You compare the mean of the three colors. Then too much red makes up for too little blue.": _on(
-            lambda image: image.mean(1, keepdim=True)
-        ),
-        "You cropped a border. LR is known up to its last pixel, so all of its pixels count.": [
-            _on(lambda image, rim=rim: image[..., rim:-rim, rim:-rim]) for rim in (1, 2, 3, 4)
-        ],
-        "You averaged the decibels of parts of the image. Take one mean over everything, and then the logarithm, "
-        "once.": [
-            _then(lambda error: decibels(error.view(3, -1)).mean()),
-            _then(lambda error: decibels(error).reshape(1)),
-        ],
-        "The peak is the largest value that an image can have, which is 1, not the largest value in this one.": (
-            lambda sr, lr, shrink: _decibels(shrink(quantize(sr)) - lr) + 20 * lr.max().log10()
-        ),
-        **mistakes_of(_then),
-    },
-    also_accepted=[
-        lambda sr, lr, shrink: -10 * F.mse_loss(shrink(quantize(sr)), lr).log10(),
-        lambda sr, lr, shrink: -20 * (lr - shrink(quantize(sr))).square().mean().sqrt().log10(),
-        lambda sr, lr, shrink: _decibels(shrink((255 * sr.clamp(0, 1)).round() / 255) - lr),
-    ],
+    known_mistakes=mistakes_of(_then),
     tolerance=5e-3,
-    hints=(
-        "LR is all you know. At which size can you compare SR and LR without inventing anything?",
-        "Round SR with srlab.quantize, downscale it with shrink, and take the PSNR of the two small images.",
-    ),
 )
