@@ -3,7 +3,6 @@
 import difflib
 import math
 import os
-from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -38,8 +37,6 @@ class Lab:
         How LR images are made from HR images.
     overrides
         Recipe settings that were changed, with their new values.
-    typed
-        Names of overrides that were notebook variables before the first setup.
     is_reference_config
         Whether the lab's claims were measured with these settings: a recipe without changes, on a CPU.
     parameters
@@ -53,7 +50,6 @@ class Lab:
     unseen: ImageSet = field(repr=False)
     degradation: Degradation
     overrides: dict[str, Any]
-    typed: Collection[str] = field(repr=False)
     is_reference_config: bool
     parameters: dict[str, Any]
 

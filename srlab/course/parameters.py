@@ -3,6 +3,7 @@
 import difflib
 import math
 import re
+import symtable
 from collections.abc import Collection, Iterable, Mapping
 from pkgutil import resolve_name
 from typing import Any
@@ -11,8 +12,8 @@ import yaml
 
 from srlab.course.recipes import Book
 from srlab.errors import SrlabError
-from srlab.shell import running_shell
 
+SETUP = re.compile(r"(^|;)[ \t]*(\w+ *= *)?([\w.]+\.)?setup\(", re.MULTILINE)  # a call of `course.setup`
 PLAIN = (bool, int, float, str, list, dict, set, tuple, type(None))  # types that a parameter can have, valid or not
 KINDS = {
     bool: "True or False",
@@ -31,35 +32,28 @@ class Loader(yaml.SafeLoader):
 Loader.add_implicit_resolver("tag:yaml.org,2002:float", re.compile(r"[-+]?\d+[eE][-+]?\d+$"), list("-+0123456789"))
 
 
-def read_parameters(
-    book: Book, namespace: Mapping[str, Any], earlier: Collection[str] | None = None
-) -> tuple[dict[str, Any], dict[str, Any]]:
+def read_parameters(book: Book, namespace: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return a lab's parameters (without ``overrides``) and its overrides, read from a notebook's variables.
 
-    `earlier` is None for the first setup in a kernel: every plain value with a lower-case name must then be a parameter
-    or a recipe setting, and ``SEED`` is taken for a misspelled ``seed``. For a later setup, `earlier` contains the
-    overrides that the first one read from variables; other variables are ignored. Overrides are in the order of the
-    recipe file, so that their order does not change the name of the run.
+    Every plain value that was typed and has a lower-case name must be a parameter or a recipe setting, and ``SEED`` is
+    taken for a misspelled ``seed``. Overrides are in the order of the recipe file, so that their order does not change
+    the name of the run.
     """
     defaults, entries = book.parameters, [name for name in book.help if name not in book.parameters]
-    if missing := [name for name in defaults if name not in namespace]:
+    typed = typed_variables(namespace, defaults.keys())
+    if missing := [name for name in defaults if name not in typed]:
         raise SrlabError(
             f"Parameter {missing[0]} is not defined. Run the lab's parameter cell first, and leave the line "
             f"{missing[0]} = {defaults[missing[0]]!r} in it."
         )
-    plain = {name: value for name, value in namespace.items() if isinstance(value, PLAIN)}
-    typed = [name for name in entries if name in plain]
-    if earlier is None:
-        for name in plain:
-            constant = name.isupper() and name.lower() not in (*defaults, *entries)
-            exempt = name.startswith("_") or constant or name in ("In", "Out")  # from IPython, or a constant
-            if not exempt and name not in (*defaults, *entries):
-                kept = f", and run `del {name}` or restart the kernel, which still has the old name"
-                _reject_unknown(name, [*defaults, *entries], f". Correct it{kept if running_shell() else ''}")
-    else:
-        for name in (name for name in typed if name not in earlier):
-            print(f"Your variable {name} does not change the recipe. Use overrides = {{{name!r}: {plain[name]!r}}}.")
-        typed = [name for name in typed if name in earlier]
+    for name in (name for name in entries if name in _plain(namespace) and name not in typed):
+        print(f"Your variable {name} does not change the recipe. Use overrides = {{{name!r}: {namespace[name]!r}}}.")
+    plain = _plain(typed)
+    for name in plain:
+        constant = name.isupper() and name.lower() not in (*defaults, *entries)
+        exempt = name.startswith("_") or constant or name in ("In", "Out")  # from IPython, or a constant
+        if not exempt and name not in (*defaults, *entries):
+            _reject_unknown(name, [*defaults, *entries])
     values = {name: namespace[name] for name in defaults}
     overrides = _from_text(values.pop("overrides"))
     check_parameters({"overrides": {}}, {"overrides": overrides})
@@ -67,9 +61,44 @@ def read_parameters(
         raise SrlabError(
             f"{twice[0]} is a notebook parameter, not an override. Write {twice[0]} = {overrides[twice[0]]!r}."
         )
-    overrides = {name: _from_text(value) for name, value in (overrides | {name: plain[name] for name in typed}).items()}
+    overrides |= {name: plain[name] for name in entries if name in plain}
+    overrides = {name: _from_text(value) for name, value in overrides.items()}
     check_parameters(book.recipes["laptop"].values | defaults, values | overrides, book.choices, book.minimum)
     return values, {name: overrides[name] for name in entries if name in overrides}
+
+
+def typed_variables(namespace: Mapping[str, Any], parameters: Collection[str]) -> Mapping[str, Any]:
+    """Return the variables that the newest parameter cell assigns, or a cell between it and the setup.
+
+    Variables from elsewhere, such as IPython's startup files, were not typed as parameters. If no cell in ``In``, the
+    history of IPython, assigns a parameter, the code is a script, and all its variables count.
+    """
+    inputs = namespace.get("In", [])
+    found = [_assigned(cell).intersection(parameters) for cell in inputs]
+    whole = [k for k, names in enumerate(found) if len(names) == len(parameters)]
+    parts = [k for k, names in enumerate(found) if names]  # of a parameter cell that was split
+    if not parts:
+        return namespace
+    typed = set()
+    for cell in inputs[whole[-1] if whole else parts[0] :]:
+        call = SETUP.search(cell)
+        typed |= _assigned(cell[: call.start()] if call else cell)
+        if call:
+            break
+    return {name: namespace[name] for name in namespace if name in typed}
+
+
+def _plain(variables: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in variables.items() if isinstance(value, PLAIN)}
+
+
+def _assigned(code: str) -> set[str]:
+    """Return the names that a cell assigns or imports."""
+    try:
+        symbols = symtable.symtable(code, "a cell", "exec").get_symbols()
+    except SyntaxError:  # a cell that could not run
+        return set()
+    return {one.get_name() for one in symbols if one.is_assigned() or one.is_imported()}
 
 
 def check_parameters(
@@ -110,11 +139,11 @@ def check_parameters(
             raise SrlabError(f"The parameter {name}={value!r} must {must}.")
 
 
-def _reject_unknown(name: Any, known: Iterable[str], advice: str = "") -> None:
+def _reject_unknown(name: Any, known: Iterable[str]) -> None:
     near = difflib.get_close_matches(str(name).lower(), known, n=1)
     hint = f" (did you mean {near[0]}?)" if near else ""
     listed = "" if near else f" This lab has {', '.join(known)}."
-    raise SrlabError(f"Unknown parameter '{name}'{hint}{advice}.{listed}")
+    raise SrlabError(f"Unknown parameter '{name}'{hint}. Correct it.{listed}")
 
 
 def _from_text(value: Any) -> Any:

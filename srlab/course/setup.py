@@ -50,9 +50,7 @@ def setup(name: str, namespace: Mapping[str, Any], dry: bool = False, everything
         Whether to print all settings if `dry`, and not only those that differ from the recipe.
     """
     book = read_book(paths.recipes() / f"{name}.yaml")
-    labs = [value for value in namespace.values() if isinstance(value, Lab) and value.name == name]
-    earlier = labs[-1].typed if labs else None
-    given, overrides = read_parameters(book, namespace, earlier)
+    given, overrides = read_parameters(book, namespace)
     if "run" in given:
         check_run(name, given["run"])
     device = srlab.pick_device(given["device"])
@@ -86,7 +84,6 @@ def setup(name: str, namespace: Mapping[str, Any], dry: bool = False, everything
         unseen=unseen,
         degradation=srlab.Degradation(**made),
         overrides=overrides,
-        typed=overrides.keys() & namespace.keys() if earlier is None else earlier,
         is_reference_config=recipe.name in ("laptop", "smoke") and not own and device.type == "cpu",
         parameters=values,
     )

@@ -171,17 +171,6 @@ def test_first_setup_requires_all_parameters():
         course.setup("01_srresnet", scope)
 
 
-def test_later_setup_reuses_first_settings(capsys):
-    scope = namespace("03_srgan") | {"batch": 4}  # typed into the parameters cell, or passed by papermill
-    scope["lab"] = course.setup("03_srgan", scope)
-    assert scope["lab"].run == "laptop-batch-4"
-    scope |= {"scores": {}, "itters": 3, "name": "gravel", "instance_noise": 0.3, "batch": 8}
-    assert course.setup("03_srgan", scope).run == "laptop-batch-8"
-    assert "overrides = {'instance_noise': 0.3}" in capsys.readouterr().out
-    scope |= {"overrides": {"num_blocks": 2}, "seed": 2}
-    assert course.setup("03_srgan", scope).run == "laptop-seed-2-num_blocks-2-batch-8"
-
-
 @pytest.mark.parametrize("lab", LABS[3:5], ids=lambda lab: lab.stem)
 def test_gan_labs_reject_loss_without_parts(lab):
     weights = dict.fromkeys(("pixel_weight", "content_weight", "adversarial_weight"), 0)
@@ -269,9 +258,51 @@ def test_setup_announces_effect_on_existing_run(capsys, step, parameters, end):
     assert line.endswith(end)
 
 
-def test_misspelled_parameter_stays_in_the_kernel(cells):
-    result, _ = cells(cell_of("04_esrgan"), "itres = 5", SETUP)
-    assert "run `del itres` or restart the kernel" in str(result.error_in_exec)
+CELL, RUN = cell_of("04_esrgan"), "course.setup('04_esrgan', globals()).run"
+OWN = "data_folder = 'data'; debug = False; itters = 3; batch = 2"
+
+
+@pytest.mark.parametrize(
+    ("sources", "run"),
+    [
+        ((OWN, CELL, SETUP, RUN), "default"),
+        ((OWN, CELL, "# Parameters\nbatch = 4", SETUP, RUN), "laptop-batch-4"),
+        ((CELL + "\nitres = 5", SETUP, CELL + "\niters = 5", SETUP, RUN), "laptop-5"),
+        ((CELL + "\nbatch = 4", SETUP, "scores = {}; itters = 3; name = 'x'; batch = 8", RUN), "laptop-batch-8"),
+        ((CELL, SETUP, "itters = 3; batch = 8", CELL + "\npatch = 48", SETUP, RUN), "laptop-patch-48"),
+        ((CELL + "\n" + SETUP, "itters = 3", RUN), "default"),
+        ((OWN, *CELL.rsplit("\n", 1), SETUP, "scores = {}", RUN), "default"),
+        ((OWN, CELL, "photo = 'setup('\nbatch = 4", "photo = ''", SETUP, RUN), "laptop-batch-4"),
+    ],
+    ids=["above", "papermill", "corrected", "below", "changed", "one-cell", "two-cells", "word-in-text"],
+)
+def test_parameters_are_those_of_the_newest_parameter_cell(cells, sources, run):
+    result, _ = cells(*sources)
+    assert result.result == run
+
+
+@pytest.mark.parametrize(
+    "sources",
+    [
+        (OWN, CELL, "# Parameters\nitters = 3", SETUP),
+        (CELL, SETUP, CELL + "\nitters = 3", SETUP),
+        (f"%%time\n{CELL}\nitters = 3", SETUP),
+    ],
+    ids=["papermill", "changed", "magic"],
+)
+def test_typos_are_found_next_to_other_names(cells, sources):
+    result, _ = cells(*sources)
+    assert "Unknown parameter 'itters' (did you mean iters?). Correct it." in str(result.error_in_exec)
+
+
+def test_startup_variables_are_not_parameters(cells):
+    result, _ = cells("globals()['seed'] = 7", CELL.replace("\nseed = ", "\n# seed = "), SETUP)
+    assert "Parameter seed is not defined" in str(result.error_in_exec)
+
+
+def test_own_variable_with_the_name_of_a_setting_gets_a_message(cells):
+    _, shown = cells(OWN, CELL, SETUP)
+    assert "Your variable batch does not change the recipe. Use overrides = {'batch': 2}." in shown.stdout
 
 
 def test_show_source_omits_docstring_lists(cells):
