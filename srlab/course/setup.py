@@ -49,6 +49,7 @@ def setup(name: str, namespace: Mapping[str, Any], dry: bool = False, everything
     everything
         Whether to print all settings if `dry`, and not only those that differ from the recipe.
     """
+    _restore_torch_defaults()
     book = read_book(paths.recipes() / f"{name}.yaml")
     given, overrides = read_parameters(book, namespace)
     if "run" in given:
@@ -91,6 +92,13 @@ def setup(name: str, namespace: Mapping[str, Any], dry: bool = False, everything
     lab = with_own_start(lab, named=bool(given.get("run")))
     announce(lab, recipe, settings_table(book, recipe, given, everything) if dry else "")
     return lab
+
+
+def _restore_torch_defaults() -> None:
+    """Undo changes from a startup file of IPython or an earlier cell: networks and photos are in float32 on the CPU."""
+    torch.set_default_dtype(torch.float32)
+    torch.set_default_device(None)
+    torch.set_grad_enabled(True)
 
 
 def _choose_recipe(book: Book, given: dict[str, Any], overrides: dict[str, Any], device: Any, photos: Any) -> Recipe:

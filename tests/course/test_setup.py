@@ -171,6 +171,20 @@ def test_first_setup_requires_all_parameters():
         course.setup("01_srresnet", scope)
 
 
+def test_setup_restores_the_defaults_of_torch():
+    try:
+        torch.set_default_dtype(torch.float64)
+        torch.set_default_device("meta")
+        torch.set_grad_enabled(False)
+        setup("01_srresnet")
+        here = torch.ones(1, requires_grad=True) * 2
+        assert (here.dtype, here.device.type, here.requires_grad) == (torch.float32, "cpu", True)
+    finally:
+        torch.set_default_dtype(torch.float32)
+        torch.set_default_device(None)
+        torch.set_grad_enabled(True)
+
+
 @pytest.mark.parametrize("lab", LABS[3:5], ids=lambda lab: lab.stem)
 def test_gan_labs_reject_loss_without_parts(lab):
     weights = dict.fromkeys(("pixel_weight", "content_weight", "adversarial_weight"), 0)
