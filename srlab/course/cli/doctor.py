@@ -1,17 +1,26 @@
 """``srlab doctor``: check whether this machine can run the labs."""
 
 import argparse
+import io
 import platform
 import shutil
 import time
+from collections.abc import Iterator
+from contextlib import redirect_stdout
+from functools import partial
+from importlib import import_module
+from importlib.util import find_spec
 
 import psutil
 import torch
 import torch.nn.functional as F
 
+from srlab.course import rehearsal
+from srlab.course.cli.main import missing_part
 from srlab.course.recipes import read_book
 from srlab.course.sizes import pick_size
 from srlab.devices import pick_device, unused_gpu
+from srlab.errors import SrlabError
 from srlab.models import MSRResNet
 from srlab.paths import recipes, runs_home
 
@@ -45,8 +54,30 @@ def doctor(options: argparse.Namespace) -> int:
         (reason := unused_gpu(), reason),
     ]
     found = [advice for problem, advice in problems if problem]
+    if not failure:
+        found += dict.fromkeys(failures_of_labs())
     print("\n".join(found) or "This machine can run the labs.")
     return 1 if found else 0
+
+
+def failures_of_labs() -> Iterator[str]:
+    """Rehearse the first cell of each lab, load all weights, and import JupyterLab; yield what failed."""
+    books = {file: read_book(file) for file in sorted(recipes().glob("[0-9]*.yaml"))}
+    labs = {recipes().parent / f"{file.stem}.ipynb": book.parameters for file, book in books.items()}
+    tries = [partial(rehearsal.rehearse, lab, parameters) for lab, parameters in labs.items() if lab.is_file()]
+    tries += [partial(rehearsal.load_weights, name) for name in rehearsal.WEIGHTS]
+    if find_spec("jupyterlab"):  # not on a hub, whose JupyterLab is in another environment
+        tries.append(partial(import_module, "jupyterlab.labapp"))
+    for attempt in tries:
+        try:
+            with redirect_stdout(io.StringIO()):
+                attempt()
+        except SrlabError as error:
+            yield str(error)
+        except ImportError as error:
+            yield missing_part(error)
+        except Exception as error:  # whatever a package raises that is broken or does not fit the others
+            yield f"The labs can't start ({type(error).__name__}: {SrlabError(error)}). Install the course again."
 
 
 def minutes_of_lab_01(device: torch.device, steps: int = 10) -> float:

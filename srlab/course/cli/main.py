@@ -26,7 +26,7 @@ COMMANDS = {
     "upscale": (arguments.add_upscale, "upscale images or folders of images"),
     "export": (arguments.add_export, "write a network for other programs"),
     "page": (course.add_page, "write your networks on a photo as a page"),
-    "doctor": (course.add_doctor, "check this machine (about 10 s)"),
+    "doctor": (course.add_doctor, "check this machine (about 20 s)"),
     "progress": (course.add_progress, "show exercise results from saved notebooks"),
     "grade": (course.add_grade, "list a class's submissions and write a gradebook"),
     "handout": (course.add_handout, "write the text of a lab as a page, without code and answers"),
@@ -65,6 +65,9 @@ def main(typed: Sequence[str] | None = None) -> int:
     except SrlabError as error:
         print(f"srlab: {error}", file=sys.stderr)
         return 2
+    except ImportError as error:
+        print(f"srlab: {missing_part(error)}", file=sys.stderr)
+        return 2
     except BrokenPipeError:  # for example `srlab progress | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # otherwise Python fails to flush at exit
         return 1
@@ -72,3 +75,13 @@ def main(typed: Sequence[str] | None = None) -> int:
         what = printable(error.filename or "a file")
         print(f"srlab: {what}: {error.strerror or printable(error)}. Check the path.", file=sys.stderr)
         return 2
+
+
+def missing_part(error: ImportError) -> str:
+    """Explain an error of an import: a part of Python is missing, or a package."""
+    cause: BaseException | None = error
+    while cause:  # sqlite3 is missing where an error names pysqlite2
+        if getattr(cause, "name", "") in sys.stdlib_module_names:
+            return f"This Python was built without {cause.name}, which the course needs. Use another Python."
+        cause = cause.__context__
+    return f"A package cannot be imported ({printable(error)}). Install the course again."

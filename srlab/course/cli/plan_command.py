@@ -7,16 +7,16 @@ from typing import Any
 from srlab.course.lab import Lab
 from srlab.course.notebooks import find_lab
 from srlab.course.recipes import read_book
-from srlab.course.setup import setup
+from srlab.course.rehearsal import rehearse
 from srlab.course.timing import milliseconds_per_step, stages
 from srlab.paths import recipes
 
 
 def plan(options: argparse.Namespace) -> int:
-    """Run a lab's setup without downloads. On a GPU, also measure some steps and print how long the training takes."""
-    name = find_lab(options.lab).stem
+    """Rehearse a lab's first cell. On a GPU, also measure some steps and print how long the training takes."""
+    notebook = find_lab(options.lab)
     given = {name: _typed(value) for name, value in options.p}
-    lab = setup(name, read_book(recipes() / f"{name}.yaml").parameters | given, dry=True, everything=options.all)
+    lab = rehearse(notebook, read_book(recipes() / f"{notebook.stem}.yaml").parameters | given, options.all)
     if lab.device.type == "cuda" and lab.parameters.get("iters"):
         print_times(lab)
     return 0
