@@ -1,17 +1,14 @@
 """Lab 05: a scoring script with three protocol mistakes, without them."""
 
-import itertools
 from collections.abc import Callable
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 
 from srlab.course.difference import take
 from srlab.course.exercise import Answer, Exercise, IncorrectAnswer, filled, sample
-from srlab.data.images import full_range, luma, quantize
+from srlab.data.images import luma, quantize
 from srlab.data.resampling import downsample
-from srlab.evaluation.metrics import psnr
 
 Upscale = Callable[[torch.Tensor], torch.Tensor]
 
@@ -38,45 +35,6 @@ def fixed_score(upscale: Upscale, hr: torch.Tensor) -> torch.Tensor:
     sr, hr = (luma(quantize(image))[..., 4:-4, 4:-4] for image in (sr, hr))
     mse = (sr - hr).square().mean()
     return 10 * (1 / mse).log10()
-
-
-def _aliased(hr: torch.Tensor) -> torch.Tensor:
-    return quantize(F.interpolate(hr, scale_factor=1 / 4, mode="bicubic"))
-
-
-def _antialiased(hr: torch.Tensor) -> torch.Tensor:
-    return quantize(F.interpolate(hr, scale_factor=1 / 4, mode="bicubic", antialias=True))
-
-
-def _as_it_is(sr: torch.Tensor) -> torch.Tensor:
-    return sr.clamp(0, 1)
-
-
-def _one(_: torch.Tensor) -> float:
-    return 1.0
-
-
-def _largest(hr: torch.Tensor) -> torch.Tensor:
-    return hr.max()
-
-
-def _score(
-    make: Callable[[torch.Tensor], torch.Tensor] = lambda hr: downsample(hr, 4),
-    save: Callable[[torch.Tensor], torch.Tensor] = quantize,
-    peak: Callable[[torch.Tensor], Any] = _one,
-    plane: Callable[[torch.Tensor], torch.Tensor] = luma,
-    crop: int = 4,
-    factor: float = 10.0,
-) -> Answer:
-    """Return a score with its parts right or wrong; `borrowed_score` has the first three wrong."""
-
-    def answer(upscale: Upscale, hr: torch.Tensor) -> torch.Tensor:
-        sr = save(upscale(make(hr)))
-        sr, hr = (plane(image)[..., crop:, crop:] for image in (sr, hr))
-        sr, hr = (image[..., : image.shape[-2] - crop, : image.shape[-1] - crop] for image in (sr, hr))
-        return factor * (peak(hr) ** 2 / (sr - hr).square().mean()).log10()
-
-    return answer
 
 
 def _scene(strength: float, low: float, high: float, seed: int) -> Callable[[], tuple[Upscale, torch.Tensor]]:
@@ -119,14 +77,6 @@ def _observe(answer: Answer, upscale: Upscale, hr: torch.Tensor) -> dict[str, An
     }
 
 
-_UNFIXED = {"make": _aliased, "save": _as_it_is, "peak": _largest}
-_RIGHT = {"make": lambda hr: downsample(hr, 4), "save": quantize, "peak": _one}
-
-
-def _with_bugs(*bugs: str) -> Answer:
-    return _score(**{part: (_UNFIXED if part in bugs else _RIGHT)[part] for part in _RIGHT})
-
-
 EXERCISE = Exercise(
     fixed_score,
     level="medium",
@@ -137,69 +87,6 @@ EXERCISE = Exercise(
         "SR close to HR": _scene(0.004, 0.2, 0.8, 9),
     },
     observe=_observe,
-    known_mistakes={
-        "The score is still the one of borrowed_score. The score of bicubic is a check that needs no network: "
-        "which line could cost a dark photo several decibels?": _with_bugs("make", "save", "peak"),
-        "The peak is correct now, but the network still gets an LR image from which it can't win. How did lab 00 "
-        "downscale an image, and what must never be skipped there?": [
-            _with_bugs("make", "save"),
-            _with_bugs("make"),
-        ],
-        "LR is correct now, but a dark photo still loses several decibels. What is the largest value that an image can "
-        "have?": [
-            _with_bugs("peak", "save"),
-            _with_bugs("peak"),
-        ],
-        "You rounded the images, but the two larger mistakes are still there. How is LR made, and what is the error "
-        "compared with?": _with_bugs("make", "peak"),
-        "Two of three are fixed, and the table looks right. The third costs hundredths of a decibel: what happens to "
-        "SR when it is saved as a file?": [
-            _with_bugs("save"),
-            _score(save=lambda sr: sr),
-        ],
-        "You antialias, but LR is no longer rounded: a network sees values that no file can contain.": [
-            _score(make=lambda hr: F.interpolate(hr, scale_factor=1 / 4, mode="bicubic", antialias=True).clamp(0, 1)),
-            _score(
-                make=lambda hr: F.interpolate(hr, scale_factor=1 / 4, mode="bicubic", antialias=True).clamp(0, 1),
-                save=_as_it_is,
-            ),
-        ],
-        "LR is still aliased, and you removed its rounding, which was correct.": [
-            _score(make=lambda hr: F.interpolate(hr, scale_factor=1 / 4, mode="bicubic"), save=save, peak=peak)
-            for save, peak in itertools.product((quantize, _as_it_is), (_one, _largest))
-        ],
-        "The luma of papers ends at 235/255, but their peak is still 1, as in lab 00.": [
-            _score(peak=lambda _: 235 / 255),
-        ],
-        "You no longer take the luma. That step was correct: papers compare the luma, and RGB costs 1.5 dB.": (
-            _score(plane=lambda image: image)
-        ),
-        "Your luma runs from 0 to 255, or your peak is 219/255. In papers the luma runs from 16 to 235, with a peak of "
-        "1.": [
-            _score(plane=lambda image: full_range(luma(image))),
-            _score(peak=lambda _: 219 / 255),
-        ],
-        "You no longer crop the border. That step was correct.": _score(crop=0),
-        "You rounded the luma. A file stores rounded RGB, so round before you take the luma.": [
-            _score(save=_as_it_is, plane=lambda image: quantize(luma(image))),
-            _score(plane=lambda image: quantize(luma(image))),
-        ],
-        "You truncate SR to a lower level instead of rounding it.": _score(
-            save=lambda sr: (sr.clamp(0, 1) * 255).floor() / 255
-        ),
-    },
-    also_accepted=[
-        _score(),
-        _score(make=_antialiased),
-        _score(save=lambda sr: (255 * sr.clamp(0, 1)).round() / 255),
-        lambda upscale, hr: psnr(upscale(downsample(hr, 4)), hr).item(),
-    ],
     tolerance=5e-3,
     reveal=False,
-    hints=(
-        "Three values are wrong: LR, SR, and what the error is compared with. A row for bicubic shows a mistake even "
-        "without a network.",
-        "Three lines differ from the protocol: one makes LR, one prepares SR, and one has the peak.",
-        "srlab.downsample makes LR as in papers, srlab.quantize rounds to 8 bits, and the peak of an image is 1.",
-    ),
 )

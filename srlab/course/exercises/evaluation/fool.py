@@ -59,28 +59,6 @@ def _observe(answer: Answer, picture: torch.Tensor, photo: torch.Tensor) -> dict
     }
 
 
-def _noise(strength: float) -> Answer:
-    return lambda picture: (picture + strength * torch.randn_like(picture)).clamp(0, 1)
-
-
-def _sharpened(amount: float) -> Answer:
-    return lambda picture: (picture + amount * (picture - blur(picture, 1.5))).clamp(0, 1)
-
-
-def _coarse(side: int) -> Answer:
-    """Return an answer that draws stair steps: each block has one color."""
-    return lambda picture: (
-        picture[..., ::side, ::side]
-        .repeat_interleave(side, -2)
-        .repeat_interleave(side, -1)[..., : picture.shape[-2], : picture.shape[-1]]
-    )
-
-
-def _chequered(picture: torch.Tensor) -> torch.Tensor:
-    rows, columns = (torch.arange(side) for side in picture.shape[-2:])
-    return (picture + 0.1 * ((rows[:, None] + columns) % 2 * 2 - 1)).clamp(0, 1)
-
-
 EXERCISE = Exercise(
     fool,
     level="medium",
@@ -90,35 +68,5 @@ EXERCISE = Exercise(
         "fur": _scene("chelsea", 100, 150, 1.2),
     },
     observe=_observe,
-    known_mistakes={
-        "The blur effect doesn't rate this better than the image that you got. It looks for steps between neighboring "
-        "pixels. Where could more of them come from?": [
-            lambda picture: picture,
-            lambda picture: blur(picture, 1.0),
-            lambda picture: picture * 0 + picture.mean((-2, -1), keepdim=True),
-            lambda picture: picture.flip(-1),
-            lambda picture: 0.5 + 0.5 * (picture - 0.5),
-            _chequered,
-        ],
-        "Your image is better than the one that you got, but the blur effect still prefers the photo. Do more of the "
-        "same.": [
-            _noise(0.012),
-            _sharpened(0.3),
-        ],
-        "Some values are below 0 or above 1, so no file can store them. What does clamp do?": [
-            lambda picture: picture + 0.3 * torch.randn_like(picture),
-            lambda picture: picture + 4 * (picture - blur(picture, 1.5)),
-        ],
-    },
-    also_accepted=[_noise(0.2), _sharpened(8), _coarse(8)],
-    fallback_messages={
-        "all values in [0, 1]": "Some values are below 0 or above 1, so no file can store them. What does clamp do?",
-    },
     reveal=False,
-    hints=(
-        "The blur effect blurs once more and measures how much the steps between neighbors shrink. Which image loses "
-        "the most in a blur?",
-        "Add something that changes from each pixel to the next: noise, a pattern, exaggerated edges. Clamp the "
-        "result.",
-    ),
 )
