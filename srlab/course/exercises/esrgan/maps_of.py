@@ -1,12 +1,10 @@
 """Lab 04, find the bug: feature maps that a ReLU overwrites."""
 
-import copy
 from collections.abc import Callable, Collection
 from typing import Any
 
 import torch
 import torch.nn as nn
-import torch.nn.functional as F
 
 from srlab.course.exercise import Answer, Exercise, IncorrectAnswer, filled, sample
 from srlab.course.exercises.networks import gradient
@@ -76,45 +74,6 @@ def _observe(answer: Answer, layers: dict[str, nn.Module], image: torch.Tensor, 
     }
 
 
-def _maps(
-    keep: Callable[[torch.Tensor], torch.Tensor] = lambda x: x,
-    before: Callable[[torch.Tensor], torch.Tensor] = lambda x: x,
-    end: Callable[[torch.Tensor], torch.Tensor] = lambda x: x,
-    named: str = "",
-    run: Callable[[nn.Module, torch.Tensor], torch.Tensor] = lambda layer, x: layer(x),
-) -> Answer:
-    """Return an answer in which maps are copied elsewhere; `named` limits `keep` to names with these letters."""
-
-    def answer(layers: dict[str, nn.Module], image: torch.Tensor, wanted: Collection[str]) -> dict[str, torch.Tensor]:
-        maps = {}
-        for name, layer in layers.items():
-            image = run(layer, before(image))
-            if name in wanted:
-                maps[name] = keep(image) if named in name else image
-        return {name: end(value) for name, value in maps.items()}
-
-    return answer
-
-
-def _inputs(layers: dict[str, nn.Module], image: torch.Tensor, wanted: Collection[str]) -> dict[str, torch.Tensor]:
-    maps = {}
-    for name, layer in layers.items():
-        if name in wanted:
-            maps[name] = image.clone()
-        image = layer(image)
-    return maps
-
-
-def _not_in_place(layer: nn.Module, x: torch.Tensor) -> torch.Tensor:
-    return F.relu(x) if isinstance(layer, nn.ReLU) else layer(x)
-
-
-def _switched_off(layer: nn.Module, x: torch.Tensor) -> torch.Tensor:
-    if isinstance(layer, nn.ReLU):
-        layer.inplace = False
-    return layer(x)
-
-
 EXERCISE = Exercise(
     maps_of,
     level="medium",
@@ -125,53 +84,4 @@ EXERCISE = Exercise(
         "the map of a normalization before its ReLU": _case("norm1", "conv2"),
     },
     observe=_observe,
-    known_mistakes={
-        "That is the code as it was: the map before the ReLU has no negative value. Which line changes a map after "
-        "you stored it?": _maps(),
-        "A view or a detached tensor has the same memory as the map, so it's still overwritten. What makes a real "
-        "copy?": [
-            _maps(lambda x: x.detach()),
-            _maps(lambda x: x[:]),
-            _maps(lambda x: x.view_as(x)),
-            _maps(lambda x: x.data),
-        ],
-        "You copy the maps at the end. What has happened to them by then?": [
-            _maps(end=lambda x: x.clone()),
-        ],
-        "The values are correct, but your copy has no graph: a content loss on it would teach G nothing.": [
-            _maps(lambda x: x.detach().clone()),
-            _maps(lambda x: x.clone().detach()),
-            _maps(lambda x: torch.tensor(x.detach().numpy())),
-        ],
-        "deepcopy doesn't work for a tensor with a graph. Which method of a tensor makes a copy that keeps it?": (
-            _maps(copy.deepcopy)
-        ),
-        "You copy only the maps of convolutions. A ReLU overwrites whatever comes before it, such as a "
-        "normalization.": [
-            _maps(lambda x: x.clone(), named="conv"),
-        ],
-        "You left out the ReLU, so all later maps are those of another network.": [
-            _maps(run=lambda layer, x: x if isinstance(layer, nn.ReLU) else layer(x)),
-        ],
-        "You replaced the ReLU by another activation, so all later maps are those of another network.": [
-            _maps(run=lambda layer, x: F.leaky_relu(x, 0.2) if isinstance(layer, nn.ReLU) else layer(x)),
-        ],
-        "You keep the input of a layer instead of its output.": _inputs,
-    },
-    also_accepted=[
-        _maps(lambda x: x.clone()),
-        _maps(lambda x: x * 1),
-        _maps(before=lambda x: x.clone()),
-        _maps(run=_not_in_place),
-        _maps(run=_switched_off),
-    ],
-    fallback_messages={
-        "the names": "Return the wanted maps only, by the names of their layers. You returned: {given}.",
-        "a gradient at the image": "The maps are correct, but the gradient that they send to the image is not.",
-    },
-    hints=(
-        "Print the smallest value of the map of conv2_2, right after it was stored and again after the next layer.",
-        "nn.ReLU(inplace=True) writes its result into the memory of its input. The dictionary still refers to that "
-        "memory.",
-    ),
 )
