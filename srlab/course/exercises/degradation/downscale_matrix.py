@@ -1,10 +1,12 @@
 """Lab 00: the weights that downscale a row of pixels."""
 
 from collections.abc import Callable
+from typing import Any
 
 import torch
 
-from srlab.course.exercise import Exercise
+from srlab.course.difference import take
+from srlab.course.exercise import Answer, Exercise
 from srlab.data.resampling import cubic
 
 
@@ -34,6 +36,12 @@ def _linear(x: torch.Tensor) -> torch.Tensor:
     return (1 - x.abs()).clamp(min=0)
 
 
+def _observe(answer: Answer, size: int, scale: int, kernel: Callable[[torch.Tensor], torch.Tensor]) -> dict[str, Any]:
+    """Compare only those rows whole that no end of the kernel reaches; the ends are open to any that sum to 1."""
+    matrix, reach = take(answer(size, scale, kernel), torch.zeros(size // scale, size)), 2 if kernel is cubic else 1
+    return {"the rows inside": matrix[reach:-reach], "the sum of each row": matrix.sum(dim=1)}
+
+
 EXERCISE = Exercise(
     downscale_matrix,
     level="medium",
@@ -43,4 +51,5 @@ EXERCISE = Exercise(
         "the cubic kernel at scale 3": (18, 3, cubic),
         "scale 2": (12, 2, cubic),
     },
+    observe=_observe,
 )

@@ -35,14 +35,14 @@ def paper_psnr(sr: torch.Tensor, hr: torch.Tensor, gray: bool = False) -> torch.
 
 
 def _scene(strength: float, low: float, high: float, seed: int, gray: bool = False) -> tuple[Any, ...]:
-    """Return SR between 8-bit levels and worse at the border, HR on the levels, and whether both are gray."""
+    """Return SR between 8-bit levels and worse at the border, HR on the levels, and whether HR is gray."""
     hr = quantize(sample(1, 3, 24, 32, low=low, high=high, seed=seed))
     error = strength * sample(1, 3, 24, 32, low=-1, seed=seed + 1) * torch.tensor([1.0, 0.5, -1.5]).view(3, 1, 1)
     error[..., :2, :] *= 3
     error[..., 2:4, :] *= 2
     error[..., 4:, -4:] *= 4
-    if gray:
-        hr, error = hr[:, :1].expand(1, 3, -1, -1).clone(), error[:, :1].expand(1, 3, -1, -1).clone()
+    if gray:  # SR still has a color cast
+        hr = hr[:, :1].expand(1, 3, -1, -1).clone()
     return hr + error, hr, gray
 
 
