@@ -145,7 +145,8 @@ def grade(options: argparse.Namespace) -> int:
         count = Counter(hint for one in submissions for hint in one.hints.get(name, ()))
         print(printable(f"Hints of {name}: {', '.join(f'{hint} {times}' for hint, times in count.most_common())}"))
     uncounted = sum(not one.points for one in submissions)
-    print(f"{len(submissions)} files from {len(students)} students; not counted: {uncounted}.")
+    senders = len({one.student for one in submissions})
+    print(f"{len(submissions)} files from {senders} students; not counted: {uncounted}.")
     if table:
         write_atomic(table, table_of(submissions, students))
         print(f"The table is in {printable(options.csv)}.")
