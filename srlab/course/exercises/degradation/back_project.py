@@ -60,7 +60,7 @@ def _observe(answer: Answer, sr: torch.Tensor, lr: torch.Tensor, down: Answer, u
     noted = _noted("down", down, sr.shape[-2:], large), _noted("up", up, lr.shape[-2:], small)
     result = take(filled(answer(sr, lr, *noted)), sr)
     missing = up(lr - down(sr))
-    part = float(((result - sr) * missing).sum() / missing.square().sum().clamp(min=1e-9))
+    part = 1.0
     if not torch.allclose(result, sr + missing, atol=1e-4):
         if not large:
             raise IncorrectAnswer(
@@ -71,8 +71,9 @@ def _observe(answer: Answer, sr: torch.Tensor, lr: torch.Tensor, down: Answer, u
             raise IncorrectAnswer("You never call `up`. Upscale the correction with `up`, as it is passed in.")
         if not torch.equal(large[0], large[-1]):
             raise IncorrectAnswer("You took several steps. Write only one: the lab repeats it.")
-    scaled = torch.allclose(result, sr + part * missing, atol=1e-4)
-    return {"the part of what is missing": part if scaled else 1.0, "the new SR image": result}
+        scaled = float(((result - sr) * missing).sum() / missing.square().sum().clamp(min=1e-9))
+        part = scaled if torch.allclose(result, sr + scaled * missing, atol=1e-4) else 1.0
+    return {"the part of what is missing": part, "the new SR image": result}
 
 
 _SR = sample(1, 3, 16, 24)
