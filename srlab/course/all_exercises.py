@@ -58,7 +58,12 @@ def _as_listed(exercise: Exercise) -> Exercise:
 
 
 def main() -> None:
-    """Print the answers of a mistake, or the names of all mistakes of an exercise."""
+    """Print the answers of a mistake, or the mistakes of an exercise, or how many each exercise has."""
+    if len(sys.argv) < 2:
+        counts = {name: len(find(name).known_mistakes) for name in names()}
+        print(*(f"{name}: {count}" for name, count in counts.items()), sep="\n")
+        print(f"{len(counts)} exercises, {sum(counts.values())} mistakes")
+        return
     exercise, chosen = find(sys.argv[1]), " ".join(sys.argv[2:])
     for mistake in (*exercise.known_mistakes, *exercise.notes):
         if not chosen:

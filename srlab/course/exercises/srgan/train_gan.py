@@ -1,4 +1,10 @@
-"""Lab 03: the whole training run of a GAN, around the student's own step."""
+"""Lab 03: the whole training run of a GAN, around the student's own step.
+
+The check trains nothing. It passes a stand-in for the trainer, whose `fit` takes three steps at different progress, on
+plain images: HR bright, LR and SR dark. So whatever varies within an image that D sees is noise. `_observe` turns what
+happened into facts, each of which has its message in the text: the two networks and their optimizers, what `fit` gets,
+the order of the steps, where D's noise is and how strong, the log, the result.
+"""
 
 import collections
 import copy
@@ -93,8 +99,8 @@ def train_gan(
 RATES, BETAS, NOISE = (0.002, 0.003), (0.5, 0.9), 0.2
 PROGRESS = (0.0, 0.5, 0.8)
 BRIGHT, DARK = 0.9, 0.1  # HR; LR and SR
-NAMES = ("generator", "discriminator", "g_optimizer", "d_optimizer")
-LOG = ("d_real", "d_fake", "d_loss", "g_loss")
+PREPARED = ("generator", "discriminator", "g_optimizer", "d_optimizer")
+LOGGED = ("d_real", "d_fake", "d_loss", "g_loss")
 
 
 class _Step:
@@ -116,11 +122,11 @@ class _Step:
             self.noises[kind].append((image - image.mean((1, 2), keepdim=True)).flatten().round(decimals=4))
             self.logits[kind].append(output.flatten())
 
-    def wrong(self, name: str) -> float:
+    def error_in_log(self, name: str) -> float:
         """Return how far a logged value is from the computed one."""
         real, fake = (torch.cat([torch.zeros(0), *self.logits[f"{kind} in D's half"]]) for kind in ("HR", "SR"))
         loss = F.softplus(-real).mean() + F.softplus(fake).mean()
-        computed = dict(zip(LOG, (real.sigmoid().mean(), fake.sigmoid().mean(), loss, self.g_loss), strict=True))
+        computed = dict(zip(LOGGED, (real.sigmoid().mean(), fake.sigmoid().mean(), loss, self.g_loss), strict=True))
         return round(self.row.get(name, math.nan) - float(computed[name]), 4)
 
 
@@ -137,13 +143,13 @@ class _Trainer:
 
     def prepare(self, **objects: Any) -> Any:
         """Watch the objects, and return them."""
-        if sorted(objects) != sorted((*NAMES, "features")):
+        if sorted(objects) != sorted((*PREPARED, "features")):
             raise IncorrectAnswer(
                 "The names in `trainer.prepare` are not those of the list. What is missing: D, an optimizer, or "
                 "**fixed?"
             )
         self.prepared, self.beginning = objects, copy.deepcopy([*objects["generator"].parameters()])
-        objects["discriminator"].register_forward_hook(lambda *run: self.steps[-1].see(*run))
+        objects["discriminator"].register_forward_hook(lambda *run: self.steps and self.steps[-1].see(*run))
         for name in ("g_optimizer", "d_optimizer"):
             objects[name].register_step_post_hook(lambda *_, name=name: self.steps[-1].order.append(name))
         return tuple(objects.values())
@@ -186,7 +192,7 @@ def _observe(answer: Answer, trainer: _Trainer, pretrained: nn.Module, *data: An
     result = filled(answer(trainer, pretrained, *data, g_loss, RATES, BETAS, NOISE, **options))
     if not trainer.steps:
         raise IncorrectAnswer("Your function never calls trainer.fit, so nothing trains. Which loop runs your step?")
-    generator, discriminator, *adams = (trainer.prepared[name] for name in NAMES)
+    generator, discriminator, *adams = (trainer.prepared[name] for name in PREPARED)
     first, noises = trainer.steps[0], [[*itertools.chain(*step.noises.values())] for step in trainer.steps]
     if not all(noises):
         raise IncorrectAnswer(
@@ -212,7 +218,7 @@ def _observe(answer: Answer, trainer: _Trainer, pretrained: nn.Module, *data: An
         "the strength": [round(torch.stack(noise).std().item() / NOISE, 1) for noise in noises],
         "new noise each time": bool(alike.triu(1).nan_to_num().abs().max() < 0.3),
         "the names in the log": ", ".join(sorted(first.row)),
-        **{name: [step.wrong(name) for step in trainer.steps] for name in LOG},
+        **{name: [step.error_in_log(name) for step in trainer.steps] for name in LOGGED},
         "training mode": generator.training,
         "the result": next((name for name, network in results.items() if result is network), type(result).__name__),
     }
