@@ -36,11 +36,11 @@ def validate(generator: nn.Module, pairs: Sequence[tuple[torch.Tensor, torch.Ten
 
 
 def _scene(training: bool) -> tuple[Any, ...]:
-    """Return a tiny generator with batch norm, in one of its modes, and two photos of different sizes."""
+    """Return a tiny generator with batch norm, in one of its modes, and three photos of different sizes."""
     generator = nn.Sequential(nn.Conv2d(3, 3, 1), nn.BatchNorm2d(3), nn.Upsample(scale_factor=4)).train(training)
     for seed, parameter in enumerate(generator.parameters()):
         parameter.data = sample(*parameter.shape, low=0.1, high=0.6, seed=seed)
-    sizes = ((8, 10), (9, 6))
+    sizes = ((12, 5), (8, 10), (9, 6))  # the median is neither the mean nor the first or the last
     return generator, [
         (sample(1, 3, h, w, seed=h), sample(1, 3, 4 * h, 4 * w, low=0.2, high=0.9, seed=h + 1)) for h, w in sizes
     ]
