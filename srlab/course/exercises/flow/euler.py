@@ -60,10 +60,10 @@ CASES = {
     "a single step": (sample(3, 2, low=-1, seed=2), 1),
 }
 MESSAGES = {  # also for `heun`
-    "the number of tensors": "Your list should have steps + 1 tensors, of which the first is the noise, but has {given}.",
+    "the number of tensors": "Your list should have steps + 1 tensors, the first of them the noise, but has {given}.",
     "the times": "The velocity is computed at the wrong times: {given}.",
-    "where the velocity is computed": "The times are right. The velocity is computed at the wrong x: was each step before it "
-    "as long as it should be, and in the right direction?",
+    "where the velocity is computed": "The times are right. The velocity is computed at the wrong x: was each step "
+    "before it as long as it should be, and in the right direction?",
     "the samples": "Times and places are right, but the samples aren't.",
 }
 

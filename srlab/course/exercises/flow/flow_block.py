@@ -64,6 +64,7 @@ def without(network: nn.Module, *layers: str) -> nn.Module:
 
 def _observe(answer: Answer, x: torch.Tensor, time: torch.Tensor) -> dict[str, Any]:
     block = build(answer, x.shape[1])
+    normed = filled(block.norm(x))
     found: dict[str, Any] = {"the layers": odd_weights(block, FlowBlock(x.shape[1]), x, time)}
     if found["the layers"]:
         return found
@@ -73,7 +74,7 @@ def _observe(answer: Answer, x: torch.Tensor, time: torch.Tensor) -> dict[str, A
     set_weights(block)
     output = filled(block(x, time))
     return found | {
-        "the norm": filled(block.norm(x)),
+        "the norm": normed,
         "the input is added at the end": without(block, "conv1", "conv2")(x, time),
         "the block with all of time's weights at zero": without(block, "time")(x, time),
         "the time changes the output": bool((block(x, time + 1) - output).abs().max() > 1e-4),

@@ -76,7 +76,7 @@ CASES = {
     "images": (2 * sample(4, 3, 4, 5, low=-1, high=1.5, seed=2),),
 }
 MESSAGES = {  # also for `fixed_loss`
-    "the number of runs of the velocity": "Run velocity once per call, for the whole batch.",
+    "the number of runs of the velocity": "Run velocity once per call, for the whole batch. Yours runs {given} times.",
     "the shape of t": "velocity needs t with the shape (N,), one time per sample. Only for the product with images "
     "does it need more dimensions.",
     "the times": "Your times ({given}) aren't drawn with torch.rand, one for each sample.",
