@@ -69,7 +69,8 @@ def _wrong(
 ) -> IncorrectAnswer:
     """Return the error for an answer that differs from the reference in an observation, or raised an exception."""
     given, wanted = outcome(case), known_outcome(exercise, exercise.reference, case)
-    mistake = _known(exercise, exercise.known_mistakes, outcome, case, observation)
+    only_its_kind = agree(exercise, given, wanted, observation)  # a value that is right except for its type
+    mistake = None if only_its_kind else _known(exercise, exercise.known_mistakes, outcome, case, observation)
     hint, failed = mistake.hint if mistake else "", isinstance(given, Exception)
     if failed:
         wrong = IncorrectAnswer(hint or stopped(given, answer))

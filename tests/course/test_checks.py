@@ -69,6 +69,15 @@ OF_A_GRAPH = {"observe": graph_too, "fallback_messages": {"a graph": "A graph is
         ),
         # ... and only if its names also agree.
         (lambda x: x.sun(), {"known_mistakes": {"No moon.": lambda x: x.moon()}}, "no attribute 'sun'"),
+        # A value that is right except for its type is not taken for a mistake that agrees with it in this case.
+        (
+            lambda x: (2 * x).double(),
+            {
+                "cases": {"a pair": (torch.tensor([1.0, 2.0]),), "large": (torch.tensor([9.0]),)},
+                "known_mistakes": {"Clamped.": lambda x: (2 * x).clamp(max=5)},
+            },
+            "hint Not correct yet: a pair. The result is in float64, but should be in float32. Fix",
+        ),
         # An acceptable answer is accepted with a remark.
         (lambda x: 2.01 * x, {"notes": {"Nearly.": lambda x: 2.01 * x}}, "note Nearly. correct The lab"),
         # Any other difference is shown, unless it reveals the answer or has its own message.

@@ -7,14 +7,14 @@ from torch.overrides import TorchFunctionMode
 
 KINDS = {"randn": "normal", "randn_like": "normal", "normal": "normal", "rand": "uniform", "rand_like": "uniform"}
 KINDS |= {"randint": "integers", "randint_like": "integers", "randperm": "order"}
+KINDS |= {"normal_": "normal", "uniform_": "uniform"}  # in place
 
 
 class Draws(TorchFunctionMode):
     """Inside a block, take random numbers of each kind from a generator of their own.
 
     So answers that draw noise and times in another order, or with another function, get the same values, and a check
-    can compare results instead of statistics. Draws with an own `generator` and changes in place (``normal_``) are
-    left alone.
+    can compare results instead of statistics. Draws with an own `generator` are left alone.
     """
 
     def __init__(self) -> None:
