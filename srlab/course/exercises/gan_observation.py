@@ -23,6 +23,44 @@ def gan_scene() -> tuple[Any, ...]:
     return generator, discriminator, *optimizers, sample(2, 3, 2, 2, seed=1), sample(2, 3, 4, 4, seed=2)
 
 
+# What `observe` finds even if PyTorch stops the step.
+CAUSES = ("the number of generator runs", "the generator's input", "a graph from SR to G", "a PyTorch error")
+CAUSES += (
+    "the images that D gets in its half",
+    "the images that D gets after its step",
+    "no new gradient for G in D's half",
+)
+_NOT_LEARNED = "{} is correct, but {} didn't learn from it: its gradient is that of another loss, or of several steps."
+# Messages for what `observe` finds.
+MESSAGES = {
+    "the number of generator runs": "Your generator runs {given} times. It's the most expensive part of a step, and "
+    "the same sr serves both halves: cut off for D, and as it is for G.",
+    "the generator's input": "Pass lr to the generator, not something else.",
+    "a graph from SR to G": "sr has no graph: the generator ran under no_grad, was frozen, or got the wrong input. G's "
+    "half of the step needs that graph. How can D's half do without it, for the same sr?",
+    "a PyTorch error": "PyTorch stopped: {given}. If this is about a graph: which one is gone, or never existed?",
+    "the images that D gets in its half": "In its half, D should get hr and sr, unchanged, but it got {given}.",
+    "the order of the optimizer steps": "Take one step of D, then one of G, each with its optimizer. Yours are: "
+    "{given}. If one is missing, did you forget the parentheses in step()?",
+    "a gradient for D": "When d_optimizer takes its step, D has no gradient. Did you call backward before? Is there a "
+    "zero_grad in between? Is D frozen?",
+    "the images that D gets after its step": "In G's half, after d_optimizer.step(), D should run again on sr, with "
+    "its graph, because D's answer has changed. But it ran on {given}.",
+    "a gradient for G": "When g_optimizer takes its step, G has no gradient. Did you call backward before? Is there a "
+    "zero_grad in between? Does a graph lead from the loss through D to G?",
+    "d_loss": "The first result is not d_loss, computed from D's logits for hr and for sr.",
+    "D's gradient": _NOT_LEARNED.format("d_loss", "D"),
+    "g_loss": "The second result is not g_loss(sr, hr, discriminator) after D's own step.",
+    "G's gradient": _NOT_LEARNED.format("g_loss", "G"),
+    "D's weights": "D's weights changed again after d_optimizer.step(). In G's half, only G should change.",
+    "G's weights": "G's weights changed apart from the one g_optimizer.step(). In D's half, only D should change.",
+    "training mode throughout": "A network was in eval mode for a while, or still is. In training, batch norm uses the "
+    "statistics of the batch.",
+    "no new gradient for G in D's half": "The gradient of d_loss flows on through sr into G. That costs time, and it "
+    "trains G to be detected. For D's half, sr is data, like hr. How do you cut it off from G?",
+}
+
+
 def observe(answer: Answer, *scene: Any) -> dict[str, Any]:
     """Run one step of an answer in a scene (see `gan_scene`), and record what happened, causes before effects."""
     generator, discriminator, g_optimizer, d_optimizer, lr, hr = scene[:6]
@@ -52,39 +90,42 @@ def observe(answer: Answer, *scene: Any) -> dict[str, Any]:
     try:
         result = take(answer(*scene), (0.0, 0.0))
     except RuntimeError as error:
-        if not re.search("does not require grad|a second time|inplace operation", str(error)):
-            raise
-        stopped = re.split(r"[.:\n] | \(", str(error))[0]
+        stopped = f"{re.split(r'[.:] | [(]', str(error))[0]} (optimizer steps before: {', '.join(steps) or 'none'})"
     finally:
         for hook in hooks:
             hook.remove()
-    of_g = [(image, after) for image, after in shown if any(_holds(image, sr) for _, sr in runs)]
-    known = [hr, *(sr for _, sr in runs)]
-    kinds = {
-        "HR": any(_holds(image, hr) for image, _ in shown),
-        "SR": bool(of_g),
-        "something else": any(not any(_holds(one, k) for k in known) for batch, _ in shown for one in batch.split(1)),
-    }
+    known = {"HR": [hr], "SR": [sr for _, sr in runs]}
+    later = [image for image, after in shown if after]
+    with_graph = any(image.requires_grad and _holds(image, sr) for image in later for sr in known["SR"])
     return {
-        "a PyTorch error": stopped,
         "the number of generator runs": len(runs),
         "the generator's input": all(torch.equal(image, lr) for image, _ in runs),
         "a graph from SR to G": any(sr.requires_grad for _, sr in runs),
-        "the images that D gets": " and ".join(kind for kind in kinds if kinds[kind]),
-        "the order of the optimizer steps": ", ".join(steps),
+        "a PyTorch error": stopped,
+        "the images that D gets in its half": _named([image for image, after in shown if not after], known),
+        "the order of the optimizer steps": ", ".join(steps) or "none",
         "a gradient for D": bool(gradients["D of D"].any()),
-        "D runs on SR again after its step": any(after for _, after in of_g),
-        "D's second SR input has a graph": any(after and image.requires_grad for image, after in of_g),
+        "the images that D gets after its step": _named(later, known).replace(
+            "SR", "SR" if with_graph else "SR without a graph"
+        ),
         "a gradient for G": bool(gradients["G of G"].any()),
         "d_loss": result[0],
         "D's gradient": gradients["D of D"],
         "g_loss": result[1],
         "G's gradient": gradients["G of G"],
-        "D's weights": nn.utils.parameters_to_vector(discriminator.parameters()),
-        "G's weights": nn.utils.parameters_to_vector(generator.parameters()),
+        "D's weights": nn.utils.parameters_to_vector(discriminator.parameters()).detach(),
+        "G's weights": nn.utils.parameters_to_vector(generator.parameters()).detach(),
         "training mode throughout": all((*modes, generator.training, discriminator.training)),
         "no new gradient for G in D's half": not gradients["G of D"].any() or torch.equal(gradients["G of D"], before),
     }
+
+
+def _named(images: list[torch.Tensor], known: dict[str, list[torch.Tensor]]) -> str:
+    """Return which kinds of known images there are, and whether there is anything else."""
+    kinds = [kind for kind, wanted in known.items() if any(_holds(image, one) for image in images for one in wanted)]
+    all_known = [one for wanted in known.values() for one in wanted]
+    odd = any(not any(_holds(one, k) for k in all_known) for batch in images for one in batch.split(1))
+    return " and ".join(kinds + ["something else"] * odd) or "nothing"
 
 
 def _holds(image: torch.Tensor, wanted: torch.Tensor) -> bool:

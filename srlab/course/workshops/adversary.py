@@ -162,16 +162,21 @@ def gan_step(mine: ModuleType, folder: Path) -> Iterator[Promise]:
 
 def _nine(mine: ModuleType, first: dict[str, Any], second: dict[str, Any]) -> dict[int, Promise]:
     stopped = f" PyTorch stopped: {first['a PyTorch error']}." if first["a PyTorch error"] else ""
-    runs, graphs, images = first["the number of generator runs"], first["graphs"], first["the images that D gets"]
-    training, order = first["training mode throughout"], first["the order of the optimizer steps"] or "none"
+    runs, graphs, images = (
+        first["the number of generator runs"],
+        first["graphs"],
+        first["the images that D gets in its half"],
+    )
+    training, order = first["training mode throughout"], first["the order of the optimizer steps"]
     alone, kept, frozen = first["no new gradient for G in D's half"], first["D is as its step left it"], first["frozen"]
-    again, graph = first["D runs on SR again after its step"], first["D's second SR input has a graph"]
+    later = first["the images that D gets after its step"]
+    again, graph = "SR" in later, "without a graph" not in later
     off, later = ({name: step[f"{name} is off by"] for name in "DG"} for step in (first, second))
     return {
         1: (
             first["the generator's input"] and images == "HR and SR" and training and runs <= 2 and graphs <= 1,
             f"G gets lr, D gets HR and SR: G ran {runs} times, {graphs} of them with a graph, D got "
-            f"{images or 'nothing'}, and the mode was {'training' if training else 'eval'}.",
+            f"{images}, and the mode was {'training' if training else 'eval'}.",
             "Run G once on lr, and use its sr in both halves, unchanged. If you run it for D, too, use no_grad there."
             if training
             else "A network ran in eval mode, or was left in it. Where do you call eval()?",
