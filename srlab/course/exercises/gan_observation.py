@@ -26,8 +26,8 @@ def gan_scene() -> tuple[Any, ...]:
 # What `observe` finds even if PyTorch stops the step.
 CAUSES = ("the number of generator runs", "the generator's input", "a graph from SR to G", "a PyTorch error")
 CAUSES += (
-    "the images that D gets in its half",
-    "the images that D gets after its step",
+    "D's images in its half",
+    "D's images after its step",
     "no new gradient for G in D's half",
 )
 _NOT_LEARNED = "{} is correct, but {} didn't learn from it: its gradient is that of another loss, or of several steps."
@@ -39,12 +39,12 @@ MESSAGES = {
     "a graph from SR to G": "sr has no graph: the generator ran under no_grad, was frozen, or got the wrong input. G's "
     "half of the step needs that graph. How can D's half do without it, for the same sr?",
     "a PyTorch error": "PyTorch stopped: {given}. If this is about a graph: which one is gone, or never existed?",
-    "the images that D gets in its half": "In its half, D should get hr and sr, unchanged, but it got {given}.",
+    "D's images in its half": "In its half, D should get hr and sr, unchanged, but it got {given}.",
     "the order of the optimizer steps": "Take one step of D, then one of G, each with its optimizer. Yours are: "
     "{given}. If one is missing, did you forget the parentheses in step()?",
     "a gradient for D": "When d_optimizer takes its step, D has no gradient. Did you call backward before? Is there a "
     "zero_grad in between? Is D frozen?",
-    "the images that D gets after its step": "In G's half, after d_optimizer.step(), D should run again on sr, with "
+    "D's images after its step": "In G's half, after d_optimizer.step(), D should run again on sr, with "
     "its graph, because D's answer has changed. But it ran on {given}.",
     "a gradient for G": "When g_optimizer takes its step, G has no gradient. Did you call backward before? Is there a "
     "zero_grad in between? Does a graph lead from the loss through D to G?",
@@ -102,12 +102,10 @@ def observe(answer: Answer, *scene: Any) -> dict[str, Any]:
         "the generator's input": all(torch.equal(image, lr) for image, _ in runs),
         "a graph from SR to G": any(sr.requires_grad for _, sr in runs),
         "a PyTorch error": stopped,
-        "the images that D gets in its half": _named([image for image, after in shown if not after], known),
+        "D's images in its half": _named([image for image, after in shown if not after], known),
         "the order of the optimizer steps": ", ".join(steps) or "none",
         "a gradient for D": bool(gradients["D of D"].any()),
-        "the images that D gets after its step": _named(later, known).replace(
-            "SR", "SR" if with_graph else "SR without a graph"
-        ),
+        "D's images after its step": _named(later, known).replace("SR", "SR" if with_graph else "SR without a graph"),
         "a gradient for G": bool(gradients["G of G"].any()),
         "d_loss": result[0],
         "D's gradient": gradients["D of D"],

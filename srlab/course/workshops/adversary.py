@@ -162,14 +162,10 @@ def gan_step(mine: ModuleType, folder: Path) -> Iterator[Promise]:
 
 def _nine(mine: ModuleType, first: dict[str, Any], second: dict[str, Any]) -> dict[int, Promise]:
     stopped = f" PyTorch stopped: {first['a PyTorch error']}." if first["a PyTorch error"] else ""
-    runs, graphs, images = (
-        first["the number of generator runs"],
-        first["graphs"],
-        first["the images that D gets in its half"],
-    )
+    runs, graphs, images = first["the number of generator runs"], first["graphs"], first["D's images in its half"]
     training, order = first["training mode throughout"], first["the order of the optimizer steps"]
     alone, kept, frozen = first["no new gradient for G in D's half"], first["D is as its step left it"], first["frozen"]
-    later = first["the images that D gets after its step"]
+    later = first["D's images after its step"]
     again, graph = "SR" in later, "without a graph" not in later
     off, later = ({name: step[f"{name} is off by"] for name in "DG"} for step in (first, second))
     return {
