@@ -5,7 +5,6 @@ text next to it: ``srresnet/residual_block.py`` and ``.md`` for ``srresnet.Resid
 its reference answer. You do not need to register it.
 """
 
-import dataclasses
 import functools
 import importlib
 import pkgutil
@@ -13,7 +12,7 @@ import sys
 from pathlib import Path
 
 from srlab.course import exercises
-from srlab.course.exercise import Exercise, Mistake
+from srlab.course.exercise import Exercise
 from srlab.course.exercise_text import source_of, with_text
 from srlab.errors import SrlabError
 
@@ -27,8 +26,8 @@ def find(name: str) -> Exercise:
             f"Exercise '{name}' not found. Correct the name, or download the lab again if it is from another version. "
             f"Known exercises: {', '.join(known)}."
         )
-    text = Path(sys.modules[known[name].reference.__module__].__file__).with_suffix(".md")
-    return with_text(known[name], text) if text.is_file() else _as_listed(known[name])
+    module = sys.modules[known[name].reference.__module__]
+    return with_text(known[name], Path(module.__file__).with_suffix(".md"))
 
 
 def names() -> list[str]:
@@ -46,15 +45,6 @@ def _exercises() -> dict[str, Exercise]:
                 exercise = importlib.import_module(file.name).EXERCISE
                 found[f"{lab.name}.{exercise.reference.__name__}"] = exercise
     return found
-
-
-def _as_listed(exercise: Exercise) -> Exercise:
-    """Return an exercise whose mistakes are still in its module: hint -> answers."""
-    listed = {}
-    for field in ("known_mistakes", "notes"):
-        pairs = dict(getattr(exercise, field) or {}).items()
-        listed[field] = [Mistake(hint, hint, (one,) if callable(one) else tuple(one)) for hint, one in pairs]
-    return dataclasses.replace(exercise, **listed)
 
 
 def main() -> None:

@@ -7,8 +7,6 @@ import builtins
 import dis
 import inspect
 import itertools
-import sys
-from pathlib import Path
 from types import CodeType
 
 import pytest
@@ -104,8 +102,6 @@ def test_known_mistake_gets_its_hint(name, capsys):
             failed.append(f"Wanted: {' ... '.join(phrases)}\nSaid:   {text}")
     assert not failed, "\n\n".join(failed)
     assert all(map(torch.equal, before, tensors(exercise))), "inputs of the next check"
-    if not Path(sys.modules[exercise.reference.__module__].__file__).with_suffix(".md").is_file():
-        return
     answers = [answer for _, answer in (*pairs(exercise.known_mistakes), *pairs(exercise.notes))]
     for answer in (*answers, *exercise.also_accepted):
         assert not unknown_names(answer), changed(answer, exercise)
