@@ -40,7 +40,7 @@ def read_parameters(book: Book, namespace: Mapping[str, Any]) -> tuple[dict[str,
     the name of the run.
     """
     defaults, entries = book.parameters, [name for name in book.help if name not in book.parameters]
-    typed = typed_variables(namespace, defaults.keys())
+    typed = typed_variables(namespace, defaults.keys(), entries)
     if missing := [name for name in defaults if name not in typed]:
         raise SrlabError(
             f"Parameter {missing[0]} is not defined. Run the lab's parameter cell first, and leave the line "
@@ -67,18 +67,22 @@ def read_parameters(book: Book, namespace: Mapping[str, Any]) -> tuple[dict[str,
     return values, {name: overrides[name] for name in entries if name in overrides}
 
 
-def typed_variables(namespace: Mapping[str, Any], parameters: Collection[str]) -> Mapping[str, Any]:
+def typed_variables(
+    namespace: Mapping[str, Any], parameters: Collection[str], entries: Collection[str]
+) -> Mapping[str, Any]:
     """Return the variables that the newest parameter cell assigns, or a cell between it and the setup.
 
-    Variables from elsewhere, such as IPython's startup files, were not typed as parameters. If no cell in ``In``, the
-    history of IPython, assigns a parameter, the code is a script, and all its variables count.
+    Variables from elsewhere, such as IPython's startup files, were not typed as parameters. Of a module without such a
+    cell in ``In``, the history of IPython, only the names of parameters and recipe entries count: it is a script, or
+    its client keeps no history, as nbval's. Of a plain dict, all names count.
     """
     inputs = namespace.get("In", [])
     found = [_assigned(cell).intersection(parameters) for cell in inputs]
     whole = [k for k, names in enumerate(found) if len(names) == len(parameters)]
     parts = [k for k, names in enumerate(found) if names]  # of a parameter cell that was split
     if not parts:
-        return namespace
+        known = {*parameters, *entries} if "__name__" in namespace else namespace.keys()
+        return {name: namespace[name] for name in namespace if name in known}
     typed = set()
     for cell in inputs[whole[-1] if whole else parts[0] :]:
         call = SETUP.search(cell)
@@ -93,9 +97,9 @@ def _plain(variables: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _assigned(code: str) -> set[str]:
-    """Return the names that a cell assigns or imports."""
+    """Return the names that a cell assigns or imports, also below a magic such as ``%%time``."""
     try:
-        symbols = symtable.symtable(code, "a cell", "exec").get_symbols()
+        symbols = symtable.symtable(re.sub(r"\A\s*%%.*", "", code), "a cell", "exec").get_symbols()
     except SyntaxError:  # a cell that could not run
         return set()
     return {one.get_name() for one in symbols if one.is_assigned() or one.is_imported()}

@@ -106,7 +106,7 @@ def test_start_of_a_lab(start, overrides, step, where):
     shape = generator_of(values)
     for name, steps in (("one", 500), ("two", 900), ("begun", 100)):
         leave(name, step=steps, network=shape)
-    lab = Lab("03_srgan", "cpu", "fp32", LEFT, RIGHT, Degradation(), dict.fromkeys(overrides), (), False, values)
+    lab = Lab("03_srgan", "cpu", "fp32", LEFT, RIGHT, Degradation(), dict.fromkeys(overrides), False, values)
     if where:
         assert lab.load_start(LAB, 200, loss="mse")[1] == where
     else:

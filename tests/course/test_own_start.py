@@ -20,7 +20,7 @@ OWN = "01_srresnet/default"
 
 
 def lab_with(overrides=(), **values):
-    fields = (LAB, "cpu", "fp32", LEFT, RIGHT, Degradation(), dict.fromkeys(overrides), (), True)
+    fields = (LAB, "cpu", "fp32", LEFT, RIGHT, Degradation(), dict.fromkeys(overrides), True)
     return Lab(*fields, VALUES | values)
 
 

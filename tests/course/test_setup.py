@@ -314,6 +314,12 @@ def test_startup_variables_are_not_parameters(cells):
     assert "Parameter seed is not defined" in str(result.error_in_exec)
 
 
+def test_other_names_do_not_count_without_a_history():
+    """Check a module, as in a script or in nbval, whose client keeps none."""
+    scope = namespace("04_esrgan") | {"__name__": "__main__", "In": [""], "shape": (3, 4), "batch": 4}
+    assert course.setup("04_esrgan", scope).run == "laptop-batch-4"
+
+
 def test_own_variable_with_the_name_of_a_setting_gets_a_message(cells):
     _, shown = cells(OWN, CELL, SETUP)
     assert "Your variable batch does not change the recipe. Use overrides = {'batch': 2}." in shown.stdout
