@@ -1,5 +1,6 @@
 """Read and check a lab's parameters and overrides."""
 
+import ast
 import difflib
 import math
 import re
@@ -32,15 +33,19 @@ class Loader(yaml.SafeLoader):
 Loader.add_implicit_resolver("tag:yaml.org,2002:float", re.compile(r"[-+]?\d+[eE][-+]?\d+$"), list("-+0123456789"))
 
 
-def read_parameters(book: Book, namespace: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+def read_parameters(
+    book: Book, namespace: Mapping[str, Any], earlier: Collection[str] | None = None
+) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return a lab's parameters (without ``overrides``) and its overrides, read from a notebook's variables.
+
+    `earlier` has the names of the overrides of an earlier setup in the same namespace, or is None for the first.
 
     Every plain value that was typed and has a lower-case name must be a parameter or a recipe setting, and ``SEED`` is
     taken for a misspelled ``seed``. Overrides are in the order of the recipe file, so that their order does not change
     the name of the run.
     """
     defaults, entries = book.parameters, [name for name in book.help if name not in book.parameters]
-    typed = typed_variables(namespace, defaults.keys(), entries)
+    typed = typed_variables(namespace, defaults.keys(), entries if earlier is None else earlier)
     if missing := [name for name in defaults if name not in typed]:
         raise SrlabError(
             f"Parameter {missing[0]} is not defined. Run the lab's parameter cell first, and leave the line "
@@ -74,7 +79,8 @@ def typed_variables(
 
     Variables from elsewhere, such as IPython's startup files, were not typed as parameters. Of a module without such a
     cell in ``In``, the history of IPython, only the names of parameters and recipe entries count: it is a script, or
-    its client keeps no history, as nbval's. Of a plain dict, all names count.
+    its client keeps no history, as nbval's. At a later setup, `entries` are those that counted at the first. Of a
+    plain dict, all names count.
     """
     inputs = namespace.get("In", [])
     found = [_assigned(cell).intersection(parameters) for cell in inputs]
@@ -97,9 +103,11 @@ def _plain(variables: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _assigned(code: str) -> set[str]:
-    """Return the names that a cell assigns or imports, also below a magic such as ``%%time``."""
+    """Return the names that a cell assigns or imports."""
+    if code.startswith("get_ipython().run_cell_magic("):  # how IPython keeps a cell below %%time
+        code = ast.literal_eval(ast.parse(code).body[0].value.args[-1])
     try:
-        symbols = symtable.symtable(re.sub(r"\A\s*%%.*", "", code), "a cell", "exec").get_symbols()
+        symbols = symtable.symtable(code, "a cell", "exec").get_symbols()
     except SyntaxError:  # a cell that could not run
         return set()
     return {one.get_name() for one in symbols if one.is_assigned() or one.is_imported()}

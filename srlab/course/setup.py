@@ -51,7 +51,8 @@ def setup(name: str, namespace: Mapping[str, Any], dry: bool = False, everything
     """
     _restore_torch_defaults()
     book = read_book(paths.recipes() / f"{name}.yaml")
-    given, overrides = read_parameters(book, namespace)
+    labs = [value for value in namespace.values() if isinstance(value, Lab) and value.name == name]
+    given, overrides = read_parameters(book, namespace, labs[-1].overrides if labs else None)
     if "run" in given:
         check_run(name, given["run"])
     device = srlab.pick_device(given["device"])

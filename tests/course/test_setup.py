@@ -317,7 +317,9 @@ def test_startup_variables_are_not_parameters(cells):
 def test_other_names_do_not_count_without_a_history():
     """Check a module, as in a script or in nbval, whose client keeps none."""
     scope = namespace("04_esrgan") | {"__name__": "__main__", "In": [""], "shape": (3, 4), "batch": 4}
-    assert course.setup("04_esrgan", scope).run == "laptop-batch-4"
+    scope["lab"] = course.setup("04_esrgan", scope)
+    scope |= {"patch": torch.ones(2), "network": None}  # variables of the lab
+    assert course.setup("04_esrgan", scope).run == scope["lab"].run == "laptop-batch-4"
 
 
 def test_own_variable_with_the_name_of_a_setting_gets_a_message(cells):
