@@ -71,7 +71,7 @@ def _observe(answer: Answer, upscale: Upscale, hr: torch.Tensor) -> dict[str, An
     away = 255 * float((inputs[-1] - downsample(hr, 4)).abs().mean())
     levels = 255 * inputs[-1]
     return {
-        "LR is made with antialiased bicubic": away < 0.8,
+        "LR is made with antialiased bicubic": "yes" if away < 0.8 else f"{away:.1f} gray levels away",
         "LR is rounded to 8 bits": bool((levels - levels.round()).abs().max() < 1e-2),
         "the score in dB": score,
     }
