@@ -92,7 +92,7 @@ def _mistakes(section: str, exercise: Exercise, file: Path) -> list[Mistake]:
 
 
 def _answers(blocks: str, exercise: Exercise, file: Path) -> list[Answer]:
-    return [_build(source, exercise.reference, file) for source in _sources(blocks, exercise, file)]
+    return [build_answer(source, exercise.reference, file) for source in _sources(blocks, exercise, file)]
 
 
 def _sources(blocks: str, exercise: Exercise, file: Path) -> list[str]:
@@ -125,7 +125,7 @@ def _sources(blocks: str, exercise: Exercise, file: Path) -> list[str]:
     return found
 
 
-def _build(source: str, reference: Answer, file: Path) -> Answer:
+def build_answer(source: str, reference: Answer, file: Path) -> Answer:
     """Execute the source of an answer next to the reference, so that it has the same names, and return it."""
     place = f"<answer {reference.__module__}.{reference.__name__} {hash(source):x}>"
     linecache.cache[place] = (len(source), None, source.splitlines(keepends=True), place)  # for the line of an error
