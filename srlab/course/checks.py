@@ -61,7 +61,7 @@ def check(name: str, answer: Answer, hints: int = 1) -> Answer:
         todo = isinstance(wrong, NotAttempted)
         result = Result.NOT_ATTEMPTED if todo else Result.INCORRECT
         said = exercise.hints if todo else (str(wrong), *exercise.hints)
-        if wrong.name not in (shown := _appeared.setdefault(name, [])):
+        if wrong.name and wrong.name not in (shown := _appeared.setdefault(name, [])):
             shown.append(wrong.name)
         if switched_on("SRLAB_STRICT"):
             message = "not attempted yet" if todo else str(wrong)
@@ -102,7 +102,7 @@ def _leave(name: str, result: Result, solution: Answer | None = None) -> None:
     """In a notebook, save the result in the output for `srlab progress`, optionally with a folded solution."""
     if running_shell() is None:
         return
-    mark = MARK.format(name, result.value, html.escape("; ".join(filter(None, _appeared.get(name, ())))))
+    mark = MARK.format(name, result.value, html.escape("; ".join(_appeared.get(name, ()))))
     page = f"{mark}{_folded(solution) if solution else ''}</div>"
     display({"text/html": page, "text/plain": "A solution is folded here." if solution else ""}, raw=True)
 

@@ -43,8 +43,8 @@ class Mistake(NamedTuple):
 class Exercise:
     """An exercise: its reference answer, and the cases and hints for checking an answer.
 
-    What a check says is in a text next to the module (`srlab.course.exercise_text`), which fills in `hints`, `notes`,
-    `known_mistakes`, `also_accepted` and `fallback_messages`. Only what several exercises share is passed here.
+    A text next to the module (`srlab.course.exercise_text`) has the `hints`, `notes`, `known_mistakes`,
+    `also_accepted` and `fallback_messages`. Only those that several exercises share are passed here.
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""Read what a check says about an exercise from the text next to its module: ``tail.md`` of ``tail.py``.
+"""Read the hints and the listed answers of an exercise from the text next to its module: ``tail.md`` of ``tail.py``.
 
 The text has up to five sections::
 

@@ -64,8 +64,7 @@ def marks_in(cell: Mapping[str, Any]) -> dict[str, Result]:
 
 def hints_in(cell: Mapping[str, Any]) -> dict[str, list[str]]:
     """Return the exercises and the names of their hints that have appeared, from the outputs of a cell."""
-    marks = {name: html.unescape(hints).split("; ") for name, _, hints in MARKS.findall(_pages(cell)) if hints}
-    return {name: list(filter(None, hints)) for name, hints in marks.items()}
+    return {name: html.unescape(hints).split("; ") for name, _, hints in MARKS.findall(_pages(cell)) if hints}
 
 
 def _pages(cell: Mapping[str, Any]) -> str:
