@@ -94,7 +94,7 @@ test-all: lint .venv/book .venv/study
 lint: .venv/lint
 	$(BIN)/python -m ruff check .
 	$(BIN)/python -m ruff format --check .
-	$(BIN)/codespell README.md CONTRIBUTING.md Makefile docs notebooks srlab tests benchmarks studies data_scripts
+	$(BIN)/codespell README.md CONTRIBUTING.md Makefile docs notebooks srlab srlab_course tests benchmarks studies data_scripts
 	$(BIN)/python docs/check_links.py
 
 unit: .venv/ready

@@ -1,4 +1,4 @@
-"""srlab: a small super-resolution package. `srlab.course` contains what only the labs need."""
+"""srlab: a small super-resolution package. `srlab_course` has what only the labs need."""
 
 import lazy_loader
 

@@ -2,6 +2,6 @@
 
 import sys
 
-from srlab.course.cli.main import main
+from srlab.cli.main import main
 
 sys.exit(main())

@@ -7,8 +7,8 @@ from typing import Any
 
 import yaml
 
-from srlab.course.recipes import read_book
 from srlab.errors import SrlabError
+from srlab_course.recipes import read_book
 
 
 @dataclass(frozen=True)

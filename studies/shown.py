@@ -3,8 +3,8 @@
 import torch
 
 import srlab
-from srlab.course import plots
 from srlab.data import datasets
+from srlab_course import plots
 
 PICTURE, BOX = "astronaut", (48, 168, 96, 144)  # top, left, height, width
 

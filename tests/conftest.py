@@ -11,8 +11,8 @@ import nbformat
 import pytest
 import torch
 
-from srlab.course.saved import MARK
 from srlab.training.runs import FORMAT, Run
+from srlab_course.saved import MARK
 
 ROOT = Path(__file__).resolve().parents[1]
 # Found by their recipes, because the folder of notebooks may also have copies, short labs and other files.
@@ -70,7 +70,7 @@ def replace_display(monkeypatch, display):
     """Replace IPython's display, also in modules of srlab that have imported it."""
     monkeypatch.setattr("IPython.display.display", display)
     for name, module in list(sys.modules.items()):
-        if name.startswith("srlab.") and "display" in vars(module):
+        if name.startswith(("srlab.", "srlab_course.")) and "display" in vars(module):
             monkeypatch.setattr(module, "display", display)
 
 

@@ -24,11 +24,11 @@ os.environ |= {"SRLAB_PRECISION": "fp32", "OMP_NUM_THREADS": "1"}
 import torch
 
 import srlab
-from srlab import course
-from srlab.course.all_exercises import find, names
-from srlab.course.checks import check
-from srlab.course.execute import execute
+import srlab_course as course
 from srlab.tiling import upscale
+from srlab_course.all_exercises import find, names
+from srlab_course.checks import check
+from srlab_course.execute import execute
 from studies.content_loss.rotated import RotatedSampler
 from tests.conftest import ROOT
 from tests.course.test_exercises import pairs

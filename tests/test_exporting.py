@@ -9,7 +9,7 @@ from torch import nn
 
 import srlab
 from srlab import exporting
-from srlab.course.cli.main import main
+from srlab.cli.main import main
 from srlab.errors import SrlabError
 from srlab.models import MSRResNet, RRDBNet, SRResNet
 

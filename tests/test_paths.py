@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from srlab import paths
-from srlab.course.layout import seen_from_here
 from srlab.errors import SrlabError
+from srlab_course.layout import seen_from_here
 
 
 @pytest.fixture

@@ -9,11 +9,11 @@ from PIL import EpsImagePlugin
 
 import srlab
 from srlab import models, tensor_files
-from srlab.course import execute as executing
-from srlab.course.trained import load_trained
 from srlab.data import datasets
 from srlab.errors import SrlabError
 from srlab.models import loading
+from srlab_course import execute as executing
+from srlab_course.trained import load_trained
 
 
 def noise():

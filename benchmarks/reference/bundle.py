@@ -20,12 +20,12 @@ import torch
 
 import srlab
 from srlab import files, tensor_files
-from srlab.course.subjects import split_photo
 from srlab.data import datasets
 from srlab.errors import SrlabError
 from srlab.models.loading import FOLDER, ONE_STEP, load_bundled, load_generator_file
 from srlab.paths import generator_file
 from srlab.training.runs import SIDE_RUN, Run
+from srlab_course.subjects import split_photo
 from studies.shown import bicubic
 
 RUNS = {

@@ -10,13 +10,13 @@ import torch
 
 import srlab
 from srlab import files
-from srlab.course import baselines
 from srlab.data import datasets
 from srlab.data.datasets import ImageSet
 from srlab.errors import SrlabError
 from srlab.evaluation import perceptual
 from srlab.models import loading
 from srlab.training import runs
+from srlab_course import baselines
 from studies.shown import bicubic, crop, photo
 
 from .rows import BICUBIC, RECORDS

@@ -13,13 +13,13 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from srlab.course.execute import execute
-from srlab.course.initialization import begun_with
 from srlab.data import datasets
 from srlab.data.catalog import is_named
 from srlab.errors import SrlabError
 from srlab.paths import runs_home
 from srlab.training.runs import Run
+from srlab_course.execute import execute
+from srlab_course.initialization import begun_with
 from studies.content_loss.jobs import has_layers
 from studies.train import failed
 

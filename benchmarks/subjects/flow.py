@@ -11,7 +11,7 @@ import pandas as pd
 import torch
 
 import srlab
-from srlab import course
+import srlab_course as course
 
 SEEDS = range(16)
 

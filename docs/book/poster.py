@@ -10,9 +10,9 @@ import nbformat
 import torch
 from PIL import Image, ImageDraw, ImageFont
 
-from srlab.course import precomputed
 from srlab.data.images import to_uint8
 from srlab.slider import encode
+from srlab_course import precomputed
 
 PHOTOS = {"chelsea": "A cat's eye", "gravel": "Gravel"}
 ORIGINAL = "HR"

@@ -9,7 +9,7 @@ from base64 import b64encode
 from pathlib import Path
 
 import srlab
-from srlab import course
+import srlab_course as course
 from srlab.errors import SrlabError
 from srlab.models import FlowNet
 from srlab.models.loading import ONE_STEP

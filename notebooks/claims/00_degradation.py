@@ -1,4 +1,4 @@
-"""What lab 00 claims about its results; srlab/course/claims.py explains how these blocks run."""
+"""What lab 00 claims about its results; srlab_course/claims.py explains how these blocks run."""
 
 # %% after 0a11c004
 table = pd.DataFrame(proof)

@@ -1,4 +1,4 @@
-"""What lab 02 claims about its results; srlab/course/claims.py explains how these blocks run."""
+"""What lab 02 claims about its results; srlab_course/claims.py explains how these blocks run."""
 
 # %% after ce69e776
 errors = [F.mse_loss(image, face).item() for image in distorted.values()]

@@ -1,4 +1,4 @@
-"""What lab 04 claims about its results; srlab/course/claims.py explains how these blocks run."""
+"""What lab 04 claims about its results; srlab_course/claims.py explains how these blocks run."""
 
 # %% after b4a5dffb
 big = sizes["your RRDBNet"]

@@ -1,4 +1,4 @@
-"""What lab 05 claims about its results; srlab/course/claims.py explains how these blocks run."""
+"""What lab 05 claims about its results; srlab_course/claims.py explains how these blocks run."""
 
 # %% after c0a50106
 lab.expect(

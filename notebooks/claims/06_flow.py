@@ -1,4 +1,4 @@
-"""What lab 06 claims about its results; srlab/course/claims.py explains how these blocks run."""
+"""What lab 06 claims about its results; srlab_course/claims.py explains how these blocks run."""
 
 # %% after f0601a01
 if lab.recipe == "laptop":

@@ -1,4 +1,4 @@
-"""What the extra claims about its results; srlab/course/claims.py explains how these blocks run."""
+"""What the extra claims about its results; srlab_course/claims.py explains how these blocks run."""
 
 # %% after a77e0106
 lab.expect("windows reduce the number of pairs by 256", 128**4 / (count * pixels**2) == 256)

@@ -1,4 +1,4 @@
-"""What the extra claims about its results; srlab/course/claims.py explains how these blocks run."""
+"""What the extra claims about its results; srlab_course/claims.py explains how these blocks run."""
 
 # %% after 77f0dae8
 if lab.recipe == "laptop":

@@ -1,1 +1,1 @@
-"""Commands of `srlab` that need no lab. `srlab.course.cli.main` calls them."""
+"""The command line ``srlab``: its own commands, and those that the course registers (`main`)."""

@@ -11,10 +11,10 @@ import torch.nn as nn
 from torchvision.models.resnet import BasicBlock, ResNet
 
 from srlab import models
-from srlab.course import sizes
 from srlab.models import backbones, features
 from srlab.models.layers import check_size, factors
 from srlab.models.srresnet import SRResNet
+from srlab_course import sizes
 
 
 def register() -> None:

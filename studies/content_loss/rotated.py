@@ -6,12 +6,12 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 
-from srlab.course.lab import Lab
 from srlab.data.datasets import ImageSet
 from srlab.data.degradation import Degrade
 from srlab.data.images import quantize
 from srlab.data.sampler import PatchSampler, check_sizes
 from srlab.errors import SrlabError
+from srlab_course.lab import Lab
 
 
 class RotatedSampler(PatchSampler):

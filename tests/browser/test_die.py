@@ -9,7 +9,7 @@ import torch
 from PIL import Image
 from torch import nn
 
-from srlab.course.cli.main import main
+from srlab.cli.main import main
 from srlab.models import FlowNet
 from srlab.training.runs import Run
 

@@ -3,7 +3,7 @@
 import pytest
 
 import srlab
-from srlab.course import workshops
+from srlab_course import workshops
 from tests.workshops.tiny import keep_tiny
 
 from .conftest import drag

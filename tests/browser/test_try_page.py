@@ -13,7 +13,7 @@ import torch
 from PIL import Image
 
 import srlab
-from srlab.course.cli.main import main
+from srlab.cli.main import main
 from srlab.errors import SrlabError
 from tests.conftest import ROOT, load_script
 

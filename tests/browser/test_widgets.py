@@ -9,7 +9,7 @@ import torch
 from nbformat.v4 import new_code_cell, new_notebook, new_output
 
 import srlab
-from srlab import course
+import srlab_course as course
 from srlab.slider import magnify
 
 from .conftest import FACTOR, SIZE, WAIT, drag, magnified, pictures, screen, shows
@@ -24,8 +24,8 @@ import matplotlib.pyplot as plt
 import torch
 
 import srlab
-from srlab import course
-from srlab.course import plots
+import srlab_course as course
+from srlab_course import plots
 
 random = torch.Generator().manual_seed(0)
 images = {name: torch.randint(0, 256, (3, 64, 64), generator=random, dtype=torch.uint8) for name in "ABC"}

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 import torch
 
-from srlab.course.cli.main import main
+from srlab.cli.main import main
 from srlab.data.datasets import load_images
 from srlab.data.images import mod_crop, quantize, write_image
 from srlab.data.resampling import downsample, upsample

@@ -11,7 +11,7 @@ from PIL import Image
 from spandrel.architectures.SPAN import SPAN
 
 from srlab.cli import upscalers
-from srlab.course.cli.main import main
+from srlab.cli.main import main
 from srlab.data.images import read_image, to_uint8, write_image
 from srlab.models import FlowNet, SRResNet
 from srlab.models.loading import load_generator_file

@@ -9,9 +9,9 @@ import pytest
 import torch
 from PIL import Image
 
-from srlab.course.ballot import Ballot
 from srlab.data.images import to_uint8
 from srlab.errors import SrlabError
+from srlab_course.ballot import Ballot
 
 METHODS = ("HR", "ESRGAN", "bicubic")
 

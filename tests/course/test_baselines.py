@@ -5,8 +5,8 @@ import torch
 import torch.nn.functional as F
 
 import srlab
-from srlab.course.baselines import blur_until, sharpened, with_noise
 from srlab.evaluation.perceptual import gradient_ratio
+from srlab_course.baselines import blur_until, sharpened, with_noise
 
 
 @pytest.fixture

@@ -11,16 +11,16 @@ import nbformat
 import pytest
 import torch
 
-from srlab import course
-from srlab.course import checks
-from srlab.course.all_exercises import find, names
-from srlab.course.checks import check
-from srlab.course.difference import difference
-from srlab.course.exercise import TODO, Exercise, Mistake
-from srlab.course.grading import read_results
-from srlab.course.layout import WIDTH, in_lines
-from srlab.course.saved import Result
+import srlab_course as course
 from srlab.errors import SrlabError
+from srlab_course import checks
+from srlab_course.all_exercises import find, names
+from srlab_course.checks import check
+from srlab_course.difference import difference
+from srlab_course.exercise import TODO, Exercise, Mistake
+from srlab_course.grading import read_results
+from srlab_course.layout import WIDTH, in_lines
+from srlab_course.saved import Result
 
 from .test_exercises import said
 

@@ -8,17 +8,17 @@ import nbformat
 import pytest
 
 from benchmarks.claims import distance, read_records, rows_of
-from srlab.course.claims import insert_claims
-from srlab.course.execute import execute, read_metric
-from srlab.course.lab import Lab
-from srlab.course.saved import CLAIM
 from srlab.errors import SrlabError
+from srlab_course.claims import insert_claims
+from srlab_course.execute import execute, read_metric
+from srlab_course.lab import Lab
+from srlab_course.saved import CLAIM
 
 LAB = """\
 import dataclasses
 
-from srlab import course
-from srlab.course.lab import Lab
+import srlab_course as course
+from srlab_course.lab import Lab
 
 lab, found = Lab(**dict.fromkeys(one.name for one in dataclasses.fields(Lab)) | {"is_reference_config": True}), 5
 """

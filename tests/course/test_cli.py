@@ -12,11 +12,11 @@ import papermill.cli
 import pytest
 
 from srlab import __version__
-from srlab.course.cli import execute_command, plan_command
-from srlab.course.cli.main import COMMANDS, main
-from srlab.course.notebooks import find_lab
+from srlab.cli.main import all_commands, main
 from srlab.errors import SrlabError
 from srlab.models import MSRResNet
+from srlab_course.cli import execute_command, plan_command
+from srlab_course.notebooks import find_lab
 from tests.conftest import EXTRAS, LABS, ROOT, leave_run
 
 
@@ -77,8 +77,9 @@ def test_run_accepts_name_or_path(tmp_path, monkeypatch, capsys):
 
 HELP_OF_ALL = """
 import contextlib, sys
-from srlab.course.cli.main import COMMANDS, main
-for arguments in ["--help", "upscal", *(f"{name} {word}" for name in COMMANDS for word in ("--help", "--nosuch"))]:
+from srlab.cli.main import all_commands, main
+names = all_commands()
+for arguments in ["--help", "upscal", *(f"{name} {word}" for name in names for word in ("--help", "--nosuch"))]:
     with contextlib.suppress(SystemExit):
         main(arguments.split())
 print(*sys.modules)
@@ -88,7 +89,7 @@ print(*sys.modules)
 def test_help_and_mistyped_arguments_import_nothing_slow():
     done = subprocess.run([sys.executable, "-c", HELP_OF_ALL], cwd=ROOT, capture_output=True, text=True)
     *said, modules = done.stdout.splitlines()
-    assert sum(line.startswith("usage: srlab ") for line in said) == len(COMMANDS) + 1
+    assert sum(line.startswith("usage: srlab ") for line in said) == len(all_commands()) + 1
     assert not {"torch", "numpy", "pandas", "PIL", "nbformat", "IPython"} & set(modules.split())
 
 
@@ -118,7 +119,8 @@ def test_command_is_suggested_and_version_printed(typed, code, words, capsys):
 
 def test_closed_pipe_is_not_an_error():
     """Close the pipe after the first lines, as in ``srlab runs | head -1``."""
-    lines = "from srlab.course.cli import main, runs; runs.list_runs = lambda options: print('a line\\n' * 10**5)"
+    lines = "from srlab.cli import main; from srlab_course.cli import runs; "
+    lines += "runs.list_runs = lambda options: print('a line\\n' * 10**5)"
     command = [sys.executable, "-c", f"import sys; {lines}; sys.exit(main.main(['runs']))"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         process.stdout.readline()

@@ -6,9 +6,9 @@ import pytest
 import torch
 
 import srlab
-from srlab.course import contenders, split_photo
-from srlab.course.contenders import find_contenders, remembering
 from srlab.errors import SrlabError
+from srlab_course import contenders, split_photo
+from srlab_course.contenders import find_contenders, remembering
 
 LAB = SimpleNamespace(name="05_evaluation", device=torch.device("cpu"))
 

@@ -5,10 +5,10 @@ import random
 
 import pytest
 
-from srlab import course
-from srlab.course.cli.main import main
-from srlab.course.diagnosis import find_symptoms
+import srlab_course as course
+from srlab.cli.main import main
 from srlab.training.divergence import detect_divergence
+from srlab_course.diagnosis import find_symptoms
 from tests.conftest import leave_run
 
 

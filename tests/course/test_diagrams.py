@@ -7,10 +7,10 @@ from xml.etree import ElementTree
 import torch
 
 import srlab
-from srlab import course
-from srlab.course.diagrams import FOLDER
+import srlab_course as course
 from srlab.models import PatchDiscriminator, ResidualDenseBlock
 from srlab.models.features import layer_names
+from srlab_course.diagrams import FOLDER
 from tests.conftest import replace_display
 
 SVG = "{http://www.w3.org/2000/svg}"

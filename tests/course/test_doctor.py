@@ -9,10 +9,10 @@ import psutil
 import pytest
 import torch
 
-from srlab.course import rehearsal
-from srlab.course.cli import doctor
-from srlab.course.cli.main import main
+from srlab.cli.main import main
 from srlab.models import loading
+from srlab_course import rehearsal
+from srlab_course.cli import doctor
 from tests.conftest import LABS, ROOT
 
 

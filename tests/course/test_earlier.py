@@ -8,9 +8,9 @@ import pytest
 import torch
 
 from srlab import paths
-from srlab.course import credit, from_earlier_lab
-from srlab.course.all_exercises import find
-from srlab.course.solutions import fill_in
+from srlab_course import credit, from_earlier_lab
+from srlab_course.all_exercises import find
+from srlab_course.solutions import fill_in
 
 LAB = "03_srgan"
 STEP, D = "srgan.train_step", "srgan.PatchDiscriminator"

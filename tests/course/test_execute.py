@@ -1,10 +1,10 @@
-"""Test `python -m srlab.course.execute`, which accepts the arguments of papermill."""
+"""Test `python -m srlab_course.execute`, which accepts the arguments of papermill."""
 
 import nbformat
 import papermill
 import pytest
 
-from srlab.course.execute import main
+from srlab_course.execute import main
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
 """Test the list of exercises that is read from their source."""
 
-from srlab.course.all_exercises import find, names
-from srlab.course.exercise_list import entries
+from srlab_course.all_exercises import find, names
+from srlab_course.exercise_list import entries
 
 
 def test_list_has_every_exercise_in_order():

@@ -1,12 +1,12 @@
-"""Test srlab.course.exercise_text: a text next to an exercise becomes hints, answers and messages."""
+"""Test srlab_course.exercise_text: a text next to an exercise becomes hints, answers and messages."""
 
 import textwrap
 
 import pytest
 
-from srlab.course.exercise import Exercise
-from srlab.course.exercise_text import source_of, with_text
 from srlab.errors import SrlabError
+from srlab_course.exercise import Exercise
+from srlab_course.exercise_text import source_of, with_text
 
 
 def double(x):

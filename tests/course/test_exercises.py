@@ -13,10 +13,10 @@ import pytest
 import torch
 import torch.nn as nn
 
-from srlab.course.all_exercises import find, names
-from srlab.course.checks import check
-from srlab.course.exercise_text import source_of
-from srlab.course.judging import agree, known_outcome
+from srlab_course.all_exercises import find, names
+from srlab_course.checks import check
+from srlab_course.exercise_text import source_of
+from srlab_course.judging import agree, known_outcome
 
 
 def pairs(listed):

@@ -10,13 +10,13 @@ import torch.nn.functional as F
 
 import srlab
 from srlab import losses, models
-from srlab.course import gan_plumbing
-from srlab.course.all_exercises import find
-from srlab.course.checks import check
-from srlab.course.exercise import TODO
-from srlab.course.recipes import read_book
-from srlab.course.setup import setup
 from srlab.paths import recipes
+from srlab_course import gan_plumbing
+from srlab_course.all_exercises import find
+from srlab_course.checks import check
+from srlab_course.exercise import TODO
+from srlab_course.recipes import read_book
+from srlab_course.setup import setup
 
 WEIGHTS = {"pixel": 0.5, "content": 2.0, "adversary": 3.0}
 SR, HR = torch.tensor([[0.5], [1.0]]), torch.tensor([[0.0], [2.0]])

@@ -14,17 +14,17 @@ import nbformat
 import pytest
 from torch import nn
 
-from srlab.course import checks
-from srlab.course.all_exercises import find, names
-from srlab.course.checks import check
-from srlab.course.cli.main import main
-from srlab.course.exercise import TODO
-from srlab.course.grading import read_class, read_results, student_of
-from srlab.course.quiz import read_questions
-from srlab.course.saved import checks_in, hints_in
-from srlab.course.solutions import fill_in
-from srlab.course.validated import read_notebook
+from srlab.cli.main import main
 from srlab.errors import SrlabError
+from srlab_course import checks
+from srlab_course.all_exercises import find, names
+from srlab_course.checks import check
+from srlab_course.exercise import TODO
+from srlab_course.grading import read_class, read_results, student_of
+from srlab_course.quiz import read_questions
+from srlab_course.saved import checks_in, hints_in
+from srlab_course.solutions import fill_in
+from srlab_course.validated import read_notebook
 from tests.conftest import ROOT, left
 
 CROP, PROJECT, MATRIX = "degradation.training_pairs", "degradation.back_project", "degradation.downscale_matrix"

@@ -5,9 +5,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from srlab.course import guesses, widgets
-from srlab.course.guesses import Guess, guess
-from srlab.course.lab import Lab
+from srlab_course import guesses, widgets
+from srlab_course.guesses import Guess, guess
+from srlab_course.lab import Lab
 from tests.conftest import replace_display
 
 

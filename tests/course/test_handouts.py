@@ -6,7 +6,7 @@ import shutil
 import nbformat
 import pytest
 
-from srlab.course.cli.main import main
+from srlab.cli.main import main
 from tests.conftest import LABS, ROOT, left
 
 

@@ -1,18 +1,18 @@
-"""Test srlab.course.initialization: a run starts from the requested network, which fits it."""
+"""Test srlab_course.initialization: a run starts from the requested network, which fits it."""
 
 import shutil
 from dataclasses import replace
 
 import pytest
 
-from srlab.course import subjects
-from srlab.course.initialization import StartRequirements, check_start, find_start, find_trained, load_start
-from srlab.course.lab import Lab, generator_of
-from srlab.course.sizes import pick_size
 from srlab.data import datasets
 from srlab.data.degradation import Degradation
 from srlab.errors import SrlabError
 from srlab.models import MSRResNet, RRDBNet
+from srlab_course import subjects
+from srlab_course.initialization import StartRequirements, check_start, find_start, find_trained, load_start
+from srlab_course.lab import Lab, generator_of
+from srlab_course.sizes import pick_size
 from tests.conftest import leave_run
 
 LAB = "01_srresnet"

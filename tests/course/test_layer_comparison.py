@@ -10,9 +10,9 @@ import torch.nn.functional as F
 from torch import nn
 
 import srlab
-from srlab import course
-from srlab.course.six_drafts import MISTAKES, load_drafts, review
+import srlab_course as course
 from srlab.errors import SrlabError
+from srlab_course.six_drafts import MISTAKES, load_drafts, review
 
 LR = torch.rand(1, 3, 8, 9, generator=torch.Generator().manual_seed(0))
 BLOCKS, FEATURES = 3, 6

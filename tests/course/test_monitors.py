@@ -4,8 +4,8 @@ from types import SimpleNamespace
 
 import torch
 
-from srlab.course import monitors
-from srlab.course.plots import COLORS
+from srlab_course import monitors
+from srlab_course.plots import COLORS
 
 VALIDATED = {0: 29.8, 25: 28.2, 50: 28.5, 100: 28.4, 200: 28.1}
 

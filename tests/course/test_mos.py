@@ -6,8 +6,8 @@ from itertools import chain
 import pytest
 import torch
 
-from srlab.course.mos import blind_trials, mean_opinion_scores
 from srlab.errors import SrlabError
+from srlab_course.mos import blind_trials, mean_opinion_scores
 
 METHODS = ("HR", "ESRGAN", "bicubic")
 IMAGES = dict.fromkeys(("cat", "cup", "sky"), METHODS)

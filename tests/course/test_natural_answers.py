@@ -8,10 +8,10 @@ import torch
 import torch.nn as nn
 import torch.nn.functional as F
 
-from srlab.course.all_exercises import find
-from srlab.course.exercise import IncorrectAnswer
-from srlab.course.exercise_text import build_answer
-from srlab.course.judging import judge
+from srlab_course.all_exercises import find
+from srlab_course.exercise import IncorrectAnswer
+from srlab_course.exercise_text import build_answer
+from srlab_course.judging import judge
 
 COPY = "copy.deepcopy(generator.state_dict())"
 ON_HR = ("lr, hr, d_loss", "lr, hr + noise * torch.randn_like(hr), d_loss")

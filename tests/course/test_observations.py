@@ -5,9 +5,9 @@ import torch
 import torch.nn.functional as F
 
 import srlab
-from srlab.course.all_exercises import find
-from srlab.course.exercise import IncorrectAnswer
-from srlab.course.judging import judge
+from srlab_course.all_exercises import find
+from srlab_course.exercise import IncorrectAnswer
+from srlab_course.judging import judge
 
 reference = {name: find(name).reference for name in ("degradation.training_pairs", "evaluation.score_all")}
 

@@ -5,11 +5,11 @@ import copy
 import torch
 
 import srlab
-from srlab.course.all_exercises import find
-from srlab.course.exercise import sample
-from srlab.course.own_flow import with_sampler
 from srlab.models.loading import load_generator
 from srlab.training.runs import Run
+from srlab_course.all_exercises import find
+from srlab_course.exercise import sample
+from srlab_course.own_flow import with_sampler
 
 Own = find("flow.FlowNet").reference
 LR, X, T = sample(2, 3, 6, 7), sample(2, 3, 24, 28, low=-2, high=2, seed=1), torch.tensor([0.2, 0.97])

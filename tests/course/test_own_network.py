@@ -8,11 +8,11 @@ import torch.nn as nn
 import torch.nn.functional as F
 
 import srlab
-from srlab.course.all_exercises import find
-from srlab.course.exercise import sample
-from srlab.course.own_network import step_for, with_known_names
 from srlab.models.loading import load_generator
 from srlab.training.runs import Run
+from srlab_course.all_exercises import find
+from srlab_course.exercise import sample
+from srlab_course.own_network import step_for, with_known_names
 
 Block, Tail = (find(f"srresnet.{name}").reference for name in ("Block", "Tail"))
 LR = sample(1, 3, 6, 7)

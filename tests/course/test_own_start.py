@@ -5,12 +5,12 @@ import re
 import pytest
 
 import srlab
-from srlab.course import own_start, subjects
-from srlab.course.lab import Lab, generator_of
-from srlab.course.own_start import with_own_start
-from srlab.course.trained import newest_run
 from srlab.data import datasets
 from srlab.data.degradation import Degradation
+from srlab_course import own_start, subjects
+from srlab_course.lab import Lab, generator_of
+from srlab_course.own_start import with_own_start
+from srlab_course.trained import newest_run
 from tests.conftest import leave_run
 
 LAB = "03_srgan"

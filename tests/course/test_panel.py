@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from srlab.course.panel import Panel
+from srlab_course.panel import Panel
 
 
 @pytest.fixture
@@ -51,7 +51,7 @@ def test_panel_without_gradient_or_change(network):
 
 def test_panel_draws_one_line_per_layer(network, monkeypatch):
     figures, panel = [], Panel(network)
-    monkeypatch.setattr("srlab.course.panel.show", lambda figure, caption: figures.append(figure))
+    monkeypatch.setattr("srlab_course.panel.show", lambda figure, caption: figures.append(figure))
     for _ in range(3):
         panel.measure(step_of(network, 0.01))
     panel.draw(every=10)

@@ -6,8 +6,8 @@ import pandas as pd
 import pytest
 from matplotlib.colors import to_hex
 
-from srlab.course.perception_plot import draw_perception_distortion
-from srlab.course.plots import COLORS
+from srlab_course.perception_plot import draw_perception_distortion
+from srlab_course.plots import COLORS
 
 
 def drawn(rows, metric="lpips"):

@@ -5,10 +5,10 @@ import itertools
 import pytest
 
 import srlab
-from srlab import course
-from srlab.course.exercise import sample
-from srlab.course.pieces import pieces_that_fit, shrink
+import srlab_course as course
 from srlab.errors import SrlabError
+from srlab_course.exercise import sample
+from srlab_course.pieces import pieces_that_fit, shrink
 
 
 @pytest.fixture(scope="module")

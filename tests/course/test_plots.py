@@ -11,8 +11,8 @@ from matplotlib.colors import to_rgb
 from skimage.color import xyz2lab
 from skimage.color.colorconv import xyz_from_rgb
 
-from srlab.course import plots
-from srlab.course.plots import COLORS, CYCLE
+from srlab_course import plots
+from srlab_course.plots import COLORS, CYCLE
 
 METHODS = {color: method for method, color in COLORS.items()}  # nothing else distinguishes methods of one color
 # Simulated color blindness in linear RGB (Machado, Oliveira and Fernandes 2009, severity 1).

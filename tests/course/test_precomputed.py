@@ -5,9 +5,9 @@ import json
 import pytest
 
 import srlab
-from srlab import course
-from srlab.course import precomputed
+import srlab_course as course
 from srlab.evaluation import perceptual
+from srlab_course import precomputed
 
 
 @pytest.mark.parametrize("name", ["srgan_800", "average_800", "srgan_12000", "esrgan_12000"])

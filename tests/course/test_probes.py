@@ -1,4 +1,4 @@
-"""Test srlab.course.probes: each silent mistake shows in its metric, and the network is not changed."""
+"""Test srlab_course.probes: each silent mistake shows in its metric, and the network is not changed."""
 
 import copy
 
@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import nn
 
-from srlab.course import probes
 from srlab.models import MSRResNet, SRResNet
+from srlab_course import probes
 from studies.content_loss.as_coded import CodedSRResNet
 
 

@@ -6,8 +6,8 @@ from collections import Counter
 import nbformat
 import pytest
 
-from srlab.course.quiz import ASKED, count_right, labs_with_quiz, quiz, read_questions
 from srlab.errors import SrlabError
+from srlab_course.quiz import ASKED, count_right, labs_with_quiz, quiz, read_questions
 
 BANKS = {lab: read_questions(lab) for lab in labs_with_quiz()}
 LAB, FIRST = "03_srgan", BANKS["03_srgan"][:ASKED]

@@ -1,10 +1,10 @@
-"""Test srlab.course.recipes: the hyperparameters of a lab, scaled to the requested length."""
+"""Test srlab_course.recipes: the hyperparameters of a lab, scaled to the requested length."""
 
 import pytest
 
-from srlab.course.parameters import check_parameters
-from srlab.course.recipes import pick_recipe, read_book
 from srlab.errors import SrlabError
+from srlab_course.parameters import check_parameters
+from srlab_course.recipes import pick_recipe, read_book
 from tests.conftest import RECIPES
 
 LAPTOP = {"device": "cpu", "iters": 0, "memory_gib": 0.0, "processes": 1, "megapixels": 3.6}

@@ -11,14 +11,14 @@ import torch.nn.functional as F
 
 import srlab
 from srlab import losses, models
-from srlab.course.all_exercises import find
-from srlab.course.exercise import sample
-from srlab.course.exercises.gan_observation import gan_scene, observe
-from srlab.course.exercises.srgan.train_step import d_loss_of_scene, whole_loss_of_scene
 from srlab.data import resampling
 from srlab.evaluation import metrics
 from srlab.evaluation.metrics import Protocol
 from srlab.models import features
+from srlab_course.all_exercises import find
+from srlab_course.exercise import sample
+from srlab_course.exercises.gan_observation import gan_scene, observe
+from srlab_course.exercises.srgan.train_step import d_loss_of_scene, whole_loss_of_scene
 
 SR, HR = srlab.quantize(sample(2, 3, 16, 20)), srlab.quantize(sample(2, 3, 16, 20, seed=1))
 shrink = partial(srlab.downsample, scale=4)

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from srlab.course import running
+from srlab_course import running
 
 
 @pytest.mark.parametrize(("seconds", "said"), [(0.0, ""), (0.3, "psnr still runs. You can stop it")])

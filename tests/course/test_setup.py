@@ -16,12 +16,12 @@ from IPython.utils.capture import capture_output
 from traitlets.config import Config
 
 import srlab
-from srlab import course
-from srlab.course import photos, subjects
-from srlab.course.recipes import read_book
+import srlab_course as course
 from srlab.data import datasets
 from srlab.errors import SrlabError
 from srlab.models import SRResNet
+from srlab_course import photos, subjects
+from srlab_course.recipes import read_book
 from tests.conftest import LABS, ROOT, leave_run
 
 FOUR = ["astronaut", "chelsea", "text", "brick"]
@@ -227,7 +227,7 @@ def cells(tmp_path, monkeypatch):
     InteractiveShell.clear_instance()
 
 
-SETUP = "from srlab import course; lab = course.setup('04_esrgan', globals()); lab"
+SETUP = "import srlab_course as course; lab = course.setup('04_esrgan', globals()); lab"
 
 
 def test_setup_announces_training(cells):
@@ -328,7 +328,9 @@ def test_own_variable_with_the_name_of_a_setting_gets_a_message(cells):
 
 
 def test_show_source_omits_docstring_lists(cells):
-    _, shown = cells("import srlab; from srlab import course", "course.show_source(srlab.models.SRResNet, srlab.psnr)")
+    _, shown = cells(
+        "import srlab; import srlab_course as course", "course.show_source(srlab.models.SRResNet, srlab.psnr)"
+    )
     for output, thing in zip(shown.outputs, (SRResNet, srlab.psnr), strict=True):
         source, first = inspect.getsourcelines(thing)
         place, code = re.fullmatch(r"(.*)```python\n(.*)```", output.data["text/markdown"], re.DOTALL).groups()

@@ -7,11 +7,11 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from srlab.course.all_exercises import find, names
-from srlab.course.cli.main import main
-from srlab.course.solutions import fill_in, open_exercises, solve
-from srlab.course.validated import read_notebook
+from srlab.cli.main import main
 from srlab.errors import SrlabError
+from srlab_course.all_exercises import find, names
+from srlab_course.solutions import fill_in, open_exercises, solve
+from srlab_course.validated import read_notebook
 from tests.conftest import LABS, ROOT
 
 NOTEBOOKS = ROOT / "notebooks"

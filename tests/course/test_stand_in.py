@@ -3,7 +3,7 @@
 import torch
 
 import srlab
-from srlab.course.stand_in import train_stand_in
+from srlab_course.stand_in import train_stand_in
 
 
 def test_stand_in_trains_without_changing_the_random_state():

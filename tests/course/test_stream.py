@@ -4,8 +4,8 @@ import pytest
 import torch
 
 import srlab
-from srlab.course.stream import Stream
 from srlab.errors import SrlabError
+from srlab_course.stream import Stream
 
 
 def draw(random):

@@ -10,8 +10,8 @@ import torch
 
 import srlab
 from srlab import Run
-from srlab.course import TODO, check, credit, student_code
 from srlab.training.runs import SIDE_RUN
+from srlab_course import TODO, check, credit, student_code
 from tests.conftest import ROOT
 
 DEFINED = """

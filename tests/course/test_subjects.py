@@ -5,11 +5,11 @@ import pytest
 import torch
 from PIL import Image
 
-from srlab.course import subjects
 from srlab.data import datasets
 from srlab.data.images import read_pixels
 from srlab.errors import SrlabError
 from srlab.models.loading import load_bundled
+from srlab_course import subjects
 
 
 @pytest.fixture

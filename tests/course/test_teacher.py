@@ -6,10 +6,10 @@ import pytest
 import torch
 
 import srlab
-from srlab.course import split_photo
-from srlab.course.teacher import load_teacher
 from srlab.errors import SrlabError
 from srlab.models import FlowNet
+from srlab_course import split_photo
+from srlab_course.teacher import load_teacher
 from tests.conftest import leave_run
 
 SHAPE = {"num_blocks": 1, "num_features": 4}

@@ -2,11 +2,11 @@
 
 import pytest
 
-from srlab.course import timing
-from srlab.course.cli.plan_command import print_times
-from srlab.course.recipes import read_book
-from srlab.course.setup import setup
 from srlab.paths import recipes
+from srlab_course import timing
+from srlab_course.cli.plan_command import print_times
+from srlab_course.recipes import read_book
+from srlab_course.setup import setup
 from tests.training.fake_cuda import FakeCuda
 
 
@@ -28,8 +28,8 @@ def test_time_of_each_stage_is_printed(name, home, capsys):
 
 def test_hours_are_steps_times_milliseconds(monkeypatch, capsys):
     lab = lab_of("04_esrgan")
-    monkeypatch.setattr("srlab.course.cli.plan_command.stages", lambda lab: {"PSNR stage": 0, "GAN": 200_000})
-    monkeypatch.setattr("srlab.course.cli.plan_command.milliseconds_per_step", lambda lab, stage: 36.0)
+    monkeypatch.setattr("srlab_course.cli.plan_command.stages", lambda lab: {"PSNR stage": 0, "GAN": 200_000})
+    monkeypatch.setattr("srlab_course.cli.plan_command.milliseconds_per_step", lambda lab, stage: 36.0)
     capsys.readouterr()
     print_times(lab)
     assert capsys.readouterr().out.splitlines()[1:] == ["         GAN: 200,000 steps of 36.0 ms, 2.0 hours"]

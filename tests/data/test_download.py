@@ -14,10 +14,10 @@ from unittest.mock import Mock
 import pytest
 from PIL import Image
 
-from srlab.course.photos import planned_set
 from srlab.data import catalog, datasets, download
 from srlab.data.catalog import Archive, DataSet, Folder
 from srlab.errors import SrlabError
+from srlab_course.photos import planned_set
 from tests.conftest import ROOT, load_script
 
 

@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-from srlab.course.cli.main import main
+from srlab.cli.main import main
 from srlab.data.datasets import load_images
 from srlab.data.images import read_image, to_uint8, write_image
 from srlab.errors import SrlabError

@@ -6,8 +6,6 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from srlab.course.baselines import with_noise
-from srlab.course.subjects import split_photo
 from srlab.data.datasets import bundled_photos
 from srlab.data.images import mod_crop
 from srlab.data.resampling import downsample, upsample
@@ -16,6 +14,8 @@ from srlab.evaluation.patch_distance import patch_distance
 from srlab.models.features import FeatureExtractor
 from srlab.models.loading import load_bundled
 from srlab.tiling import upscale
+from srlab_course.baselines import with_noise
+from srlab_course.subjects import split_photo
 
 
 @pytest.fixture(scope="module")

@@ -6,8 +6,6 @@ from functools import partial
 import pytest
 import torch
 
-from srlab.course.plots import COLORS
-from srlab.course.trained import METHODS, load_trained, newest_run
 from srlab.data.datasets import ImageSet
 from srlab.data.degradation import Degradation
 from srlab.data.images import mod_crop, to_uint8
@@ -18,6 +16,8 @@ from srlab.evaluation.metrics import WHOLE_RGB, Protocol, lr_consistency, psnr, 
 from srlab.evaluation.scoring import evaluate, evaluate_all, summarize
 from srlab.models import MSRResNet
 from srlab.tiling import upscale
+from srlab_course.plots import COLORS
+from srlab_course.trained import METHODS, load_trained, newest_run
 from tests.conftest import leave_run
 
 

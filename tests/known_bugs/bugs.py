@@ -102,7 +102,7 @@ BUGS = {
             "srresnet.ResidualBlock",
         ),
         Bug(
-            "srlab/course/exercises/srresnet/residual_block.py",
+            "srlab_course/exercises/srresnet/residual_block.py",
             "self.norm2 = nn.BatchNorm2d(features)",
             "self.norm2 = self.norm1",
             "course/test_references.py::test_residual_block_matches_package",

@@ -10,7 +10,7 @@ import sys
 
 import pytest
 
-from srlab.course.all_exercises import find
+from srlab_course.all_exercises import find
 from tests.conftest import ROOT
 
 from .bugs import BUGS
@@ -51,7 +51,7 @@ def failures(copy, checks):
 def copy(tmp_path_factory):
     """Return a copy in which all checks pass."""
     folder = tmp_path_factory.mktemp("copy")
-    for name in ("srlab", "notebooks", "studies", "tests"):
+    for name in ("srlab", "srlab_course", "notebooks", "studies", "tests"):
         shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__", "runs"))
     shutil.copy(ROOT / "pyproject.toml", folder)
     assert failures(folder, {bug.check for bugs in BUGS.values() for bug in bugs}) == []

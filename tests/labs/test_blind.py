@@ -3,9 +3,9 @@
 import pytest
 
 import srlab
-from srlab.course.execute import execute
-from srlab.course.recipes import read_book
 from srlab.data import datasets
+from srlab_course.execute import execute
+from srlab_course.recipes import read_book
 from tests.conftest import ROOT
 
 BLIND = read_book(ROOT / "notebooks" / "recipes" / "01_srresnet.yaml").recipes["blind"].values

@@ -8,12 +8,12 @@ import pytest
 import torch
 
 import srlab
-from srlab import course
-from srlab.course.all_exercises import find, names
-from srlab.course.grading import read_results
-from srlab.course.saved import Result
-from srlab.course.solutions import fill_in
-from srlab.course.validated import read_notebook
+import srlab_course as course
+from srlab_course.all_exercises import find, names
+from srlab_course.grading import read_results
+from srlab_course.saved import Result
+from srlab_course.solutions import fill_in
+from srlab_course.validated import read_notebook
 from tests.conftest import EXTRAS, LABS
 
 ALL = [*LABS, *EXTRAS]

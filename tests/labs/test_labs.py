@@ -12,12 +12,12 @@ import pytest
 import torch
 
 import srlab
-from srlab.course.claims import insert_claims
-from srlab.course.execute import execute
-from srlab.course.recipes import read_book
-from srlab.course.solutions import fill_in
-from srlab.course.validated import read_notebook
 from srlab.models import realesrgan
+from srlab_course.claims import insert_claims
+from srlab_course.execute import execute
+from srlab_course.recipes import read_book
+from srlab_course.solutions import fill_in
+from srlab_course.validated import read_notebook
 from tests.conftest import EXTRAS, LABS, ROOT
 
 # Setup must run twice in the same kernel.

@@ -4,7 +4,7 @@ import re
 
 import nbformat
 
-from srlab.course.cli.main import main
+from srlab.cli.main import main
 from tests.conftest import ROOT
 
 

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from srlab import course
+import srlab_course as course
 from tests.conftest import ROOT, load_script
 
 pytest.importorskip("playwright")  # docs/pictures.py takes screenshots with it

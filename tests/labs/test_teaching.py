@@ -35,7 +35,7 @@ def run(block, folder, **variables):
 def test_regrading_submissions(tmp_path, home):
     answers = {"Anna Li": "def psnr(sr, hr, crop):\n    return srlab.psnr(sr, hr)", "Bo Ek": "1 / 0"}
     for student, answer in answers.items():
-        imports, check = "import srlab\nfrom srlab import course", 'psnr = course.check("degradation.psnr", psnr)'
+        imports, check = "import srlab\nimport srlab_course as course", 'psnr = course.check("degradation.psnr", psnr)'
         cells = [nbformat.v4.new_code_cell(source) for source in ('recipe = "auto"', imports, answer, check)]
         cells[0].metadata["tags"] = ["parameters"]
         cells[-1].outputs = [left("degradation.psnr", "correct")]  # forged

@@ -6,12 +6,12 @@ import pytest
 import torch
 
 import srlab
-from srlab.course.cli.main import main
-from srlab.course.subjects import split_photo
+from srlab.cli.main import main
 from srlab.data import datasets
 from srlab.errors import SrlabError
 from srlab.evaluation import perceptual
 from srlab.models import loading
+from srlab_course.subjects import split_photo
 from studies.shown import bicubic
 
 

@@ -6,12 +6,12 @@ import torch.nn.functional as F
 from torch import nn
 
 from srlab import models
-from srlab.course.sizes import check_limit, pick_size
 from srlab.errors import SrlabError
 from srlab.models import FlowNet, MSRResNet, ResidualBlock, RRDBNet, SRResNet
 from srlab.models.loading import load_generator
 from srlab.tiling import upscale
 from srlab.training.runs import Run
+from srlab_course.sizes import check_limit, pick_size
 
 
 @pytest.fixture(autouse=True)

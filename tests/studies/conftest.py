@@ -3,8 +3,8 @@
 import pytest
 
 from srlab import models
-from srlab.course import sizes
 from srlab.models import backbones, features
+from srlab_course import sizes
 
 TABLES = ((models, "GENERATORS"), (models, "DISCRIMINATORS"), (sizes, "TRAINED_ON_PAIRS"))
 TABLES += ((backbones, "NETWORKS"), (features, "BUILDERS"))

@@ -6,11 +6,11 @@ from torch import nn
 from torchvision.models import get_model
 
 import srlab
-from srlab.course import sizes
 from srlab.errors import SrlabError
 from srlab.models import build_discriminator, parameter_count
 from srlab.models.loading import load_generator
 from srlab.training.runs import Run
+from srlab_course import sizes
 from studies.content_loss import as_coded
 from studies.content_loss.as_coded import CodedDiscriminator, CodedSRResNet
 from tests.conftest import ROOT, load_script

@@ -5,10 +5,10 @@ import json
 
 import pytest
 
-from srlab.course.parameters import check_parameters
-from srlab.course.recipes import read_book
 from srlab.errors import SrlabError
 from srlab.training.runs import Run
+from srlab_course.parameters import check_parameters
+from srlab_course.recipes import read_book
 from studies import presets
 from studies.esrdgan_tricks.configurations import (
     COMMON,

@@ -10,14 +10,14 @@ import torch.nn.functional as F
 
 import srlab
 from srlab import losses
-from srlab.course import gan_plumbing
-from srlab.course.exercises.flow.flow_loss import flow_loss
 from srlab.data.degradation import Degradation
 from srlab.devices import cudnn_settings
 from srlab.models import FlowNet, MSRResNet, PatchDiscriminator
 from srlab.models.features import FeatureExtractor
 from srlab.models.flow import bicubic
 from srlab.training import trainer
+from srlab_course import gan_plumbing
+from srlab_course.exercises.flow.flow_loss import flow_loss
 from studies.content_loss.rotated import RotatedSampler
 
 from .little_run import LittleRun, images, refusal, tensors_in, timeless

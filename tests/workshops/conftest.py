@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 import srlab
-from srlab.course import running
-from srlab.course.workshops import parts
+from srlab_course import running
+from srlab_course.workshops import parts
 
 from .files import joined
 

@@ -11,9 +11,10 @@ import torch.nn.functional as F
 from torch import nn
 from torchvision.transforms import functional as TF
 
-from srlab import course, models
-from srlab.course.all_exercises import find
-from srlab.course.workshops import ladder
+import srlab_course as course
+from srlab import models
+from srlab_course.all_exercises import find
+from srlab_course.workshops import ladder
 from tests.conftest import ROOT
 
 MSE, L1 = F.mse_loss, F.l1_loss

@@ -6,7 +6,7 @@ import nbformat
 import papermill
 import pytest
 
-from srlab.course.workshops import parts
+from srlab_course.workshops import parts
 from tests.conftest import LABS, ROOT
 
 from .files import written

@@ -7,9 +7,9 @@ import pytest
 import torch
 
 import srlab
-from srlab.course import workshops
-from srlab.course.cli.main import main
-from srlab.course.workshops.page import map_of_guesses
+from srlab.cli.main import main
+from srlab_course import workshops
+from srlab_course.workshops.page import map_of_guesses
 from tests.workshops.tiny import keep_tiny
 
 BICUBIC = "bicubic (usual method)"

@@ -14,8 +14,8 @@ import torch.nn.functional as F
 from torch import nn
 
 import srlab
-from srlab.course import workshops
 from srlab.data.resampling import upsample
+from srlab_course import workshops
 from tests.conftest import ROOT
 
 NOTEBOOK = ROOT / "notebooks" / "workshops" / "1_network.ipynb"

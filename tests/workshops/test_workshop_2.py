@@ -10,8 +10,8 @@ import torch
 import torch.nn.functional as F
 
 import srlab
-from srlab import course
-from srlab.course.workshops import own_file, parts, results, resuming
+import srlab_course as course
+from srlab_course.workshops import own_file, parts, results, resuming
 from tests.workshops.files import FILES, written
 
 SMALL = [  # quick to train

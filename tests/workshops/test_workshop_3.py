@@ -5,10 +5,10 @@ import math
 import pytest
 import torch
 
-from srlab.course.exercise import IncorrectAnswer
-from srlab.course.workshops import check_samples, load
-from srlab.course.workshops.parts import PARTS
 from srlab.data.resampling import downsample, upsample
+from srlab_course.exercise import IncorrectAnswer
+from srlab_course.workshops import check_samples, load
+from srlab_course.workshops.parts import PARTS
 
 from .files import FILES, joined
 

@@ -1,6 +1,6 @@
 """Provide a student's file that needs no training, with networks that differ from bicubic."""
 
-from srlab.course import workshops
+from srlab_course import workshops
 
 MINE = """
 import torch

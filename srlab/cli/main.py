@@ -1,0 +1,85 @@
+"""The command line ``srlab``."""
+
+import argparse
+import difflib
+import os
+import pkgutil
+import signal
+import sys
+import warnings
+from collections.abc import Callable, Sequence
+from importlib.metadata import entry_points
+
+from srlab import __version__
+from srlab.cli import arguments
+from srlab.errors import SrlabError
+from srlab.text import printable
+
+# Command, in the order of the help -> the function that adds its arguments to a parser, and its line in the help. The
+# module that does the work is imported when its command is chosen, because most of them import torch.
+Commands = dict[str, tuple[Callable[[argparse.ArgumentParser], None], str]]
+OWN: Commands = {
+    "upscale": (arguments.add_upscale, "upscale images or folders of images"),
+    "evaluate": (arguments.add_evaluate, "score images or a run against ground truth"),
+    "export": (arguments.add_export, "write a network for other programs"),
+}
+
+
+def all_commands() -> Commands:
+    """Return srlab's commands, then those of other packages: each entry point ``srlab.commands`` is such a dict."""
+    commands = dict(OWN)
+    for point in entry_points(group="srlab.commands"):
+        commands |= point.load()
+    return commands
+
+
+def main(typed: Sequence[str] | None = None) -> int:
+    """Run a command and return its exit code. Print errors that the user can fix as one line on stderr."""
+    parser = argparse.ArgumentParser(prog="srlab", description="Command-line tools for the super-resolution course.")
+    parser.add_argument("--version", action="version", version=f"srlab {__version__}")
+    parser.set_defaults(when_stopped="Completed files were kept; partial files were removed.")
+    commands, known = parser.add_subparsers(required=True, metavar="command"), all_commands()
+    for name, (add_arguments, text) in known.items():
+        add_arguments(commands.add_parser(name, help=text, description=text))
+    typed = sys.argv[1:] if typed is None else list(typed)
+    given = typed[0] if typed else ""
+    if near := difflib.get_close_matches(given, known) if given not in known else []:
+        parser.error(f"'{given}' is not a command. Did you mean {' or '.join(near)}?")
+    options, unknown = parser.parse_known_args(typed)
+    if unknown:  # an error of the command, so that the usage is that of the command
+        commands.choices[next(word for word in typed if word in known)].error(
+            f"unrecognized arguments: {' '.join(unknown)}"
+        )
+    if not sys.warnoptions:  # hide warnings of other libraries, unless python -W requests them
+        warnings.simplefilter("ignore")
+    if hasattr(sys.stdout, "reconfigure"):  # because Windows redirects output in a legacy encoding
+        sys.stdout.reconfigure(errors="backslashreplace")
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # like Ctrl-C, so that labs can save
+    try:
+        return pkgutil.resolve_name(options.command)(options)
+    except KeyboardInterrupt:
+        print(f"\nsrlab: stopped. {options.when_stopped}", file=sys.stderr)
+        return 130
+    except SrlabError as error:
+        print(f"srlab: {error}", file=sys.stderr)
+        return 2
+    except ImportError as error:
+        print(f"srlab: {missing_part(error)}", file=sys.stderr)
+        return 2
+    except BrokenPipeError:  # for example `srlab progress | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # otherwise Python fails to flush at exit
+        return 1
+    except OSError as error:  # for example a path that is too long
+        what = printable(error.filename or "a file")
+        print(f"srlab: {what}: {error.strerror or printable(error)}. Check the path.", file=sys.stderr)
+        return 2
+
+
+def missing_part(error: ImportError) -> str:
+    """Explain an error of an import: a part of Python is missing, or a package."""
+    cause: BaseException | None = error
+    while cause:  # sqlite3 is missing where an error names pysqlite2
+        if getattr(cause, "name", "") in sys.stdlib_module_names:
+            return f"This Python was built without {cause.name}, which the course needs. Use another Python."
+        cause = cause.__context__
+    return f"A package cannot be imported ({printable(error)}). Install the course again."

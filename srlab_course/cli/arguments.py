@@ -1,0 +1,111 @@
+"""The arguments of the course's commands; `srlab.cli.arguments` has those of the other commands."""
+
+import argparse
+
+
+def add_execute(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of ``srlab execute``."""
+    parser.add_argument("labs", nargs="*", metavar="LAB", help="lab names, or parts of them, e.g. 01 (default: all)")
+    parser.add_argument("--recipe", default="auto", help="recipe to use, e.g. smoke (default: chosen automatically)")
+    parser.add_argument("--seed", type=int, help="random seed; runs keep their names, so set another SRLAB_HOME")
+    parser.set_defaults(
+        command="srlab_course.cli.execute_command:execute_labs",
+        when_stopped="Finished training steps are saved; the same command resumes from there.",
+    )
+
+
+def add_plan(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of ``srlab plan``."""
+    parser.add_argument("lab", metavar="LAB", help="lab name, or a part of it, e.g. 04 or esrgan")
+    parser.add_argument("--all", action="store_true", help="list all settings, not only those that differ")
+    parser.add_argument(
+        "-p", nargs=2, action="append", default=[], metavar=("NAME", "VALUE"), help="set a parameter, as in papermill"
+    )
+    parser.set_defaults(command="srlab_course.cli.plan_command:plan")
+
+
+def add_runs(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of ``srlab runs``."""
+    parser.add_argument("lab", nargs="?", default="", metavar="LAB", help="lab name, or a part of it (default: all)")
+    parser.set_defaults(command="srlab_course.cli.runs:list_runs")
+
+
+def add_diagnose(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of ``srlab diagnose``."""
+    parser.add_argument("run", metavar="RUN", help="<lab>/<name>, or the path of a run folder")
+    parser.set_defaults(command="srlab_course.cli.runs:diagnose_run", when_stopped="Nothing was written.")
+
+
+def add_page(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of ``srlab page``."""
+    parser.add_argument("photo", metavar="PHOTO", help="image file to upscale")
+    mine = "your file, with your kept networks next to it (default: notebooks/workshops/mine.py)"
+    parser.add_argument("--mine", metavar="FILE", default="notebooks/workshops/mine.py", help=mine)
+    parser.add_argument("--name", default="", help="your name, for the title")
+    parser.add_argument("-o", "--out", metavar="FILE", default="page.html", help="page to write (default: page.html)")
+    images = "folder of the photos that load_photos reads, as in the workshops (default: the bundled photos)"
+    parser.add_argument("--images", metavar="FOLDER", default="", help=images)
+    parser.add_argument("--force", action="store_true", help="overwrite an earlier page")
+    parser.set_defaults(command="srlab_course.cli.page_command:run")
+
+
+def add_doctor(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of ``srlab doctor``."""
+    parser.set_defaults(command="srlab_course.cli.doctor:doctor", when_stopped="Nothing was written.")
+
+
+def add_progress(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of ``srlab progress``."""
+    parser.add_argument(
+        "notebooks", nargs="*", metavar="LAB", help="lab names or files, for their exercises (default: a line per lab)"
+    )
+    parser.set_defaults(command="srlab_course.grading:progress", when_stopped="Nothing was changed.")
+
+
+def add_grade(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of ``srlab grade``."""
+    parser.add_argument("folder", metavar="FOLDER", help="folder with one folder or one file per student")
+    parser.add_argument("--class", metavar="FILE", dest="names", help="file with student names, one per line")
+    parser.add_argument("--csv", metavar="FILE", help="write a gradebook CSV, one row per student")
+    parser.add_argument("--force", action="store_true", help="overwrite the --csv file")
+    parser.set_defaults(command="srlab_course.grading:grade", when_stopped="Nothing was changed.")
+
+
+def add_handout(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of ``srlab handout``."""
+    parser.add_argument("lab", metavar="LAB", help="lab name, or a part of it, e.g. 03")
+    parser.add_argument("--force", action="store_true", help="overwrite the handout of an earlier call")
+    parser.set_defaults(command="srlab_course.handouts:handout")
+
+
+def add_short(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of ``srlab short``."""
+    parser.add_argument("lab", metavar="LAB", help="lab name, or a part of it, e.g. 03")
+    parser.add_argument("--without", metavar="N", type=int, nargs="+", required=True, help="numbers of the sections")
+    parser.add_argument(
+        "--force", action="store_true", help="overwrite an earlier copy, even if other sections need these"
+    )
+    parser.set_defaults(command="srlab_course.handouts:short")
+
+
+def add_solutions(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of ``srlab solutions``."""
+    parser.add_argument("lab", metavar="LAB", help="lab name, or a part of it, e.g. 03")
+    parser.add_argument("--force", action="store_true", help="overwrite the solved copy of an earlier call")
+    parser.set_defaults(command="srlab_course.solutions:run")
+
+
+# Command -> the function that adds its arguments to a parser, and its line in the help. pyproject.toml registers it.
+COMMANDS = {
+    "execute": (add_execute, "run labs headlessly and print a summary"),
+    "plan": (add_plan, "show what a lab would train, and on a GPU how long it would take (dry run)"),
+    "runs": (add_runs, "list training runs with progress and scores"),
+    "diagnose": (add_diagnose, "diagnose a training run from its curves"),
+    "page": (add_page, "write your networks on a photo as a page"),
+    "doctor": (add_doctor, "check this machine (about 20 s)"),
+    "progress": (add_progress, "show exercise results from saved notebooks"),
+    "grade": (add_grade, "list a class's submissions and write a gradebook"),
+    "handout": (add_handout, "write the text of a lab as a page, without code and answers"),
+    "short": (add_short, "write a copy of a lab without some sections"),
+    "solutions": (add_solutions, "write a solved copy of a lab to solutions/ in the folder of runs"),
+}

@@ -1,0 +1,98 @@
+"""``srlab doctor``: check whether this machine can run the labs."""
+
+import argparse
+import io
+import platform
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import redirect_stdout
+from functools import partial
+from importlib import import_module
+from importlib.util import find_spec
+
+import psutil
+import torch
+import torch.nn.functional as F
+
+from srlab.cli.main import missing_part
+from srlab.devices import pick_device, unused_gpu
+from srlab.errors import SrlabError
+from srlab.models import MSRResNet
+from srlab.paths import recipes, runs_home
+from srlab_course import rehearsal
+from srlab_course.recipes import read_book
+from srlab_course.sizes import pick_size
+
+MEMORY = 3.5  # GiB; a machine with 4 GB reports 3.6 to 3.9
+FREE_MEMORY = 1.5  # GiB; the largest requirement in the first cell of a lab
+DISK = 1.0  # GB; the runs of all labs need 0.4
+SLOW = 10.0  # minutes of training in lab 01; normally two to three
+
+
+def doctor(options: argparse.Namespace) -> int:
+    """Print facts about this machine and how to fix its problems. Return 1 if there are any."""
+    there, free = (count / 2**30 for count in psutil.virtual_memory()[:2])
+    disk = shutil.disk_usage(next(place for place in (runs_home(), *runs_home().parents) if place.exists())).free / 1e9
+    device, minutes, failure = pick_device(), 0.0, ""
+    try:
+        minutes = minutes_of_lab_01(device)
+    except RuntimeError as error:  # a full GPU, or one too old for this torch, fails in its first computation
+        failure = str(error).partition("\n")[0]
+    print(f"{platform.system()} {platform.machine()}, Python {platform.python_version()}, torch {torch.__version__}")
+    print(f"{there:.1f} GiB of memory, {free:.1f} free; {disk:.0f} GB of disk free")
+    print(f"labs train on: {device} (lab 01 in {minutes:.1f} min)\n")
+    problems = [
+        (there < MEMORY, f"This machine has {there:.1f} GiB of memory; the labs need 4. Use Colab (docs/colab.md)."),
+        (there >= MEMORY and free < FREE_MEMORY, f"Only {free:.1f} GiB of memory is free. Close other programs."),
+        (disk < DISK, f"Only {disk:.1f} GB of disk is free. Free {DISK:.0f} GB, or set SRLAB_HOME to another disk."),
+        (failure, f"A training step failed ({failure}). Set CUDA_VISIBLE_DEVICES='' to train on the CPU."),
+        (
+            minutes > SLOW,
+            f"Lab 01 would train for {minutes:.0f} minutes, not three. Close programs and plug in the laptop.",
+        ),
+        (reason := unused_gpu(), reason),
+    ]
+    found = [advice for problem, advice in problems if problem]
+    if not failure:
+        found += dict.fromkeys(failures_of_labs())
+    print("\n".join(found) or "This machine can run the labs.")
+    return 1 if found else 0
+
+
+def failures_of_labs() -> Iterator[str]:
+    """Rehearse the first cell of each lab, load all weights, and import JupyterLab; yield what failed."""
+    books = {file: read_book(file) for file in sorted(recipes().glob("[0-9]*.yaml"))}
+    labs = {recipes().parent / f"{file.stem}.ipynb": book.parameters for file, book in books.items()}
+    tries = [partial(rehearsal.rehearse, lab, parameters) for lab, parameters in labs.items() if lab.is_file()]
+    tries += [partial(rehearsal.load_weights, name) for name in rehearsal.WEIGHTS]
+    if find_spec("jupyterlab"):  # not on a hub, whose JupyterLab is in another environment
+        tries.append(partial(import_module, "jupyterlab.labapp"))
+    for attempt in tries:
+        try:
+            with redirect_stdout(io.StringIO()):
+                attempt()
+        except SrlabError as error:
+            yield str(error)
+        except ImportError as error:
+            yield missing_part(error)
+        except Exception as error:  # whatever a package raises that is broken or does not fit the others
+            yield f"The labs can't start ({type(error).__name__}: {SrlabError(error)}). Install the course again."
+
+
+def minutes_of_lab_01(device: torch.device, steps: int = 10) -> float:
+    """Estimate the training time of lab 01 in minutes from the median of a few training steps."""
+    values, times = read_book(recipes() / "01_srresnet.yaml").recipes["laptop"].values, []
+    layout = torch.channels_last  # as in Trainer
+    generator = MSRResNet(**pick_size("laptop", "MSRResNet")).to(device, memory_format=layout)
+    optimizer = torch.optim.Adam(generator.parameters(), 1e-3)
+    hr = torch.rand(values["batch"], 3, values["patch"], values["patch"], device=device).to(memory_format=layout)
+    for _ in range(steps):
+        started = time.perf_counter()
+        loss = F.mse_loss(generator(F.avg_pool2d(hr, 4)), hr)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        loss.item()  # waits for a GPU
+        times.append(time.perf_counter() - started)
+    return sorted(times)[steps // 2] * values["iters"] / 60

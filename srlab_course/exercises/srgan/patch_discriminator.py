@@ -1,0 +1,110 @@
+"""Lab 03: a discriminator with one logit per neighborhood."""
+
+from typing import Any
+
+import torch
+import torch.nn as nn
+from torch.nn.utils.parametrizations import spectral_norm
+
+from srlab.models.discriminators import with_fine_structure
+from srlab_course.exercise import Answer, Exercise, IncorrectAnswer, filled, sample
+from srlab_course.exercises.networks import ESCAPED, build, calls, noted
+
+
+class PatchDiscriminator(nn.Module):
+    """A discriminator with spectral norm that gives one logit per neighborhood (Isola et al. 2017, Miyato et al. 2018).
+
+    Parameters
+    ----------
+    num_features
+        Channels of the first convolution; they double each time the image is halved.
+    """
+
+    def __init__(self, num_features: int = 32) -> None:
+        super().__init__()
+        self.config = {"num_features": num_features}
+        wide, wider = 2 * num_features, 4 * num_features
+        self.convolutions = nn.Sequential(
+            *(spectral_norm(nn.Conv2d(6, num_features, 3, padding=1)), nn.LeakyReLU(0.2, inplace=True)),
+            *(spectral_norm(nn.Conv2d(num_features, wide, 4, 2, padding=1)), nn.LeakyReLU(0.2, inplace=True)),
+            *(spectral_norm(nn.Conv2d(wide, wide, 3, padding=1)), nn.LeakyReLU(0.2, inplace=True)),
+            *(spectral_norm(nn.Conv2d(wide, wider, 4, 2, padding=1)), nn.LeakyReLU(0.2, inplace=True)),
+        )
+        self.logit = spectral_norm(nn.Conv2d(wider, 1, 3, padding=1))
+
+    def forward(self, image: torch.Tensor) -> torch.Tensor:
+        """Map an image ``(N, 3, H, W)`` to logits ``(N, 1, H / 4, W / 4)``."""
+        return self.logit(self.convolutions(with_fine_structure(image)))
+
+
+ROUNDS = 12  # of power iteration, after which the gain of a layer with spectral norm is at most GAIN
+GAIN = 1.3
+
+
+def _observe(answer: Answer, image: torch.Tensor) -> dict[str, Any]:
+    network, corner = build(answer, 8), image[..., :16, :16]
+    logits = filled(network(image))
+    shape = list(getattr(logits, "shape", ()))
+    if shape != [len(image), 1, image.shape[2] // 4, image.shape[3] // 4]:
+        return {"the shape": shape}
+    if not logits.requires_grad:
+        raise IncorrectAnswer(
+            "The gradient doesn't get through your D, as with detach or no_grad. G learns from this gradient."
+        )
+    steady = _steady(network, corner)
+    neighborhood = _neighborhood(network, image[:1])
+    network.eval()  # so that spectral norm doesn't change
+    with noted(network, nn.Conv2d) as used:
+        logits = network(1000 * corner)
+    if len(used) < sum(call.kind == "conv2d" for call in calls(network, corner)):
+        raise IncorrectAnswer(ESCAPED["in a list" if steady else "re-created"])
+    layers, inputs, outputs = zip(*used, strict=True)
+    end = "as they are" if torch.equal(logits, outputs[-1]) else "limited" if logits.abs().max() <= 1 else "changed"
+    return {
+        "the shape": shape,
+        "the same logits each time": steady,
+        "the logits of the last convolution": end,
+        "convolutions without an activation before them": sum(map(torch.equal, inputs[1:], outputs)),
+        "the neighborhood": neighborhood,
+        "spectral norm": _normed(network, corner, layers),
+        "channels before the last convolution": layers[-1].in_channels,
+    }
+
+
+def _steady(network: nn.Module, image: torch.Tensor) -> bool:
+    """Return whether two runs give the same logits, after some rounds of power iteration."""
+    with torch.no_grad():
+        for _ in range(ROUNDS):
+            network(image)
+        return torch.allclose(network(image), network(image), atol=1e-2)
+
+
+def _neighborhood(network: nn.Module, image: torch.Tensor) -> list[int]:
+    """Return height and width of the part of an image that the logit in the middle depends on."""
+    probe = image.clone().requires_grad_()
+    logits = network(probe)
+    logits[0, 0, logits.shape[2] // 2, logits.shape[3] // 2].backward()
+    seen = probe.grad.abs().sum(dim=(0, 1)) > 0
+    return [int(seen.any(1).sum()), int(seen.any(0).sum())]
+
+
+def _normed(network: nn.Module, image: torch.Tensor, layers: tuple[nn.Module, ...]) -> str:
+    """Return how many layers keep their gain near 1 if their parameters become ten times as large."""
+    for parameter in network.parameters():
+        parameter.data *= 10
+    _steady(network.train(), image)
+    normed = [bool(torch.linalg.matrix_norm(layer.weight.flatten(1), 2) < GAIN) for layer in layers]
+    return "all" if all(normed) else "some" if any(normed) else "none"
+
+
+EXERCISE = Exercise(
+    PatchDiscriminator,
+    level="hard",
+    points=5,
+    cases={
+        "two patches of 32 x 32: 8 x 8 logits each": lambda: (sample(2, 3, 32, 32, seed=1),),
+        "an image of 96 x 64: each logit depends on 28 x 28 pixels": lambda: (sample(1, 3, 96, 64, seed=2),),
+    },
+    observe=_observe,
+    reveal=False,
+)

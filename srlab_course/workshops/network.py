@@ -1,0 +1,174 @@
+"""Check a generator, a PSNR and a validation."""
+
+import copy
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import ModuleType
+
+import torch
+import torch.nn as nn
+
+from srlab.evaluation import metrics
+from srlab_course.all_exercises import find
+from srlab_course.exercise import IncorrectAnswer, filled, sample
+from srlab_course.judging import judge
+from srlab_course.workshops.promises import Promise, expect, expect_number, expect_tensor, in_order, trying
+
+RGB = metrics.Protocol(color="rgb", quantize=False)
+IDLE = 6  # steps in which each parameter has to get a gradient
+TWO_ZEROS = "so have two layers that start with zeros and are multiplied"
+AT_ITS_PLACE = 0.55  # share of the effect: 0.81 to 1 for 13 networks, at most 0.27 with a reshape as pixel shuffle
+
+
+def new_generator(mine: ModuleType) -> nn.Module:
+    """Return a new generator; raise `IncorrectAnswer` if `Generator` isn't a class of networks."""
+    if isinstance(mine.Generator, nn.Module):
+        raise IncorrectAnswer("`Generator` should be the class, but it is an object of it. Delete the parentheses.")
+    return expect(mine.Generator(), "`Generator()`", nn.Module, "an nn.Module")
+
+
+@in_order
+def generator(mine: ModuleType, folder: Path) -> Iterator[Promise]:
+    """Check that a new generator upscales images of any size by four, each by itself, and that all of it can learn."""
+    network = new_generator(mine)
+    for n, h, w in ((2, 16, 16), (2, 17, 23), (2, 40, 9), (1, 8, 12)):
+        text = f"Any size becomes four times as large: SR of {n, 3, h, w}"
+        with trying(text):
+            expect_tensor(network(sample(n, 3, h, w)), text, (n, 3, 4 * h, 4 * w))
+    yield True, "Any size becomes four times as large, from 8 x 12 to 40 x 9.", ""
+    first, second = (moved(new_generator(mine)) for _ in range(2))  # small weights would hide what other layers do
+    lr = sample(2, 3, 12, 15) * torch.tensor([0.3, 1.0]).view(2, 1, 1, 1)  # a dark image and a bright one
+    given = lr.clone()
+    with torch.no_grad():
+        sr, again, alone = (first(images) for images in (lr, lr, lr[:1]))
+    differs, mixes = (((sr[: len(other)] - other).abs().max() / sr.std()).item() for other in (again, alone))
+    changed = not torch.equal(lr, given)
+    yield (
+        max(differs, mixes) < 1e-4 and not changed,
+        f"In eval mode, SR differs by {differs:.1g} of its spread if it is computed again and by {mixes:.1g} for an "
+        f"image alone, and `lr` itself is {'changed' if changed else 'left alone'}.",
+        "Is something random? Does a layer mix images, which are along dim=0? Which operation is in place, like +=?",
+    )
+    still = idle(network.train(), lambda: (network(lr) - sample(2, 3, 48, 60, seed=1)).square().mean())
+    count = len([one for one in network.parameters() if one.requires_grad])
+    yield (
+        count > 0 and not still,
+        f"All parameters can learn: {len(still)} of {count} tensors are unused, or have no gradient in {IDLE} steps.",
+        f"Look at {', '.join(still[:3]) or 'forward'}. Is it unused, or is there a no_grad, or a detach after it? "
+        f"round(), argmax and comparisons have the gradient 0, and {TWO_ZEROS}.",
+    )
+    spot = (lr := sample(1, 3, 24, 24)).clone()
+    spot[..., 4:8, 14:18] += 0.3
+    with torch.no_grad():  # in the difference of two networks with other weights, a skip cancels
+        effect = (first(spot) - second(spot) - first(lr) + second(lr)).square()
+        share = (effect[..., :48, 40:88].sum() / effect.sum()).item()
+        for _ in range(5):
+            first.train()(lr)  # which may change what the network remembers
+        second.load_state_dict(first.eval().state_dict())
+        unlike = (first(lr) - second(lr)).abs().max().item()
+    yield (
+        not share < AT_ITS_PLACE,
+        f"Pixels stay at their place: {100 * share:.0f} % of what an LR pixel changes is near the same place in SR.",
+        "reshape and view only count pixels row by row. Which operation moves channels next to a pixel, as a block?",
+    )
+    yield (
+        unlike < 1e-4,
+        f"state_dict contains all of it: a second Generator with the first one's weights differs by {unlike:.1g}.",
+        "A module doesn't know layers in a Python list, or what forward puts into an attribute. Use nn.ModuleList, and "
+        "register_buffer.",
+    )
+
+
+def idle(network: nn.Module, loss: Callable[[], torch.Tensor]) -> list[str]:
+    """Train a network for some steps, and return which of its parameters are unused, or can never leave 0.
+
+    A layer of zeros hides those before it in the first step only. Two that are multiplied hide each other forever, but
+    no longer if both are moved a little. This tells them from a ReLU that is 0 for all of these images.
+    """
+    learns = {name: one for name, one in network.named_parameters() if one.requires_grad}
+    still, optimizer = learns, torch.optim.Adam([*network.parameters()] or [torch.zeros(1)], 1e-3)
+
+    def backward() -> None:
+        optimizer.zero_grad()
+        if (value := loss()).requires_grad:
+            value.backward()
+
+    for _ in range(IDLE):
+        backward()
+        still = {name: one for name, one in still.items() if one.grad is None or not one.grad.any()}
+        optimizer.step()
+    unused = [name for name, one in still.items() if one.grad is None]
+    zeros = {name: one for name, one in still.items() if not one.any()}
+    for one in zeros.values():
+        one.data += 1e-4 * torch.randn_like(one)
+    backward()
+    stuck = [name for name, one in zeros.items() if one.grad is not None and one.grad.any()]
+    return [*still] if len(still) == len(learns) else unused + stuck
+
+
+def moved(network: nn.Module) -> nn.Module:
+    """Add noise to all weights, so that none is 0, and return the network in eval mode."""
+    with torch.no_grad():
+        for parameter in network.parameters():
+            parameter += 0.05 * torch.randn_like(parameter)
+    return network.eval()
+
+
+def psnr(mine: ModuleType, folder: Path) -> Iterator[Promise]:
+    """Check a PSNR on known pairs, with the cases and hints of lab 00."""
+    expect(mine.psnr(sample(2, 3, 16, 16), sample(2, 3, 16, 16, seed=1), 0), "PSNR", torch.Tensor, "a tensor (N,)")
+    try:
+        for word, text in judge(find("degradation.psnr"), mine.psnr):
+            yield True, f"PSNR equals the reference: {text}." if word == "passed" else text, ""
+    except IncorrectAnswer as error:
+        yield False, "PSNR differs from the reference on a known pair.", str(error)
+        return
+    high = mine.psnr(torch.full((1, 3, 16, 16), 1e-7), torch.zeros(1, 3, 16, 16), 0).item()
+    yield (
+        abs(high - 140) < 0.01,
+        f"It has no ceiling: an error of 1e-7 in each pixel is 140 dB; yours is {high:.2f} dB.",
+        "Do you add something tiny to the MSE, or clamp it? Equal images may have inf.",
+    )
+
+
+def validation(mine: ModuleType, folder: Path) -> Iterator[Promise]:
+    """Check that a validation scores a network as at inference, and leaves it as it was."""
+    network = nn.Sequential(nn.Conv2d(3, 3, 1), nn.BatchNorm2d(3), nn.Upsample(scale_factor=4), nn.Sigmoid()).eval()
+    for seed, parameter in enumerate(network.parameters()):
+        parameter.data, parameter.grad = sample(*parameter.shape, low=-3, high=3, seed=seed), torch.ones_like(parameter)
+    network[0].bias.requires_grad_(False)
+    pairs, frozen = [], [p.requires_grad for p in network.parameters()]
+    for lr, noise in ((sample(1, 3, 8, 10), 0.02), (sample(1, 3, 9, 6, seed=1), 0.5)):  # a mean of MSE would be 16 dB
+        sr = network(lr).detach()
+        pairs.append((lr, (sr + noise * sample(*sr.shape, low=-1, seed=2)).clamp(0, 1)))
+    wanted = sum(metrics.psnr(network(lr), hr, RGB).item() for lr, hr in pairs) / len(pairs)
+    before, modes, scores = copy.deepcopy(network.state_dict()), [], []
+    random = torch.get_rng_state()
+    for training in (True, False):
+        scores.append(filled(mine.validate(network.train(training), pairs)))
+        modes.append({module.training for module in network.modules()} == {training})
+    weights, parameters = network.state_dict(), [*network.parameters()]
+    changed = {
+        "the mode": not all(modes),
+        "weights or statistics": not all(torch.equal(weights[name], before[name]) for name in before),
+        "gradients": not all(p.grad is not None and (p.grad == 1).all() for p in parameters),
+        "requires_grad": [p.requires_grad for p in parameters] != frozen,
+        "whether graphs are built": not torch.is_grad_enabled(),
+        "the global random state": not torch.equal(torch.get_rng_state(), random),
+        "memory, by a score with its graph": any(getattr(score, "requires_grad", False) for score in scores),
+    }
+    found = [what for what, is_changed in changed.items() if is_changed]
+    yield (
+        not found,
+        f"It leaves no trace{': yours changes ' * bool(found)}{' and '.join(found)}.",
+        "Remember generator.training, and restore it at the end with train(mode), which reaches every layer. Score in "
+        "`with torch.no_grad():`, which ends by itself. Clear no gradients, because a training step owns them, and "
+        "seed nothing.",
+    )
+    first, second = (expect_number(score, "The result of `validate`") for score in scores)
+    yield (
+        max(abs(first - wanted), abs(second - wanted)) < 1e-3,
+        f"The score is of eval mode: {wanted:.3f} dB. Yours: {second:.3f} dB; after training mode {first:.3f} dB.",
+        "With batch norm or dropout, a network computes something else in training mode. The score is the mean of "
+        "psnr(sr, hr, 4) over the pairs: a mean of decibels, not of errors, without rounding.",
+    )

@@ -1,0 +1,124 @@
+"""Check a student's file, part by part: each part prints which promises its functions keep, and which they break."""
+
+import difflib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from srlab.errors import SrlabError
+from srlab_course.checks import say
+from srlab_course.running import running
+from srlab_course.workshops import adversary, alone, flow, network, photos_and_pairs, resuming, training
+from srlab_course.workshops.own_file import Mine, execute, hash_of_file, own_file, saved, stopped_in
+from srlab_course.workshops.promises import WIDTH, Line, Printed, Promises, in_words, say_all
+
+
+@dataclass(frozen=True)
+class Part:
+    """A part of a student's file: the names that it defines, and what they promise.
+
+    Attributes
+    ----------
+    workshop
+        Number of the workshop that specifies it.
+    names
+        Names that the file has to define.
+    promises
+        Generator of promises about these names.
+    quick
+        Whether its check takes less than a second or two, so that later checks run it again silently.
+    """
+
+    workshop: int
+    names: tuple[str, ...]
+    promises: Promises
+    quick: bool = True
+
+
+PARTS = {
+    "photos": Part(1, ("load_photos",), photos_and_pairs.photos, quick=False),
+    "pairs": Part(1, ("sample_pairs",), photos_and_pairs.pairs),
+    "generator": Part(1, ("Generator",), network.generator),
+    "psnr": Part(1, ("psnr",), network.psnr),
+    "validation": Part(1, ("validate",), network.validation),
+    "one batch": Part(1, ("Generator", "train_step"), training.one_batch, quick=False),
+    "fit": Part(1, ("fit",), training.fit),
+    "train": Part(1, ("sample_pairs", "Generator", "train"), training.train, quick=False),
+    "alone": Part(1, ("load_photos", "Generator"), alone.alone, quick=False),
+    "checkpoint": Part(2, ("Checkpoint", "fit"), resuming.checkpoint),
+    "resuming": Part(2, ("train", "Checkpoint"), resuming.resuming, quick=False),
+    "adversary": Part(2, ("Discriminator", "d_loss", "g_loss"), adversary.adversary),
+    "gan step": Part(2, ("gan_step",), adversary.gan_step),
+    "gan training": Part(2, ("train_gan",), resuming.gan_training, quick=False),
+    "flow": Part(3, ("Flow",), flow.network),
+    "flow loss": Part(3, ("flow_loss",), flow.loss),
+    "sampler": Part(3, ("flow_loss", "sample"), flow.sampler),
+    "train_flow": Part(3, ("flow_loss", "train_flow"), flow.training, quick=False),
+}
+_checked: dict[tuple[Path, str], str] = {}  # (file, part) -> hash of the file at the last check of this part
+
+
+def check(mine: Mine, part: str, folder: Path | None = None) -> None:
+    """Check a part of a student's file, and print a line per promise.
+
+    Parts from before are checked again, and only printed if they broke, because a file grows and breaks.
+
+    Parameters
+    ----------
+    mine
+        Path of the file, or the module that `load` returned for it.
+    part
+        Name of the part, as in ``PARTS``.
+    folder
+        Folder of photos; the bundled ones by default.
+
+    Raises
+    ------
+    SrlabError
+        The part does not exist.
+    """
+    if part not in PARTS:
+        raise SrlabError(f"Part '{part}' not found. Parts: {', '.join(PARTS)}.")
+    try:
+        path, folder = own_file(mine), folder or photos_and_pairs.photo_folder()
+    except SrlabError as missing:
+        say("to do", str(missing), WIDTH)
+        return
+    now = hash_of_file(path)
+    unchanged = _checked.get((path, part)) == now
+    _checked[path, part] = now
+    print(f"{saved(path)}{', unchanged since the last check' * unchanged}.")
+    if unchanged:
+        print("Did you save it? Click into the file and press Ctrl+S.")
+    with running(" or ".join(PARTS[part].names)), Printed(path.name) as printed:
+        if say_all(printed.apart(_lines(path, PARTS[part], folder))):
+            say_all(printed.apart(_broken_before(path, part, folder)))
+
+
+def _lines(path: Path, part: Part, folder: Path) -> Iterator[Line]:
+    """Yield the line of each promise of a part, or of what is missing, or of an error in the file."""
+    try:
+        with torch.random.fork_rng(devices=[]), torch.enable_grad():
+            module = execute(path)
+            if missing := [name for name in part.names if not hasattr(module, name)]:
+                others = vars(module).keys() - {name for one in PARTS.values() for name in one.names}
+                near = [found for name in missing for found in difflib.get_close_matches(name, others, 1, 0.75)]
+                text = f"{path.name} doesn't define {' and '.join(f'`{name}`' for name in missing)} yet"
+                yield "to do", f"{text}{''.join(f', but `{name}`' for name in near)}.", ""
+            else:
+                yield from in_words(part.promises(module, folder))
+    except (Exception, SystemExit) as error:
+        yield "broken", stopped_in(error, path), ""
+
+
+def _broken_before(path: Path, part: str, folder: Path) -> Iterator[Line]:
+    """Check the quick parts before this one again, and yield the first promise that is broken now."""
+    for name in [*PARTS][: [*PARTS].index(part)]:
+        lines = _lines(path, PARTS[name], folder) if PARTS[name].quick else ()
+        for word, text, _ in lines:
+            if word == "broken":
+                hint = f'Run workshops.check(mine, "{name}") for all of its lines.'
+                yield "broken", f"An earlier part, {name}: {text}", hint
+                return

@@ -1,0 +1,277 @@
+"""Check how photos are read and split, and how training pairs are drawn."""
+
+import os
+import tempfile
+from collections.abc import Callable, Iterator
+from itertools import product
+from pathlib import Path
+from types import ModuleType
+from typing import Any, Self
+from unittest.mock import patch
+
+import pooch
+import torch
+import torch.nn.functional as F
+from PIL import Image
+
+from srlab.data.datasets import PHOTOS, photo_file
+from srlab.data.images import EXTENSIONS, read_image
+from srlab.data.resampling import DOWNSAMPLERS, resize, upsample
+from srlab.errors import SrlabError
+from srlab.files import write_atomic
+from srlab.paths import find_in_course
+from srlab_course.exercise import sample
+from srlab_course.workshops.promises import Promise, expect, expect_items, expect_tensor, trying
+
+MODES = {"color.png": "RGB", "palette.png": "P", "alpha.png": "LA", "CMYK.JPG": "CMYK"}  # which convert("RGB") knows
+IMAGES = (".png", ".jpg", ".jpeg")  # endings that `load_photos` has to know; it may read others
+SAME_SCENE = 0.8  # correlation of thumbnails: 0.87 for the bundled stereo pair, at most 0.58 for other bundled photos
+
+# Largest error of LR for white noise, in its standard deviations. Rounded to 8 bits: 0.02, another bicubic kernel
+# (a = -0.75): 0.09; Lanczos 0.17, bilinear 0.23, area 0.60, a shift of one HR pixel 0.42.
+NOT_BICUBIC = 0.125
+Photos = dict[str, torch.Tensor]  # file name -> (3, H, W)
+
+
+def photo_folder(path: str = "") -> Path:
+    """Return a folder of photos: `path`, or your cache folder with copies of the sixteen bundled photos.
+
+    Files that are already there are kept as they are. The data folder would not do, because a class may share it.
+    """
+    if path:
+        if not (folder := find_in_course(path)).is_dir():
+            raise SrlabError(f"Folder {path} not found. Correct `images`, or use the bundled photos with images = ''.")
+        return folder
+    folder = Path(pooch.os_cache("srlab")) / "bundled_photos"
+    for name in PHOTOS:
+        file = photo_file(name)
+        if not (copied := folder / f"{name}{file.suffix}").exists():
+            write_atomic(copied, file.read_bytes(), "with XDG_CACHE_HOME")
+    return folder
+
+
+def photos(mine: ModuleType, folder: Path) -> Iterator[Promise]:
+    """Check that each photo of a folder is read correctly and is either for training or held out."""
+    train, held_out = _split(mine, folder)
+    files = {file.name: file for file in folder.iterdir() if file.name.lower().endswith(EXTENSIONS)}
+    files = {name: file for name, file in files.items() if name[0] != "."}  # macOS writes ._NAME.jpg, which is no image
+    twice = sorted(train.keys() & held_out.keys())
+    missing = sorted(name for name in files.keys() - train.keys() - held_out.keys() if name.lower().endswith(IMAGES))
+    strange = sorted({*train, *held_out} - {*files})
+    yield (
+        bool(train and held_out) and not strange + twice + missing,
+        f"Each file is in one of the two sets: {len(train)} for training, {len(held_out)} held out, {len(twice)} in "
+        f"both, {len(missing)} in neither, {len(strange)} that are not the name of a file.",
+        "Both sets are empty. Is `return` inside the loop?"
+        if not train and not held_out
+        else f"{strange[0]} is not the name of a file, which has an ending."
+        if strange
+        else f"Look at {', '.join((twice + missing)[:3]) or 'the empty set'}. Which endings do you read? Don't score a "
+        "network on photos that it has learned from.",
+    )
+    if strange or not (train and held_out):
+        return
+    with tempfile.TemporaryDirectory() as other, trying("A folder with photos of other kinds"):
+        new = {file.name: file for file in _of_modes(Path(other))}
+        there = {name: photo for photos in _split(mine, Path(other)) for name, photo in photos.items()}
+        found = [(name, photo, files[name]) for name, photo in {**train, **held_out}.items()]
+        found += [(f"{name}, a file of this check,", photo, new[name]) for name, photo in there.items() if name in new]
+        misread = [f"{name} {wrong}" for name, p, file in found if (wrong := _misread(p, read_image(file)))]
+    yield (
+        not misread,
+        f"{misread[0]}." if misread else "Each photo is (3, H, W), float32 in [0, 1], and equals its file.",
+        "Return the whole photo in red, green and blue, also if its file is gray or CMYK, or has a palette or an alpha "
+        "channel, with height before width. Level 0 is 0, and level 255, white, is 1. A tag in the file (EXIF) may "
+        "turn it.",
+    )
+    same = [{*photos} for photos in _split(mine, folder)] == [{*train}, {*held_out}]
+    with patch("os.listdir", _backward(os.listdir)), patch("os.scandir", _backward(os.scandir)):
+        same = same and [{*photos} for photos in _split(mine, folder)] == [{*train}, {*held_out}]
+    own, unread = new.keys() == there.keys(), sorted(new.keys() - there.keys())
+    yield (
+        same and own,
+        f"Another call, with files in another order, returns {'the same' if same else 'other'} sets, and another "
+        f"folder gives {'its own' if own else 'other'} ones{f', without {unread[0]}' if unread else ''}.",
+        "Read each file of `folder`, also if its ending is in capitals, and choose by name, or with a seed after "
+        "sorting. The order of files varies.",
+    )
+    seen, unseen = ({name: _thumbnail(photo) for name, photo in photos.items()} for photos in (train, held_out))
+    likeness, pair = max(((a * b).sum().item(), f"{m} and {n}") for m, a in seen.items() for n, b in unseen.items())
+    yield (
+        likeness < SAME_SCENE,
+        f"No held-out photo looks like a training photo. The nearest are {pair}, with a correlation of {likeness:.2f}.",
+        "If both show the same scene, put them into the same set. If they don't, ignore this line.",
+    )
+
+
+class Listing(list):
+    """Entries of a folder, in a `with` block, too."""
+
+    def __enter__(self) -> Self:
+        """Return the entries."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Do nothing, because no folder is open."""
+
+
+def _backward(list_folder: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a function that lists a folder in another order, as another file system may."""
+
+    def listed(*arguments: Any) -> Any:
+        entries = sorted(list_folder(*arguments), key=lambda entry: getattr(entry, "name", entry), reverse=True)
+        return Listing(entries)
+
+    return listed
+
+
+def _split(mine: ModuleType, folder: Path) -> tuple[Photos, Photos]:
+    """Return both sets of photos that `load_photos` returns, if they are dictionaries of float32 images."""
+    train, held_out = expect_items(mine.load_photos(folder), "The result of `load_photos`", 2)
+    for photos, name in ((train, "train"), (held_out, "held_out")):
+        for key, photo in expect(photos, f"`{name}`", dict, "a dictionary").items():
+            expect_tensor(photo, f"The photo {key!r} in `{name}`")
+    return train, held_out
+
+
+def _of_modes(folder: Path) -> Iterator[Path]:
+    """Write photos in some modes of Pillow, and return their paths."""
+    for k, (name, mode) in enumerate(2 * [*MODES.items()]):
+        file = folder / f"{k}_{name}"
+        Image.fromarray((255 * sample(80, 80, 3, seed=k)).byte().numpy()).convert(mode).save(file)
+        yield file
+
+
+def _misread(photo: torch.Tensor, wanted: torch.Tensor) -> str:
+    """Return what is wrong with a photo as it was read, or ""."""
+    if photo.shape != wanted.shape:
+        return f"is {tuple(photo.shape)}, but its file shows {tuple(wanted.shape)}"
+    low, high, ratio = photo.min().item(), photo.max().item(), (photo.mean() / wanted.mean()).item()
+    error = (photo - wanted).abs().mean().item()  # decoders of JPEG differ by less than a gray level, 0.004
+    if low > -1e-6 and high < 1 + 1e-6 and abs(ratio - 1) < 0.002 and error < 0.004:
+        return ""
+    return f"has values from {low:.4g} to {high:.4g}, {ratio:.3f} times as bright as its file, and {error:.3g} off"
+
+
+def _thumbnail(photo: torch.Tensor) -> torch.Tensor:
+    """Return a gray thumbnail with mean 0 and norm 1: the sum of the product of two is their correlation."""
+    small = F.interpolate(photo.mean(0)[None, None], (16, 16), mode="area")
+    return F.normalize((small - small.mean()).flatten(), dim=0)
+
+
+def pairs(mine: ModuleType, folder: Path) -> Iterator[Promise]:
+    """Check on photos of white noise that pairs are varied patches of these photos, and that LR is HR downscaled."""
+    sizes = ((128, 240), (240, 128), (144, 176), (176, 144))
+    noise = make_photos("noise", lambda k: sample(3, *sizes[k], seed=k))
+    random = torch.Generator().manual_seed(0)
+    batches = [_drawn(mine, noise, random) for _ in range(8)]
+    lr, hr = (torch.cat(side) for side in zip(*batches, strict=True))
+    places, exact = _places(hr, noise)
+    yield (
+        bool(exact.all()),
+        f"{int(exact.sum())} of {len(hr)} HR patches are parts of the photos that you pass.",
+        "Use only the photos of the argument, and keep their pixels: no resizing, no noise, no change in place.",
+    )
+    if not exact.all():
+        return
+    used = [len(batch.unique()) for batch in places[:, 0].reshape(len(batches), -1)]
+    ranges = [torch.aminmax(places[places[:, 0] == k, 1:], dim=0) for k in places[:, 0].unique()]
+    spread = min((last - first).min().item() for first, last in ranges)
+    few, _ = _places(torch.cat([_drawn(mine, noise, random, 2)[1] for _ in range(40)]), noise)
+    reached = min(len(found[:, 0].unique()) for found in (places, few))
+    yield (
+        reached == len(noise) and min(used) > 1 and spread > 0.75,
+        f"Patches come from everywhere: each batch of 32 draws from {min(used)} or more of {len(noise)} photos, 40 "
+        f"batches of 2 from {reached}, and in each photo from at least {100 * spread:.0f} % of the possible places "
+        "along each axis.",
+        "Draw a photo, a row and a column for each patch. The rows depend on the height, the columns on the width.",
+    )
+    again, other = (_drawn(mine, noise, torch.Generator().manual_seed(seed))[1] for seed in (0, 1))
+    first, second = (hr for _, hr in batches[:2])
+    same, new, advances = torch.equal(again, first), not torch.equal(other, again), not torch.equal(first, second)
+    yield (
+        same and new and advances,
+        f"`random` decides: its state draws {'the same' if same else 'other'} pairs again, another state draws "
+        f"{'other' if new else 'the same'} pairs, and a second call draws {'other' if advances else 'the same'} pairs.",
+        "Draw every number from `random` itself. If it doesn't advance, each step of a training run sees one batch.",
+    )
+    errors = _errors(lr[:32], hr[:32])
+    best = min(errors, key=errors.__getitem__)
+    best_fit = f" Yours is nearest to {best}, {100 * errors[best]:.0f} % away."
+    right = errors["bicubic"] < NOT_BICUBIC
+    yield (
+        right,
+        f"LR is HR downscaled by 4, bicubic, antialiased.{best_fit * (not right)}",
+        "Does your resize average first? Are LR and HR cropped, flipped and turned in the same way, without noise?",
+    )
+    try:
+        _drawn(mine, make_photos("small", lambda k: sample(3, 64, 64, seed=k)), random)
+    except (RuntimeError, ValueError) as error:
+        hint = "Is the argument of torch.randint one too small?"
+        yield False, f"A photo of 64 x 64 pixels is enough for a patch of this size: {error}", hint
+        return
+    larger = make_photos("small", lambda k: sample(3, 68, 68, seed=k))
+    places, _ = _places(torch.cat([_drawn(mine, larger, random)[1] for _ in range(4)]), larger)
+    first, last = torch.aminmax(places[:, 1:], dim=0)
+    yield (
+        first.max() == 0 and last.min() == 1,
+        "A photo of 64 x 64 pixels is enough for a patch of this size, and one of 68 x 68 is used to its borders.",
+        "Is the last row or column never drawn? torch.randint(n) draws from 0 to n - 1.",
+    )
+
+
+def _drawn(
+    mine: ModuleType, photos: Photos, random: torch.Generator, count: int = 32
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return pairs with an LR side of 16 pixels, drawn from copies of photos."""
+    copies = {name: photo.clone() for name, photo in photos.items()}
+    lr, hr = expect_items(mine.sample_pairs(copies, count, 16, random), "The result of `sample_pairs`", 2)
+    return expect_tensor(lr, "`lr`", (count, 3, 16, 16)), expect_tensor(hr, "`hr`", (count, 3, 64, 64))
+
+
+def _places(hr: torch.Tensor, photos: Photos) -> tuple[torch.Tensor, torch.Tensor]:
+    """Find patches in photos by their mean color: return (photo, top, left) of each, and whether it matches.
+
+    The mean color is the same for flipped and turned patches. The top and left are relative, from 0 to 1.
+    """
+    colors, places = [], []
+    for k, photo in enumerate(photos.values()):
+        means = F.avg_pool2d(photo.double()[None], hr.shape[-1], 1)[0]
+        rows, columns = (torch.linspace(0, 1, size) for size in means.shape[1:])
+        places.append(torch.cartesian_prod(torch.tensor([float(k)]), rows, columns))
+        colors.append(means.flatten(1).T)
+    distance, nearest = torch.cdist(hr.double().mean((2, 3)), torch.cat(colors)).min(1)
+    return torch.cat(places)[nearest], distance < 1e-5
+
+
+def _errors(lr: torch.Tensor, hr: torch.Tensor) -> dict[str, float]:
+    """Return how far LR is from HR downscaled by each method, or after a shift; 1 is the standard deviation of LR.
+
+    The border doesn't count, because the patch may be cut out before or after downscaling.
+    """
+    errors, near = {}, range(-4, 5)
+    for method, down, right in (*product(DOWNSAMPLERS, (0,), (0,)), *product(("bicubic",), near, near)):
+        kernel, antialias = DOWNSAMPLERS[method]
+        wanted = resize(hr.roll((-down, -right), (2, 3)), 1 / 4, kernel, antialias)[..., 3:-3, 3:-3]
+        name = f"{method} with a shift of {down} HR pixels down and {right} to the right" if down or right else method
+        errors[name] = ((lr[..., 3:-3, 3:-3] - wanted).square().mean().sqrt() / wanted.std()).item()
+    return errors
+
+
+def make_photos(name: str, draw: Callable[[int], torch.Tensor]) -> Photos:
+    """Return four artificial photos ``draw(k)``, rounded to 8 bits."""
+    return {f"{name}-{k}.png": (255 * draw(k)).round() / 255 for k in range(4)}
+
+
+def shapes(*size: int, zoom: int, seed: int) -> torch.Tensor:
+    """Return random dark (0.2) and bright (0.8) shapes with sharp edges: a network learns them quickly."""
+    return 0.2 + 0.6 * (upsample(sample(*size, seed=seed), zoom) > 0.5).float()
+
+
+def photos_of_shapes(first: int = 0) -> Photos:
+    """Return four gray artificial photos of shapes, of different widths; another `first` gives other shapes."""
+
+    def draw(k: int) -> torch.Tensor:
+        return shapes(1, 1, 20, 16 + first + k, zoom=16, seed=first + k)[0].expand(3, -1, -1)
+
+    return make_photos("shapes", draw)

@@ -1,0 +1,253 @@
+"""Check a training step, the loop around it, and a whole training run."""
+
+import random
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
+from typing import Any
+
+import torch
+import torch.nn as nn
+from torch.nn.modules.module import register_module_forward_pre_hook
+
+from srlab.data.resampling import resize
+from srlab_course.exercises.networks import gradients_of, watch_modes
+from srlab_course.workshops.network import moved, new_generator
+from srlab_course.workshops.own_file import load
+from srlab_course.workshops.photos_and_pairs import Photos, photos_of_shapes, shapes
+from srlab_course.workshops.promises import Promise, expect, expect_items, expect_number, percent
+
+STEPS = 200  # largest number of steps on one batch, for each of two learning rates; 10 networks need 4 to 121
+LEARNED = 0.7  # the MSE that is left; training ends at 0.5, which these networks reach with the better learning rate
+ITERS = 40  # steps of the training run of `train`
+
+
+def one_batch(mine: ModuleType, folder: Path) -> Iterator[Promise]:
+    """Check a training step on a tiny network, and then let the student's network learn one batch by heart."""
+    hr = shapes(4, 3, 4, 4, zoom=8, seed=0)
+    lr = resize(hr, 1 / 4)
+    network = nn.Sequential(nn.Conv2d(3, 48, 1), nn.Dropout(0.0), nn.PixelShuffle(4))
+    runs = watch_modes(network)
+    still = torch.optim.SGD(network.parameters(), lr=0.0)
+    gradients: list[torch.Tensor] = []
+    still.register_step_post_hook(lambda *_: gradients.append(gradients_of(network)))
+    first = mine.train_step(network, still, lr, hr)
+    loss = expect_number(first, "The result of `train_step`")
+    size = gradients[0].norm().item() if gradients else 0.0
+    mode = "training" if network.training and all(training for training, _ in runs) else "eval"
+    yield (
+        len(gradients) == 1 and size > 0 and mode == "training",
+        f"A call takes a step in training mode: yours takes {len(gradients)} in {mode} mode, with gradient {size:.2g}.",
+        "Clear the gradients, call backward, then step, once each. Is SR detached? Only validation needs eval mode.",
+    )
+    if not size:
+        return
+    mine.train_step(network, still, lr, hr)
+    factor = ((gradients[-1] * gradients[0]).sum() / size**2).item()
+    yield (
+        abs(factor - 1) < 0.01,
+        f"A step uses the gradient of its own batch: the same batch twice gives {factor:.2f} times the gradient.",
+        "backward adds to what is in .grad. When do you clear it?",
+    )
+    if abs(factor - 1) >= 0.01:
+        return
+    moving = torch.optim.SGD(network.parameters(), lr=0.01 / size)
+    sr = network(lr).detach()
+    mirrored, easy, before, after = (
+        expect_number(mine.train_step(network, optimizer, lr, target), "The result of `train_step`")
+        for optimizer, target in ((still, sr.flip(2, 3)), (still, sr), (moving, hr), (moving, hr))
+    )
+    flat = (gradients[-1].norm() / size).item()  # where HR equals SR, the last step that did not move
+    network[0].bias.data += 3  # now SR is above 1
+    above = expect_number(mine.train_step(network, still, lr, torch.ones_like(hr)), "The result of `train_step`")
+    pulled = bool(gradients[-1].any())
+    graph = getattr(first, "requires_grad", False)
+    yield (
+        abs(before - loss) < 1e-4 * abs(loss) and not graph,
+        f"It returns the loss from before the update: {before:.4f}{' with its graph' * graph}; {loss:.4f} is right.",
+        "Return the number that backward started from, with item(). A graph keeps everything in memory.",
+    )
+    yield (
+        mirrored - easy > 1e-4 * (loss - easy) > 0 and after < before and flat < 0.05 and above > easy and pulled,
+        f"The loss compares SR with HR: it is {loss:.4f}, {easy:.4f} if HR equals SR, with {100 * flat:.0f} % of the "
+        f"gradient, {mirrored:.4f} if HR is SR turned around, {after:.4f} after a step, and {above:.4f} with "
+        f"{'a' if pulled else 'no'} gradient if HR is 1 and SR above 1.",
+        "The loss gets the output for lr as it is, and hr. It should be smallest if both are equal, pixel by pixel, "
+        "and not only on average. Is there a wrong sign, or a clamp, which has no gradient where it acts?",
+    )
+    for rate in (1e-3, 4e-3):
+        errors, steps = _on_one_batch(mine, lr, hr, rate)
+        if errors[-1] < LEARNED * errors[0]:
+            break
+    yield (
+        errors[-1] < LEARNED * errors[0],
+        f"Your Generator learns one batch: its MSE is {errors[0]:.4f}, and {errors[-1]:.4f} after {steps} steps of "
+        f"Adam with a learning rate of {rate:g}.",
+        "Check the generator's promises first. Then look at its first SR: is it far outside [0, 1]?",
+    )
+
+
+def _on_one_batch(mine: ModuleType, lr: torch.Tensor, hr: torch.Tensor, rate: float) -> tuple[list[float], int]:
+    """Train a new generator on one batch until its MSE is half of the first; return the MSE at times, and the steps.
+
+    The MSE is the same measure for any loss, which may be negative.
+    """
+    torch.manual_seed(0)
+    network, errors, steps = new_generator(mine).train(), [], 0
+    optimizer = torch.optim.Adam(network.parameters(), rate)
+    while True:
+        with torch.no_grad():
+            errors.append((network(lr) - hr).square().mean().item())
+        if steps >= STEPS or not errors[-1] > 0.5 * errors[0]:
+            return errors, steps
+        for _ in range(5):
+            mine.train_step(network, optimizer, lr, hr)
+        steps += 5
+
+
+# Steps done before (None: no checkpoint), `stop`, step that is interrupted (0: none), what should happen, a hint.
+LOOPS = (
+    (None, None, 0, "10 steps", "Call step() up to `iters` times. There may be no checkpoint."),
+    (None, 4, 0, "4 steps", "`stop` ends the call early."),
+    (None, 0, 0, "0 steps", "`stop` may be 0, which `or` and `if` take for None."),
+    (None, 20, 0, "10 steps", "`stop` may be larger than `iters`, which then ends the run."),
+    (0, None, 0, "load, 10 steps, save(10)", "Call load() once, before the first step, and save() after the last."),
+    (7, None, 0, "load, 3 steps, save(10)", "load() returns how many steps are done. `iters` counts these, too."),
+    (7, 8, 0, "load, 1 step, save(8)", "`stop` and save() count the steps of all calls. Save at any end of a call."),
+    (10, None, 0, "load, 0 steps, save(10)", "Every call ends with save(), also if no step is left."),
+    (2, None, 4, "load, 3 steps, save(5), KeyboardInterrupt", "The stop button raises KeyboardInterrupt in a step. Save"
+     " which steps are complete, and let the interruption pass: in `finally`, or with `raise` after saving."),
+)  # fmt: skip
+
+
+def fit(mine: ModuleType, folder: Path) -> Iterator[Promise]:
+    """Check what a loop does, in which order, with steps and checkpoints that only take notes."""
+    for done, stop, interrupted, wanted, hint in LOOPS:
+        seen = _seen(mine, done, stop, interrupted)
+        call = f"fit(step, 10{', checkpoint' * (done is not None)}{f', stop={stop}' if stop is not None else ''})"
+        case = f" after {done} steps" * bool(done) + " with an interruption" * bool(interrupted)
+        yield seen == wanted, f"{call}{case}: {seen}." + f" It should be: {wanted}." * (seen != wanted), hint
+        if seen != wanted:
+            return
+
+
+def _seen(mine: ModuleType, done: int | None, stop: int | None, interrupted: int) -> str:
+    """Return what `fit` calls, in a few words: of its calls of save(), only the last one after all steps."""
+    loads: list[str] = []
+    results: list[int] = []
+    saves: list[str] = []
+
+    def step() -> int:
+        if len(results) + 1 == interrupted:
+            raise KeyboardInterrupt
+        saves.clear()
+        results.append(10 * len(results))
+        return results[-1]
+
+    checkpoint = SimpleNamespace(
+        load=lambda: loads.append("load too late" if results else "load") or done,
+        save=lambda done: saves.append(f"save({done})"),
+    )
+    try:
+        returned = mine.fit(step, 10, checkpoint=None if done is None else checkpoint, stop=stop)
+        right = expect(returned, "The result of `fit`", list, "a list") == results
+        end = [] if right else ["a list without the results of these steps"]
+    except KeyboardInterrupt:
+        end = ["KeyboardInterrupt"]
+    return ", ".join([*loads, f"{len(results)} step{'s' * (len(results) != 1)}", *saves[-1:], *end])
+
+
+def train(mine: ModuleType, folder: Path) -> Iterator[Promise]:
+    """Check on artificial photos that training repeats, learns from the photos that it gets, and improves a network."""
+    photos, others = photos_of_shapes(), photos_of_shapes(9)
+    used: list[torch.Tensor] = []
+    sample_pairs = mine.sample_pairs
+
+    def recorded(photos: Photos, *args: Any, **kwargs: Any) -> Any:
+        used.extend(photos.values())
+        return sample_pairs(photos, *args, **kwargs)
+
+    mine.sample_pairs = recorded
+    with seen_by(mine.Generator) as inputs:
+        network, losses = _trained(mine, photos, ITERS)
+    new, strange = len(set(inputs)), {id(photo) for photo in used} - {id(photo) for photo in photos.values()}
+    started, repeated = _trained(mine, photos, 2)
+    _, other = _trained(mine, others, 2)
+    yield (
+        len(losses) == ITERS and bool(torch.tensor(losses).isfinite().all()),
+        f"Training for {ITERS} steps returns {len(losses)} losses, all of them finite.",
+        "Return what `fit` returns: the loss of each step as a number. If it isn't finite, lower the learning rate.",
+    )
+    if not losses:
+        return
+    yield (
+        abs(repeated[0] - losses[0]) <= 1e-3 * abs(losses[0]),
+        f"The same seed repeats a run: the first loss of two runs is {losses[0]:.4f} and {repeated[0]:.4f}.",
+        "Seed PyTorch before you create the generator, and draw patches with a torch.Generator that has this seed.",
+    )
+    yield (
+        not strange and other[0] != repeated[0] and new >= len(losses),
+        f"Each step draws a new batch from the photos of the argument: in {len(losses)} steps the generator gets {new} "
+        f"batches, of {len(strange)} other photos, and other photos change the first loss to {other[0]:.4f}.",
+        "Create the torch.Generator once, before the first step. Other photos may be held out: learn from none.",
+    )
+    hr = torch.stack([photo[:, :192, :192] for photo in photos.values()])
+    with torch.no_grad():
+        errors = [(run.eval()(resize(hr, 1 / 4)) - hr).abs().mean().item() for run in (started, network)]
+    yield (
+        errors[1] < 0.9999 * errors[0],
+        f"Training improves the network: its error is {errors[0]:.4f} after 2 steps, {errors[1]:.4f} after {ITERS}.",
+        "Does the optimizer have the parameters of the generator that you return? Is the learning rate very low?",
+    )
+    yield elsewhere(mine, "Generator", network, lambda _, generator: generator(resize(hr, 1 / 4)))
+
+
+def elsewhere(
+    mine: ModuleType, name: str, network: nn.Module, run: Callable[[ModuleType, nn.Module], torch.Tensor]
+) -> Promise:
+    """Return the promise that its weights are all that a network needs in a new process, where no global has changed.
+
+    Networks with other weights than a new one of the class are left out, because they can't be kept anyway. Noise is
+    added to the weights, because small ones would hide what other layers do.
+    """
+    new = load(mine)
+    there, apart = getattr(new, name)(), 0.0
+    own, other = ({key: value.shape for key, value in one.state_dict().items()} for one in (network, there))
+    if own == other:
+        there.load_state_dict(moved(network).state_dict())
+        with torch.no_grad():
+            here = run(mine, network)
+            apart = ((here - run(new, there.eval())).abs().max() / here.std()).item()
+    return (
+        not apart > 1e-4,
+        f"The weights are all that a new process needs: with them, a new {name}() there is {percent(apart)} off.",
+        "Does training set a global variable, or an attribute? A new process has the value that is in the file. Write "
+        "a scale as a constant, or use register_buffer.",
+    )
+
+
+@contextmanager
+def seen_by(kind: Any) -> Iterator[list[float]]:
+    """Record a number for each batch that networks of a class get; equal batches have equal numbers."""
+    inputs: list[float] = []
+
+    def note(network: nn.Module, given: tuple[Any, ...]) -> None:
+        if isinstance(kind, type) and isinstance(network, kind) and given:
+            inputs.append(given[0].detach().double().sum().item())
+
+    hook = register_module_forward_pre_hook(note)
+    try:
+        yield inputs
+    finally:
+        hook.remove()
+
+
+def _trained(mine: ModuleType, photos: Photos, iters: int) -> tuple[nn.Module, list[float]]:
+    """Train with seed 0, after drawing from the global random states; return the network and the losses as floats."""
+    torch.rand(3)
+    random.random()
+    network, losses = expect_items(mine.train(dict(photos), iters, 0), "The result of `train`", 2)
+    network = expect(network, "The first result of `train`", nn.Module, "a network")
+    losses = expect(losses, "The second result of `train`", (list, tuple), "a list of losses")
+    return network, [expect_number(loss, "A loss") for loss in losses]
