@@ -25,7 +25,7 @@ import srlab
 from srlab import losses, models
 from srlab.models.flow import bicubic
 from srlab_course.exercises.flow.flow_loss import flow_loss
-from srlab_course.sizes import pick_size
+from srlab_course.lab.sizes import pick_size
 
 Step = Callable[[torch.Tensor, torch.Tensor], dict[str, torch.Tensor]]
 Look = Callable[[torch.Tensor], torch.Tensor]

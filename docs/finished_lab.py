@@ -14,8 +14,8 @@ import nbclient
 import nbformat
 from PIL import Image
 
-from srlab_course.notebooks import tags_of
-from srlab_course.solutions import fill_in
+from srlab_course.notebooks.finding import tags_of
+from srlab_course.teaching.solutions import fill_in
 
 ROOT = Path(__file__).resolve().parents[1]
 LAB = ROOT / "notebooks" / "01_srresnet.ipynb"

@@ -19,9 +19,9 @@ import srlab
 import srlab_course as course
 from srlab.data.images import to_uint8
 from srlab.data.resampling import resize
-from srlab_course import precomputed
 from srlab_course.exercises.degradation.back_project import back_project
-from srlab_course.plots import cut
+from srlab_course.figures.plots import cut
+from srlab_course.material import precomputed
 
 ROOT = Path(__file__).parents[1]
 WIDTH, GAP, HEAD = 1160, 8, 34  # pixels
@@ -73,7 +73,7 @@ def write_riddle() -> None:
         invented = with_block_sums(invented, photo)
         rows.append(torch.cat([photo, invented] if photo_first else [invented, photo], dim=3))
     page = Image.fromarray(to_uint8(torch.cat(rows, dim=2))[0].permute(1, 2, 0).numpy())
-    page.save(ROOT / "srlab_course/rows/riddle.png", optimize=True)
+    page.save(ROOT / "srlab_course/material/rows/riddle.png", optimize=True)
 
 
 def smooth_blocks(means: torch.Tensor) -> torch.Tensor:

@@ -8,7 +8,7 @@ from typing import Any
 import yaml
 
 from srlab.errors import SrlabError
-from srlab_course.recipes import read_book
+from srlab_course.lab.recipes import read_book
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ import pandas as pd
 
 from srlab.files import write_atomic
 from srlab.training.settings import environment
-from srlab_course import plots
+from srlab_course.figures import plots
 from srlab_course.layout import in_markdown
 
 DIGITS = {"psnr_rgb": 2, "psnr_y": 2, "psnr": 2, "color_shift": 2}  # otherwise four for SSIM and three for others

@@ -4,7 +4,7 @@ import torch
 
 import srlab
 from srlab.data import datasets
-from srlab_course import plots
+from srlab_course.figures import plots
 
 PICTURE, BOX = "astronaut", (48, 168, 96, 144)  # top, left, height, width
 

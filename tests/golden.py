@@ -26,13 +26,13 @@ import torch
 import srlab
 import srlab_course as course
 from srlab.tiling import upscale
-from srlab_course.all_exercises import find, names
-from srlab_course.checks import check
-from srlab_course.execute import execute
+from srlab_course.feedback.all_exercises import find, names
+from srlab_course.feedback.checks import check
+from srlab_course.notebooks.execute import execute
 from studies.content_loss.rotated import RotatedSampler
 from tests.conftest import ROOT
-from tests.course.test_exercises import pairs
-from tests.course.test_setup import NAMES, REFUSED, namespace
+from tests.course.exercises.test_exercises import pairs
+from tests.course.lab.test_setup import NAMES, REFUSED, namespace
 
 LABS = ("01_srresnet", "02_content_loss", "03_srgan", "04_esrgan")
 

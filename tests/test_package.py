@@ -12,16 +12,22 @@ import srlab
 import srlab_course as course
 from tests.conftest import ROOT
 
-# The rooms of srlab in order: each only imports those before it, and none imports the course.
-ROOMS = "text errors shell paths files tensor_files devices data models losses training tiling metadata photo_files"
-ROOMS += " exporting evaluation slider cli"
+# House -> its rooms in order: each only imports those before it. The course may import all of srlab.
+ROOMS = {
+    "srlab": "text errors shell paths files tensor_files devices data models losses training tiling metadata "
+    "photo_files exporting evaluation slider cli",
+    "srlab_course": "layout notebooks material figures feedback exercises workshops lab teaching cli",
+}
 
 
 def test_imports_are_fast_and_a_script_needs_no_course():
     slow = {"torchvision", "spandrel", "tensorboard", "torchmetrics", "jsonschema", "papermill"}
     late = {
-        "import srlab_course, srlab_course.grading, srlab.cli.main": {"torch"},
-        "import inspect, srlab_course.notebooks; inspect.getmodule(inspect.currentframe())": {"torch", "nbformat"},
+        "import srlab_course, srlab_course.teaching.grading, srlab.cli.main": {"torch"},
+        "import inspect, srlab_course.notebooks.finding; inspect.getmodule(inspect.currentframe())": {
+            "torch",
+            "nbformat",
+        },
         "import sys; sys.modules['IPython'] = None; from srlab import Trainer, evaluate, compare": {"srlab_course"},
     }
     for code, absent in late.items():
@@ -39,29 +45,27 @@ def test_public_names_exist(package):
 
 
 def test_function_wins_over_its_module():
-    importlib.import_module("srlab_course.setup")
+    importlib.import_module("srlab_course.lab.setup")
     assert callable(course.setup)
 
 
-def test_imports_only_point_to_lower_layers():
-    rooms, up = ROOMS.split(), []
-    for file in (ROOT / "srlab").rglob("*.py"):
-        room = file.relative_to(ROOT / "srlab").parts[0].removesuffix(".py")
+@pytest.mark.parametrize("house", ROOMS)
+def test_imports_only_point_to_lower_layers(house):
+    rooms, up = ROOMS[house].split(), []
+    for file in (ROOT / house).rglob("*.py"):
+        room = file.relative_to(ROOT / house).parts[0].removesuffix(".py")
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))) if room in rooms else ():
             modules = []
             if isinstance(node, ast.ImportFrom) and node.level == 0:
                 modules = [f"{node.module}.{alias.name}" for alias in node.names]
             elif isinstance(node, ast.Import):
                 modules = [alias.name for alias in node.names]
-            elif isinstance(node, ast.Attribute) and getattr(node.value, "id", "") == "srlab":  # public names
-                modules = [getattr(getattr(srlab, node.attr), "__module__", "")]
-            up += [f"{file.name} imports {module}" for module in modules if module.startswith("srlab_course")]
-            parts = [module.split(".")[1] for module in modules if module.startswith("srlab.")]
-            known = rooms[: rooms.index(room) + 1]
-            up += [f"{file.name} imports {part}" for part in parts if part in rooms and part not in known]
-    there = {
-        path.stem for path in (ROOT / "srlab").iterdir() if path.suffix == ".py" or (path / "__init__.py").exists()
-    }
+            elif isinstance(node, ast.Attribute) and getattr(node.value, "id", "") == house:  # public names
+                modules = [getattr(getattr(sys.modules[house], node.attr), "__module__", "")]
+            above = [f"{house}.{other}." for other in rooms[rooms.index(room) + 1 :]]
+            above += ["srlab_course."] if house == "srlab" else []
+            up += [f"{file.name} imports {name}" for name in modules if f"{name}.".startswith(tuple(above))]
+    there = {path.stem for path in (ROOT / house).iterdir() if path.suffix == ".py" or (path / "__init__.py").exists()}
     assert there - {"__init__", "__main__"} == set(rooms)
     assert up == []
 

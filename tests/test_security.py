@@ -12,8 +12,8 @@ from srlab import models, tensor_files
 from srlab.data import datasets
 from srlab.errors import SrlabError
 from srlab.models import loading
-from srlab_course import execute as executing
-from srlab_course.trained import load_trained
+from srlab_course.lab.earlier.trained import load_trained
+from srlab_course.notebooks import execute as executing
 
 
 def noise():

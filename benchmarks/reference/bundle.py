@@ -25,7 +25,7 @@ from srlab.errors import SrlabError
 from srlab.models.loading import FOLDER, ONE_STEP, load_bundled, load_generator_file
 from srlab.paths import generator_file
 from srlab.training.runs import SIDE_RUN, Run
-from srlab_course.subjects import split_photo
+from srlab_course.material.subjects import split_photo
 from studies.shown import bicubic
 
 RUNS = {

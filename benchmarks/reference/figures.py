@@ -7,7 +7,7 @@ import matplotlib.pyplot as plt
 import pandas as pd
 
 import srlab
-from srlab_course import perception_plot, plots
+from srlab_course.figures import perception_plot, plots
 from studies.report import Page
 from studies.shown import crop, photo
 

@@ -16,7 +16,7 @@ from srlab.errors import SrlabError
 from srlab.evaluation import perceptual
 from srlab.models import loading
 from srlab.training import runs
-from srlab_course import baselines
+from srlab_course.material import baselines
 from studies.shown import bicubic, crop, photo
 
 from .rows import BICUBIC, RECORDS

@@ -8,9 +8,9 @@ import nbformat
 import poster
 from set_address import GITHUB, in_colab, in_kaggle
 
-from srlab_course.notebooks import find_notebooks, tags_of
-from srlab_course.saved import METRIC
-from srlab_course.solutions import open_exercises
+from srlab_course.notebooks.finding import find_notebooks, tags_of
+from srlab_course.notebooks.marks import METRIC
+from srlab_course.teaching.solutions import open_exercises
 
 BOOK = Path(__file__).resolve().parent
 ROOT = BOOK.parents[1]

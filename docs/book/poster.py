@@ -12,7 +12,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from srlab.data.images import to_uint8
 from srlab.slider import encode
-from srlab_course import precomputed
+from srlab_course.material import precomputed
 
 PHOTOS = {"chelsea": "A cat's eye", "gravel": "Gravel"}
 ORIGINAL = "HR"

@@ -1,4 +1,4 @@
-"""What lab 00 claims about its results; srlab_course/claims.py explains how these blocks run."""
+"""What lab 00 claims about its results. How these blocks run: srlab_course/notebooks/claims.py."""
 
 # %% after 0a11c004
 table = pd.DataFrame(proof)

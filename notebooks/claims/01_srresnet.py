@@ -1,4 +1,4 @@
-"""What lab 01 claims about its results; srlab_course/claims.py explains how these blocks run."""
+"""What lab 01 claims about its results. How these blocks run: srlab_course/notebooks/claims.py."""
 
 # %% after 77a41e3c
 lab.expect("there are fifty pieces", len(stones_fit) == 50)

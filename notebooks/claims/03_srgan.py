@@ -1,4 +1,4 @@
-"""What lab 03 claims about its results; srlab_course/claims.py explains how these blocks run."""
+"""What lab 03 claims about its results. How these blocks run: srlab_course/notebooks/claims.py."""
 
 # %% after 0767fcce
 lab.expect("the MSE generator puts its points near the center of the ring", radius, below=0.3)

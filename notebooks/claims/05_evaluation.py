@@ -1,4 +1,4 @@
-"""What lab 05 claims about its results; srlab_course/claims.py explains how these blocks run."""
+"""What lab 05 claims about its results. How these blocks run: srlab_course/notebooks/claims.py."""
 
 # %% after c0a50106
 lab.expect(

@@ -1,4 +1,4 @@
-"""What lab 06 claims about its results; srlab_course/claims.py explains how these blocks run."""
+"""What lab 06 claims about its results. How these blocks run: srlab_course/notebooks/claims.py."""
 
 # %% after f0601a01
 if lab.recipe == "laptop":

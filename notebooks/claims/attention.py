@@ -1,4 +1,4 @@
-"""What the extra claims about its results; srlab_course/claims.py explains how these blocks run."""
+"""What the extra claims about its results. How these blocks run: srlab_course/notebooks/claims.py."""
 
 # %% after a77e0106
 lab.expect("windows reduce the number of pairs by 256", 128**4 / (count * pixels**2) == 256)

@@ -16,7 +16,7 @@ FOLDER = Path(__file__).parent / "bundled"
 # Bundled generators, to compare before you run a lab and to initialize a GAN: two trained for PSNR, and one sharpened
 # with a discriminator. Labs 01, 03 and 04 trained them on only the twelve bundled training photos;
 # ``bundled/README.md`` has the commands, licenses and scores.
-# Method, with the spelling of srlab_course.plots.COLORS -> name:
+# Method, with the spelling of srlab_course.figures.plots.COLORS -> name:
 BUNDLED = {"MSRResNet": "msrresnet", "RRDB": "rrdb", "SRGAN": "srgan"}
 # Lab 07's network, trained on the gravel of these photos. It draws one of many answers, so labs don't compare it.
 ONE_STEP = "one_step"

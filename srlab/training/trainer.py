@@ -258,7 +258,7 @@ class Trainer:
             Steps between validations; each also saves a checkpoint and calls `monitor`, to draw. The first interval has
             two extra validations, after a quarter and after half of it.
         monitor
-            ``monitor(trainer)``, called after each validation, such as a `srlab_course.monitors.Monitor`.
+            ``monitor(trainer)``, called after each validation, such as a `srlab_course.figures.monitors.Monitor`.
         min_psnr
             Lowest acceptable ``psnr`` in dB, for example a few dB below bicubic. Training stops if the score falls
             below it and far below its best value, so that no later stage starts from a collapsed network.

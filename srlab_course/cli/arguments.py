@@ -59,7 +59,7 @@ def add_progress(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "notebooks", nargs="*", metavar="LAB", help="lab names or files, for their exercises (default: a line per lab)"
     )
-    parser.set_defaults(command="srlab_course.grading:progress", when_stopped="Nothing was changed.")
+    parser.set_defaults(command="srlab_course.teaching.grading:progress", when_stopped="Nothing was changed.")
 
 
 def add_grade(parser: argparse.ArgumentParser) -> None:
@@ -68,14 +68,14 @@ def add_grade(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--class", metavar="FILE", dest="names", help="file with student names, one per line")
     parser.add_argument("--csv", metavar="FILE", help="write a gradebook CSV, one row per student")
     parser.add_argument("--force", action="store_true", help="overwrite the --csv file")
-    parser.set_defaults(command="srlab_course.grading:grade", when_stopped="Nothing was changed.")
+    parser.set_defaults(command="srlab_course.teaching.grading:grade", when_stopped="Nothing was changed.")
 
 
 def add_handout(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of ``srlab handout``."""
     parser.add_argument("lab", metavar="LAB", help="lab name, or a part of it, e.g. 03")
     parser.add_argument("--force", action="store_true", help="overwrite the handout of an earlier call")
-    parser.set_defaults(command="srlab_course.handouts:handout")
+    parser.set_defaults(command="srlab_course.teaching.handouts:handout")
 
 
 def add_short(parser: argparse.ArgumentParser) -> None:
@@ -85,14 +85,14 @@ def add_short(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--force", action="store_true", help="overwrite an earlier copy, even if other sections need these"
     )
-    parser.set_defaults(command="srlab_course.handouts:short")
+    parser.set_defaults(command="srlab_course.teaching.handouts:short")
 
 
 def add_solutions(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of ``srlab solutions``."""
     parser.add_argument("lab", metavar="LAB", help="lab name, or a part of it, e.g. 03")
     parser.add_argument("--force", action="store_true", help="overwrite the solved copy of an earlier call")
-    parser.set_defaults(command="srlab_course.solutions:run")
+    parser.set_defaults(command="srlab_course.teaching.solutions:run")
 
 
 # Command -> the function that adds its arguments to a parser, and its line in the help. pyproject.toml registers it.

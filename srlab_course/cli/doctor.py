@@ -20,9 +20,9 @@ from srlab.devices import pick_device, unused_gpu
 from srlab.errors import SrlabError
 from srlab.models import MSRResNet
 from srlab.paths import recipes, runs_home
-from srlab_course import rehearsal
-from srlab_course.recipes import read_book
-from srlab_course.sizes import pick_size
+from srlab_course.lab import rehearsal
+from srlab_course.lab.recipes import read_book
+from srlab_course.lab.sizes import pick_size
 
 MEMORY = 3.5  # GiB; a machine with 4 GB reports 3.6 to 3.9
 FREE_MEMORY = 1.5  # GiB; the largest requirement in the first cell of a lab

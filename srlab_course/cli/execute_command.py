@@ -6,10 +6,10 @@ import time
 from srlab.errors import SrlabError
 from srlab.files import writing
 from srlab.paths import recipes, runs_home
-from srlab_course.execute import execute
+from srlab_course.lab.recipes import read_book
 from srlab_course.layout import seen_from_here
-from srlab_course.notebooks import find_lab, find_notebooks
-from srlab_course.recipes import read_book
+from srlab_course.notebooks.execute import execute
+from srlab_course.notebooks.finding import find_lab, find_notebooks
 
 
 def execute_labs(options: argparse.Namespace) -> int:

@@ -5,11 +5,11 @@ from contextlib import suppress
 from typing import Any
 
 from srlab.paths import recipes
-from srlab_course.lab import Lab
-from srlab_course.notebooks import find_lab
-from srlab_course.recipes import read_book
-from srlab_course.rehearsal import rehearse
-from srlab_course.timing import milliseconds_per_step, stages
+from srlab_course.lab.lab import Lab
+from srlab_course.lab.recipes import read_book
+from srlab_course.lab.rehearsal import rehearse
+from srlab_course.lab.timing import milliseconds_per_step, stages
+from srlab_course.notebooks.finding import find_lab
 
 
 def plan(options: argparse.Namespace) -> int:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import torch
 
-from srlab_course.exercise import Answer, Mistake
+from srlab_course.feedback.exercise import Answer, Mistake
 
 Formula = Callable[[torch.Tensor], torch.Tensor]  # errors (..., pixels) -> (...)
 

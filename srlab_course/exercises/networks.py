@@ -10,7 +10,7 @@ import torch.nn as nn
 import torch.nn.functional as F
 from torch.overrides import TorchFunctionMode
 
-from srlab_course.exercise import Answer, IncorrectAnswer, filled, sample
+from srlab_course.feedback.exercise import Answer, IncorrectAnswer, filled, sample
 
 
 def build(answer: Answer, *sizes: int) -> nn.Module:

@@ -12,8 +12,8 @@ import torch.nn.functional as F
 
 import srlab
 from srlab import paths
-from srlab_course.exercise import Answer, IncorrectAnswer, filled
-from srlab_course.subjects import split_photo
+from srlab_course.feedback.exercise import Answer, IncorrectAnswer, filled
+from srlab_course.material.subjects import split_photo
 
 Photos = dict[str, torch.Tensor]
 Pairs = list[tuple[torch.Tensor, torch.Tensor]]

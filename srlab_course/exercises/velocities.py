@@ -4,7 +4,7 @@ from typing import Any
 
 import torch
 
-from srlab_course.exercise import IncorrectAnswer
+from srlab_course.feedback.exercise import IncorrectAnswer
 
 
 def expect_times(x: torch.Tensor, t: Any, noise: torch.Tensor) -> torch.Tensor:

@@ -11,11 +11,11 @@ import torch.nn as nn
 import torch.nn.functional as F
 from torch.nn.utils import parameters_to_vector
 
-from srlab_course.difference import difference
-from srlab_course.exercise import Answer, IncorrectAnswer, filled, sample
 from srlab_course.exercises.gan_observation import gan_scene, observe
 from srlab_course.exercises.networks import gradient
 from srlab_course.exercises.srgan.train_step import train_step, whole_loss_of_scene
+from srlab_course.feedback.difference import difference
+from srlab_course.feedback.exercise import Answer, IncorrectAnswer, filled, sample
 from srlab_course.workshops.promises import Promise, expect, expect_tensor, in_order, percent, trying
 
 

@@ -9,7 +9,7 @@ from types import ModuleType
 import torch
 
 from srlab.data.images import EXTENSIONS, read_image, write_image
-from srlab_course.exercise import sample
+from srlab_course.feedback.exercise import sample
 from srlab_course.workshops.network import moved, new_generator
 from srlab_course.workshops.own_file import own_file, run_alone
 from srlab_course.workshops.promises import Promise

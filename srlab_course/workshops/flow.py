@@ -18,7 +18,7 @@ from torch.nn.utils import parameters_to_vector
 
 from srlab.data.resampling import downsample, upsample
 from srlab.evaluation.metrics import psnr
-from srlab_course.exercise import IncorrectAnswer, sample
+from srlab_course.feedback.exercise import IncorrectAnswer, sample
 from srlab_course.workshops.network import IDLE, RGB, TWO_ZEROS, idle
 from srlab_course.workshops.photos_and_pairs import Photos, make_photos
 from srlab_course.workshops.promises import (

@@ -11,11 +11,11 @@ import torch.nn.functional as F
 from torch.optim import Adam
 
 from srlab.evaluation.metrics import Protocol, psnr
-from srlab_course.checks import say
-from srlab_course.exercise import TODO
 from srlab_course.exercises.srgan.train_step import adversary_of_scene, d_loss_of_scene, train_step
-from srlab_course.judging import stopped
-from srlab_course.running import running
+from srlab_course.feedback.checks import say
+from srlab_course.feedback.exercise import TODO
+from srlab_course.feedback.judging import stopped
+from srlab_course.feedback.running import running
 from srlab_course.workshops.network import RGB
 from srlab_course.workshops.promises import expect_items, expect_tensor
 

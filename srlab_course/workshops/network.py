@@ -9,9 +9,9 @@ import torch
 import torch.nn as nn
 
 from srlab.evaluation import metrics
-from srlab_course.all_exercises import find
-from srlab_course.exercise import IncorrectAnswer, filled, sample
-from srlab_course.judging import judge
+from srlab_course.feedback.all_exercises import find
+from srlab_course.feedback.exercise import IncorrectAnswer, filled, sample
+from srlab_course.feedback.judging import judge
 from srlab_course.workshops.promises import Promise, expect, expect_number, expect_tensor, in_order, trying
 
 RGB = metrics.Protocol(color="rgb", quantize=False)

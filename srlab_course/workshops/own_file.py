@@ -15,9 +15,9 @@ from types import ModuleType
 import torch
 
 from srlab.errors import SrlabError
-from srlab_course.exercise import IncorrectAnswer
-from srlab_course.judging import how
-from srlab_course.running import running
+from srlab_course.feedback.exercise import IncorrectAnswer
+from srlab_course.feedback.judging import how
+from srlab_course.feedback.running import running
 
 File = str | os.PathLike[str]
 Mine = File | ModuleType  # a student's file, or the module that `load` returned for it

@@ -18,7 +18,7 @@ from srlab.files import write_atomic
 from srlab.paths import expand_user
 from srlab.shell import running_shell
 from srlab.tiling import Upscaler
-from srlab_course.subjects import split_photo
+from srlab_course.material.subjects import split_photo
 from srlab_course.workshops.kept import KINDS, Kept, course_network, find_kept
 from srlab_course.workshops.network import RGB
 from srlab_course.workshops.own_file import File, load

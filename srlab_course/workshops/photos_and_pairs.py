@@ -20,7 +20,7 @@ from srlab.data.resampling import DOWNSAMPLERS, resize, upsample
 from srlab.errors import SrlabError
 from srlab.files import write_atomic
 from srlab.paths import find_in_course
-from srlab_course.exercise import sample
+from srlab_course.feedback.exercise import sample
 from srlab_course.workshops.promises import Promise, expect, expect_items, expect_tensor, trying
 
 MODES = {"color.png": "RGB", "palette.png": "P", "alpha.png": "LA", "CMYK.JPG": "CMYK"}  # which convert("RGB") knows

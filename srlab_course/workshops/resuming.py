@@ -18,7 +18,7 @@ import torch
 import torch.nn as nn
 from torch.nn.utils import parameters_to_vector
 
-from srlab_course.exercise import sample
+from srlab_course.feedback.exercise import sample
 from srlab_course.workshops.own_file import load, own_file, run_alone
 from srlab_course.workshops.photos_and_pairs import Photos, photos_of_shapes
 from srlab_course.workshops.promises import Promise, expect, expect_items, expect_number, percent, trying

@@ -14,7 +14,7 @@ from srlab import models
 from srlab.models import backbones, features
 from srlab.models.layers import check_size, factors
 from srlab.models.srresnet import SRResNet
-from srlab_course import sizes
+from srlab_course.lab import sizes
 
 
 def register() -> None:

@@ -11,7 +11,7 @@ from srlab.data.degradation import Degrade
 from srlab.data.images import quantize
 from srlab.data.sampler import PatchSampler, check_sizes
 from srlab.errors import SrlabError
-from srlab_course.lab import Lab
+from srlab_course.lab.lab import Lab
 
 
 class RotatedSampler(PatchSampler):

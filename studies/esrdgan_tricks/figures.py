@@ -6,7 +6,7 @@ import matplotlib.pyplot as plt
 import pandas as pd
 
 import srlab
-from srlab_course import plots
+from srlab_course.figures import plots
 from studies.report import Page
 from studies.score import PLAIN, crop_file
 from studies.shown import crop, photo

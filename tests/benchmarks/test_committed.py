@@ -11,7 +11,7 @@ from benchmarks.reference.rows import HERE, RECORDS, read_rows
 from srlab import tensor_files
 from srlab.data import datasets
 from srlab.models.backbones import OWN_WEIGHTS
-from srlab_course.parameters import check_parameters
+from srlab_course.lab.parameters import check_parameters
 from studies.presets import defaults_of
 from studies.report import Page
 

@@ -25,7 +25,7 @@ import torch
 
 import srlab
 import srlab_course as course
-from srlab_course import plots
+from srlab_course.figures import plots
 
 random = torch.Generator().manual_seed(0)
 images = {name: torch.randint(0, 256, (3, 64, 64), generator=random, dtype=torch.uint8) for name in "ABC"}

@@ -17,7 +17,7 @@ from PIL import Image
 from srlab.data import catalog, datasets, download
 from srlab.data.catalog import Archive, DataSet, Folder
 from srlab.errors import SrlabError
-from srlab_course.photos import planned_set
+from srlab_course.lab.photos import planned_set
 from tests.conftest import ROOT, load_script
 
 

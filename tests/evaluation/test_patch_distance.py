@@ -14,8 +14,8 @@ from srlab.evaluation.patch_distance import patch_distance
 from srlab.models.features import FeatureExtractor
 from srlab.models.loading import load_bundled
 from srlab.tiling import upscale
-from srlab_course.baselines import with_noise
-from srlab_course.subjects import split_photo
+from srlab_course.material.baselines import with_noise
+from srlab_course.material.subjects import split_photo
 
 
 @pytest.fixture(scope="module")

@@ -16,8 +16,8 @@ from srlab.evaluation.metrics import WHOLE_RGB, Protocol, lr_consistency, psnr, 
 from srlab.evaluation.scoring import evaluate, evaluate_all, summarize
 from srlab.models import MSRResNet
 from srlab.tiling import upscale
-from srlab_course.plots import COLORS
-from srlab_course.trained import METHODS, load_trained, newest_run
+from srlab_course.figures.plots import COLORS
+from srlab_course.lab.earlier.trained import METHODS, load_trained, newest_run
 from tests.conftest import leave_run
 
 

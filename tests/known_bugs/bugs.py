@@ -105,7 +105,7 @@ BUGS = {
             "srlab_course/exercises/srresnet/residual_block.py",
             "self.norm2 = nn.BatchNorm2d(features)",
             "self.norm2 = self.norm1",
-            "course/test_references.py::test_residual_block_matches_package",
+            "course/exercises/test_references.py::test_residual_block_matches_package",
             "srresnet.ResidualBlock",
         ),
     ],

@@ -10,7 +10,7 @@ import sys
 
 import pytest
 
-from srlab_course.all_exercises import find
+from srlab_course.feedback.all_exercises import find
 from tests.conftest import ROOT
 
 from .bugs import BUGS

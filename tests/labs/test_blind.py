@@ -4,8 +4,8 @@ import pytest
 
 import srlab
 from srlab.data import datasets
-from srlab_course.execute import execute
-from srlab_course.recipes import read_book
+from srlab_course.lab.recipes import read_book
+from srlab_course.notebooks.execute import execute
 from tests.conftest import ROOT
 
 BLIND = read_book(ROOT / "notebooks" / "recipes" / "01_srresnet.yaml").recipes["blind"].values

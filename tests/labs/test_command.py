@@ -50,7 +50,15 @@ def test_longer_run_gets_another_name(typed):
 
 @pytest.mark.nightly
 def test_two_processes_train_one_run(typed):
-    torchrun = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", 2, "-m", "srlab_course.execute")
+    torchrun = (
+        "-m",
+        "torch.distributed.run",
+        "--standalone",
+        "--nproc-per-node",
+        2,
+        "-m",
+        "srlab_course.notebooks.execute",
+    )
     typed("-p", "iters", 12, start=torchrun)
     run = Run("04_esrgan", "smoke-12-batch-2")
     manifest = run.manifest()

@@ -9,11 +9,11 @@ import torch
 
 import srlab
 import srlab_course as course
-from srlab_course.all_exercises import find, names
-from srlab_course.grading import read_results
-from srlab_course.saved import Result
-from srlab_course.solutions import fill_in
-from srlab_course.validated import read_notebook
+from srlab_course.feedback.all_exercises import find, names
+from srlab_course.notebooks.marks import Result
+from srlab_course.notebooks.validated import read_notebook
+from srlab_course.teaching.grading import read_results
+from srlab_course.teaching.solutions import fill_in
 from tests.conftest import EXTRAS, LABS
 
 ALL = [*LABS, *EXTRAS]

@@ -13,11 +13,11 @@ import torch
 
 import srlab
 from srlab.models import realesrgan
-from srlab_course.claims import insert_claims
-from srlab_course.execute import execute
-from srlab_course.recipes import read_book
-from srlab_course.solutions import fill_in
-from srlab_course.validated import read_notebook
+from srlab_course.lab.recipes import read_book
+from srlab_course.notebooks.claims import insert_claims
+from srlab_course.notebooks.execute import execute
+from srlab_course.notebooks.validated import read_notebook
+from srlab_course.teaching.solutions import fill_in
 from tests.conftest import EXTRAS, LABS, ROOT
 
 # Setup must run twice in the same kernel.

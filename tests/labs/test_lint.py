@@ -9,10 +9,10 @@ import re
 import nbformat
 import pytest
 
-from srlab_course.claims import read_claims
-from srlab_course.quiz import count_right
-from srlab_course.recipes import read_book
-from srlab_course.setup import DEGRADATION
+from srlab_course.feedback.quiz import count_right
+from srlab_course.lab.recipes import read_book
+from srlab_course.lab.setup import DEGRADATION
+from srlab_course.notebooks.claims import read_claims
 from tests.conftest import EXTRAS, LABS, ROOT
 
 KEPT = {"nbval-check-output", "keep_output"}
@@ -65,7 +65,9 @@ def test_all_recipe_settings_are_used(lab, cells):
     by_setup = {"recipe", "iters", "run", "images", "validation", "device", "precision", "launch", "overrides"}
     by_setup |= {"photos", "center_crop", "start", "parameter_limit", *DEGRADATION.values()}
     book = read_book(ROOT / "notebooks" / "recipes" / f"{lab.stem}.yaml")
-    shared = (ROOT / "srlab_course" / "gan_plumbing.py").read_text(encoding="utf-8") if "gan" in lab.stem else ""
+    shared = (
+        (ROOT / "srlab_course" / "lab" / "gan_plumbing.py").read_text(encoding="utf-8") if "gan" in lab.stem else ""
+    )
     shared = re.sub(r"^NOTED .*$", "", shared, flags=re.M)  # recording a setting in the manifest does not count as use
     rest = "\n".join([shared, *(cell.source for cell in code(cells)[1:]), *read_claims(lab.stem).values()])
     assert [name for name in book.parameters.keys() - by_setup if not re.search(rf"\b{name}\b", rest)] == []

@@ -14,7 +14,7 @@ from srlab.cli.main import main
 from srlab.data.images import read_image, write_image
 from srlab.models import MSRResNet
 from srlab.models.realesrgan import find_realesrgan
-from srlab_course.recipes import read_book
+from srlab_course.lab.recipes import read_book
 from tests.conftest import LABS as NOTEBOOKS
 from tests.conftest import ROOT, leave_run
 

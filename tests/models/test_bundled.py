@@ -11,7 +11,7 @@ from srlab.data import datasets
 from srlab.errors import SrlabError
 from srlab.evaluation import perceptual
 from srlab.models import loading
-from srlab_course.subjects import split_photo
+from srlab_course.material.subjects import split_photo
 from studies.shown import bicubic
 
 

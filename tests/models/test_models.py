@@ -11,7 +11,7 @@ from srlab.models import FlowNet, MSRResNet, ResidualBlock, RRDBNet, SRResNet
 from srlab.models.loading import load_generator
 from srlab.tiling import upscale
 from srlab.training.runs import Run
-from srlab_course.sizes import check_limit, pick_size
+from srlab_course.lab.sizes import check_limit, pick_size
 
 
 @pytest.fixture(autouse=True)

@@ -4,7 +4,7 @@ import pytest
 
 from srlab import models
 from srlab.models import backbones, features
-from srlab_course import sizes
+from srlab_course.lab import sizes
 
 TABLES = ((models, "GENERATORS"), (models, "DISCRIMINATORS"), (sizes, "TRAINED_ON_PAIRS"))
 TABLES += ((backbones, "NETWORKS"), (features, "BUILDERS"))

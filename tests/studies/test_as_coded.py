@@ -10,7 +10,7 @@ from srlab.errors import SrlabError
 from srlab.models import build_discriminator, parameter_count
 from srlab.models.loading import load_generator
 from srlab.training.runs import Run
-from srlab_course import sizes
+from srlab_course.lab import sizes
 from studies.content_loss import as_coded
 from studies.content_loss.as_coded import CodedDiscriminator, CodedSRResNet
 from tests.conftest import ROOT, load_script

@@ -7,7 +7,7 @@ from torchvision.models import get_model
 
 import srlab
 from srlab.errors import SrlabError
-from srlab_course.parameters import check_parameters
+from srlab_course.lab.parameters import check_parameters
 from studies.content_loss.configurations import LOSSES, VARIANTS, Row, cells, parameters, read_preset, rows
 from studies.content_loss.jobs import backbones_of, jobs, shallow_is_real
 from studies.content_loss.published import PUBLISHED

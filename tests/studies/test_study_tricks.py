@@ -7,8 +7,8 @@ import pytest
 
 from srlab.errors import SrlabError
 from srlab.training.runs import Run
-from srlab_course.parameters import check_parameters
-from srlab_course.recipes import read_book
+from srlab_course.lab.parameters import check_parameters
+from srlab_course.lab.recipes import read_book
 from studies import presets
 from studies.esrdgan_tricks.configurations import (
     COMMON,

@@ -16,8 +16,8 @@ from srlab.models import FlowNet, MSRResNet, PatchDiscriminator
 from srlab.models.features import FeatureExtractor
 from srlab.models.flow import bicubic
 from srlab.training import trainer
-from srlab_course import gan_plumbing
 from srlab_course.exercises.flow.flow_loss import flow_loss
+from srlab_course.lab import gan_plumbing
 from studies.content_loss.rotated import RotatedSampler
 
 from .little_run import LittleRun, images, refusal, tensors_in, timeless

@@ -15,7 +15,7 @@ from srlab.models import MSRResNet
 from srlab.models.loading import load_generator
 from srlab.tensor_files import write_safetensors
 from srlab.training.runs import Run, find_run, read_runs
-from srlab_course.trained import load_trained
+from srlab_course.lab.earlier.trained import load_trained
 from tests.conftest import leave_run
 
 from .little_run import LAB, LittleRun, half_done, refusal, undisturbed, what_is_left

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 import srlab
-from srlab_course import running
+from srlab_course.feedback import running
 from srlab_course.workshops import parts
 
 from .files import joined

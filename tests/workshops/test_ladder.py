@@ -13,7 +13,7 @@ from torchvision.transforms import functional as TF
 
 import srlab_course as course
 from srlab import models
-from srlab_course.all_exercises import find
+from srlab_course.feedback.all_exercises import find
 from srlab_course.workshops import ladder
 from tests.conftest import ROOT
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from srlab.data.resampling import downsample, upsample
-from srlab_course.exercise import IncorrectAnswer
+from srlab_course.feedback.exercise import IncorrectAnswer
 from srlab_course.workshops import check_samples, load
 from srlab_course.workshops.parts import PARTS
 

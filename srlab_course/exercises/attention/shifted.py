@@ -5,7 +5,7 @@ from typing import Any
 
 import torch
 
-from srlab_course.exercise import Answer, Exercise, filled, sample
+from srlab_course.feedback.exercise import Answer, Exercise, filled, sample
 
 Attention = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 

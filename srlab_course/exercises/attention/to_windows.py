@@ -4,7 +4,7 @@ from typing import Any
 
 import torch
 
-from srlab_course.exercise import Answer, Exercise, IncorrectAnswer, filled
+from srlab_course.feedback.exercise import Answer, Exercise, IncorrectAnswer, filled
 
 
 def to_windows(x: torch.Tensor, size: int) -> torch.Tensor:

@@ -5,9 +5,9 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 
-from srlab_course.difference import take
-from srlab_course.exercise import Answer, Exercise, IncorrectAnswer, sample
 from srlab_course.exercises.networks import reaches
+from srlab_course.feedback.difference import take
+from srlab_course.feedback.exercise import Answer, Exercise, IncorrectAnswer, sample
 
 
 def balance(pixel: torch.Tensor, content: torch.Tensor, sr: torch.Tensor, share: float) -> float:

@@ -7,9 +7,9 @@ import torch.nn.functional as F
 from torch import nn
 
 from srlab.models.features import MEAN, STD
-from srlab_course.difference import take
-from srlab_course.exercise import Answer, Exercise, IncorrectAnswer, sample
 from srlab_course.exercises.networks import build, gradient, reaches
+from srlab_course.feedback.difference import take
+from srlab_course.feedback.exercise import Answer, Exercise, IncorrectAnswer, sample
 
 
 class ContentLoss(nn.Module):

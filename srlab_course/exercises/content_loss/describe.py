@@ -9,9 +9,9 @@ import torch.nn.functional as F
 
 from srlab.data.datasets import bundled_photos
 from srlab.data.degradation import blur
-from srlab_course.baselines import blur_until
-from srlab_course.exercise import Answer, Exercise, IncorrectAnswer, filled
 from srlab_course.exercises.networks import reaches
+from srlab_course.feedback.exercise import Answer, Exercise, IncorrectAnswer, filled
+from srlab_course.material.baselines import blur_until
 
 
 def describe(image: torch.Tensor) -> torch.Tensor:

@@ -8,9 +8,9 @@ import torch.nn.functional as F
 from torch import nn
 from torch.optim import SGD, Optimizer
 
-from srlab_course.difference import take
-from srlab_course.exercise import Answer, Exercise, IncorrectAnswer, filled, sample
 from srlab_course.exercises.networks import gradients_of
+from srlab_course.feedback.difference import take
+from srlab_course.feedback.exercise import Answer, Exercise, IncorrectAnswer, filled, sample
 
 
 def hybrid_step(

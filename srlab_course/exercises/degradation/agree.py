@@ -6,7 +6,7 @@ from typing import Any
 import torch
 
 from srlab.data.resampling import resize
-from srlab_course.exercise import Answer, Exercise, IncorrectAnswer, filled, sample
+from srlab_course.feedback.exercise import Answer, Exercise, IncorrectAnswer, filled, sample
 
 
 def agree(

@@ -2,8 +2,8 @@
 
 import torch
 
-from srlab_course.exercise import Answer, Exercise, sample
 from srlab_course.exercises.decibels import Formula, mistakes_of
+from srlab_course.feedback.exercise import Answer, Exercise, sample
 
 
 def psnr(sr: torch.Tensor, hr: torch.Tensor, crop: int) -> torch.Tensor:

@@ -7,7 +7,7 @@ import torch
 import torch.nn as nn
 import torch.nn.functional as F
 
-from srlab_course.exercise import Answer, Exercise, IncorrectAnswer, filled, sample
+from srlab_course.feedback.exercise import Answer, Exercise, IncorrectAnswer, filled, sample
 
 
 def contributions(conv: nn.Conv2d, maps: Sequence[torch.Tensor]) -> list[torch.Tensor]:

@@ -6,8 +6,8 @@ import torch
 import torch.nn as nn
 import torch.nn.functional as F
 
-from srlab_course.exercise import Answer, Exercise, sample
 from srlab_course.exercises.networks import MESSAGES, build, noted, observe_network, reaches
+from srlab_course.feedback.exercise import Answer, Exercise, sample
 
 
 class DenseBlock(nn.Module):

@@ -2,7 +2,7 @@
 
 import torch
 
-from srlab_course.exercise import Exercise
+from srlab_course.feedback.exercise import Exercise
 
 
 def interpolate(a: dict[str, torch.Tensor], b: dict[str, torch.Tensor], alpha: float) -> dict[str, torch.Tensor]:

@@ -6,8 +6,8 @@ from typing import Any
 import torch
 import torch.nn as nn
 
-from srlab_course.exercise import Answer, Exercise, IncorrectAnswer, filled, sample
 from srlab_course.exercises.networks import gradient
+from srlab_course.feedback.exercise import Answer, Exercise, IncorrectAnswer, filled, sample
 
 
 def maps_of(

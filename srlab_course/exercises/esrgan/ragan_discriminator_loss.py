@@ -3,8 +3,8 @@
 import torch
 import torch.nn.functional as F
 
-from srlab_course.exercise import Exercise
 from srlab_course.exercises.cross_entropy import observe_loss, sample_logits, sure_logits
+from srlab_course.feedback.exercise import Exercise
 
 
 def ragan_discriminator_loss(real: torch.Tensor, fake: torch.Tensor) -> torch.Tensor:

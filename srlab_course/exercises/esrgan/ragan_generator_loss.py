@@ -6,9 +6,9 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 
-from srlab_course.exercise import Answer, Exercise
 from srlab_course.exercises.cross_entropy import as_loss, sample_logits, slope_where_sure, sure_logits
 from srlab_course.exercises.networks import gradient, reaches
+from srlab_course.feedback.exercise import Answer, Exercise
 
 
 def ragan_generator_loss(

@@ -5,9 +5,9 @@ from typing import Any
 import torch
 import torch.nn as nn
 
-from srlab_course.exercise import Answer, Exercise, sample
 from srlab_course.exercises.esrgan.dense_block import DenseBlock
 from srlab_course.exercises.networks import MESSAGES, build, observe_network, reaches
+from srlab_course.feedback.exercise import Answer, Exercise, sample
 
 
 class RRDB(nn.Module):

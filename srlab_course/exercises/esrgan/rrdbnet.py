@@ -6,9 +6,9 @@ import torch
 import torch.nn as nn
 import torch.nn.functional as F
 
-from srlab_course.exercise import Answer, Exercise, sample
 from srlab_course.exercises.esrgan.rrdb import RRDB
 from srlab_course.exercises.networks import MESSAGES, build, calls, observe_network, reaches
+from srlab_course.feedback.exercise import Answer, Exercise, sample
 
 
 class RRDBNet(nn.Module):

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 import torch.nn as nn
 
-from srlab_course.exercise import Answer, Exercise, IncorrectAnswer, filled, sample
+from srlab_course.feedback.exercise import Answer, Exercise, IncorrectAnswer, filled, sample
 
 Batches = Iterator[tuple[torch.Tensor, torch.Tensor]]
 

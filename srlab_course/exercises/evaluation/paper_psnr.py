@@ -5,8 +5,8 @@ from typing import Any
 import torch
 
 from srlab.data.images import luma, quantize
-from srlab_course.exercise import Answer, Exercise, sample
 from srlab_course.exercises.decibels import Formula, mistakes_of
+from srlab_course.feedback.exercise import Answer, Exercise, sample
 
 
 def paper_psnr(sr: torch.Tensor, hr: torch.Tensor, gray: bool = False) -> torch.Tensor:

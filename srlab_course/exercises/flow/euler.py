@@ -5,8 +5,8 @@ from typing import Any
 
 import torch
 
-from srlab_course.exercise import Answer, Exercise, IncorrectAnswer, filled, sample
 from srlab_course.exercises.velocities import expect_times
+from srlab_course.feedback.exercise import Answer, Exercise, IncorrectAnswer, filled, sample
 
 Velocity = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 

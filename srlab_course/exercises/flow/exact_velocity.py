@@ -2,7 +2,7 @@
 
 import torch
 
-from srlab_course.exercise import Exercise, sample
+from srlab_course.feedback.exercise import Exercise, sample
 
 
 def exact_velocity(x: torch.Tensor, t: torch.Tensor) -> torch.Tensor:

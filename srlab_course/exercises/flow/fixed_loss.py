@@ -5,8 +5,8 @@ from collections.abc import Callable
 import torch
 import torch.nn.functional as F
 
-from srlab_course.exercise import Exercise
 from srlab_course.exercises.flow.flow_loss import CASES, MESSAGES, observe
+from srlab_course.feedback.exercise import Exercise
 
 
 def fixed_loss(velocity: Callable[[torch.Tensor, torch.Tensor], torch.Tensor], data: torch.Tensor) -> torch.Tensor:

@@ -8,8 +8,8 @@ import torch
 import torch.nn as nn
 import torch.nn.functional as F
 
-from srlab_course.exercise import Answer, Exercise, IncorrectAnswer, filled, sample
 from srlab_course.exercises.networks import ESCAPED, build, strays
+from srlab_course.feedback.exercise import Answer, Exercise, IncorrectAnswer, filled, sample
 
 
 class FlowBlock(nn.Module):

@@ -6,9 +6,9 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 
-from srlab_course.difference import take
-from srlab_course.exercise import Answer, Exercise, IncorrectAnswer, sample
 from srlab_course.exercises.draws import Draws
+from srlab_course.feedback.difference import take
+from srlab_course.feedback.exercise import Answer, Exercise, IncorrectAnswer, sample
 
 Velocity = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 

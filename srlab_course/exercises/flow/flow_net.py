@@ -7,11 +7,11 @@ import torch
 import torch.nn as nn
 import torch.nn.functional as F
 
-from srlab_course.difference import take
-from srlab_course.exercise import Answer, Exercise, filled, sample
 from srlab_course.exercises.flow.flow_block import FlowBlock, odd_weights, set_weights, without
 from srlab_course.exercises.flow.waves import waves
 from srlab_course.exercises.networks import build
+from srlab_course.feedback.difference import take
+from srlab_course.feedback.exercise import Answer, Exercise, filled, sample
 
 
 class FlowNet(nn.Module):

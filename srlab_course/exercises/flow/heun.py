@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 import torch
 
-from srlab_course.exercise import Exercise
 from srlab_course.exercises.flow.euler import CASES, MESSAGES, observe
+from srlab_course.feedback.exercise import Exercise
 
 Velocity = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 

@@ -7,9 +7,9 @@ from typing import Any
 
 from torch import nn
 
-from srlab_course.exercise import Exercise
 from srlab_course.exercises.sick_project import gain, load_project, observed, photos_for
-from srlab_course.panel import Panel
+from srlab_course.feedback.exercise import Exercise
+from srlab_course.figures.panel import Panel
 
 STEPS, BEATS = 160, 0.0  # of the check; dB over bicubic
 

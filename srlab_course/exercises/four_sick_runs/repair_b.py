@@ -6,9 +6,9 @@ from typing import Any
 import torch
 from torch import nn
 
-from srlab_course import probes
-from srlab_course.exercise import Exercise
 from srlab_course.exercises.sick_project import gain, load_project, observed, photos_for
+from srlab_course.feedback.exercise import Exercise
+from srlab_course.material import probes
 
 STEPS, BEATS, GAP = 140, 0.25, 0.02  # of the check; dB over bicubic; distance between the two modes
 

@@ -5,8 +5,8 @@ from typing import Any
 
 import torch
 
-from srlab_course.exercise import Exercise
 from srlab_course.exercises.sick_project import gain, load_project, observed, photos_for, shrink
+from srlab_course.feedback.exercise import Exercise
 
 STEPS, BEATS = 200, 0.0  # of the check; dB over bicubic
 

@@ -8,8 +8,8 @@ from typing import Any
 import torch
 from torch import nn
 
-from srlab_course.exercise import Exercise
 from srlab_course.exercises.sick_project import load_project, observed, photos_for
+from srlab_course.feedback.exercise import Exercise
 
 STEPS, WARM_UP, LATE, FOOLED = 130, 30, 20, 0.65  # of the check; D's loss when G keeps up with it
 

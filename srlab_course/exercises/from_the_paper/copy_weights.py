@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from srlab_course.exercise import TODO, Answer, Exercise, NotAttempted, sample
+from srlab_course.feedback.exercise import TODO, Answer, Exercise, NotAttempted, sample
 
 
 def copy_weights(network: nn.Module, arrays: Sequence[torch.Tensor]) -> None:

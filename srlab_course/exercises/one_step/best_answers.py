@@ -2,7 +2,7 @@
 
 import torch
 
-from srlab_course.exercise import Exercise, sample
+from srlab_course.feedback.exercise import Exercise, sample
 
 
 def best_answers(inputs: torch.Tensor, answers: torch.Tensor) -> torch.Tensor:

@@ -4,7 +4,7 @@ from typing import Any
 
 import torch
 
-from srlab_course.exercise import Exercise
+from srlab_course.feedback.exercise import Exercise
 
 Three = tuple[torch.Tensor, torch.Tensor, torch.Tensor]
 

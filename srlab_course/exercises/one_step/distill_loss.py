@@ -6,9 +6,9 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 
-from srlab_course.difference import take
-from srlab_course.exercise import Answer, Exercise, sample
 from srlab_course.exercises.velocities import expect_times
+from srlab_course.feedback.difference import take
+from srlab_course.feedback.exercise import Answer, Exercise, sample
 
 Velocity = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 

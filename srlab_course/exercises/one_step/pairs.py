@@ -5,7 +5,7 @@ from typing import Any
 
 import torch
 
-from srlab_course.exercise import Answer, Exercise, IncorrectAnswer, filled, sample
+from srlab_course.feedback.exercise import Answer, Exercise, IncorrectAnswer, filled, sample
 
 Velocity = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 Sampler = Callable[[Velocity, torch.Tensor, int], list[torch.Tensor]]

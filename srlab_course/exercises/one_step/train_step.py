@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from srlab_course.exercise import Answer, Exercise, IncorrectAnswer, filled, sample
+from srlab_course.feedback.exercise import Answer, Exercise, IncorrectAnswer, filled, sample
 
 
 def train_step(

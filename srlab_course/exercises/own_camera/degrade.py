@@ -6,7 +6,7 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 
-from srlab_course.exercise import Answer, Exercise, filled, sample
+from srlab_course.feedback.exercise import Answer, Exercise, filled, sample
 
 Round = Callable[[torch.Tensor, torch.Generator], torch.Tensor]
 Finish = Callable[[torch.Tensor, Sequence[int], torch.Generator], torch.Tensor]

@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 
 from srlab.data.degradation import blur, gaussian_noise, jpeg
-from srlab_course.exercise import Answer, Exercise, IncorrectAnswer, filled, sample
+from srlab_course.feedback.exercise import Answer, Exercise, IncorrectAnswer, filled, sample
 
 Draw = Callable[[str], float]
 

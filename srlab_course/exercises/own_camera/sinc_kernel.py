@@ -5,7 +5,7 @@ from typing import Any
 
 import torch
 
-from srlab_course.exercise import Answer, Exercise, filled
+from srlab_course.feedback.exercise import Answer, Exercise, filled
 
 
 def sinc_kernel(cutoff: float, size: int) -> torch.Tensor:

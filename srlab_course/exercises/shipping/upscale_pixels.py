@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from srlab_course.exercise import Answer, Exercise, IncorrectAnswer, filled
+from srlab_course.feedback.exercise import Answer, Exercise, IncorrectAnswer, filled
 
 
 def upscale_pixels(run: Callable[[np.ndarray], np.ndarray], pixels: np.ndarray) -> np.ndarray:

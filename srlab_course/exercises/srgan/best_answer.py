@@ -2,7 +2,7 @@
 
 import torch
 
-from srlab_course.exercise import Exercise
+from srlab_course.feedback.exercise import Exercise
 
 
 def best_answer(p_data: torch.Tensor, p_g: torch.Tensor) -> torch.Tensor:

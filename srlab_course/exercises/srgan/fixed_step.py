@@ -5,9 +5,9 @@ from collections.abc import Callable
 import torch
 import torch.nn as nn
 
-from srlab_course.exercise import Exercise
 from srlab_course.exercises.gan_observation import MESSAGES
 from srlab_course.exercises.srgan.train_step import CASES, observe_steps
+from srlab_course.feedback.exercise import Exercise
 
 
 def fixed_step(

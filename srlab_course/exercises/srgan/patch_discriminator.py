@@ -7,8 +7,8 @@ import torch.nn as nn
 from torch.nn.utils.parametrizations import spectral_norm
 
 from srlab.models.discriminators import with_fine_structure
-from srlab_course.exercise import Answer, Exercise, IncorrectAnswer, filled, sample
 from srlab_course.exercises.networks import ESCAPED, build, calls, noted
+from srlab_course.feedback.exercise import Answer, Exercise, IncorrectAnswer, filled, sample
 
 
 class PatchDiscriminator(nn.Module):

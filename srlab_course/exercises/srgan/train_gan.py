@@ -17,11 +17,11 @@ import torch
 import torch.nn as nn
 import torch.nn.functional as F
 
-from srlab_course.exercise import Answer, Exercise, IncorrectAnswer, filled
 from srlab_course.exercises.networks import gradient
 from srlab_course.exercises.srgan.discriminator_loss import discriminator_loss
 from srlab_course.exercises.srgan.patch_discriminator import PatchDiscriminator
 from srlab_course.exercises.srgan.train_step import train_step
+from srlab_course.feedback.exercise import Answer, Exercise, IncorrectAnswer, filled
 
 
 def train_gan(

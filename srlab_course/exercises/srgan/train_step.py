@@ -8,8 +8,8 @@ import torch.nn as nn
 import torch.nn.functional as F
 
 from srlab import losses
-from srlab_course.exercise import Answer, Exercise
 from srlab_course.exercises.gan_observation import CAUSES, MESSAGES, gan_scene, observe
+from srlab_course.feedback.exercise import Answer, Exercise
 
 
 def train_step(

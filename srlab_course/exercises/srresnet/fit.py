@@ -8,7 +8,7 @@ from typing import Any
 import torch
 import torch.nn as nn
 
-from srlab_course.exercise import Answer, Exercise, IncorrectAnswer, filled
+from srlab_course.feedback.exercise import Answer, Exercise, IncorrectAnswer, filled
 
 
 def fit(

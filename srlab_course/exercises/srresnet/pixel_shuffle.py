@@ -5,7 +5,7 @@ from typing import Any
 import torch
 from torch.overrides import TorchFunctionMode
 
-from srlab_course.exercise import Answer, Exercise, filled, sample
+from srlab_course.feedback.exercise import Answer, Exercise, filled, sample
 
 
 def pixel_shuffle(x: torch.Tensor, scale: int) -> torch.Tensor:

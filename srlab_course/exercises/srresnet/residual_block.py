@@ -5,8 +5,8 @@ from typing import Any
 import torch
 import torch.nn as nn
 
-from srlab_course.exercise import Answer, Exercise, sample
 from srlab_course.exercises.networks import MESSAGES, build, calls, observe_network, reaches
+from srlab_course.feedback.exercise import Answer, Exercise, sample
 
 
 class ResidualBlock(nn.Module):

@@ -7,9 +7,9 @@ import torch.nn as nn
 import torch.nn.functional as F
 from torch.optim import SGD, Optimizer
 
-from srlab_course.difference import take
-from srlab_course.exercise import Answer, Exercise, filled, sample
 from srlab_course.exercises.networks import gradients_of
+from srlab_course.feedback.difference import take
+from srlab_course.feedback.exercise import Answer, Exercise, filled, sample
 
 
 def train_step(generator: nn.Module, optimizer: Optimizer, lr: torch.Tensor, hr: torch.Tensor) -> torch.Tensor:

@@ -7,9 +7,9 @@ import torch
 import torch.nn as nn
 
 from srlab.evaluation.metrics import psnr
-from srlab_course.difference import take
-from srlab_course.exercise import Answer, Exercise, IncorrectAnswer, filled, sample
 from srlab_course.exercises.networks import watch_modes
+from srlab_course.feedback.difference import take
+from srlab_course.feedback.exercise import Answer, Exercise, IncorrectAnswer, filled, sample
 
 
 def validate(generator: nn.Module, pairs: Sequence[tuple[torch.Tensor, torch.Tensor]]) -> float:

@@ -1,0 +1,1 @@
+"""What `check` needs, and other feedback on what a student wrote or trained."""

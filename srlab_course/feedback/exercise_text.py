@@ -1,0 +1,146 @@
+"""Read the hints and the listed answers of an exercise from the text next to its module: ``tail.md`` of ``tail.py``.
+
+The text has up to five sections::
+
+    # Hints
+
+    A paragraph for a student who has not begun, most general first.
+
+    # Mistakes
+
+    ## nearest
+
+    You upscaled LR by repeating its pixels. Which mode should you pass?
+
+        - mode="bilinear"
+        + mode="nearest"
+
+    # Notes
+
+    # Accepted
+
+    # Otherwise
+
+    - the shape: The message for a difference that no mistake explains.
+
+An indented block has wrong answers for the hint above it (in "Accepted": correct ones, and in "Notes": those that are
+accepted with a remark). A line ``-`` is text of the reference, and ``+`` is what the student wrote instead; both may be
+parts of a line or several lines, and each occurrence is replaced. Another ``-`` is a further change of the same answer,
+``|`` is another answer with something else instead of the last ``+``, and an empty line begins a new answer. A block
+that does not begin with ``-`` is a whole answer. Answers may use the imports of the module, and `USUAL`.
+
+``python -m srlab_course.feedback.all_exercises srresnet.Tail nearest`` prints the answers of a mistake.
+"""
+
+import copy
+import dataclasses
+import functools
+import inspect
+import itertools
+import linecache
+import math
+import random
+import re
+import sys
+import textwrap
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn as nn
+import torch.nn.functional as F
+
+import srlab
+from srlab.errors import SrlabError
+from srlab_course.feedback.exercise import Answer, Exercise, Mistake
+
+SECTIONS = ("Hints", "Mistakes", "Notes", "Accepted", "Otherwise")
+# Names that an answer in a text may use, whatever its module imports.
+USUAL = {"copy": copy, "functools": functools, "itertools": itertools, "math": math, "random": random}
+USUAL |= {"np": np, "torch": torch, "nn": nn, "F": F, "srlab": srlab}
+
+
+def with_text(exercise: Exercise, file: Path) -> Exercise:
+    """Return an exercise with the hints, mistakes, notes, accepted answers and messages of its text."""
+    text = file.read_text(encoding="utf-8")
+    sections = dict(re.findall(r"^# ([^\n]+)\n(.*?)(?=^# |\Z)", text, re.MULTILINE | re.DOTALL))
+    if unknown := sections.keys() - set(SECTIONS):
+        raise SrlabError(f"{file} has the section '{min(unknown)}'. Use {', '.join(SECTIONS)}.")
+    mistakes, notes = (_mistakes(sections.get(name, ""), exercise, file) for name in ("Mistakes", "Notes"))
+    accepted = _answers(sections.get("Accepted", ""), exercise, file)
+    messages = [" ".join(one.split()) for one in re.split(r"^- ", sections.get("Otherwise", ""), flags=re.M)[1:]]
+    return dataclasses.replace(
+        exercise,
+        hints=tuple(" ".join(one.split()) for one in re.split(r"\n{2,}", sections.get("Hints", "").strip())),
+        known_mistakes=(*mistakes, *exercise.known_mistakes),
+        notes=(*notes, *exercise.notes),
+        also_accepted=(*accepted, *exercise.also_accepted),
+        fallback_messages=dict(one.split(": ", 1) for one in messages) | dict(exercise.fallback_messages),
+    )
+
+
+def _mistakes(section: str, exercise: Exercise, file: Path) -> list[Mistake]:
+    """Return the mistakes of a section: each has a heading, a hint and its answers."""
+    found = []
+    for name, body in re.findall(r"^## ([^\n]+)\n(.*?)(?=^## |\Z)", section, re.MULTILINE | re.DOTALL):
+        hint, *blocks = re.split(r"\n(?=    )", body, maxsplit=1)
+        answers = _answers("\n".join(blocks), exercise, file)
+        if not (hint.strip() and answers):
+            raise SrlabError(f"In {file}, the mistake '{name}' needs a hint and an indented answer below it.")
+        found.append(Mistake(name, " ".join(hint.split()), tuple(answers)))
+    return found
+
+
+def _answers(blocks: str, exercise: Exercise, file: Path) -> list[Answer]:
+    return [build_answer(source, exercise.reference, file) for source in _sources(blocks, exercise, file)]
+
+
+def _sources(blocks: str, exercise: Exercise, file: Path) -> list[str]:
+    """Return the source of each answer in indented blocks, which empty lines separate."""
+    reference = inspect.getsource(exercise.reference)
+    found = []
+    for block in re.split(r"\n{2,}", textwrap.dedent(blocks.strip("\n"))):
+        edits = [[]] if block.startswith("- ") else []  # one list of (old, new) for each answer
+        for sign, part in itertools.groupby(block.split("\n") if edits else (), lambda line: line[:1]):
+            whole = list(part)
+            lines = [line[2:] for line in whole]
+            if sign == "-":
+                edits[0].append(("\n".join(lines), ""))
+            elif sign == "+":
+                edits[0][-1] = (edits[0][-1][0], "\n".join(lines))
+            elif sign == "|":
+                edits += [[*edits[0][:-1], (edits[0][-1][0], line)] for line in lines]
+            else:
+                raise SrlabError(f"In {file}, the line {whole[0]!r} of an edit does not begin with -, + or |.")
+        found += [block] if block.strip() and not edits else []
+        for pairs in edits:
+            source = reference
+            for old, new in pairs:
+                if old not in source:
+                    raise SrlabError(
+                        f"In {file}, the text {old!r} does not occur in the reference. Copy it from there."
+                    )
+                source = source.replace(old, new)
+            found.append(source)
+    return found
+
+
+def build_answer(source: str, reference: Answer, file: Path) -> Answer:
+    """Execute the source of an answer next to the reference, so that it has the same names, and return it."""
+    place = f"<answer {reference.__module__}.{reference.__name__} {hash(source):x}>"
+    linecache.cache[place] = (len(source), None, source.splitlines(keepends=True), place)  # for the line of an error
+    names = USUAL | vars(sys.modules[reference.__module__])
+    try:
+        exec(compile(source, place, "exec"), names)  # noqa: S102 - a text of the course
+    except SyntaxError as error:
+        raise SrlabError(
+            f"In {file}, an answer is not valid Python: {(error.text or '').strip()} ({error})."
+        ) from error
+    return names[reference.__name__]
+
+
+@functools.cache
+def source_of(answer: Answer) -> str:
+    """Return the source of an answer that was built from a text."""
+    code = answer.__init__.__code__ if isinstance(answer, type) else answer.__code__
+    return "".join(linecache.getlines(code.co_filename))

@@ -1,0 +1,1 @@
+"""Plots, widgets and tables of the labs."""

@@ -1,0 +1,84 @@
+"""The perception-distortion plot: no method is best on both axes."""
+
+import itertools
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullFormatter
+from matplotlib.transforms import Bbox
+
+from srlab_course.figures.plots import COLORS, OTHER
+from srlab_course.layout import in_figure
+
+# Metric -> axis label; lower is better for all of them.
+AXES = {
+    "lpips": "LPIPS",
+    "patch_distance": "patch distance to HR, logarithmic",
+    "energy_error": "error of the local energy map",
+}
+NEAR = 0.05  # smaller patch distances are noise or negative, and are drawn here
+# Positions of a label next to its point: offset in points, and horizontal and vertical alignment.
+SIDES = ((0, 7, "center", "bottom"), (0, -7, "center", "top"), (8, 0, "left", "center"), (-8, 0, "right", "center"))
+MARKERS = "osD^vP*X<>"  # distinguish methods of the same color
+
+
+def draw_perception_distortion(table: pd.DataFrame, metric: str) -> Figure:
+    """Plot a perception metric against mean PSNR, one point per method, one panel per image set.
+
+    Blau and Michaeli (2018) prove that there is a bound. On it, one axis only improves at the cost of the other, so the
+    lower right corner stays empty.
+
+    Parameters
+    ----------
+    table
+        Table from `srlab.evaluate_all`, with ``psnr`` and the perception metric. A patch distance is plotted as the
+        median over the images, because one image can have a distance a hundred times that of another.
+    metric
+        ``"lpips"``, ``"patch_distance"`` or ``"energy_error"``.
+    """
+    by_method = table.groupby(["set", "method"], sort=False, as_index=False)
+    means = by_method.agg({"psnr": "mean", metric: "median" if metric == "patch_distance" else "mean"})
+    if metric == "patch_distance":
+        means[metric] = means[metric].clip(lower=NEAR)
+    means = means[np.isfinite(means[["psnr", metric]]).all(axis=1)]  # HR has infinite PSNR
+    marker = dict(zip(means.method.unique(), itertools.cycle(MARKERS), strict=False))
+    sets = means.set.unique()
+    figure, axes = plt.subplots(1, len(sets), figsize=(7 * len(sets) + 1, 5.2), squeeze=False, layout="constrained")
+    for axis, images in zip(axes.flat, sets, strict=True):
+        points = means[means.set == images]
+        here = dict(zip(points.method, zip(points.psnr, points[metric], strict=True), strict=True))
+        for method, place in here.items():
+            look = {"color": COLORS.get(method.partition(" (")[0], OTHER), "marker": marker[method]}
+            axis.scatter(*place, s=80, zorder=2, **look)
+        axis.margins(0.2, 0.15)
+        axis.set(xlabel="PSNR in dB (higher is better)", ylabel=f"{AXES[metric]} (lower is better)")
+        axis.set_title(in_figure(images))
+        if metric == "patch_distance":
+            axis.set_yscale("log")
+            axis.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+            axis.yaxis.set_major_formatter("{x:g}")
+            axis.yaxis.set_minor_formatter(NullFormatter())
+        axis.grid(alpha=0.3)
+        _label(axis, here)
+        arrow = {"boxstyle": "rarrow,pad=0.25", "facecolor": "#E9F1E9", "edgecolor": "#3F6B3F"}
+        axis.text(0.97, 0.05, "better", transform=axis.transAxes, rotation=-35, ha="right", bbox=arrow, zorder=0)
+    return figure
+
+
+def _label(axis: Axes, points: dict[str, tuple[float, float]]) -> None:
+    """Write each name next to its point, on the first side with enough space."""
+    axis.figure.draw_without_rendering()  # the layout sets the pixel positions
+    pixels = axis.transData.transform(list(points.values()))
+    taken = [Bbox.from_bounds(x - 7, y - 7, 14, 14) for x, y in pixels]
+    for method, place in points.items():
+        for side in SIDES:
+            across, up, ha, va = side
+            text = axis.annotate(in_figure(method), place, (across, up), textcoords="offset points", ha=ha, va=va)
+            box = text.get_window_extent()
+            if side == SIDES[-1] or not any(box.overlaps(other) for other in taken):
+                break
+            text.remove()
+        taken.append(box)

@@ -1,0 +1,35 @@
+"""Show source code, and report the main metric of a lab."""
+
+import inspect
+import re
+from pathlib import Path
+from typing import Any
+
+from IPython.display import Markdown, display
+
+import srlab
+from srlab import devices
+from srlab_course.notebooks.marks import METRIC
+
+
+def show_source(*objects: Any) -> None:
+    """Show the source code of functions or classes in the notebook, with file and line.
+
+    Sections of the docstrings, such as the parameters, are left out.
+    """
+    for thing in objects:
+        lines, first = inspect.getsourcelines(thing)
+        file = Path(inspect.getsourcefile(thing))
+        houses = Path(srlab.__file__).parent, Path(__file__).parents[1]
+        known = next((house for house in houses if file.is_relative_to(house)), file)
+        place = file.relative_to(known.parent).as_posix()
+        source = re.sub(r'\n+ *(Parameters|Returns|Raises|Attributes)\n *---[\s\S]*?"""', '"""', "".join(lines))
+        place = f"`{thing.__name__}`, from `{place}`, line {first}:"
+        display(Markdown(f"{place}\n\n```python\n{source}```"))
+
+
+def report_metric(label: str, value: float, unit: str = "") -> None:
+    """Print a lab's main metric, and save it in the output for ``make labs`` and the tests."""
+    text = f"{label}: {value:.2f} {unit}".rstrip()
+    figures = {"label": label, "value": value, "unit": unit, "peak_memory_mib": devices.peak_memory_mib()}
+    display({"text/plain": text, METRIC: figures}, raw=True)

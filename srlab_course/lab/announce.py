@@ -1,0 +1,142 @@
+"""The text that `course.setup` prints: where a lab runs, what it trains, and how to get better results."""
+
+import platform
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from IPython.display import display
+
+import srlab
+from srlab import devices
+from srlab.errors import SrlabError
+from srlab.models import backbones
+from srlab.shell import running_shell
+from srlab_course.lab.lab import Lab
+from srlab_course.lab.recipes import Book, Recipe
+from srlab_course.layout import WIDTH, in_columns, in_lines, seen_from_here
+
+SEEN_OFTEN = 200  # times that training sees each pixel; above this, the network may memorize the photos
+FEW = 30  # megapixels of training photos; with fewer, a paper-size network triggers a warning
+LONG = 2000  # steps; in longer runs, random or small features limit the result
+
+
+def print_hardware(device: torch.device, precision: str, typed: str) -> None:
+    """Print versions, hardware, the folder of runs, and why a GPU is not used."""
+    threads = f"{torch.get_num_threads()} thread{'s' * (torch.get_num_threads() > 1)}"
+    hardware = torch.cuda.get_device_name(device) if device.type == "cuda" else threads
+    numbers = {"fp32": "float32", "bf16": "bfloat16 mixed precision", "fp16": "float16 mixed precision"}[precision]
+    print(f"srlab {srlab.__version__}, torch {torch.__version__}, Python {platform.python_version()}")
+    print(f"device:  {device.type} ({hardware}), {numbers}")
+    print(f"runs in: {seen_from_here(srlab.runs_home())}")
+    if typed == "auto" and device.type == "cpu" and (reason := devices.unused_gpu()):
+        print(in_lines("WARNING: ", reason))
+
+
+def announce(lab: Lab, recipe: Recipe, settings: str = "") -> None:
+    """Print what is trained, on which photos and for how long, and warnings. A strict recipe raises them instead.
+
+    If there is no text about the `settings`, a notebook shows them as a folded table.
+    """
+    values = lab.parameters
+    print(in_lines("recipe:  ", f"{recipe.name}, {recipe.description}"))
+    if not values.get("iters"):  # nothing to train
+        return
+    photos = f"from {lab.train_set.name}" if values.get("images") else "from scikit-image and matplotlib"
+    photos = f"{_count(lab.train_set)} {photos} ({megapixels(lab.train_set):.1f} megapixels)"
+    if values.get("subject"):
+        photos, unseen = (
+            f"the {half.name} ({half.hr[0].shape[2]} x {half.hr[0].shape[1]} pixels)"
+            for half in (lab.train_set, lab.unseen)
+        )
+    first = values.get("pretrain_iters", 0)
+    first = f"{first:,} steps of pretraining (only if no pretrained network is found), then " if first else ""
+    print(in_lines("because  ", recipe.why))
+    steps = f"{first}{values['iters']:,} steps"
+    print(in_lines("trains:  ", f"{steps} of {values['batch']} patches of {values['patch']} px, on {photos}"))
+    if values.get("subject"):
+        print(in_lines("shows:   ", f"{unseen}, which is held out"))
+    print(in_lines("run:     ", f"{lab.name}/{values['run']}{_progress_of(lab)}"))
+    if settings:
+        print(settings)
+    elif running_shell() is not None:
+        display({"text/html": recipe.table(), "text/plain": ""}, raw=True)
+    warnings = _warnings(lab, recipe)
+    if warnings and recipe.strict:
+        raise SrlabError(f"Recipe {recipe.name} is strict and does not run with warnings. {' '.join(warnings)}")
+    for warning in warnings:
+        print(in_lines("WARNING: ", warning))
+
+
+def settings_table(book: Book, recipe: Recipe, given: Mapping[str, Any], everything: bool) -> str:
+    """Return a table of what differs from the recipe, yours first, and with `everything` one of all other settings.
+
+    `recipe` has the settings of the run, and `given` are the parameters of the notebook.
+    """
+    header, *rows = recipe.rows()
+    written = book.recipes[recipe.name].sources
+    kept = [row for row in rows if recipe.sources[row[0]] == written[row[0]]]
+    names = [name for name in book.parameters if name not in recipe.values and name in given]
+    typed = [name for name in names if given[name] != book.parameters[name]]
+    changed = [[name, str(given[name]), "parameter of the notebook", "you"] for name in typed]
+    changed += sorted((row for row in rows if row not in kept), key=lambda row: row[-1] != "you")
+    parts = [_table(header, changed)] if changed else []
+    if everything:
+        parts += [f"The other {len(kept)} settings are those of the recipe {recipe.name}:", _table(header, kept)]
+    else:
+        parts += [f"The other {len(kept)} settings are those of the recipe {recipe.name}. Add --all to list them."]
+    return "\n".join(parts)
+
+
+def _table(header: list[str], rows: list[list[str]]) -> str:
+    """Return rows in columns, with the last column, the source, as one line if all are equal."""
+    if len(sources := {row[-1] for row in rows}) > 1:
+        return in_columns([header, *rows], WIDTH)
+    return in_columns([row[:-1] for row in [header, *rows]], WIDTH) + f"\nsource: {''.join(sources)}"
+
+
+def _progress_of(lab: Lab) -> str:
+    """Return the progress of the run and how it continues, or "" for a new run."""
+    manifest = srlab.Run(lab.name, lab.run).manifest()
+    if manifest is None or not manifest["step"]:
+        return ""
+    done = f"{manifest['step']:,} of {lab.iters:,} steps"
+    if manifest["step"] >= lab.iters:
+        unless = " unless your code has changed" if "code" in manifest["parameters"] else ""
+        return f", already trained for {done}; it is not trained again{unless}"
+    return f", resuming after {done}"
+
+
+def _warnings(lab: Lab, recipe: Recipe) -> list[str]:
+    """Return warnings about what limits the result, with parameters that improve it."""
+    values, warnings, pixels = lab.parameters, [], megapixels(lab.train_set)
+    iters = values.get("iters", 0)
+    long = iters > LONG
+    steps = iters + values.get("pretrain_iters", 0)
+    seen = steps * values.get("batch", 0) * values.get("patch", 0) ** 2 / 1e6 / pixels
+    aim = values.get("subject") and not (long and recipe.sources["iters"] == "you")  # to memorize a subject
+    few = seen > SEEN_OFTEN and not aim
+    if few or (long and values.get("size") == "paper" and pixels < FEW):
+        warnings.append(
+            f"{_count(lab.train_set)} ({pixels:.1f} megapixels) may not be enough: training sees each pixel "
+            f"{seen:,.0f} times, so a large network memorizes them. Use -p images div2k (800 photos, 4 GB, downloaded "
+            "once) or -p images path/to/photos."
+        )
+    if "backbone" in values and values["content_weight"] and long:
+        random = not backbones.is_trained(values["features"], values["backbone"])
+        if random or values["features"].startswith(backbones.OWN):
+            warnings.append(
+                f"The content loss uses {'random features' if random else 'small course-trained features'}, because "
+                "ImageNet weights were not found. Use -p backbone imagenet (downloaded once) or "
+                "-p backbone path/to/weights."
+            )
+    return warnings
+
+
+def megapixels(images: Any) -> float:
+    """Return the total number of megapixels in a set of images."""
+    return sum(image.shape[1] * image.shape[2] for image in images.hr) / 1e6
+
+
+def _count(images: srlab.ImageSet) -> str:
+    return f"{len(images)} photo{'' if len(images) == 1 else 's'}"

@@ -1,0 +1,148 @@
+"""Predict before you run: buttons or a text field. The guess is saved with the runs and shown next to the outcome."""
+
+import json
+from collections.abc import Sequence
+from html import escape
+from importlib.resources import files
+
+import ipywidgets
+from IPython.display import display
+
+from srlab.errors import SrlabError
+from srlab.files import write_atomic
+from srlab.paths import runs_home
+from srlab.shell import running_shell
+from srlab_course.figures.widgets import PRESENCE, CellBox, Presence, on_a_page
+from srlab_course.lab.lab import Lab
+
+# Only JupyterLab has a panel around the notebook; exported pages and the book do not.
+ONLY_LIVE = ".srlab-live { display: none; } .jp-NotebookPanel .srlab-live { display: inline; }"
+FILE = "guesses.json"  # in the folder of all runs: lab -> question -> guess
+
+
+class GuessKeys(Presence):
+    """The Enter key of the text field."""
+
+    _esm = PRESENCE + files("srlab_course.lab").joinpath("guess.js").read_text(encoding="utf-8")
+
+
+class Guess(CellBox):
+    """A question with buttons or a number field; `reveal` shows the outcome later.
+
+    The guess is saved in ``guesses.json`` in the folder of all runs, and is shown when the cell runs again. A headless
+    run neither waits for a guess nor shows a saved one.
+
+    Parameters
+    ----------
+    question
+        One sentence; lab and sentence are the key of the saved guess.
+    choices
+        Labels of the buttons; if empty, the guess is a number.
+    unit
+        Unit of the number.
+
+    Attributes
+    ----------
+    taken
+        The guess, or ``""``.
+    """
+
+    def __init__(self, question: str, choices: Sequence[str] = (), unit: str = "") -> None:
+        self.lab, self.question, self.choices, self.unit, self.taken = _lab(), question, list(choices), unit, ""
+        if choices:
+            looks = {"style": {"button_width": "initial"}, "layout": {"width": "auto"}}
+            self.field = ipywidgets.ToggleButtons(options=self.choices, value=None, **looks)
+        else:
+            self.field = ipywidgets.Text(placeholder="a number", layout={"width": "9em"})
+        self._said, problem = ipywidgets.HTML(), ""
+        try:
+            kept = _read() if on_a_page() else {}
+            before = kept.get(self.lab, {}).get(question, "")
+        except SrlabError as error:  # a damaged file must not stop the lab
+            before, problem = "", str(error)
+        if before in self.choices or (before and not choices):
+            self.field.value = self.taken = before
+        self._say(problem)
+        self.field.observe(self._take, "value")
+        answer = ipywidgets.HBox([self.field, ipywidgets.Label(unit)])
+        super().__init__([ipywidgets.HTML(self._asked()), answer, self._said, GuessKeys()])
+
+    def _take(self, _: object) -> None:
+        said = (self.field.value or "").strip()
+        if said and not self.choices and not any(letter.isdigit() for letter in said):
+            self.taken = ""
+            self._say("Please enter a number, e.g. 10.")
+            return
+        self.taken, problem = said, ""
+        try:
+            kept = _read()
+            kept[self.lab] = kept.get(self.lab, {}) | {self.question: said}
+            write_atomic(runs_home() / FILE, json.dumps(kept, indent=1).encode())
+        except SrlabError as error:  # Jupyter hides errors of callbacks in its log
+            problem = str(error)
+        self._say(problem)
+
+    def _say(self, problem: str) -> None:
+        taken = f"Saved: {self._worded(self.taken)}. A cell below shows the outcome." if self.taken else ""
+        self._said.value = escape(problem or taken)
+
+    def reveal(self, outcome: str | float) -> None:
+        """Show the outcome next to the guess, if there is one. On a static page, the outcome is folded."""
+        number = "" if isinstance(outcome, str) else f"{outcome:.3g}" if abs(outcome) < 1000 else f"{outcome:,.0f}"
+        came, guessed = self._worded(number) if number else outcome, self._worded(self.taken)
+        said = f"Your guess: {guessed}. " if self.taken else ""
+        right = guessed in (came, came.replace(",", "") if number else came)
+        said += "Right!" if right else f"Outcome: {came}."
+        if running_shell() is None or on_a_page():
+            print(said)
+        else:
+            folded = f"<details><summary>Outcome</summary>{escape(said)}</details>"
+            display({"text/html": folded, "text/plain": said}, raw=True)
+
+    def _worded(self, value: str) -> str:
+        return value if self.choices or value.endswith(self.unit) else f"{value} {self.unit}"
+
+    def _asked(self) -> str:
+        return f"<b>Your guess:</b> {escape(self.question)}"
+
+    def still(self) -> str:
+        """Return the question and the guess as HTML for a static page."""
+        taken = f" <b>{escape(self._worded(self.taken))}</b>." if self.taken else ""
+        run = f'<span class="srlab-live"> Run this cell to {"change it" if self.taken else "answer"}.</span>'
+        return f"<style>{ONLY_LIVE}</style><p>{self._asked()}{taken}{run}</p>"
+
+    def __repr__(self) -> str:
+        return f"Your guess: {self.question}"
+
+
+def _lab() -> str:
+    """Return the name of the lab that this notebook has set up, or ""."""
+    here = getattr(running_shell(), "user_ns", {})
+    return next((value.name for value in list(here.values()) if isinstance(value, Lab)), "")
+
+
+def _read() -> dict[str, dict[str, str]]:
+    """Return all saved guesses: lab -> question -> guess."""
+    path = runs_home() / FILE
+    try:
+        kept = json.loads(path.read_bytes())
+        return {lab: {question: str(said) for question, said in asked.items()} for lab, asked in kept.items()}
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError, AttributeError) as error:
+        raise SrlabError(f"{path} is damaged, so guesses are not saved. Move it away.") from error
+
+
+def guess(question: str, choices: Sequence[str] = (), unit: str = "") -> Guess:
+    """Show a question with buttons or a text field before the cell with the outcome; see `Guess` for the arguments.
+
+    ``reveal(outcome)`` then shows the guess and the outcome, which is one of the choices or a number.
+
+    Examples
+    --------
+    >>> blur = course.guess("Which of the two costs more?", ["blur", "noise"])
+    >>> blur.reveal(max(costs, key=costs.get))
+    """
+    made = Guess(question, choices, unit)
+    display(made)
+    return made

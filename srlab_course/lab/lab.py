@@ -1,0 +1,157 @@
+"""The settings of a lab, returned by `course.setup`."""
+
+import difflib
+import math
+import os
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from IPython.display import display
+
+from srlab import models
+from srlab.data.datasets import ImageSet
+from srlab.data.degradation import Degradation
+from srlab.errors import SrlabError
+from srlab.training.runs import Run
+from srlab_course.lab.earlier import start as initialization
+from srlab_course.lab.sizes import check_limit, pick_size
+from srlab_course.notebooks.marks import CLAIM
+
+
+@dataclass(frozen=True, eq=False)
+class Lab:
+    """The settings of a lab. Each parameter is also an attribute: ``lab.batch`` is ``lab.parameters["batch"]``.
+
+    No class defines these attributes. The lab's file in ``notebooks/recipes/`` has them under ``parameters``, or under
+    ``help`` with a description and a unit.
+
+    Attributes
+    ----------
+    device, precision
+        Device and precision for training.
+    train_set, unseen
+        Photos for training and for validation. With a ``subject``, they are the two halves of one photo.
+    degradation
+        How LR images are made from HR images.
+    overrides
+        Recipe settings that were changed, with their new values.
+    is_reference_config
+        Whether the lab's claims were measured with these settings: a recipe without changes, on a CPU.
+    parameters
+        Parameters and entries of the recipe; ``recipe`` and ``run`` are the chosen names.
+    """
+
+    name: str
+    device: torch.device
+    precision: str
+    train_set: ImageSet = field(repr=False)
+    unseen: ImageSet = field(repr=False)
+    degradation: Degradation
+    overrides: dict[str, Any]
+    is_reference_config: bool
+    parameters: dict[str, Any]
+
+    def __getattr__(self, name: str) -> Any:
+        """Return a parameter or an entry of the recipe."""
+        if name.startswith("_"):  # copy and pickle look these up before there are fields
+            raise AttributeError(name)
+        if name in self.parameters:
+            return self.parameters[name]
+        near = difflib.get_close_matches(name, [one for one in dir(self) if not one.startswith("_")])
+        hint = f". Did you mean {' or '.join(near)}?" if near else f". It has {', '.join(self.parameters)}."
+        raise AttributeError(f"The lab {self.name} has no {name}{hint}")
+
+    def __dir__(self) -> set[str]:
+        """List all names, for tab completion."""
+        return {*super().__dir__(), *self.parameters}
+
+    @property
+    def trainer_kwargs(self) -> dict[str, Any]:
+        """Hardware arguments for `srlab.Trainer`: device, precision and launch."""
+        return {"device": self.device, "precision": self.precision, "launch": self.parameters.get("launch", "auto")}
+
+    @property
+    def start_requirements(self) -> initialization.StartRequirements:
+        """Requirements for a pretrained network."""
+        free = {"network", "pretrain_iters"} <= set(self.parameters)  # lab 03, which can train its own start
+        return initialization.StartRequirements(
+            generator_of(self.parameters), self.degradation, self.train_set, self.unseen, free
+        )
+
+    def load_start(self, lab: str = "", steps: int = 0, **alike: Any) -> tuple[Any, str]:
+        """Return the pretrained network that training starts from and its name, or None and "".
+
+        A ``start`` set by the user must fit. Otherwise use the first one that fits, in this order: the start that this
+        run began with, the recipe's start, then the finished runs of `lab` with enough `steps` and these parameters.
+        If the recipe has a start, the bundled network is last. Names are ``"bundled"`` and ``"LAB/NAME"``. The network
+        is in eval mode on the CPU.
+        """
+        begun = initialization.begun_with(Run(self.name, self.run))
+        if self.start and "start" in self.overrides:
+            if begun not in ("", self.start):
+                raise SrlabError(f"This run began with {begun}, not with {self.start}. Set another run name with run.")
+            initialization.check_start(self.start, self.start_requirements)
+            return initialization.load_start(self.start, self.start_requirements), self.start
+        finished = (
+            initialization.find_trained(lab, steps, {"generator": self.start_requirements.network} | alike)
+            if lab
+            else []
+        )
+        last = initialization.BUNDLED if self.start else ""
+        return initialization.find_start(filter(None, [begun, self.start, *finished, last]), self.start_requirements)
+
+    def expect(
+        self,
+        claim: str,
+        value: Any,
+        *,
+        above: float = -math.inf,
+        below: float = math.inf,
+        ratio: bool = False,
+        usually: bool = False,
+    ) -> None:
+        """Check a claim in the lab's text against a measured value; called from ``notebooks/claims/``.
+
+        The value is saved in the cell's output, where ``make seeds`` reads it. A false claim raises an error, unless
+        ``SRLAB_CLAIMS`` is ``record``.
+
+        Parameters
+        ----------
+        claim
+            The sentence, without a period.
+        value
+            The measured number, or a bool for a fact that does not depend on random numbers.
+        above, below
+            Bounds: the claim is true if ``above < value < below``.
+        ratio
+            Whether the value is a positive ratio; ``make seeds`` then compares logarithms.
+        usually
+            Whether the claim is only about most seeds. ``make seeds`` counts these claims; they never raise an error.
+        """
+        exact = (above, below) == (-math.inf, math.inf)
+        if exact and not isinstance(value, (bool, np.bool_)):
+            raise SrlabError(f"The claim '{claim}' has no bound. Pass above= or below=, or a bool as the value.")
+        value = float(value)
+        holds = value == 1 if exact else above < value < below
+        record = {"claim": claim, "value": value, "exact": exact, "holds": holds, "ratio": ratio, "usually": usually}
+        record |= {word: bound for word, bound in (("above", above), ("below", below)) if math.isfinite(bound)}
+        display({"text/plain": f"{claim}: {value:.4g}", CLAIM: record}, raw=True)
+        if not holds and not usually and os.environ.get("SRLAB_CLAIMS") != "record":
+            bounds = " and ".join(f"{word} {record[word]:g}" for word in ("above", "below") if word in record)
+            measured = f" ({value:.4g}, must be {bounds})" if bounds else ""
+            raise SrlabError(f"This claim of the lab is false: {claim}{measured}.")
+
+
+def generator_of(values: dict[str, Any]) -> dict[str, Any]:
+    """Return name and arguments of the recipe's generator, as in a manifest. Check the parameter limit first."""
+    network, changes = values.get("network", "RRDBNet"), {"num_blocks": values["num_blocks"]}
+    if "growth" in values:
+        changes |= {"num_features": values["num_features"], "growth": values["growth"]}
+    shape = pick_size(values["size"], network, **changes)
+    shape |= {key: values[key] for key in ("fusion", "residual_scale", "scale") if key in values}
+    with torch.device("meta"):  # only shapes, no memory
+        generator = models.GENERATORS[network](**shape)
+    check_limit(generator, values.get("parameter_limit", 0))
+    return {"network": network} | generator.config

@@ -1,0 +1,153 @@
+"""`setup`, which the first cell of a lab calls: check the parameters, choose a recipe, and build the `Lab`.
+
+Read `setup` from top to bottom: parameters, hardware, recipe, photos, run name, and last the `Lab`.
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import fields, replace
+from types import TracebackType
+from typing import Any
+
+import matplotlib.pyplot as plt
+import torch
+
+import srlab
+from srlab import devices, models, paths
+from srlab.data import catalog
+from srlab.errors import SrlabError
+from srlab.models import backbones, features
+from srlab.shell import running_shell
+from srlab_course.figures import plots
+from srlab_course.lab.announce import announce, megapixels, print_hardware, settings_table
+from srlab_course.lab.earlier import start as initialization
+from srlab_course.lab.earlier.own_start import with_own_start
+from srlab_course.lab.lab import Lab, generator_of
+from srlab_course.lab.parameters import read_parameters
+from srlab_course.lab.photos import choose_photos, find_subject, large_enough, planned_set
+from srlab_course.lab.recipes import Book, Recipe, pick_recipe, read_book
+from srlab_course.lab.run_names import changes, check_run, name_run
+
+# Attribute of `srlab.Degradation` -> parameter of a lab, which has the same name except for two.
+DEGRADATION = {field.name: field.name for field in fields(srlab.Degradation)}
+DEGRADATION |= {"method": "downsampler", "noise": "image_noise"}
+
+
+def setup(name: str, namespace: Mapping[str, Any], dry: bool = False, everything: bool = False) -> Lab:
+    """Check a lab's parameters, choose its recipe, print what it will train, and set the colors of its figures.
+
+    Papermill accepts any ``-p`` name and a notebook any variable, so typos are detected here. Errors of later cells
+    are raised early.
+
+    Parameters
+    ----------
+    name
+        Name of the lab, for example ``"01_srresnet"``.
+    namespace
+        The notebook's variables: ``globals()``.
+    dry
+        Whether to download nothing, for ``srlab plan``: placeholders of the same size replace missing datasets.
+    everything
+        Whether to print all settings if `dry`, and not only those that differ from the recipe.
+    """
+    _restore_torch_defaults()
+    book = read_book(paths.recipes() / f"{name}.yaml")
+    labs = [value for value in namespace.values() if isinstance(value, Lab) and value.name == name]
+    given, overrides = read_parameters(book, namespace, labs[-1].overrides if labs else None)
+    if "run" in given:
+        check_run(name, given["run"])
+    device = srlab.pick_device(given["device"])
+    precision = srlab.pick_precision(given.get("precision", "auto"), device)
+    print_hardware(device, precision, given["device"])
+    plt.rcParams["axes.prop_cycle"] = plots.line_styles()
+    if shell := running_shell():
+        shell.set_custom_exc((NameError,), explain_name_error)
+    read, scale = planned_set if dry else srlab.load_images, given.get("scale", 4)
+    offered = read(given["images"], scale) if given.get("images") else srlab.bundled_photos("train")
+    recipe = _choose_recipe(book, given, overrides, device, offered)
+    subject = find_subject(given, recipe.values.get("subject", ""))
+    values = given | recipe.values | {"recipe": recipe.name, "subject": subject}
+    train_set, unseen = choose_photos(values, offered, read)
+    changed = changes(book.parameters, given, values) | overrides
+    iters = given.get("iters", 0)
+    values["run"] = given.get("run") or name_run(recipe.name, iters, changed, train_set, unseen)
+    if "discriminator" in values:  # D halves the size of the patch four times
+        block = math.lcm(16, scale)
+        values["patch"] = -(-values["patch"] // block) * block
+    elif "patch" in values:
+        values["patch"] -= values["patch"] % scale
+    train_set, unseen = large_enough(values, train_set, unseen, book.min_image_size)
+    made = {name: values[parameter] for name, parameter in DEGRADATION.items() if parameter in values}
+    own = iters or changed.keys() - {"seed", "backbone"}  # the claims do not depend on these two
+    lab = Lab(
+        name=name,
+        device=device,
+        precision=precision,
+        train_set=train_set,
+        unseen=unseen,
+        degradation=srlab.Degradation(**made),
+        overrides=overrides,
+        is_reference_config=recipe.name in ("laptop", "smoke") and not own and device.type == "cpu",
+        parameters=values,
+    )
+    _check_what_comes_later(lab)
+    lab = with_own_start(lab, named=bool(given.get("run")))
+    announce(lab, recipe, settings_table(book, recipe, given, everything) if dry else "")
+    return lab
+
+
+def _restore_torch_defaults() -> None:
+    """Undo changes from a startup file of IPython or an earlier cell: networks and photos are in float32 on the CPU."""
+    torch.set_default_dtype(torch.float32)
+    torch.set_default_device(None)
+    torch.set_grad_enabled(True)
+
+
+def _choose_recipe(book: Book, given: dict[str, Any], overrides: dict[str, Any], device: Any, photos: Any) -> Recipe:
+    """Return the recipe by name or by hardware, scaled to the number of steps, with the user's overrides."""
+    facts = {"device": device.type, "iters": given.get("iters", 0), "memory_gib": devices.memory_gib(device)}
+    facts |= {"processes": devices.from_torchrun("WORLD_SIZE") or 1, "megapixels": megapixels(photos)}
+    recipe = pick_recipe(book, given["recipe"], facts)
+    if "backbone" in given and not backbones.is_trained(recipe.values["features"], given["backbone"]):
+        note = f"; without ImageNet weights it uses features and losses for {backbones.OWN}, trained in the course"
+        recipe = replace(recipe, why=recipe.why + (note if recipe.without_weights else ""))
+        recipe = recipe.changed_by(recipe.without_weights, "this course, because ImageNet weights were not found")
+    named = {"subject": given["subject"]} if given.get("subject", "auto") != "auto" else {}
+    return recipe.laid_out(facts["iters"]).changed_by(overrides | named)
+
+
+def _check_what_comes_later(lab: Lab) -> None:
+    """Fail early: raise the errors of later cells before anything is computed."""
+    values = lab.parameters
+    if "size" in values:
+        generator_of(values)
+    if "discriminator" in values:
+        # This rejects unsuitable patch sizes. Not on the meta device, where spectral norm would take seconds.
+        with torch.random.fork_rng(devices=[]):
+            models.build_discriminator(values["discriminator"], values["patch"], values.get("d_features", 0))
+    if "features" in lab.overrides:
+        features.parse(values["features"])  # only if changed, because it imports torchvision, which takes a second
+    if values.get("backbone", "auto") not in ("auto", "imagenet", "random"):
+        backbones.find_weights(values["features"].split()[0], values["backbone"])
+    if lab.overrides.get("start"):
+        initialization.check_start(lab.start, lab.start_requirements)
+    sets = [values["benchmark"]] if values.get("benchmark") else values.get("benchmarks", "auto").split()
+    for path in sets if sets != ["auto"] else ():
+        if not catalog.is_named(path) and not paths.find_in_course(path).is_dir():
+            raise SrlabError(f"Benchmark folder {path} not found. Check the path.")
+    for run in values["runs"].split() if values.get("runs", "all") != "all" else ():
+        lab_of_run, _, name = run.partition("/")
+        if not (file := paths.run_folder(lab_of_run, name or "default") / paths.generator_file()).is_file():
+            raise SrlabError(f"Run {run} has no weights: {file} not found. List all runs with `srlab runs`.")
+
+
+def explain_name_error(
+    shell: Any, kind: type[NameError], error: NameError, trace: TracebackType, tb_offset: int | None = None
+) -> None:
+    """Show a NameError with advice, in case a cell was run too early."""
+    if not isinstance(error, UnboundLocalError):  # a local variable is not from another cell
+        error.add_note(
+            f"If a cell above defines {error.name}, run it first (menu Run > Run All Above Selected Cell). Then run "
+            "this cell again."
+        )
+    shell.showtraceback((kind, error, trace), tb_offset=tb_offset)

@@ -1,0 +1,114 @@
+"""Execute a notebook headlessly with papermill, with the lab's claims if ``SRLAB_CLAIMS`` is set.
+
+``torchrun --nproc-per-node N -m srlab_course.notebooks.execute LAB OUT -p ...`` accepts the arguments of ``papermill``
+and trains on N devices: each process executes the notebook, and the output of the first process is kept.
+"""
+
+import sys
+import tempfile
+from collections.abc import Sequence
+from keyword import iskeyword
+from pathlib import Path
+from typing import Any
+
+import click
+import nbformat
+import papermill
+
+from srlab.devices import from_torchrun
+from srlab.errors import SrlabError
+from srlab.paths import switched_on
+from srlab_course.layout import seen_from_here
+from srlab_course.notebooks.claims import insert_claims
+from srlab_course.notebooks.finding import outputs_of, tags_of
+from srlab_course.notebooks.marks import METRIC
+from srlab_course.notebooks.validated import read_notebook
+
+
+def execute(notebook: Path, output: Path, parameters: dict[str, Any], without: str | None = None) -> dict[str, Any]:
+    """Execute one notebook with papermill, and return what the lab passed last to `course.report_metric`.
+
+    The metric has ``label``, ``value``, ``unit`` and ``peak_memory_mib``. The executed copy is written even if a cell
+    fails, but not if the kernel dies. Cells with the tag `without` are left out; studies use ``not-in-studies``.
+    """
+    for name in parameters:  # papermill quotes values, but inserts names as code
+        if not str(name).isidentifier() or iskeyword(str(name)):
+            raise SrlabError(f"{name!r} is not a valid parameter name. Use letters, digits and underscores.")
+    content = read_notebook(notebook)
+    if parameters and not any("parameters" in tags_of(cell) for cell in content.cells):
+        # Papermill would insert them at the top, and the lab's own cell would overwrite them.
+        raise SrlabError(
+            f"{notebook} accepts no parameters, because no cell has the tag 'parameters'. Add the tag to one."
+        )
+    content.cells = [cell for cell in content.cells if without not in tags_of(cell)]
+    if switched_on("SRLAB_CLAIMS"):
+        insert_claims(content, notebook.stem)
+    try:
+        with tempfile.TemporaryDirectory() as folder:  # papermill keeps two copies of a notebook object
+            nbformat.write(content, Path(folder) / notebook.name)
+            done = papermill.execute_notebook(
+                str(Path(folder) / notebook.name),
+                str(output),
+                parameters=parameters,
+                kernel_name="python3",
+                language="python",  # notebooks from jupytext have no language
+                progress_bar=False,
+                request_save_on_cell_execute=False,  # saving around each cell costs 15 s per lab
+                # A kernel warns about unencrypted traffic, which is local, and logs its shutdown as an error.
+                extra_arguments=["--log-level=CRITICAL"],
+            )
+    except papermill.PapermillExecutionError as error:
+        raise failed_cell(error, output) from error
+    except RuntimeError as error:  # a kernel that died, or could not start because of a port clash
+        raise SrlabError(
+            f"The kernel of {notebook.name} died or did not start ({error}). Close programs that use much memory, and "
+            "run the command again."
+        ) from error
+    return read_metric(done)
+
+
+def failed_cell(error: papermill.PapermillExecutionError, output: Path) -> SrlabError:
+    """Return the error of a cell as one message; the executed copy contains its traceback."""
+    return SrlabError(f"{error.ename}: {error.evalue} (cell {error.exec_count} of {seen_from_here(output)})")
+
+
+def read_metric(notebook: Any) -> dict[str, Any]:
+    """Return the last main metric in the outputs of an executed notebook."""
+    found = outputs_of(notebook, METRIC)
+    if not found:
+        raise SrlabError("The lab finished, but did not report a metric. Call course.report_metric in it.")
+    return found[-1]
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run ``papermill`` with these arguments, and return its exit code, with each error as one message.
+
+    Under torchrun, only the notebook of the first process is kept.
+    """
+    from papermill.cli import papermill as command
+
+    rank = from_torchrun("RANK")
+    try:
+        context = command.make_context("srlab_course.notebooks.execute", list(arguments))
+        with context, tempfile.TemporaryDirectory() as folder:
+            output = Path(context.params["output_path"])
+            if rank:
+                context.params |= {"output_path": str(Path(folder) / f"{rank}.ipynb"), "progress_bar": False}
+            command.invoke(context)
+        return 0
+    except click.exceptions.Exit as done:  # after --help and --version
+        return done.exit_code
+    except click.ClickException as mistake:
+        mistake.show()
+        return mistake.exit_code
+    except papermill.PapermillExecutionError as error:
+        if rank:  # whose executed copy is not kept
+            print("\n".join(error.traceback), file=sys.stderr)
+        print(f"srlab: {failed_cell(error, output)}", file=sys.stderr)
+    except (OSError, ValueError, nbformat.ValidationError) as error:  # a notebook that is missing or not valid
+        print(f"srlab: {SrlabError(error)}", file=sys.stderr)
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,110 @@
+"""Test srlab doctor: each problem of a machine is reported in one sentence."""
+
+import os
+import re
+import shutil
+from types import SimpleNamespace
+
+import psutil
+import pytest
+import torch
+
+from srlab.cli.main import main
+from srlab.models import loading
+from srlab_course.cli import doctor
+from srlab_course.lab import rehearsal
+from tests.conftest import LABS, ROOT
+
+
+def memory(total, free):
+    return lambda: (total * 2**30, free * 2**30)
+
+
+def too_old(*_):
+    raise RuntimeError("CUDA error: no kernel image is available\nMore lines")
+
+
+@pytest.mark.parametrize(
+    ("stand_in", "words"),
+    [
+        ((psutil, "virtual_memory", memory(2, 1)), "2.0 GiB of memory; the labs need 4"),
+        ((psutil, "virtual_memory", memory(8, 1)), "Only 1.0 GiB of memory is free"),
+        ((shutil, "disk_usage", lambda _: SimpleNamespace(free=3e8)), "Only 0.3 GB of disk is free"),
+        ((doctor, "minutes_of_lab_01", lambda _: 17), "would train for 17 minutes"),
+        ((doctor, "minutes_of_lab_01", too_old), "A training step failed (CUDA error: no kernel image is available)."),
+        ((psutil, "virtual_memory", memory(3.7, 2)), "This machine can run the labs."),
+    ],
+)
+def test_doctor_problems(stand_in, words, monkeypatch, capsys):
+    monkeypatch.setattr(psutil, "virtual_memory", memory(16, 8))
+    monkeypatch.setattr(doctor, "minutes_of_lab_01", lambda _: 2.0)
+    monkeypatch.setattr(doctor, "failures_of_labs", list)
+    monkeypatch.setattr(*stand_in)
+    assert main(["doctor"]) == (words != "This machine can run the labs.")
+    problems = capsys.readouterr().out.partition("\n\n")[2]
+    assert problems.count("\n") == 1
+    assert words in problems
+
+
+def without_lzma(*_):
+    raise ModuleNotFoundError("No module named '_lzma'", name="_lzma")
+
+
+def without_sqlite(*_):
+    """Raise what jupyter_server does."""
+    try:
+        raise ModuleNotFoundError("No module named '_sqlite3'", name="_sqlite3")
+    except ImportError:
+        raise ModuleNotFoundError("No module named 'pysqlite2'", name="pysqlite2") from None
+
+
+def without_photos(*_):
+    raise ValueError("not\na photo")
+
+
+@pytest.mark.parametrize(
+    ("fails", "words"),
+    [
+        (rehearsal.rehearse, []),
+        (without_lzma, ["This Python was built without _lzma, which the course needs. Use another Python."]),
+        (without_sqlite, ["This Python was built without _sqlite3, which the course needs. Use another Python."]),
+        (without_photos, ["The labs can't start (ValueError: not a photo). Install the course again."]),
+    ],
+)
+def test_doctor_rehearses_the_labs(fails, words, monkeypatch):
+    monkeypatch.setattr(rehearsal, "WEIGHTS", ())
+    monkeypatch.setattr(rehearsal, "rehearse", fails)
+    assert list(dict.fromkeys(doctor.failures_of_labs())) == words
+
+
+def test_doctor_names_each_damaged_file(tmp_path, monkeypatch):
+    shutil.copytree(loading.FOLDER, tmp_path / "bundled")
+    monkeypatch.setattr(loading, "FOLDER", tmp_path / "bundled")
+    monkeypatch.setattr(rehearsal, "rehearse", lambda *_: None)
+    assert not list(doctor.failures_of_labs())
+    os.truncate(tmp_path / "bundled" / "srgan.safetensors", 300_000)
+    (tmp_path / "bundled" / "one_step.safetensors").write_bytes(b"version https://git-lfs")
+    truncated, pointer = doctor.failures_of_labs()
+    assert "srgan.safetensors is damaged or truncated" in truncated
+    assert "one_step.safetensors is damaged" in pointer
+
+
+def test_plan_reports_missing_parts_and_damaged_weights(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(loading, "FOLDER", tmp_path)
+    assert main(["plan", "00"]) == 2
+    assert "msrresnet.safetensors not found" in capsys.readouterr().err
+    monkeypatch.setattr(rehearsal, "import_module", without_lzma)
+    assert main(["plan", "00"]) == 2
+    assert "built without _lzma" in capsys.readouterr().err
+
+
+def test_doctor_times_a_step():
+    assert 0 < doctor.minutes_of_lab_01(torch.device("cpu"), 3) < 600
+
+
+def test_doctor_checks_memory_for_labs():
+    pages = "".join(lab.read_text(encoding="utf-8") for lab in LABS)
+    told = max(map(float, re.findall(r"\*\*Memory:\*\* up to ([\d.]+) GiB", pages)))
+    assert told == doctor.FREE_MEMORY
+    for page in ("docs/classroom.md", "docs/jupyterhub.md", "docs/troubleshooting.md"):
+        assert f"{told} GiB" in (ROOT / page).read_text(encoding="utf-8"), page

@@ -1,0 +1,63 @@
+"""Test which methods compete in lab 05, with and without runs of the student."""
+
+from types import SimpleNamespace
+
+import pytest
+import torch
+
+import srlab
+from srlab.errors import SrlabError
+from srlab_course import split_photo
+from srlab_course.lab import contenders
+from srlab_course.lab.contenders import find_contenders, remembering
+
+LAB = SimpleNamespace(name="05_evaluation", device=torch.device("cpu"))
+
+
+@pytest.fixture
+def without_realesrgan(monkeypatch):
+    def missing():
+        raise SrlabError("not installed")
+
+    monkeypatch.setattr(srlab, "load_realesrgan", missing)
+
+
+def test_course_replaces_what_is_missing(home, without_realesrgan):
+    found = find_contenders(LAB)
+    assert [*found.upscalers] == ["bicubic", "MSRResNet", "SRGAN"]
+    assert (found.msrresnet, found.srgan, found.published) == ("MSRResNet", "SRGAN", "RealESRGAN (precomputed)")
+    lr = srlab.downsample(srlab.mod_crop(split_photo("gravel")[1]["gravel"], 4), 4)
+    images = found.gravel_images(lr)
+    assert {tuple(image.shape) for image in images.values()} == {(1, 3, 512, 256)}
+    table = found.table(images)
+    assert set(table["from"]) == {"the course"}
+    assert table.loc[["SRGAN", "SRGAN (precomputed)"], "photos"].tolist() == ["all", "the gravel"]
+    assert "lab 01" in table.loc["MSRResNet", "what it is"]
+    assert "stored image" in table.loc["RealESRGAN (precomputed)", "what it is"]
+
+
+def test_runs_that_are_clearly_ahead_compete(home, without_realesrgan, monkeypatch):
+    ours = srlab.load_bundled()["MSRResNet"]
+    ours.origin = "01_srresnet/default"
+    monkeypatch.setattr(contenders, "load_trained", lambda *_, subject="": {} if subject else {"MSRResNet": ours})
+    found = find_contenders(LAB)
+    assert found.networks["MSRResNet"] is ours
+    assert [*found.upscalers] == ["bicubic", "MSRResNet", "SRGAN"]
+
+
+def test_short_runs_do_not_replace_the_course(home, without_realesrgan, monkeypatch):
+    short = srlab.MSRResNet(num_blocks=1, num_features=8)
+    monkeypatch.setattr(contenders, "load_trained", lambda *_, subject="": {} if subject else {"MSRResNet": short})
+    found = find_contenders(LAB)
+    assert [*found.networks] == ["MSRResNet", "MSRResNet (bundled)", "SRGAN"]
+    assert found.msrresnet == "MSRResNet (bundled)"
+
+
+def test_each_image_is_upscaled_once():
+    calls = []
+    upscale = remembering(lambda lr: calls.append(1) or 2 * srlab.upsample(lr, 4))
+    lr = torch.rand(1, 3, 8, 8)
+    assert upscale(lr).max() <= 1
+    assert torch.equal(upscale(lr), upscale(lr.clone()))
+    upscale(lr[..., :4])
+    assert len(calls) == 2

@@ -1,0 +1,100 @@
+"""Test guesses: they never block without a page, are saved, and are shown with the outcome."""
+
+from dataclasses import fields
+from types import SimpleNamespace
+
+import pytest
+
+from srlab_course.figures import widgets
+from srlab_course.lab import guesses
+from srlab_course.lab.guesses import Guess, guess
+from srlab_course.lab.lab import Lab
+from tests.conftest import replace_display
+
+
+class Shell:
+    """Mock a kernel that is connected to a page."""
+
+    def get_parent(self):
+        return {"header": {"msg_id": "1"}, "metadata": {"cellId": "one"}}
+
+
+@pytest.fixture
+def page(monkeypatch):
+    monkeypatch.setattr(widgets, "get_ipython", Shell)
+
+
+def said(asked):
+    """Return the line below the field."""
+    return asked.children[2].value
+
+
+@pytest.mark.parametrize(
+    ("choices", "unit", "typed", "outcome", "words"),
+    [
+        (["left", "right"], "", "left", "left", "Your guess: left. Right!"),
+        (["left", "right"], "", "right", "left", "Your guess: right. Outcome: left."),
+        ((), "dB", " 28 dB", 29.777, "Your guess: 28 dB. Outcome: 29.8 dB."),
+        ((), "dB", "28", 28.04, "Your guess: 28 dB. Right!"),
+        ((), "", "4", 4.4, "Your guess: 4. Outcome: 4.4."),
+        ((), "", "16697987", 16697987, "Your guess: 16697987. Right!"),
+        ((), "", "1,5", 15, "Your guess: 1,5. Outcome: 15."),
+        ((), "dB", "ten", 3, "Outcome: 3 dB."),
+    ],
+)
+def test_guess_is_shown_with_outcome(capsys, choices, unit, typed, outcome, words):
+    asked = Guess("How much?", choices, unit)
+    asked.field.value = typed  # like a click or a key
+    assert said(asked).startswith("Please enter a number" if typed == "ten" else "Saved: ")
+    asked.reveal(outcome)
+    assert capsys.readouterr().out == f"{words}\n"
+
+
+@pytest.mark.usefixtures("page")
+def test_guess_is_saved_per_lab(home, monkeypatch):
+    def ask(lab, question="How much?", choices=()):
+        shell = SimpleNamespace(user_ns={"i": 3, "lab": Lab(lab, *[None] * (len(fields(Lab)) - 1))})
+        monkeypatch.setattr(guesses, "running_shell", lambda: shell)
+        return Guess(question, choices, unit="dB")
+
+    ask("03").field.value = "3"
+    ask("04").field.value = "4"
+    ask("04", "Which?", ["a", "b"]).field.value = "b"
+    assert (ask("03").taken, ask("04").taken, ask("04", "Which?", ["a", "b"]).taken) == ("3", "4", "b")
+    assert said(ask("04")) == "Saved: 4 dB. A cell below shows the outcome."
+    assert "4 dB" in ask("04").still()
+    assert ask("04", "Which?", ["a", "c"]).taken == "", "b must no longer be selectable"
+
+
+def test_outcome_is_folded_without_page(monkeypatch):
+    """Reveal as when `srlab execute` runs a lab for the book: there is a shell, but no connected page."""
+    shown = []
+    monkeypatch.setattr(guesses, "running_shell", Shell)
+    replace_display(monkeypatch, lambda data, raw: shown.append(data))
+    asked = Guess("Is <b> wide?", unit="px")
+    asked.reveal(8)
+    (data,) = shown
+    assert data["text/html"] == "<details><summary>Outcome</summary>Outcome: 8 px.</details>"
+    assert "Is &lt;b&gt; wide?" in asked.still()
+
+
+def test_headless_run_ignores_guesses(home, capsys):
+    home.mkdir()
+    (home / "guesses.json").write_text('{"": {"How much?": "12"}}')
+    guess("How much?").reveal(8)
+    text = capsys.readouterr().out
+    assert text.endswith("Outcome: 8.\n")
+    assert "12" not in text
+    assert (home / "guesses.json").read_text() == '{"": {"How much?": "12"}}'
+
+
+@pytest.mark.usefixtures("page")
+@pytest.mark.parametrize("kept", ["[", '{"How much?": "12"}'])
+def test_guess_works_with_damaged_file(home, kept):
+    home.mkdir()
+    (home / "guesses.json").write_text(kept)
+    asked = Guess("How much?")
+    assert "guesses.json is damaged" in said(asked)
+    asked.field.value = "3"
+    assert "is damaged" in said(asked)
+    assert (asked.taken, (home / "guesses.json").read_text()) == ("3", kept)

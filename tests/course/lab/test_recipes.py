@@ -1,0 +1,113 @@
+"""Test srlab_course.lab.recipes: the hyperparameters of a lab, scaled to the requested length."""
+
+import pytest
+
+from srlab.errors import SrlabError
+from srlab_course.lab.parameters import check_parameters
+from srlab_course.lab.recipes import pick_recipe, read_book
+from tests.conftest import RECIPES
+
+LAPTOP = {"device": "cpu", "iters": 0, "memory_gib": 0.0, "processes": 1, "megapixels": 3.6}
+H200 = {"device": "cuda", "iters": 100_000, "memory_gib": 139.0, "processes": 1, "megapixels": 2200.0}
+
+
+def recipes_of(lab):
+    return read_book(next(file for file in RECIPES if file.stem.startswith(lab)))
+
+
+@pytest.mark.parametrize("file", RECIPES, ids=lambda file: file.stem)
+def test_recipes_only_set_known_parameters(file):
+    book = read_book(file)
+    assert {*book.choices, *book.minimum} <= {*book.parameters, *book.help}
+    assert set(book.min_image_size) <= set(book.parameters)
+    check_parameters(book.parameters, book.parameters, book.choices, book.minimum)
+    for recipe in book.recipes.values():
+        check_parameters(book.recipes["laptop"].values, recipe.values, book.choices, book.minimum)
+        assert {*recipe.scales, *recipe.without_weights, *recipe.sources} <= set(recipe.values)
+        assert set(recipe.requires or ()) <= set(LAPTOP)
+
+
+@pytest.mark.parametrize(
+    ("lab", "facts", "name", "better"),
+    [
+        ("04", LAPTOP, "laptop", ""),
+        ("04", LAPTOP | {"iters": 100_000, "megapixels": 2200.0}, "photos", ""),
+        ("04", H200, "gpu", ""),
+        ("04", H200 | {"memory_gib": 14.6}, "gpu-small", ""),
+        ("04", H200 | {"memory_gib": 6.0}, "photos", ""),
+        ("04", H200 | {"processes": 8}, "gpus", ""),
+        ("04", H200 | {"megapixels": 3.6}, "photos", "-p images div2k"),
+        ("04", H200 | {"iters": 0}, "laptop", "-p iters 5000"),
+        ("03", H200, "gpu", ""),
+        ("05", H200, "laptop", ""),
+    ],
+)
+def test_auto_selects_recipe_that_fits(lab, facts, name, better):
+    taken = pick_recipe(recipes_of(lab), "auto", facts)
+    assert taken.name == name
+    assert better in taken.why
+    assert ("needs" in taken.why) == bool(better)
+
+
+def test_paper_network_never_gets_laptop_rate():
+    """Check the rate: with 2e-3, RRDBNet-23 reached a loss of 1e30; 2e-4 is stable for 23 blocks and 64 features."""
+    for recipe in recipes_of("04").recipes.values():
+        if recipe.values["size"] == "paper":
+            assert 0 < recipe.values["pretrain_rate"] <= 4e-4
+            assert recipe.values["learning_rate"] <= 2e-4
+
+
+@pytest.mark.parametrize(
+    ("name", "iters", "wanted"),
+    [
+        ("gpu", 100_000, {}),  # unchanged
+        ("paper", 100_000, {"pretrain_iters": 250_000, "milestones": [12_500, 25_000, 50_000, 75_000], "ema": 0.999}),
+        ("photos", 2800, {"pretrain_iters": 6000, "validate_every": 280, "ema": 0.995}),  # the last 20 of 280 steps
+        ("photos", 280_000, {"validate_every": 5600, "ema": 0.999}),
+        ("esrdgan", 1000, {"pretrain_iters": 0, "ema": 0}),
+    ],
+)
+def test_recipe_scales_with_iters(name, iters, wanted):
+    recipe = recipes_of("04").recipes[name]
+    assert recipe.laid_out(0) is recipe
+    found = recipe.laid_out(iters)
+    for key, value in wanted.items():
+        assert found.values[key] == pytest.approx(value), key
+    assert (found is recipe) == (not wanted)
+
+
+def test_gpu_without_imagenet_uses_photos_losses_but_not_rates():
+    gpu, photos = (recipes_of("04").recipes[name] for name in ("gpu", "photos"))
+    without, of_photos = (one.values | one.without_weights for one in (gpu, photos))
+    for name in ("features", "relative", "max_shift", "pixel", "pixel_weight", "content_weight", "discriminator"):
+        assert without[name] == of_photos[name]
+    assert "learning_rate" not in gpu.without_weights
+
+
+def test_table_lists_each_setting_with_help_and_source():
+    recipe = recipes_of("04").recipes["paper"].changed_by({"instance_noise": 0.5})
+    table = recipe.table()
+    assert table.count("<tr>") == len(recipe.rows()) == len(recipe.values) + 1
+    for words in ("learning_rate", "0.0001", "learning rate of G", "Wang et al. 2018, section 4.1", "400,000", "you"):
+        assert f">{words}<" in table
+    assert "average of G&#x27;s weights" in table
+
+
+HEAD = "parameters: {}\nchoices: {}\nminimum: {}\nmin_image_size: {}\nhelp: {a: b}"
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("", "its head: "),
+        ("help: [", "its head: "),
+        (f"{HEAD}\nlaptop: {{description: x, source: y, values: {{a: 1}}, requries: {{}}}}", "laptop: .* 'requries'"),
+        (f"{HEAD}\nlaptop: {{description: x, source: y, values: {{b: 1}}}}", "laptop: missing .* a, b"),
+        (f"{HEAD}\nlaptop: {{description: x, values: {{a: 1}}}}", "laptop: .* 'source'"),
+        (f"{HEAD}\nlaptop: {{description: x, source: y, extends: lapptop, values: {{a: 1}}}}", "laptop: 'lapptop'"),
+    ],
+)
+def test_damaged_recipe_file_is_reported(tmp_path, text, words):
+    (tmp_path / "lab.yaml").write_text(text)
+    with pytest.raises(SrlabError, match=rf"lab.yaml cannot be read \({words}"):
+        read_book(tmp_path / "lab.yaml")

@@ -1,0 +1,424 @@
+"""Test course.setup: mistakes are caught wherever they were typed, and equal values give the same run."""
+
+import ast
+import copy
+import functools
+import inspect
+import re
+import shutil
+from pathlib import Path
+
+import nbformat
+import pytest
+import torch
+from IPython.core.interactiveshell import InteractiveShell
+from IPython.utils.capture import capture_output
+from traitlets.config import Config
+
+import srlab
+import srlab_course as course
+from srlab.data import datasets
+from srlab.errors import SrlabError
+from srlab.models import SRResNet
+from srlab_course.lab import photos
+from srlab_course.lab.recipes import read_book
+from srlab_course.material import subjects
+from tests.conftest import LABS, ROOT, leave_run
+
+FOUR = ["astronaut", "chelsea", "text", "brick"]
+
+
+@functools.cache
+def cell_of(lab):
+    """Return the parameters cell of the notebook."""
+    cells = nbformat.read(ROOT / "notebooks" / f"{lab}.ipynb", 4).cells
+    return next(cell.source for cell in cells if "parameters" in cell.metadata.get("tags", []))
+
+
+def namespace(lab, **given):
+    """Return the names defined when setup runs: modules, IPython's names, the cell's, and papermill's."""
+    scope = {"torch": torch, "In": ["", "x = 1"], "Out": {}, "_": 3, "_i1": "x = 1"}
+    exec(cell_of(lab), scope)
+    return scope | given
+
+
+@functools.cache
+def decoded(read, *arguments):
+    return read(*arguments)
+
+
+@pytest.fixture(autouse=True)
+def photos_are_decoded_once_and_no_weights_are_there(monkeypatch, hub):
+    monkeypatch.setattr(srlab, "bundled_photos", functools.partial(decoded, datasets.bundled_photos))
+    monkeypatch.setattr(photos, "split_photo", functools.partial(decoded, subjects.split_photo))
+
+
+def setup(lab, **given):
+    """Return the lab, on the CPU in float32 on any machine."""
+    usual = {"device": "cpu", "precision": "fp32"}
+    usual = {name: value for name, value in usual.items() if re.search(rf"^{name} = ", cell_of(lab), re.M)}
+    return course.setup(lab, namespace(lab, **usual | given))
+
+
+@pytest.fixture
+def photo(tmp_path):
+    """Write a photo and return its path."""
+
+    def write(path="own.png", seed=0, height=120, width=340):
+        torch.manual_seed(seed)
+        return srlab.write_image(torch.rand(3, height, width), tmp_path / path)
+
+    return write
+
+
+@pytest.mark.parametrize("lab", [lab.stem for lab in LABS])
+def test_parameters_cell_has_recipe_defaults(lab):
+    declared = {one.targets[0].id: ast.literal_eval(one.value) for one in ast.parse(cell_of(lab)).body}
+    book = read_book(ROOT / "notebooks" / "recipes" / f"{lab}.yaml")
+    assert list(declared.items()) == list(book.parameters.items())
+    assert setup(lab).is_reference_config
+
+
+# --- Rejected values, and names of runs --------------------------------------------------------------------------
+
+REFUSED = [
+    ("00_degradation", {"sede": 5}, r"parameter 'sede' \(did you mean seed\?\)\. Correct it\.$"),
+    ("00_degradation", {"photo": "~/no/such.png"}, re.escape(str(Path.home() / "no" / "such.png"))),
+    ("00_degradation", {"scale": 5}, "scale=5 must be one of 2, 3, 4, 8"),
+    ("00_degradation", {"benchmark": "no/such/set"}, "folder no/such/set not found"),
+    ("05_evaluation", {"runs": "01_srresnet/none"}, "Run 01_srresnet/none has no weights"),
+    ("01_srresnet", {"seed": True}, "seed=True must be a whole number, like its default 0"),
+    (
+        "01_srresnet",
+        {"device": 0},
+        "device=0 must be text, .* In papermill, pass text that looks like a number with -r",
+    ),
+    ("01_srresnet", {"overrides": "batch=4"}, "overrides='batch=4' must be a dict, such as {'batch': 4}"),
+    ("01_srresnet", {"batch": 0}, "batch=0 must be at least 1"),
+    ("01_srresnet", {"blur": [3.0, 0.2]}, r"blur=\[3.0, 0.2\] must be 0 or more"),
+    ("01_srresnet", {"jpeg": [60, 80, 95]}, r"jpeg=\[60, 80, 95\] must be a list of 2 numbers"),
+    ("01_srresnet", {"parameter_limit": 9}, "MSRResNet has [0-9,]+ parameters, more than the limit of 9"),
+    ("01_srresnet", {"learning_rate": float("nan")}, "learning_rate=nan must be a finite number"),
+    ("01_srresnet", {"learning_rate": "2e-4"}, "learning_rate='2e-4' must be a number"),  # YAML 1.1 makes it text
+    ("02_content_loss", {"backbone": "no/such.pth"}, "Weights file no/such.pth not found"),
+    ("02_content_loss", {"features": "vgg99 relu1_1"}, "'vgg99 relu1_1' does not start with a network"),
+    ("02_content_loss", {"features": "vgg6 relu9_1"}, "vgg6 has no layer 'relu9_1'"),
+    ("03_srgan", {"discriminator": "vgg", "patch": 48}, "a size that is a multiple of 32, but got 64 and 48"),
+    ("03_srgan", {"start": "01_srresnet/none"}, "Cannot start from 01_srresnet/none: no trained run"),
+    ("04_esrgan", {"recipe": "papre"}, "Recipe 'papre' not found. Choose auto, laptop"),
+    ("04_esrgan", {"recipe": "paper"}, "paper is strict .* 12 photos .* -p images div2k.*random features"),
+    ("04_esrgan", {"overrides": {"seed": 4}}, "seed is a notebook parameter, not an override. Write seed = 4"),
+    ("04_esrgan", {"overrides": {"fotos": "astronaut"}}, r"'fotos' \(did you mean photos\?\)"),
+    ("01_srresnet", {"seed": 2**64}, "seed=18446744073709551616 must be below"),
+    ("04_esrgan", {"run": "../x"}, r"not a valid run name\. \w+"),
+    ("04_esrgan", {"run": "x" * 101}, "too long. Use at most 100 characters"),
+]
+
+
+@pytest.mark.parametrize(("lab", "given", "words"), REFUSED, ids=str)
+def test_setup_rejects_invalid_parameters(lab, given, words, home):
+    with pytest.raises(SrlabError, match=words):
+        setup(lab, **given)
+    assert not home.exists()
+
+
+NAMES = [
+    ("00_degradation", {"scale": 2}, "laptop-scale-2"),
+    ("01_srresnet", {"blur": [1, 2.5]}, "laptop-blur-1-2.5"),
+    ("02_content_loss", {"features": "resnet34 block16"}, "laptop-features-resnet34-block16"),
+    ("03_srgan", {"subject": ""}, "laptop-subject"),
+    (
+        "03_srgan",
+        {"subject": "brick", "iters": 700, "instance_noise": 0.0},
+        "laptop-700-subject-brick-instance_noise-0.0",
+    ),
+    ("04_esrgan", {}, "default"),
+    ("04_esrgan", {"seed": -3, "device": "auto", "photo": ""}, "laptop-seed-minus-3"),
+    ("04_esrgan", {"betas": "[0.9, 0.99]", "batch": 4}, "laptop-batch-4-betas-0.9-0.99"),
+    (
+        "04_esrgan",
+        {"overrides": "{batch: 4, betas: [9e-1, 0.99]}"},
+        "laptop-batch-4-betas-0.9-0.99",
+    ),
+    ("04_esrgan", {"batch": 4, "overrides": {"betas": [0.9, 0.99]}}, "laptop-batch-4-betas-0.9-0.99"),
+    ("04_esrgan", {"iters": 5000, "run": "mine"}, "mine"),
+]
+
+
+@pytest.mark.parametrize(("lab", "given", "run"), NAMES, ids=str)
+def test_run_name_distinguishes_settings(lab, given, run):
+    found = setup(lab, **given)
+    assert found.run == run
+    changed = {"overrides", "scale"} | set(read_book(ROOT / "notebooks" / "recipes" / f"{lab}.yaml").help)
+    assert found.is_reference_config == (not changed & set(given))
+    if "betas" in str(given):
+        assert (found.betas, found.batch) == ([0.9, 0.99], 4)
+
+
+def test_degradation_from_recipe():
+    made = {"downsampler": "area", "blur": [1, 2.5], "image_noise": [0.1, 0.1], "jpeg": [60, 95]}
+    wanted = srlab.Degradation("area", blur=(1.0, 2.5), noise=0.1, jpeg=(60.0, 95.0))
+    assert setup("01_srresnet", **made).degradation == wanted
+    assert str(setup("01_srresnet").degradation) == str(srlab.Degradation()), "text, so that an older run resumes"
+
+
+def test_first_setup_requires_all_parameters():
+    scope = namespace("01_srresnet", nn=torch.nn, _mine=3, MEAN=(0.5, 0.5))
+    assert course.setup("01_srresnet", scope).run == "default"
+    with pytest.raises(SrlabError, match="SEED"):
+        course.setup("01_srresnet", scope | {"SEED": 3})
+    del scope["scale"]
+    with pytest.raises(SrlabError, match="Parameter scale is not defined"):
+        course.setup("01_srresnet", scope)
+
+
+def test_setup_restores_the_defaults_of_torch():
+    try:
+        torch.set_default_dtype(torch.float64)
+        torch.set_default_device("meta")
+        torch.set_grad_enabled(False)
+        setup("01_srresnet")
+        here = torch.ones(1, requires_grad=True) * 2
+        assert (here.dtype, here.device.type, here.requires_grad) == (torch.float32, "cpu", True)
+    finally:
+        torch.set_default_dtype(torch.float32)
+        torch.set_default_device(None)
+        torch.set_grad_enabled(True)
+
+
+@pytest.mark.parametrize("lab", LABS[3:5], ids=lambda lab: lab.stem)
+def test_gan_labs_reject_loss_without_parts(lab):
+    weights = dict.fromkeys(("pixel_weight", "content_weight", "adversarial_weight"), 0)
+    (source,) = [cell.source for cell in nbformat.read(lab, 4).cells if cell.source.startswith("# Setup: ")]
+    with pytest.raises(SrlabError, match="All three weights"):
+        exec(source, namespace(lab.stem, recipe="smoke", **weights))
+
+
+@pytest.mark.parametrize(("lab", "scale", "patch"), [("01_srresnet", 4, 32), ("03_srgan", 3, 48), ("04_esrgan", 8, 48)])
+def test_patch_fits_scale_and_discriminator(lab, scale, patch):
+    assert setup(lab, recipe="smoke", scale=scale, patch=33).patch == patch
+
+
+def test_lab_attributes_and_suggestions_for_typos():
+    lab = setup("01_srresnet")
+    assert lab.batch == lab.parameters["batch"] == copy.copy(lab).batch
+    assert {"batch", "unseen", "expect"} <= set(dir(lab))
+    for slip, words in {"itters": "Did you mean iters", "crowd_size": "It has recipe, iters"}.items():
+        with pytest.raises(AttributeError, match=words):
+            getattr(lab, slip)
+
+
+# --- In a notebook -----------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def cells(tmp_path, monkeypatch):
+    """Run cells like a notebook; return what the last one displayed and raised."""
+    monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "ipython"))
+    InteractiveShell.clear_instance()
+    shell = InteractiveShell.instance(config=Config({"HistoryManager": {"enabled": False}}))
+
+    def run(*sources):
+        for source in sources:
+            with capture_output() as shown:
+                result = shell.run_cell(source, store_history=True)
+        return result, shown
+
+    yield run
+    InteractiveShell.clear_instance()
+
+
+SETUP = "import srlab_course as course; lab = course.setup('04_esrgan', globals()); lab"
+
+
+def test_setup_announces_training(cells):
+    result, shown = cells(cell_of("04_esrgan"), "device = 'cpu'; precision = 'fp32'; launch = 'graph'", SETUP)
+    told = (f"srlab {srlab.__version__}", "recipe:  laptop", "800 steps of 8 patches of 32 px", "left half of gravel")
+    for words in (*told, "right half of gravel (256 x 512 pixels)"):
+        assert words in " ".join(shown.stdout.split("\n         "))
+    assert "\nrun:     04_esrgan/default\n" in shown.stdout
+    assert "laptop" in shown.outputs[0].data["text/html"]
+    assert result.result.trainer_kwargs == {"device": torch.device("cpu"), "precision": "fp32", "launch": "graph"}
+
+
+@pytest.mark.parametrize(
+    ("sources", "words", "absent"),
+    [
+        ((cell_of("04_esrgan"), "itters = 3", SETUP), "SrlabError: Unknown parameter 'itters'", "Traceback"),
+        ((cell_of("04_esrgan"), SETUP, "lab + sampler"), "Run All Above Selected Cell", "frame"),
+        ((cell_of("04_esrgan"), SETUP, "def f():\n    sampler += 1\nf()"), "UnboundLocalError", "Run All Above"),
+    ],
+    ids=["slip", "name-of-a-cell-above", "local-name"],
+)
+def test_error_in_notebook(cells, sources, words, absent):
+    result, shown = cells(*sources)
+    assert result.error_in_exec
+    assert words in shown.stdout
+    assert absent not in shown.stdout + shown.stderr
+
+
+@pytest.mark.parametrize(
+    ("step", "parameters", "end"),
+    [
+        (0, {}, "default"),
+        (200, {}, "200 of 800 steps"),
+        (800, {}, "not trained again"),
+        (800, {"code": "reference"}, "not trained again unless your code has changed"),
+    ],
+)
+def test_setup_announces_effect_on_existing_run(capsys, step, parameters, end):
+    leave_run("04_esrgan", "default", step, **parameters)
+    setup("04_esrgan")
+    (line,) = re.findall("^run: .*", capsys.readouterr().out.replace("\n         ", " "), re.M)
+    assert line.endswith(end)
+
+
+CELL, RUN = cell_of("04_esrgan"), "course.setup('04_esrgan', globals()).run"
+OWN = "data_folder = 'data'; debug = False; itters = 3; batch = 2"
+
+
+@pytest.mark.parametrize(
+    ("sources", "run"),
+    [
+        ((OWN, CELL, SETUP, RUN), "default"),
+        ((OWN, CELL, "# Parameters\nbatch = 4", SETUP, RUN), "laptop-batch-4"),
+        ((CELL + "\nitres = 5", SETUP, CELL + "\niters = 5", SETUP, RUN), "laptop-5"),
+        ((CELL + "\nbatch = 4", SETUP, "scores = {}; itters = 3; name = 'x'; batch = 8", RUN), "laptop-batch-8"),
+        ((CELL, SETUP, "itters = 3; batch = 8", CELL + "\npatch = 48", SETUP, RUN), "laptop-patch-48"),
+        ((CELL + "\n" + SETUP, "itters = 3", RUN), "default"),
+        ((OWN, *CELL.rsplit("\n", 1), SETUP, "scores = {}", RUN), "default"),
+        ((OWN, CELL, "photo = 'setup('\nbatch = 4", "photo = ''", SETUP, RUN), "laptop-batch-4"),
+    ],
+    ids=["above", "papermill", "corrected", "below", "changed", "one-cell", "two-cells", "word-in-text"],
+)
+def test_parameters_are_those_of_the_newest_parameter_cell(cells, sources, run):
+    result, _ = cells(*sources)
+    assert result.result == run
+
+
+@pytest.mark.parametrize(
+    "sources",
+    [
+        (OWN, CELL, "# Parameters\nitters = 3", SETUP),
+        (CELL, SETUP, CELL + "\nitters = 3", SETUP),
+        (f"%%time\n{CELL}\nitters = 3", SETUP),
+    ],
+    ids=["papermill", "changed", "magic"],
+)
+def test_typos_are_found_next_to_other_names(cells, sources):
+    result, _ = cells(*sources)
+    assert "Unknown parameter 'itters' (did you mean iters?). Correct it." in str(result.error_in_exec)
+
+
+def test_startup_variables_are_not_parameters(cells):
+    result, _ = cells("globals()['seed'] = 7", CELL.replace("\nseed = ", "\n# seed = "), SETUP)
+    assert "Parameter seed is not defined" in str(result.error_in_exec)
+
+
+def test_other_names_do_not_count_without_a_history():
+    """Check a module, as in a script or in nbval, whose client keeps none."""
+    scope = namespace("04_esrgan") | {"__name__": "__main__", "In": [""], "shape": (3, 4), "batch": 4}
+    scope["lab"] = course.setup("04_esrgan", scope)
+    scope |= {"patch": torch.ones(2), "network": None}  # variables of the lab
+    assert course.setup("04_esrgan", scope).run == scope["lab"].run == "laptop-batch-4"
+
+
+def test_own_variable_with_the_name_of_a_setting_gets_a_message(cells):
+    _, shown = cells(OWN, CELL, SETUP)
+    assert "Your variable batch does not change the recipe. Use overrides = {'batch': 2}." in shown.stdout
+
+
+def test_show_source_omits_docstring_lists(cells):
+    _, shown = cells(
+        "import srlab; import srlab_course as course", "course.show_source(srlab.models.SRResNet, srlab.psnr)"
+    )
+    for output, thing in zip(shown.outputs, (SRResNet, srlab.psnr), strict=True):
+        source, first = inspect.getsourcelines(thing)
+        place, code = re.fullmatch(r"(.*)```python\n(.*)```", output.data["text/markdown"], re.DOTALL).groups()
+        assert f"{Path(inspect.getsourcefile(thing)).relative_to(ROOT).as_posix()}`, line {first}" in place
+        assert (ast.parse(code).body[0].name, code.endswith(source[-1]), "-----" in code) == (
+            thing.__name__,
+            True,
+            False,
+        )
+
+
+# --- Photos ------------------------------------------------------------------------------------------------------
+
+
+def test_long_training_on_few_photos_warns(capsys):
+    lab = setup("03_srgan")
+    assert (lab.train_set.name, lab.unseen.name) == ("left half of gravel", "right half of gravel")
+    setup("06_flow")
+    assert "WARNING" not in capsys.readouterr().out, "a subject may be memorized"
+    setup("03_srgan", iters=100_000)
+    assert "WARNING: 1 photo " in capsys.readouterr().out
+    setup("04_esrgan", iters=100_000)
+    photos, features = capsys.readouterr().out.split("WARNING: ")[1:]
+    assert "-p images div2k" in photos
+    assert "-p backbone imagenet" in features
+
+
+def test_named_photos_replace_subject(photo, monkeypatch, capsys):
+    path = photo("home/mine/own.png")
+    monkeypatch.setenv("HOME", str(path.parents[1]))
+    lab = setup("04_esrgan", images="~/mine", photo="~/mine/own.png")
+    assert (lab.subject, lab.train_set.names, lab.unseen.names) == ("", ["own"], FOUR)
+    assert re.fullmatch("laptop-images-mine-[0-9a-f]{6}", lab.run)
+    assert "not used" not in capsys.readouterr().out
+    assert setup("04_esrgan", subject=str(path), images="~/mine").run == lab.run
+    assert f"{path} is not used" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("file", "typed", "name"),
+    [
+        ("notebooks/own.png", "own.png", "own"),
+        ("notebooks/own.png", "notebooks/own.png", "own"),
+        ("home/im Wäldchen/Blätter (2).png", "~/im Wäldchen/Blätter (2).png", "Bl-tter-2"),
+    ],
+)
+def test_subject_path_is_found_from_any_folder(file, typed, name, photo, tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    shutil.copytree(ROOT / "notebooks" / "recipes", tmp_path / "notebooks" / "recipes")
+    place = photo(file)
+    for here in (tmp_path, tmp_path / "notebooks"):
+        monkeypatch.chdir(here)
+        lab = setup("03_srgan", subject=typed)
+        assert lab.parameters["subject"] == str(place), "lab 05 must find it again"
+        assert re.fullmatch(f"laptop-subject-{name}-[0-9a-f]{{6}}", lab.run)
+
+
+def test_photos_and_starts_with_equal_names_get_separate_runs(photo):
+    first, other, moved = photo("a/leaf.png"), photo("b/leaf.png", seed=1), photo("c/leaf.png")
+    runs = [setup("04_esrgan", subject=str(path)).run for path in (first, other, moved, first)]
+    decoded.cache_clear()
+    photo("a/leaf.png", seed=2)  # changed
+    assert runs[0] == runs[3]
+    assert len({*runs, setup("04_esrgan", subject=str(first)).run}) == 4
+    folders = [setup("01_srresnet", validation=str(path.parent)).run for path in (first, other, first)]
+    assert folders[0] == folders[2] != folders[1]
+    about = {"images": srlab.bundled_photos("train").describe(), "degradation": srlab.Degradation().describe()}
+    leave_run("02_content_loss", "mine", 9, generator={"network": "MSRResNet", "scale": 4}, sampler=about)
+    assert setup("03_srgan", start="02_content_loss/mine", subject="").run.endswith("start-02_content_loss-mine")
+
+
+def test_too_small_photos_are_reported_before_training(capsys, photo):
+    for name, side in (("large", 64), ("small", 40)):
+        val = photo(f"val/{name}.png", height=side, width=side)
+        train = photo(f"train/{name}.png", height=side // 2, width=200)
+    lab = setup("04_esrgan", images=str(train.parent), validation=str(val.parent), iters=10)
+    left_out = re.findall(r"Left out of (\w+) .* (\d+) pixels: small", capsys.readouterr().out)
+    assert left_out == [("train", "32"), ("val", "48")]
+    assert (lab.train_set.names, lab.unseen.names) == (["large"], ["large"])
+    with pytest.raises(SrlabError, match=r"small.png is 40 x 40. .* 64 pixels"):
+        setup("04_esrgan", photo=str(val))
+
+
+def test_training_and_validation_photos_are_disjoint(photo):
+    train, other = photo("train/other.png"), photo("val/other.png", seed=1)
+    folders = {"images": str(train.parent), "validation": str(other.parent)}
+    assert setup("03_srgan", **folders).unseen.names == ["other"], "another photo with the same name"
+    again = photo("again/another.png").parent
+    with pytest.raises(SrlabError, match="another of again is training photo other of train"):
+        setup("03_srgan", **folders | {"validation": str(again), "center_crop": 64})

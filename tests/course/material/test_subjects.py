@@ -1,0 +1,94 @@
+"""Test srlab.data.subjects: a photo split into halves, and one sentence per unsuitable photo."""
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from srlab.data import datasets
+from srlab.data.images import read_pixels
+from srlab.errors import SrlabError
+from srlab.models.loading import load_bundled
+from srlab_course.material import subjects
+
+
+@pytest.fixture
+def own(tmp_path):
+    """Write pixels as a user's photo and split it."""
+
+    def cut(pixels):
+        Image.fromarray(pixels).save(tmp_path / "own.png")
+        return subjects.split_photo(tmp_path / "own.png")
+
+    return cut
+
+
+def noise(height, width):
+    return np.random.default_rng(0).integers(0, 256, (height, width, 3), dtype=np.uint8)
+
+
+@pytest.mark.parametrize("name", ["brick", "gravel"])
+def test_bundled_photo_is_split_without_gap(name):
+    left, right = subjects.split_photo(name)
+    whole = read_pixels(datasets.photo_file(name)).expand(-1, -1, 3).permute(2, 0, 1)
+    assert torch.equal(torch.cat([left.hr[0], right.hr[0]], dim=2), whole)
+    assert left.hr[0].shape == right.hr[0].shape
+    assert left.gray == right.gray == {name}
+    if name == "gravel":
+        assert torch.equal(datasets.bundled_photos("train")[name], left[name])
+
+
+def test_user_photo_is_split_with_gap(own):
+    pixels = noise(120, 401)  # the odd column belongs to the right half
+    left, right = own(pixels)
+    assert (left.hr[0].permute(1, 2, 0).numpy() == pixels[:, :132]).all()
+    assert (right.hr[0].permute(1, 2, 0).numpy() == pixels[:, 132 + subjects.GAP :]).all()
+    assert (left.gray, own(pixels[..., 0])[0].gray) == (frozenset(), {"own"})
+
+
+def test_gap_is_receptive_field():
+    radii = [load_bundled()[method].radius for method in ("MSRResNet", "RRDB")]
+    assert 4 * max(radii) == subjects.GAP
+
+
+def test_large_photo_is_center_cropped(own):
+    pixels = noise(1100, 1300)
+    left, right = own(pixels)
+    assert left.hr[0].shape == right.hr[0].shape
+    assert (left.hr[0].permute(1, 2, 0).numpy() == pixels[38:1062, 138:582]).all()
+    assert left.name == "left half of the center of own"
+
+
+SMOOTH = np.linspace(0, 255, 400).astype(np.uint8)[None, :, None].repeat(200, 0).repeat(3, 2)
+HALF_FLAT = np.concatenate([noise(200, 200), np.full((200, 200, 3), 90, np.uint8)], axis=1)
+
+
+@pytest.mark.parametrize(
+    ("pixels", "said"),
+    [
+        (noise(300, 320), "320 x 300 pixels.* at least 328 wide and 96 high"),
+        (SMOOTH, "left half .* smooth .* downscale it to half"),
+        (HALF_FLAT, "right half .* smooth"),
+    ],
+    ids=["narrow", "smooth", "half flat"],
+)
+def test_unsuitable_photo_is_rejected(own, pixels, said):
+    with pytest.raises(SrlabError, match=said):
+        own(pixels)
+
+
+def test_slightly_blurry_phone_photo_is_accepted(own):
+    """Accept gravel as from a camera whose optics are less sharp than its pixels."""
+    whole = Image.open(datasets.photo_file("gravel")).convert("RGB").crop((0, 0, 256, 128))
+    own(np.asarray(whole.resize((512, 256), Image.Resampling.BICUBIC)))
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [("sand", "Photo .*/sand not found.* camera, "), (".", "is a folder"), ("a\nb.png", "not printable")],
+)
+def test_invalid_subject_is_rejected(name, said, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a\nb.png").touch()
+    with pytest.raises(SrlabError, match=said):
+        subjects.split_photo(name)
