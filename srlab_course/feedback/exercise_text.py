@@ -100,28 +100,35 @@ def _sources(blocks: str, exercise: Exercise, file: Path) -> list[str]:
     reference = inspect.getsource(exercise.reference)
     found = []
     for block in re.split(r"\n{2,}", textwrap.dedent(blocks.strip("\n"))):
-        edits = [[]] if block.startswith("- ") else []  # one list of (old, new) for each answer
-        for sign, part in itertools.groupby(block.split("\n") if edits else (), lambda line: line[:1]):
-            whole = list(part)
-            lines = [line[2:] for line in whole]
-            if sign == "-":
-                edits[0].append(("\n".join(lines), ""))
-            elif sign == "+":
-                edits[0][-1] = (edits[0][-1][0], "\n".join(lines))
-            elif sign == "|":
-                edits += [[*edits[0][:-1], (edits[0][-1][0], line)] for line in lines]
-            else:
-                raise SrlabError(f"In {file}, the line {whole[0]!r} of an edit does not begin with -, + or |.")
-        found += [block] if block.strip() and not edits else []
-        for pairs in edits:
+        if not block.startswith("- "):
+            found += [block] if block.strip() else []
+            continue
+        for edits in read_edits(block, file):
             source = reference
-            for old, new in pairs:
+            for old, new in edits:
                 if old not in source:
                     raise SrlabError(
                         f"In {file}, the text {old!r} does not occur in the reference. Copy it from there."
                     )
                 source = source.replace(old, new)
             found.append(source)
+    return found
+
+
+def read_edits(block: str, file: Path) -> list[list[tuple[str, str]]]:
+    """Return the edits of each answer in a block that begins with ``-``, as pairs of the old text and the new one."""
+    found = [[]]
+    for sign, part in itertools.groupby(block.split("\n"), lambda line: line[:1]):
+        whole = list(part)
+        lines = [line[2:] for line in whole]
+        if sign == "-":
+            found[0].append(("\n".join(lines), ""))
+        elif sign == "+":
+            found[0][-1] = (found[0][-1][0], "\n".join(lines))
+        elif sign == "|":
+            found += [[*found[0][:-1], (found[0][-1][0], line)] for line in lines]
+        else:
+            raise SrlabError(f"In {file}, the line {whole[0]!r} of an edit does not begin with -, + or |.")
     return found
 
 
