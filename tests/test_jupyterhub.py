@@ -22,24 +22,21 @@ def load(tmp_path, monkeypatch):
     os.umask(mask)
 
 
-def test_class_uses_accounts_of_the_machine(load, tmp_path):
+def test_class_uses_accounts_of_the_machine(load, tmp_path, monkeypatch):
+    with pytest.raises(SystemExit, match=r"logins\.txt not found"):
+        load("class.py")
     (tmp_path / "logins.txt").write_text("anna\nbo\n", encoding="utf-8-sig")  # as Windows editors do
     found = load("class.py")
     # The database of a trial may contain any name, even root, and these users must not be able to log in.
     assert found.Authenticator == {"allowed_users": {"anna", "bo"}, "allow_existing_users": False}
     assert set(found) == {"Authenticator", "JupyterHub", "Spawner"}
     assert set(found.JupyterHub) == {"bind_url", "concurrent_spawn_limit"}  # the default classes: PAM, accounts
+    assert found.JupyterHub.bind_url == "http://127.0.0.1:8000"
     assert {"pre_spawn_hook", "args"}.isdisjoint(found.Spawner)  # they would run as root
     (tmp_path / "jupyterhub.sqlite").touch()
     assert (tmp_path / "jupyterhub.sqlite").stat().st_mode & 0o077 == 0
-
-
-def test_class_needs_list_of_students(load, tmp_path):
-    with pytest.raises(SystemExit, match=r"logins\.txt not found"):
-        load("class.py")
-    (tmp_path / "logins.txt").write_text("anna\n", encoding="utf-16")
-    with pytest.raises(SystemExit, match="Save it in UTF-8"):
-        load("class.py")
+    monkeypatch.setenv("CLASS_TOKEN", "a token")
+    assert load("class.py").JupyterHub.services == [{"name": "class", "api_token": "a token"}]
 
 
 def test_trial_gives_each_user_notebooks_once(load, tmp_path):
@@ -52,17 +49,4 @@ def test_trial_gives_each_user_notebooks_once(load, tmp_path):
     found.Spawner.pre_spawn_hook(user)
     assert answer.read_text(encoding="utf-8") == "an answer"
     assert len(found.DummyAuthenticator.password) >= 16
-
-
-@pytest.mark.parametrize("name", ["trial.py", "class.py"])
-def test_both_hubs_share_settings(load, tmp_path, monkeypatch, name):
-    (tmp_path / "logins.txt").touch()
-    found = load(name)
     assert found.JupyterHub.bind_url == "http://127.0.0.1:8000"
-    assert found.Spawner.environment["CUDA_VISIBLE_DEVICES"] == ""
-    assert "services" not in found.JupyterHub
-    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "1")
-    monkeypatch.setenv("CLASS_TOKEN", "a token")
-    found = load(name)
-    assert found.Spawner.environment["CUDA_VISIBLE_DEVICES"] == "1"
-    assert found.JupyterHub.services == [{"name": "class", "api_token": "a token"}]

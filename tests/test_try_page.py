@@ -12,29 +12,16 @@ from srlab.models.noise import noise_at
 from tests.conftest import ROOT, load_script
 
 
-@pytest.fixture
-def script(tmp_path, monkeypatch):
-    """The script with an empty folder for its downloads."""
-    module = load_script(ROOT / "docs" / "book" / "try_page.py")
-    monkeypatch.setattr(module, "ROOT", tmp_path)
-    return module
-
-
-def test_missing_npm_is_named(script, tmp_path, monkeypatch):
-    monkeypatch.setattr(shutil, "which", lambda _: None)
-    with pytest.raises(SrlabError, match=r"npm is missing, .* onnxruntime-web@"):
-        script.build(tmp_path / "try")
-    assert not (tmp_path / "try").exists()
-
-
-def test_download_with_another_hash_is_rejected(script, tmp_path):
+def test_download_with_another_hash_is_rejected(tmp_path, monkeypatch):
+    script = load_script(ROOT / "docs" / "book" / "try_page.py")
+    monkeypatch.setattr(script, "ROOT", tmp_path)
     (tmp_path / "build").mkdir()
     (tmp_path / "build" / f"{script.PACKAGE.replace('@', '-')}.tgz").write_bytes(b"something else")
     with pytest.raises(SrlabError, match="its hash is sha512-"):
         script.build(tmp_path / "try")
 
 
-@pytest.mark.parametrize("seed", [0, 1, 2**32 - 1, 2**40 + 5])
+@pytest.mark.parametrize("seed", [1, 2**40 + 5])
 def test_noise_of_the_page_is_that_of_srlab(tmp_path, seed):
     if not (node := shutil.which("node")):
         pytest.skip("needs Node.js")
