@@ -1,15 +1,11 @@
 """Test the slider in a real browser, on the visible pixels."""
 
-import functools
-import http.server
-import threading
-
 import numpy as np
 import pytest
 
 import srlab
 
-from .conftest import FACTOR, SIZE, WAIT, drag, magnified, new_page, pictures, screen, settle, shows, snap
+from .conftest import FACTOR, SIZE, WAIT, drag, magnified, pictures, screen, settle, shows, snap
 
 pytestmark = pytest.mark.xdist_group("browser")  # one worker, so one JupyterLab and one Chromium
 
@@ -17,7 +13,7 @@ A, B, C = pictures().values()
 MIDDLE = SIZE * FACTOR / 2
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def saved(tmp_path_factory):
     path = tmp_path_factory.mktemp("pages") / "slider.html"
     return srlab.compare(pictures(), left="A", right="B", notes={}).save(path).as_uri()
@@ -31,11 +27,7 @@ def slider(open_page, saved):
     return page, stage, stage.bounding_box()
 
 
-def zoomed(page):
-    return page.get_by_role("button", name="Reset the view (0)").inner_text()
-
-
-def test_divider_with_mouse_and_keys(slider):
+def test_divider_choice_and_flicker_with_mouse_and_keys(slider):
     page, stage, box = slider
     assert shows(screen(page, stage), A, B, 0.5)
     drag(page, box, (MIDDLE, 100), (MIDDLE + 128, 140))
@@ -47,17 +39,12 @@ def test_divider_with_mouse_and_keys(slider):
             page.keyboard.press(key)
         assert shows(screen(page, stage), A, B, percent / 100), percent
         assert stage.get_attribute("aria-valuenow") == str(percent)
-
-
-def test_digits_and_flicker(slider):
-    page, stage, _ = slider
-    page.keyboard.press("3")
-    page.keyboard.press("Shift+Digit2")
+    for key in ("0", "3", "Shift+Digit2"):
+        page.keyboard.press(key)
     assert shows(screen(page, stage), B, C, 0.5)
     page.get_by_role("button", name="Flicker").hover()
     for hold, release in (
         (page.mouse.down, page.mouse.up),
-        (lambda: page.keyboard.down(" "), lambda: page.keyboard.up(" ")),
         (lambda: page.keyboard.down(" "), lambda: page.evaluate("document.activeElement.blur()")),
     ):
         hold()
@@ -67,19 +54,19 @@ def test_digits_and_flicker(slider):
         assert shows(screen(page, stage), B, C, 0.5)
 
 
-def test_zoom_with_wheel(slider):
+@pytest.mark.nightly
+def test_wheel_zooms_only_the_focused_image(slider):
     page, stage, box = slider
     page.evaluate("document.body.style.height = '5000px'; document.activeElement.blur()")
     page.mouse.move(box["x"] + 100, box["y"] + 60)
-    page.mouse.wheel(0, 120)
-    page.wait_for_function("window.scrollY > 0", timeout=WAIT)
-    page.mouse.wheel(0, -120)
-    page.wait_for_function("window.scrollY === 0", timeout=WAIT)
+    for turn, place in ((120, "> 0"), (-120, "=== 0")):
+        page.mouse.wheel(0, turn)
+        page.wait_for_function(f"window.scrollY {place}", timeout=WAIT)
     stage.focus()
     for zoom in ("12×", "16×"):
         page.mouse.wheel(0, -100)
         settle(page)
-        assert zoomed(page) == zoom
+        assert page.get_by_role("button", name="Reset the view (0)").inner_text() == zoom
     assert np.array_equal(screen(page, stage)[:200, :250], magnified(A, 16)[60:260, 100:350])
     drag(page, box, (100, 150), (60, 120))  # away from the divider, dragging moves the image
     assert np.array_equal(screen(page, stage)[:200, :250], magnified(A, 16)[90:290, 140:390])
@@ -87,6 +74,7 @@ def test_zoom_with_wheel(slider):
     assert shows(screen(page, stage), A, B, 0.5)
 
 
+@pytest.mark.nightly
 def test_touch_gestures(open_page, saved):
     page = open_page(saved, has_touch=True, is_mobile=True, viewport={"width": 600, "height": 780})
     page.evaluate("document.body.style.height = '3000px'")
@@ -119,19 +107,16 @@ def test_touch_gestures(open_page, saved):
     send("touchEnd", (260, 300))
     send("touchEnd")
     settle(page)
-    assert zoomed(page) == "24×"
+    assert page.get_by_role("button", name="Reset the view (0)").inner_text() == "24×"
 
 
-def test_difference_view(slider):
+@pytest.mark.nightly
+def test_difference_and_grid(slider):
     page, stage, _ = slider
     for times in (8, 32):
         page.keyboard.press("d")
         difference = np.minimum(np.abs(magnified(A).astype(int) - magnified(B)) * times, 255)
         assert np.array_equal(screen(page, stage), difference)
-
-
-def test_grid_view(slider):
-    page, stage, _ = slider
     page.keyboard.press("g")
     for key, scale, top, left in (("0", 4, 0, 0), ("+", 6, 64, 64), ("Shift+ArrowRight", 6, 64, 90)):
         page.keyboard.press(key)
@@ -141,8 +126,9 @@ def test_grid_view(slider):
             assert np.array_equal(seen[22:278, 264 * number :][:, :256], part), (key, number)
 
 
-def test_score_follows_view(open_page, tmp_path):
-    path = tmp_path / "page.html"
+@pytest.mark.nightly
+def test_score_and_copied_view(open_page, tmp_path):
+    path, view = tmp_path / "page.html", "view=(16, 24, 4), split=0.25"
     srlab.compare({"A": A, "B": B, "HR": C}, "A", "B", {}, view=(16, 24, 4), split=0.25).save(path)
     page = open_page(path.as_uri(), permissions=["clipboard-read", "clipboard-write"])
     stage, part = page.locator(".srlab-stage"), (slice(None), slice(16, 32), slice(24, 40))
@@ -154,61 +140,22 @@ def test_score_follows_view(open_page, tmp_path):
     stage.focus()
     page.keyboard.press("c")
     page.get_by_text("Copied: ").wait_for(timeout=WAIT)
-    assert page.evaluate("navigator.clipboard.readText()") == "view=(16, 24, 4), split=0.25"
+    assert page.evaluate("navigator.clipboard.readText()") == view
     page.evaluate("() => { navigator.clipboard.writeText = () => Promise.reject(new Error()); }")  # without encryption
     page.get_by_role("button", name="Copy view").click()
-    page.wait_for_function("getSelection().toString() === 'view=(16, 24, 4), split=0.25'", timeout=WAIT)
+    page.wait_for_function(f"getSelection().toString() === '{view}'", timeout=WAIT)
 
 
-LOAD = """async () => {
-  const image = Object.assign(new Image(), { src: "half.png" });
-  while (!image.naturalWidth) await new Promise(requestAnimationFrame);
-  const { srlabSlider } = document.querySelector(".srlab-compare");
-  srlabSlider.replace(1, image, "");
-  await new Promise(requestAnimationFrame);
-  const early = !image.complete;
-  await fetch("rest");
+REPLACE = """async (complete) => {
+  const [one, two] = document.querySelectorAll(".srlab-compare"), image = two.querySelector("img[alt=C]").cloneNode();
   await image.decode();
-  srlabSlider.replace(1, image, "");
-  return early;
+  Object.defineProperty(image, "complete", { value: complete });
+  one.srlabSlider.replace(1, image, "");
 }"""
 
 
-def test_image_is_drawn_when_it_is_complete(browser, tmp_path):
-    """Check an image whose size is known before its pixels; the server sends the rest of it when the page has drawn."""
-    srlab.compare({"A": A, "B": B}, "A", "B", {}).save(tmp_path / "page.html")
-    photo, rest = srlab.write_image(C, tmp_path / "C.png").read_bytes(), threading.Event()
-
-    class Half(http.server.SimpleHTTPRequestHandler):
-        def do_GET(self):
-            if self.path == "/rest":
-                rest.set()
-            if self.path != "/half.png":
-                return super().do_GET()
-            self.send_response(200)
-            self.end_headers()
-            self.wfile.write(photo[: len(photo) // 2])
-            rest.wait(WAIT / 1000)
-            return self.wfile.write(photo[len(photo) // 2 :])
-
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Half, directory=tmp_path)) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        page = new_page(browser)
-        page.goto(f"http://127.0.0.1:{server.server_port}/page.html")
-        assert page.evaluate(LOAD)
-        assert shows(screen(page, page.locator(".srlab-stage")), A, C, 0.5)
-        page.context.close()
-        server.shutdown()
-
-
-def test_slider_without_javascript(open_page, saved):
-    page = open_page(saved, java_script_enabled=False, viewport={"width": 900, "height": 1200})
-    still = page.locator(".srlab-still")
-    assert shows(snap(page, still.get_by_alt_text("B")), A, B, 0.5)
-    assert still.get_by_alt_text("C").is_visible()
-
-
-def test_two_sliders_on_a_page(open_page, tmp_path):
+@pytest.mark.nightly
+def test_two_sliders_on_a_page_and_an_image_that_is_incomplete(open_page, tmp_path):
     one, two = (srlab.compare(images, notes={}) for images in ({"A": A, "B": B}, {"B": B, "C": C}))
     (tmp_path / "two.html").write_text(f"<meta charset=utf-8>{one.html}{two.html}", "utf-8")
     page = open_page((tmp_path / "two.html").as_uri(), viewport={"width": 900, "height": 1700})
@@ -219,3 +166,14 @@ def test_two_sliders_on_a_page(open_page, tmp_path):
     assert stages.count() == 2
     assert shows(screen(page, stages.nth(0)), A, B, 0.6)
     assert shows(screen(page, stages.nth(1)), B, C, 0.5)
+    for complete in (False, True):  # the size of an image is known before its pixels
+        page.evaluate(REPLACE, complete)
+        assert shows(screen(page, stages.nth(0)), A, C, 0.6) == complete
+
+
+@pytest.mark.nightly
+def test_slider_without_javascript(open_page, saved):
+    page = open_page(saved, java_script_enabled=False, viewport={"width": 900, "height": 1200})
+    still = page.locator(".srlab-still")
+    assert shows(snap(page, still.get_by_alt_text("B")), A, B, 0.5)
+    assert still.get_by_alt_text("C").is_visible()

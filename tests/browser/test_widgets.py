@@ -85,16 +85,6 @@ def page(jupyter):
     return page
 
 
-def test_slider_keys_do_not_reach_notebook(page):
-    stage = page.locator(".srlab-stage")
-    assert shows(screen(page, stage), A, B, 0.5)
-    drag(page, stage.bounding_box(), (MIDDLE, 100), (MIDDLE + 128, 100))
-    # In command mode these keys would add, cut and delete cells and turn them into headings.
-    for key in ("3", "PageDown", "a", "b", "x", "d", "d", "d", "m", "1", "3", "ArrowLeft", "ArrowRight"):
-        page.keyboard.press(key)
-    assert shows(screen(page, stage), A, C, 0.65)
-
-
 def test_guess_with_mouse_and_keys(page):
     page.get_by_text("Outcome: text.").wait_for(timeout=WAIT)
     page.get_by_role("button", name="fur").click()
@@ -109,16 +99,6 @@ def test_guess_with_mouse_and_keys(page):
     page.keyboard.press("Shift+Enter")
     for outcome in ("Your guess: fur. Outcome: text.", "Your guess: 2 dB. Outcome: 1.6 dB."):
         page.get_by_text(outcome).wait_for(timeout=WAIT)
-
-
-def test_frames_with_mouse_and_keys(page):
-    seen = "[...document.querySelectorAll('figure:has(input) img')].map((one) => one.checkVisibility())"
-    place = page.locator("figure input")
-    place.click(position={"x": 4, "y": 4})
-    assert page.evaluate(seen) == [True, False, False]
-    page.keyboard.press("ArrowRight")
-    assert page.evaluate(seen) == [False, True, False]
-    assert page.locator("figure output").inner_text() == "1"
 
 
 def test_ballot_with_mouse_and_keys(page, jupyter):
@@ -153,6 +133,25 @@ def test_ballot_with_mouse_and_keys(page, jupyter):
     assert names == first + second, "plain text, in the order of the ranking"
 
 
+@pytest.mark.nightly
+def test_keys_of_slider_and_frames_do_not_reach_the_notebook(page):
+    stage = page.locator(".srlab-stage")
+    assert shows(screen(page, stage), A, B, 0.5)
+    drag(page, stage.bounding_box(), (MIDDLE, 100), (MIDDLE + 128, 100))
+    # In command mode these keys would add, cut and delete cells and turn them into headings.
+    for key in ("3", "PageDown", "a", "b", "x", "d", "d", "d", "m", "1", "3", "ArrowLeft", "ArrowRight"):
+        page.keyboard.press(key)
+    assert shows(screen(page, stage), A, C, 0.65)
+    seen = "[...document.querySelectorAll('figure:has(input) img')].map((one) => one.checkVisibility())"
+    place = page.locator("figure input")
+    place.click(position={"x": 4, "y": 4})
+    assert page.evaluate(seen) == [True, False, False]
+    page.keyboard.press("ArrowRight")
+    assert page.evaluate(seen) == [False, True, False]
+    assert page.locator("figure output").inner_text() == "1"
+
+
+@pytest.mark.nightly
 def test_widgets_without_kernel(page):
     stills = page.locator("[data-srlab-still]:visible")
 
@@ -174,6 +173,7 @@ def test_widgets_without_kernel(page):
     assert_stills()
 
 
+@pytest.mark.nightly
 def test_slider_in_untrusted_notebook(jupyter):
     # At full size, because the sanitizer removes `image-rendering` and magnified pixels would be smooth.
     large = {label: magnify(label, image, (512, 512)) for label, image in pictures().items()}
