@@ -35,7 +35,7 @@ def test_messages_are_printable_and_short():
 def test_terminal_output_escapes_foreign_runs(home, capsys):
     run = home / "lab" / "\x1b[31mred"
     run.mkdir(parents=True)
-    (run / "generator.safetensors").touch()
+    (run / "run.json").touch()
     load_trained()
     shown = capsys.readouterr().out
     assert "red" in shown

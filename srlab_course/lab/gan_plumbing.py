@@ -18,7 +18,7 @@ from srlab.training.gan import DLoss, GLoss, chances, gan_step
 from srlab.training.recording import Step
 from srlab.training.schedules import Schedule
 from srlab.training.trainer import Losses, Trainer
-from srlab_course.lab.earlier import student_code
+from srlab_course.lab.earlier import whose_code
 from srlab_course.lab.lab import Lab
 
 # Settings that are recorded with a run, if the lab has them.
@@ -269,4 +269,4 @@ def is_trained_in_the_lab(lab: Lab) -> bool:
 
 def code_of(lab: Lab, *answers: Any) -> str:
     """Return whose code trains: "srlab", "reference", or a short hash of the student's answers among these."""
-    return student_code.hash_of(*answers) if is_trained_in_the_lab(lab) else "srlab"
+    return whose_code.hash_of(*answers) if is_trained_in_the_lab(lab) else "srlab"

@@ -14,8 +14,6 @@ from srlab import models
 from srlab.data.datasets import ImageSet
 from srlab.data.degradation import Degradation
 from srlab.errors import SrlabError
-from srlab.training.runs import Run
-from srlab_course.lab.earlier import start as initialization
 from srlab_course.lab.sizes import check_limit, pick_size
 from srlab_course.notebooks.marks import CLAIM
 
@@ -71,36 +69,6 @@ class Lab:
     def trainer_kwargs(self) -> dict[str, Any]:
         """Hardware arguments for `srlab.Trainer`: device, precision and launch."""
         return {"device": self.device, "precision": self.precision, "launch": self.parameters.get("launch", "auto")}
-
-    @property
-    def start_requirements(self) -> initialization.StartRequirements:
-        """Requirements for a pretrained network."""
-        free = {"network", "pretrain_iters"} <= set(self.parameters)  # lab 03, which can train its own start
-        return initialization.StartRequirements(
-            generator_of(self.parameters), self.degradation, self.train_set, self.unseen, free
-        )
-
-    def load_start(self, lab: str = "", steps: int = 0, **alike: Any) -> tuple[Any, str]:
-        """Return the pretrained network that training starts from and its name, or None and "".
-
-        A ``start`` set by the user must fit. Otherwise use the first one that fits, in this order: the start that this
-        run began with, the recipe's start, then the finished runs of `lab` with enough `steps` and these parameters.
-        If the recipe has a start, the bundled network is last. Names are ``"bundled"`` and ``"LAB/NAME"``. The network
-        is in eval mode on the CPU.
-        """
-        begun = initialization.begun_with(Run(self.name, self.run))
-        if self.start and "start" in self.overrides:
-            if begun not in ("", self.start):
-                raise SrlabError(f"This run began with {begun}, not with {self.start}. Set another run name with run.")
-            initialization.check_start(self.start, self.start_requirements)
-            return initialization.load_start(self.start, self.start_requirements), self.start
-        finished = (
-            initialization.find_trained(lab, steps, {"generator": self.start_requirements.network} | alike)
-            if lab
-            else []
-        )
-        last = initialization.BUNDLED if self.start else ""
-        return initialization.find_start(filter(None, [begun, self.start, *finished, last]), self.start_requirements)
 
     def expect(
         self,

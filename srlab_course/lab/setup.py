@@ -20,8 +20,7 @@ from srlab.models import backbones, features
 from srlab.shell import running_shell
 from srlab_course.figures import plots
 from srlab_course.lab.announce import announce, megapixels, print_hardware, settings_table
-from srlab_course.lab.earlier import start as initialization
-from srlab_course.lab.earlier.own_start import with_own_start
+from srlab_course.lab.earlier.start import check_start, with_own_start
 from srlab_course.lab.lab import Lab, generator_of
 from srlab_course.lab.parameters import read_parameters
 from srlab_course.lab.photos import choose_photos, find_subject, large_enough, planned_set
@@ -130,7 +129,7 @@ def _check_what_comes_later(lab: Lab) -> None:
     if values.get("backbone", "auto") not in ("auto", "imagenet", "random"):
         backbones.find_weights(values["features"].split()[0], values["backbone"])
     if lab.overrides.get("start"):
-        initialization.check_start(lab.start, lab.start_requirements)
+        check_start(lab)
     sets = [values["benchmark"]] if values.get("benchmark") else values.get("benchmarks", "auto").split()
     for path in sets if sets != ["auto"] else ():
         if not catalog.is_named(path) and not paths.find_in_course(path).is_dir():

@@ -1,6 +1,7 @@
 """The student's answers to an earlier lab, from the notebook in which she wrote them."""
 
 import ast
+import contextlib
 import linecache
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,7 +16,6 @@ from srlab_course.layout import in_lines
 from srlab_course.notebooks.finding import own_notebook, without_number
 
 DEFINING = (ast.Import, ast.ImportFrom, ast.FunctionDef, ast.ClassDef)
-PLAIN = (ast.Constant, ast.Tuple, ast.List, ast.Dict, ast.UnaryOp, ast.BinOp, ast.operator, ast.unaryop, ast.Load)
 
 
 def from_earlier_lab(lab: str, *names: str) -> list[Answer]:
@@ -31,7 +31,7 @@ def from_earlier_lab(lab: str, *names: str) -> list[Answer]:
     names
         Full names of exercises, such as ``"srgan.train_step"``.
     """
-    written = _definitions(lab)
+    written = _run_definitions(lab)
     return [_checked(lab, name, getattr(written, name.partition(".")[2], TODO)) for name in names]
 
 
@@ -47,30 +47,23 @@ def _checked(lab: str, name: str, answer: Any) -> Answer:
     return answer
 
 
-def _definitions(lab: str) -> ModuleType:
+def _run_definitions(lab: str) -> ModuleType:
     """Run the imports, functions, classes and constants of a lab's notebook in a module, and return the module."""
     module = ModuleType(f"lab_{lab}")
     notebook = own_notebook(without_number(Path(lab)))
-    cells = [cell for cell in notebook.cells if cell.cell_type == "code"] if notebook else []
-    for number, cell in enumerate(cells):
-        file = f"<code cell {number + 1} of {lab}>"
+    for number, cell in enumerate(notebook.cells if notebook else ()):
+        file = f"<cell {number + 1} of {lab}>"
         linecache.cache[file] = (len(cell.source), None, cell.source.splitlines(keepends=True), file)
-        for statement in _statements(cell.source):
-            try:
-                code = compile(ast.Module([statement], []), file, "exec")
-                exec(code, vars(module))  # noqa: S102 - the student's own functions
-            except Exception:  # it needs a variable that the notebook computes
-                continue
+        for statement in _definitions_in(cell.source) if cell.cell_type == "code" else ():
+            with contextlib.suppress(Exception):  # it needs a variable that the notebook computes
+                exec(compile(ast.Module([statement], []), file, "exec"), vars(module))  # noqa: S102 - her own functions
     return module
 
 
-def _statements(source: str) -> Iterator[ast.stmt]:
-    """Yield the statements of a cell that only define something; none if it is not valid Python."""
-    try:
-        body = ast.parse(source).body
-    except SyntaxError:
-        return
-    for one in body:
-        constant = isinstance(one, ast.Assign) and all(isinstance(part, PLAIN) for part in ast.walk(one.value))
-        if constant or isinstance(one, DEFINING):
-            yield one
+def _definitions_in(source: str) -> Iterator[ast.stmt]:
+    """Yield imports, functions, classes, and assignments that call nothing; none if a cell is not valid Python."""
+    with contextlib.suppress(SyntaxError):
+        for one in ast.parse(source).body:
+            names = isinstance(one, ast.Assign) and all(isinstance(target, ast.Name) for target in one.targets)
+            if isinstance(one, DEFINING) or (names and not any(isinstance(part, ast.Call) for part in ast.walk(one))):
+                yield one

@@ -1,40 +1,88 @@
-"""The pretrained network that training starts from: which ones fit, and how to load one.
+"""The pretrained network that training starts from.
 
-A start, the name of a pretrained network, is ``"bundled"`` for the bundled networks, or ``"LAB/NAME"`` for a run.
+A start has a name: ``"bundled"`` for the network that srlab bundles, or ``"LAB/RUN"``. `course.setup` replaces the
+bundled one by the student's network of lab 01 if that is good enough, and `load_start` loads the first that fits.
 """
 
 import json
 import re
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import replace
 from typing import Any
 
 import torch
 from torch import nn
 
-from srlab.data.datasets import HALVED, ImageSet, bundled_photos
+import srlab
+from srlab.data.datasets import HALVED, bundled_photos
 from srlab.data.degradation import Degradation
 from srlab.errors import SrlabError
 from srlab.models.loading import load_bundled, load_generator
-from srlab.training.runs import Run, read_runs
+from srlab.training.runs import Run
+from srlab_course.lab.earlier.trained import finished_runs, newest_run
+from srlab_course.lab.earlier.whose_code import is_own
+from srlab_course.lab.lab import Lab, generator_of
 
 BUNDLED = "bundled"
 RUN = re.compile(r"[\w.-]+/[\w.-]+")
+OWN = "01_srresnet"  # the lab of the student's own start
+ENOUGH = 1.0  # its least gain over bicubic in dB, the mean over the bundled validation photos; lab 01 reaches 1.5
 
 
-@dataclass(frozen=True)
-class StartRequirements:
-    """Requirements for a pretrained network.
+def load_start(lab: Lab, earlier: str = "", steps: int = 0, **alike: Any) -> tuple[nn.Module | None, str]:
+    """Return the pretrained network that a lab's training starts from and its name, or None and "".
 
-    `network` contains name and arguments of the generator, as in a manifest: ``{"network": "RRDBNet", "scale": 4}``.
-    If `free`, a start set by the user may be another network, which is then trained.
+    If the user set ``start``, it is that one. Otherwise it is the first that fits, in this order: the start that this
+    run began with, the recipe's start, and the finished runs of the lab `earlier` with at least this number of `steps`
+    and these parameters in their manifests. If the recipe has a start, the bundled network is last. A network trained
+    on other photos does not fit. The network is in eval mode on the CPU.
     """
+    begun = begun_with(Run(lab.name, lab.run))
+    if lab.start and "start" in lab.overrides:
+        if begun not in ("", lab.start):
+            raise SrlabError(f"This run began with {begun}, not with {lab.start}. Set another run name with run.")
+        return _load(lab.start, lab), lab.start
+    trained = _trained(earlier, steps, {"generator": generator_of(lab.parameters)} | alike) if earlier else []
+    starts = [begun, lab.start, *trained, BUNDLED if lab.start else ""]
+    return _first_that_fits(filter(None, dict.fromkeys(starts)), lab)
 
-    network: dict[str, Any]
-    degradation: Degradation
-    train_set: ImageSet
-    unseen: ImageSet
-    free: bool = False
+
+def check_start(lab: Lab) -> None:
+    """Reject a start set by the user if it does not fit.
+
+    A network trained on other photos is accepted with a note, so that you can fine-tune from many photos to a few.
+    """
+    if reason := _misfit(lab.start, lab):
+        raise SrlabError(f"Cannot start from {lab.start}: {reason}.")
+    if other := _other_photos(lab.start, lab):
+        print(f"Note: training starts from {lab.start}, but {other}.")
+
+
+def with_own_start(lab: Lab, named: bool = False) -> Lab:
+    """Return a lab that starts from the student's network of lab 01 instead of the bundled one, if that fits.
+
+    The network has to be trained with the student's code, have the architecture that the lab trains, and gain at least
+    `ENOUGH` over bicubic. A run that has begun with the bundled network stays as it is: the lab then trains another
+    run, except if the user `named` this one.
+    """
+    if lab.parameters.get("start") != BUNDLED or "start" in lab.overrides or not (name := newest_run(OWN)):
+        return lab
+    own, made = f"{OWN}/{name}", Run(OWN, name).manifest()["parameters"]
+    another_run = begun_with(Run(lab.name, lab.run)) not in ("", own)
+    same_kind = made["generator"]["network"] == generator_of(lab.parameters)["network"]
+    if not (is_own(own) and same_kind) or (another_run and named):
+        return lab
+    network, found = _first_that_fits([own], lab)
+    if not found:
+        return lab
+    gain = _gain(network, lab)
+    measured = f"{own} gains {gain:.2f} dB over bicubic on the validation photos of the course"
+    if gain < ENOUGH:
+        print(f"Your network {measured}, less than {ENOUGH:g} dB, so the bundled network is the pretrained one.")
+        return lab
+    print(f"Your network is the pretrained one: {measured}.")
+    run = f"{lab.run}-yours-{made['code']}" if another_run else lab.run
+    return replace(lab, parameters=lab.parameters | {"start": own, "run": run}, is_reference_config=False)
 
 
 def begun_with(run: Run) -> str:
@@ -43,65 +91,48 @@ def begun_with(run: Run) -> str:
     return manifest["parameters"].get("start", "") if manifest and manifest["step"] else ""
 
 
-def find_start(starts: Iterable[str], wanted: StartRequirements) -> tuple[nn.Module | None, str]:
-    """Load the first start that fits, and print why others are skipped. Return None and "" if none fits.
-
-    A network trained on other photos does not fit. The loaded network is in eval mode on the CPU.
-    """
-    for start in dict.fromkeys(starts):
-        if not (reason := _misfit(start, wanted) or _other_photos(start, wanted)):
-            return load_start(start, wanted), start
+def _first_that_fits(starts: Iterable[str], lab: Lab) -> tuple[nn.Module | None, str]:
+    """Load the first start that fits, and print why others are skipped. Return None and "" if none fits."""
+    for start in starts:
+        if not (reason := _misfit(start, lab) or _other_photos(start, lab)):
+            return _load(start, lab), start
         print(f"Skipping the pretrained network {start}: {reason}.")
     return None, ""
 
 
-def check_start(start: str, wanted: StartRequirements) -> None:
-    """Reject a start set by the user if it does not fit.
-
-    A network trained on other photos is accepted with a note, so that you can fine-tune from many photos to a few.
-    """
-    if reason := _misfit(start, wanted, wanted.free):
-        raise SrlabError(f"Cannot start from {start}: {reason}.")
-    if other := _other_photos(start, wanted):
-        print(f"Note: training starts from {start}, but {other}.")
-
-
-def find_trained(lab: str, steps: int, parameters: dict[str, Any]) -> list[str]:
-    """Return the names of a lab's finished runs without a discriminator, shortest first, and of these the newest first.
-
-    They have at least this number of steps, and their manifests have these parameters.
-    """
-    required, found = json.loads(json.dumps(parameters)), []
-    for run, manifest in read_runs(lab):
-        made = manifest["parameters"]
-        fits = "discriminator" not in made and all(made.get(key) == value for key, value in required.items())
-        if fits and manifest["status"] == "finished" and manifest["step"] >= steps:
-            found.append((manifest["step"], manifest.get("started", ""), f"{run.lab}/{run.name}"))
-    newest_first = sorted(found, key=lambda one: one[1], reverse=True)
-    return [name for *_, name in sorted(newest_first, key=lambda one: one[0])]
+def _load(start: str, lab: Lab) -> nn.Module | None:
+    """Load the network of a run, or the bundled one if the lab trains the same network."""
+    if start != BUNDLED:
+        return load_generator(*start.split("/"))
+    wanted = generator_of(lab.parameters)
+    bundled = load_bundled().get({"RRDBNet": "RRDB"}.get(wanted["network"], wanted["network"]))
+    fits = bundled is not None and {"network": wanted["network"]} | bundled.config == wanted
+    return bundled if fits else None
 
 
-def _misfit(start: str, wanted: StartRequirements, free: bool = False) -> str:
+def _misfit(start: str, lab: Lab) -> str:
     """Return why training cannot start from a network, or ""."""
+    wanted = generator_of(lab.parameters)
     if start == BUNDLED:
-        if load_start(start, wanted) is None or wanted.degradation != Degradation():
-            return f"srlab has no bundled {wanted.network['network']} of this size, scale and degradation"
-        return _seen(BUNDLED, wanted.unseen)
+        if _load(start, lab) is None or lab.degradation != Degradation():
+            return f"srlab has no bundled {wanted['network']} of this size, scale and degradation"
+        return _seen(BUNDLED, lab)
     if not RUN.fullmatch(start):
         return f"'{start}' is neither bundled nor LAB/RUN, such as 01_srresnet/default"
     run = Run(*start.split("/"))
     if not run.is_usable():
         return f"no trained run found in {run.path}"
     made = run.manifest()["parameters"]
-    network = {"scale": wanted.network["scale"]} if free else wanted.network
+    if "start" in lab.overrides and {"network", "pretrain_iters"} <= lab.parameters.keys():
+        wanted = {"scale": wanted["scale"]}  # lab 03 can train any network that the user sets
     theirs = made["generator"] | made["sampler"]["degradation"]
-    ours = (network | wanted.degradation.describe()).items()
+    ours = (wanted | lab.degradation.describe()).items()
     if differs := [f"{name}={theirs.get(name)}, not {value}" for name, value in ours if theirs.get(name) != value]:
         return f"it was trained with {' and '.join(differs)}"
-    return _seen(made["sampler"]["images"]["fingerprint"], wanted.unseen)
+    return _seen(made["sampler"]["images"]["fingerprint"], lab)
 
 
-def _seen(learned: str, unseen: ImageSet) -> str:
+def _seen(learned: str, lab: Lab) -> str:
     """Return which validation photos a network was trained on, or "".
 
     `learned` is the fingerprint of its training photos, or ``"bundled"``. With a subject, the validation photo is the
@@ -110,28 +141,46 @@ def _seen(learned: str, unseen: ImageSet) -> str:
     known = bundled_photos("train")
     if learned in (BUNDLED, known.fingerprint()):
         for name, photo in zip(known.names, known.hr, strict=True):
-            if any(torch.equal(photo[..., -right.shape[2] :], right) for right in unseen.hr):
+            if any(torch.equal(photo[..., -right.shape[2] :], right) for right in lab.unseen.hr):
                 return f"it was trained on all of {name}, and this run would be validated on part of it"
-    if learned == unseen.fingerprint():
-        return f"it was trained on {unseen.name}, the validation photos of this run"
+    if learned == lab.unseen.fingerprint():
+        return f"it was trained on {lab.unseen.name}, the validation photos of this run"
     return ""
 
 
-def _other_photos(start: str, wanted: StartRequirements) -> str:
+def _other_photos(start: str, lab: Lab) -> str:
     """Return which other photos a network was trained on, or ""; the left half of a photo is not another photo."""
     if start == BUNDLED:
         return ""
     images = Run(*start.split("/")).manifest()["parameters"]["sampler"]["images"]
-    learned, ours, known = images["fingerprint"], wanted.train_set.fingerprint(), bundled_photos("train")
+    learned, ours, known = images["fingerprint"], lab.train_set.fingerprint(), bundled_photos("train")
     if learned == ours or (learned == known.fingerprint() and ours == known.subset(HALVED).fingerprint()):
         return ""
     return "it was trained on {name} ({count} images, {fingerprint})".format(**images)
 
 
-def load_start(start: str, wanted: StartRequirements) -> nn.Module | None:
-    """Load the network of a run, or the bundled network if it fits the requirements."""
-    if start != BUNDLED:
-        return load_generator(*start.split("/"))
-    bundled = load_bundled().get({"RRDBNet": "RRDB"}.get(wanted.network["network"], wanted.network["network"]))
-    fits = bundled is not None and {"network": wanted.network["network"]} | bundled.config == wanted.network
-    return bundled if fits else None
+def _trained(lab: str, steps: int, parameters: dict[str, Any]) -> list[str]:
+    """Return the names of a lab's finished runs without a discriminator, shortest first, and of these the newest first.
+
+    They have at least this number of steps, and their manifests have these parameters.
+    """
+    required = json.loads(json.dumps(parameters)).items()
+    found = [
+        (run, manifest)
+        for run, manifest in finished_runs(lab)
+        if manifest["step"] >= steps and required <= manifest["parameters"].items()
+        if "discriminator" not in manifest["parameters"]
+    ]
+    found.sort(key=lambda one: one[1].get("started", ""), reverse=True)
+    found.sort(key=lambda one: one[1]["step"])  # among equal ones, the order stays
+    return [f"{run.lab}/{run.name}" for run, _ in found]
+
+
+def _gain(network: nn.Module, lab: Lab) -> float:
+    """Return by how many decibels a network is ahead of bicubic on the bundled validation photos."""
+    photos = bundled_photos("validation").with_lr(lab.degradation, lab.scale)
+
+    def score(upscaler: Callable[[torch.Tensor], torch.Tensor]) -> float:
+        return srlab.evaluate(upscaler, photos, lab.scale).psnr.mean()
+
+    return score(network) - score(lambda lr: srlab.upsample(lr, lab.scale))

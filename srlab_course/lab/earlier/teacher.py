@@ -48,19 +48,16 @@ def _train_shortly(lab: Lab, shape: dict[str, Any]) -> FlowNet:
     network = FlowNet(**shape, detail_std=sigma)
     optimizer = torch.optim.Adam(network.parameters(), RATE, betas=(0.9, 0.99), fused=True)
     run = f"{lab.run}{SIDE_RUN}teacher"
-    told = {"subject": lab.subject, "code": "reference"}
-    trainer = srlab.Trainer(lab.name, run, **lab.trainer_kwargs, ema=EMA, seed=lab.seed, settings=told)
+    settings = {"subject": lab.subject, "code": "reference"}
+    trainer = srlab.Trainer(lab.name, run, **lab.trainer_kwargs, ema=EMA, seed=lab.seed, settings=settings)
     network, optimizer = trainer.prepare(generator=network, optimizer=optimizer)
 
     def step(lr: torch.Tensor, hr: torch.Tensor) -> dict[str, torch.Tensor]:
         loss = flow_loss(lambda x, t: network(lr, x, t), (hr - bicubic(lr, SCALE)) / sigma)
-        optimizer.zero_grad()
-        trainer.backward(loss)
-        optimizer.step()
+        trainer.update(loss, optimizer)
         return {"loss": loss}
 
-    schedule = srlab.OneCycle(lab.teacher_iters, warmup=0.05)
     patches = srlab.PatchSampler(lab.train_set, batch=lab.batch, **sizes)
-    teacher = trainer.fit(step, patches, lab.teacher_iters, schedule)
+    teacher = trainer.fit(step, patches, lab.teacher_iters, srlab.OneCycle(lab.teacher_iters, warmup=0.05))
     teacher.origin = f"{lab.name}/{run}"
     return teacher

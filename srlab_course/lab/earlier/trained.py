@@ -1,8 +1,6 @@
-"""Load the networks to compare: generators of training runs, labeled with their methods."""
+"""Find the finished runs of earlier labs, and load networks to compare, labeled with their methods."""
 
-import glob
-import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from torch import nn
@@ -11,7 +9,8 @@ from srlab import paths
 from srlab.errors import SrlabError
 from srlab.models.loading import load_generator
 from srlab.text import printable
-from srlab.training import runs
+from srlab.training.runs import Run, read_runs
+from srlab_course.lab.earlier.whose_code import without_code
 
 # Lab -> the method it teaches, spelled as in srlab_course.figures.plots.COLORS.
 METHODS = {
@@ -21,7 +20,6 @@ METHODS = {
     "06_flow": "flow",
     "07_one_step": "one step",
 }
-COURSE = (None, "reference", "srlab")  # what a manifest has as its code if none of it is a student's
 BESIDE = {"hybrid": "default-hybrid", "RRDB": "default-psnr"}  # the second networks of labs 02 and 04, after "default"
 
 
@@ -53,27 +51,23 @@ def load_trained(
     if names != "all":
         for asked in [names] if isinstance(names, str) else names:
             lab, _, name = asked.partition("/")
-            found |= _load(lab, name or "default", scale)
+            found |= _load(Run(lab, name or "default"), name or "default", scale)
         return found
-    for file in sorted(paths.runs_home().glob(f"*/*/{paths.generator_file()}")):
-        lab, name = file.parts[-3:-1]
-        if runs.SIDE_RUN in name:
-            continue
-        try:
-            manifest = runs.Run(lab, name).manifest() or {}
-            if manifest.get("status") == "finished":
-                learned, plain = manifest["parameters"].get("subject") or "", _without_code(name, manifest)
-                if learned == subject and name == (newest := newest_run(lab, plain)):
-                    found |= _load(lab, name, scale, plain)
-                elif learned == subject:
-                    newer = f"{printable(lab)}/{newest}"
-                    print(f"Skipping {printable(lab)}/{name}: {newer} was trained later, with other code.")
-                elif not subject:
-                    only = printable(learned)
-                    print(f'Skipping {printable(lab)}/{printable(name)}, trained only on {only}: use subject="{only}".')
-        except SrlabError as error:
+    finished = list(finished_runs())
+    for run, manifest in finished:
+        origin, learned = f"{run.lab}/{run.name}", manifest["parameters"].get("subject") or ""
+        plain = without_code(run.name, manifest)
+        newest = _newest(finished, run.lab, plain)
+        if learned != subject:
             if not subject:
-                print(f"Skipping the run {printable(lab)}/{printable(name)}: {error}")
+                print(f'Skipping {origin}, trained only on {printable(learned)}: use subject="{printable(learned)}".')
+        elif run.name != newest:
+            print(f"Skipping {origin}: {run.lab}/{newest} was trained later, with other code.")
+        else:
+            try:
+                found |= _load(run, plain, scale)
+            except SrlabError as error:
+                print(f"Skipping the run {origin}: {error}")
     if not (found or subject):
         print(f"No finished general-purpose runs found in {paths.runs_home()}. Run the labs first.")
     return found
@@ -83,45 +77,35 @@ def newest_run(lab: str, name: str = "default") -> str | None:
     """Return which finished run was started last: `name`, or one that the lab trained with other code; None if none is.
 
     With changed code, labs 02, 03, 06 and 07 train another run, such as "default-4f0c21", and lab 07 also with another
-    teacher (`srlab_course.lab.earlier.student_code.run_of`).
+    teacher (`srlab_course.lab.earlier.whose_code.run_of`).
     """
-    started = {}
-    for file in paths.runs_home().glob(f"{glob.escape(lab)}/*/{paths.generator_file()}"):
-        try:
-            manifest = runs.Run(lab, file.parent.name).manifest() or {}
-        except SrlabError:  # damaged, or a copy
-            continue
-        if manifest.get("status") == "finished" and _without_code(file.parent.name, manifest) == name:
-            started[file.parent.name] = manifest.get("started", "")
-    return max(started, key=started.get, default=None)
+    return _newest(finished_runs(lab), lab, name)
 
 
-def is_own(origin: str) -> bool:
-    """Return whether a network was trained with a student's code, given its origin: "LAB/RUN", or another text."""
-    lab, _, run = origin.partition("/")
-    manifest = runs.Run(lab, run).manifest() if run else None
-    return bool(manifest) and manifest["parameters"].get("code") not in COURSE
+def finished_runs(labs: str = "*") -> Iterator[tuple[Run, dict[str, Any]]]:
+    """Yield finished runs with weights and their manifests, without side runs, of all labs that match a pattern."""
+    for run, manifest in read_runs(labs):
+        if manifest["status"] == "finished" and (run.path / paths.generator_file()).is_file():
+            yield run, manifest
 
 
-def _without_code(name: str, manifest: dict[str, Any]) -> str:
-    """Return a run's name without its code, teacher and start, as "default-hybrid" for "default-4f0c21-hybrid"."""
-    name = re.sub(r"-from-\w{6}(?=$|-)", "", name, count=1)
-    code = re.escape(str(manifest["parameters"].get("code")))
-    return re.sub(f"-{code}(?=$|-)", "", re.sub(r"-yours-\w{6}(?=$|-)", "", name, count=1), count=1)
+def _newest(finished: Iterable[tuple[Run, dict[str, Any]]], lab: str, name: str) -> str | None:
+    """Return which of these runs was started last, of those with this name when code is left out of theirs."""
+    same = [one for one in finished if (one[0].lab, without_code(one[0].name, one[1])) == (lab, name)]
+    return max(same, key=lambda one: one[1].get("started", ""))[0].name if same else None
 
 
-def _load(lab: str, name: str, scale: int | None, plain: str = "") -> dict[str, nn.Module]:
-    """Load the network of a run, as a dict with its label; `plain` replaces the run's name in it."""
-    network = load_generator(lab, name)
-    network.origin = f"{lab}/{name}"  # for `srlab_course.lab.earlier.student_code.credit`
+def _load(run: Run, name: str, scale: int | None) -> dict[str, nn.Module]:
+    """Load the network of a run, as a dict with its label, which contains `name` if that is not "default"."""
+    lab, network = run.lab, load_generator(run.lab, run.name)
+    network.origin = f"{lab}/{run.name}"  # for `srlab_course.lab.earlier.whose_code.credit`
     if scale not in (None, network.config["scale"]):
-        raise SrlabError(f"The network of {lab}/{name} upscales by {network.config['scale']}, not by {scale}.")
-    parameters = (runs.Run(lab, name).manifest() or {"parameters": {}})["parameters"]
-    method = type(network).__name__ if lab == "01_srresnet" else METHODS.get(lab, lab)  # lab 01 has two networks
+        raise SrlabError(f"The network of {network.origin} upscales by {network.config['scale']}, not by {scale}.")
+    parameters = (run.manifest() or {"parameters": {}})["parameters"]
     weights = parameters.get("weights", {})
+    method = type(network).__name__ if lab == "01_srresnet" else METHODS.get(lab, lab)  # lab 01 has two networks
     if lab == "02_content_loss" and weights.get("pixel") and weights.get("content"):
         method = "hybrid"
     if lab == "04_esrgan" and "discriminator" not in parameters:  # the stage before the GAN
         method = "RRDB"
-    name = plain or name
     return {method if name == BESIDE.get(method, "default") else f"{method} ({name})": network}

@@ -1,54 +1,49 @@
-"""Test srlab_course.lab.earlier.start: a run starts from the requested network, which fits it."""
+"""Test that a lab starts from the requested network, or from one that fits it: a run, the student's, the bundled."""
 
+import re
 import shutil
-from dataclasses import replace
 
 import pytest
 
+import srlab
 from srlab.data import datasets
 from srlab.data.degradation import Degradation
 from srlab.errors import SrlabError
-from srlab.models import MSRResNet, RRDBNet
-from srlab_course.lab.earlier.start import StartRequirements, check_start, find_start, find_trained, load_start
+from srlab.models import MSRResNet
+from srlab_course.lab.earlier import start
+from srlab_course.lab.earlier.start import check_start, load_start, with_own_start
 from srlab_course.lab.lab import Lab, generator_of
-from srlab_course.lab.sizes import pick_size
 from srlab_course.material import subjects
 from tests.conftest import leave_run
 
 LAB = "01_srresnet"
 TWELVE, FOUR = datasets.bundled_photos("train"), datasets.bundled_photos("validation")
 LEFT, RIGHT = subjects.split_photo("gravel")
-MADE = MSRResNet(1, 4)
-NETWORK = {"network": "MSRResNet"} | MADE.config
-RRDB = {"network": "RRDBNet"} | RRDBNet(**pick_size("laptop", "RRDBNet")).config
+TINY = {"scale": 4, "network": "MSRResNet", "size": "tiny", "num_blocks": 0}
+LAPTOP = TINY | {"size": "laptop"}
+RRDB = LAPTOP | {"network": "RRDBNet", "num_features": 32, "growth": 16}
 
 
-def wanted(network=NETWORK, degradation=None, train_set=LEFT, unseen=RIGHT):
-    return StartRequirements(network, degradation or Degradation(), train_set, unseen)
+def lab_with(start, *overrides, photos=(LEFT, RIGHT), degradation=None, **values):
+    values = TINY | {"run": "default", "start": start} | values
+    fields = ("03_srgan", "cpu", "fp32", *photos, degradation or Degradation())
+    return Lab(*fields, dict.fromkeys(overrides), is_reference_config=True, parameters=values)
 
 
-def leave(name, images=TWELVE, degradation=None, network=NETWORK, step=900, status="finished"):
+def leave(name, step=900, status="finished", images=TWELVE, degradation=None, **parameters):
     sampler = {"images": images.describe(), "degradation": (degradation or Degradation()).describe()}
-    run = leave_run(LAB, name, step, status, generator=network, sampler=sampler, loss="mse")
-    run.save_generator(MADE, step)
+    about = {"generator": generator_of(TINY), "sampler": sampler, "loss": "mse"} | parameters
+    leave_run(LAB, name, step, status, **about).save_generator(MSRResNet(1, 16), step)
 
 
-def found(asked, *starts):
-    """Return the source of the network found by `find_start`."""
-    return find_start(starts, asked)[1]
-
-
-def named(start, asked):
-    """Return the network of a named start."""
-    check_start(start, asked)
-    return load_start(start, asked)
+# --- load_start ---
 
 
 @pytest.mark.parametrize(
     ("made", "words"),
     [
         ({"degradation": Degradation(jpeg=(60, 95))}, r"jpeg=\[60.0, 95.0\], not 0.0"),
-        ({"network": NETWORK | {"num_blocks": 3, "num_features": 8}}, "num_blocks=3, not 1 and num_features=8, not 4"),
+        ({"generator": generator_of(LAPTOP)}, "num_blocks=4, not 1 and num_features=32, not 16"),
         ({"images": RIGHT}, "trained on right half of gravel, the validation photos of this run"),
         ({"status": "failed"}, "no trained run"),
     ],
@@ -56,91 +51,144 @@ def named(start, asked):
 def test_misfit_run_is_rejected_by_name_and_skipped_in_search(capsys, made, words):
     leave("one", **made)
     with pytest.raises(SrlabError, match=rf"Cannot start from {LAB}/one: .*{words}"):
-        named(f"{LAB}/one", wanted())
+        check_start(lab_with(f"{LAB}/one", "start"))
     leave("two", step=1000)
-    network, where = find_start([f"{LAB}/one", f"{LAB}/two"], wanted())
-    assert (network.config, where) == (MADE.config, f"{LAB}/two")
-    assert f"Skipping the pretrained network {LAB}/one: " in capsys.readouterr().out
+    network, where = load_start(lab_with(f"{LAB}/one"), LAB)
+    assert (type(network), where) == (MSRResNet, f"{LAB}/two")
+    assert re.search(rf"Skipping the pretrained network {LAB}/one: .*{words}", capsys.readouterr().out)
 
 
 def test_run_on_other_photos_is_only_used_by_name(capsys):
     leave("brick", images=FOUR.subset("brick"))
-    assert named(f"{LAB}/brick", wanted())
+    check_start(lab_with(f"{LAB}/brick", "start"))
     assert "trained on photos/validation (1 images" in capsys.readouterr().out
-    assert found(wanted(), f"{LAB}/brick") == ""
-    leave("gravel", images=TWELVE)  # which includes its left half
-    assert found(wanted(), f"{LAB}/gravel") == f"{LAB}/gravel"
+    assert load_start(lab_with(f"{LAB}/brick", "start"))[1] == f"{LAB}/brick"
+    assert load_start(lab_with(f"{LAB}/brick")) == (None, "")
+    leave("gravel")  # on twelve photos, one of which is the gravel's left half
+    assert load_start(lab_with(f"{LAB}/gravel"))[1] == f"{LAB}/gravel"
 
 
-def test_named_start_sets_network_but_not_scale():
+def test_named_start_of_lab_03_sets_network_but_not_scale():
     leave("one")
-    other = replace(wanted(NETWORK | {"network": "SRResNet", "num_blocks": 9}), free=True)
-    assert found(other, f"{LAB}/one") == ""
-    assert named(f"{LAB}/one", other).config == MADE.config
+    other = {"network": "SRResNet", "num_blocks": 9, "pretrain_iters": 1}
+    assert load_start(lab_with(f"{LAB}/one", **other)) == (None, "")
+    check_start(lab_with(f"{LAB}/one", "start", **other))
     with pytest.raises(SrlabError, match="scale=4, not 2"):
-        check_start(f"{LAB}/one", replace(wanted(NETWORK | {"scale": 2}), free=True))
+        check_start(lab_with(f"{LAB}/one", "start", **other | {"scale": 2}))
 
 
 def test_bundled_network_needs_same_size_scale_and_degradation():
-    assert found(wanted(RRDB), "bundled") == "bundled"
-    for other in (wanted(RRDB | {"scale": 2}), wanted(RRDB, Degradation(blur=1.0))):
-        assert found(other, "bundled") == ""
+    assert load_start(lab_with("bundled", **RRDB))[1] == "bundled"
+    for other in ({"scale": 2}, {"degradation": Degradation(blur=1.0)}):
+        assert load_start(lab_with("bundled", **RRDB | other)) == (None, "")
         with pytest.raises(SrlabError, match="no bundled RRDBNet of this size"):
-            named("bundled", other)
+            check_start(lab_with("bundled", "start", **RRDB | other))
 
 
 @pytest.mark.parametrize(
-    ("start", "overrides", "step", "where"),
+    ("recipe", "overrides", "step", "where"),
     [
-        ("bundled", {}, 0, f"{LAB}/one"),  # no MSRResNet of this size is bundled, so the shortest run of the lab
-        (f"{LAB}/two", {}, 0, f"{LAB}/two"),  # before its first step, a run may still start from another network
-        (f"{LAB}/two", {}, 9, f"{LAB}/begun"),
-        (f"{LAB}/two", {"start"}, 0, f"{LAB}/two"),
-        (f"{LAB}/two", {"start"}, 9, ""),
-        ("", {}, 0, f"{LAB}/one"),
+        ("bundled", (), 0, f"{LAB}/one"),  # no MSRResNet of this size is bundled, so the shortest run of the lab
+        (f"{LAB}/two", (), 0, f"{LAB}/two"),  # before its first step, a run may still start from another network
+        (f"{LAB}/two", (), 9, f"{LAB}/begun"),
+        (f"{LAB}/two", ("start",), 0, f"{LAB}/two"),
+        (f"{LAB}/two", ("start",), 9, ""),
+        ("", (), 0, f"{LAB}/one"),
     ],
 )
-def test_start_of_a_lab(start, overrides, step, where):
+def test_order_of_starts(recipe, overrides, step, where):
     leave_run("03_srgan", "default", step, start=f"{LAB}/begun")
-    values = {"start": start, "run": "default", "scale": 4, "network": "MSRResNet", "size": "tiny", "num_blocks": 1}
-    shape = generator_of(values)
     for name, steps in (("one", 500), ("two", 900), ("begun", 100)):
-        leave(name, step=steps, network=shape)
-    lab = Lab("03_srgan", "cpu", "fp32", LEFT, RIGHT, Degradation(), dict.fromkeys(overrides), False, values)
+        leave(name, step=steps)
+    lab = lab_with(recipe, *overrides)
     if where:
-        assert lab.load_start(LAB, 200, loss="mse")[1] == where
+        assert load_start(lab, LAB, 200, loss="mse")[1] == where
     else:
         with pytest.raises(SrlabError, match=f"began with {LAB}/begun, not with {LAB}/two"):
-            lab.load_start(LAB, 200)
+            load_start(lab, LAB, 200)
 
 
 def test_search_finds_shortest_finished_main_run():
-    """Check that a network overfitted to six crops is not used as a start."""
-    parameters = {"generator": {"network": "MSRResNet"}, "loss": "mse"}
-    for name, step, status, more in (
-        ("long", 900, "finished", {}),
-        ("fits", 400, "finished", {"seed": 1}),
-        ("stopped", 350, "stopped", {}),
-        ("other", 350, "finished", {"loss": "l1"}),
-        ("gan", 350, "finished", {"discriminator": {}}),
-        ("default-ablation-six", 350, "finished", {}),
-    ):
-        leave_run(LAB, name, step, status, **(parameters | more))
-    assert find_trained(LAB, 300, parameters) == [f"{LAB}/fits", f"{LAB}/long"]
-    assert find_trained(LAB, 401, parameters) == [f"{LAB}/long"]
+    """A network overfitted to six crops is not a start, and neither is one with the wrong loss or a discriminator."""
+    leave("long", 900)
+    leave("fits", 400, seed=1)
+    leave("stopped", 350, "stopped")
+    for name, about in (("other", {"loss": "l1"}), ("gan", {"discriminator": {}}), ("default-ablation-six", {})):
+        leave(name, 350, **about)
+    for steps, where in ((300, f"{LAB}/fits"), (401, f"{LAB}/long"), (901, "")):
+        assert load_start(lab_with(""), LAB, steps, loss="mse")[1] == where
 
 
 @pytest.mark.parametrize(
-    ("photo", "called", "passed_over"),
+    ("photo", "called", "reasons"),
     [
         ("grass", "lawn", ["it was trained on all of grass", "it was trained on all of grass"]),
         ("brick", "gravel", ["", "it was trained on photos/train"]),  # only its name is that of a bundled photo
     ],
 )
-def test_search_skips_run_trained_on_subject(photo, called, passed_over, tmp_path, capsys):
-    file = shutil.copy(datasets.photo_file(photo), tmp_path / f"{called}.png")
-    left, right = subjects.split_photo(file)
-    leave("twelve", images=TWELVE)
-    for start, network, reason in zip(("bundled", f"{LAB}/twelve"), (RRDB, NETWORK), passed_over, strict=True):
-        assert found(wanted(network, train_set=left, unseen=right), start) == ("" if reason else start)
+def test_search_skips_run_trained_on_subject(photo, called, reasons, tmp_path, capsys):
+    photos = subjects.split_photo(shutil.copy(datasets.photo_file(photo), tmp_path / f"{called}.png"))
+    leave("twelve")
+    for recipe, shape, reason in zip(("bundled", f"{LAB}/twelve"), (RRDB, TINY), reasons, strict=True):
+        assert load_start(lab_with(recipe, photos=photos, **shape))[1] == ("" if reason else recipe)
         assert reason in capsys.readouterr().out
+
+
+# --- with_own_start ---
+
+
+def leave_own(code="4f0c21"):
+    """Leave a run of lab 01 whose network is the bundled one, trained with this code."""
+    leave("default", generator=generator_of(LAPTOP), code=code)
+    srlab.Run(LAB, "default").save_generator(srlab.load_bundled()["MSRResNet"], 900)
+
+
+def test_own_network_starts_a_new_run(capsys):
+    leave_own()
+    lab = with_own_start(lab_with("bundled", **LAPTOP))
+    assert (lab.start, lab.run) == (f"{LAB}/default", "default")
+    assert not lab.is_reference_config  # the claims were measured with the bundled network
+    assert load_start(lab)[1] == f"{LAB}/default"
+    assert re.fullmatch(r"Your network is the pretrained one: .* gains 2\.\d\d dB .*\n", capsys.readouterr().out)
+
+
+@pytest.mark.parametrize(
+    ("code", "lab", "printed"),
+    [
+        ("reference", lab_with("bundled", **LAPTOP), "$"),
+        ("srlab", lab_with("bundled", **LAPTOP), "$"),
+        (None, lab_with("bundled", **LAPTOP), "$"),
+        ("4f0c21", lab_with("", **LAPTOP), "$"),
+        ("4f0c21", lab_with(f"{LAB}/smoke", **LAPTOP), "$"),
+        ("4f0c21", lab_with("bundled", "start", **LAPTOP), "$"),
+        ("4f0c21", lab_with("bundled", **RRDB), "$"),  # lab 04
+        ("4f0c21", lab_with("bundled", **TINY), f"Skipping the pretrained network {LAB}/default"),
+    ],
+)
+def test_lab_keeps_its_start(code, lab, printed, capsys):
+    leave_own(code)
+    assert with_own_start(lab) is lab
+    assert re.match(printed, capsys.readouterr().out)
+
+
+def test_weak_network_does_not_start_a_run(capsys, monkeypatch):
+    leave_own()
+    monkeypatch.setattr(start, "ENOUGH", 3.0)
+    lab = lab_with("bundled", **LAPTOP)
+    assert with_own_start(lab) is lab
+    assert "less than 3 dB, so the bundled network is the pretrained one" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("begun", "named", "expected"),
+    [
+        ("bundled", False, (f"{LAB}/default", "default-yours-4f0c21")),
+        ("bundled", True, ("bundled", "default")),
+        (f"{LAB}/default", False, (f"{LAB}/default", "default")),
+    ],
+)
+def test_begun_run_stays_as_it_is(begun, named, expected):
+    leave_own()
+    leave_run("03_srgan", "default", 800, start=begun, code="reference")
+    lab = with_own_start(lab_with("bundled", **LAPTOP), named)
+    assert (lab.start, lab.run) == expected
