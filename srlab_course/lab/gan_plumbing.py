@@ -2,8 +2,7 @@
 
 import copy
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from torch import nn
@@ -18,7 +17,7 @@ from srlab.training.gan import DLoss, GLoss, chances, gan_step
 from srlab.training.recording import Step
 from srlab.training.schedules import Schedule
 from srlab.training.trainer import Losses, Trainer
-from srlab_course.lab.earlier import whose_code
+from srlab_course.lab.earlier.whose_code import hash_of
 from srlab_course.lab.lab import Lab
 
 # Settings that are recorded with a run, if the lab has them.
@@ -54,9 +53,7 @@ def train_start(
 
     def step(lr: torch.Tensor, hr: torch.Tensor) -> Losses:
         value = loss(generator(lr), hr)
-        optimizer.zero_grad()
-        trainer.backward(value)
-        optimizer.step()
+        trainer.update(value, optimizer)
         return {"loss": value}
 
     return trainer.fit(step, patches_of(lab), lab.pretrain_iters, schedule, **validation)
@@ -70,54 +67,48 @@ def weights_of(lab: Lab) -> dict[str, float]:
     return weights
 
 
-def noted(lab: Lab, weights: dict[str, float], **others: Any) -> dict[str, Any]:
-    """Return settings to record with a GAN run, besides networks and patches; it only resumes with the same ones.
-
-    `weights` are the weights of G's three losses in this run. ``others`` are added to the settings or replace them,
-    such as ``gan="vanilla"``.
-    """
-    chosen = {key: lab.parameters[key] for key in NOTED if key in lab.parameters}
-    return chosen | {WEIGHTS[part]: weight for part, weight in weights.items()} | others
+# --- The training that all GANs share: the trainer, the course's losses, and the run. -----------------------------
 
 
-class Game(NamedTuple):
-    """One GAN: its discriminator, its losses, and the step that trains it.
+def make_trainer(lab: Lab, name: str, weights: dict[str, float], rate: float, origin: str, **settings: Any) -> Trainer:
+    """Return the trainer of a GAN run, and seed PyTorch for the initial weights of D.
 
-    Attributes
+    Parameters
     ----------
-    build_discriminator
-        Returns a new discriminator.
-    d_loss, g_loss
-        See `srlab.gan_step`.
-    relativistic
-        Whether D compares HR with SR. This changes only what is logged as D's output.
-    train_step
-        A student's step, which returns both losses; None for `srlab.gan_step`.
+    weights
+        Weights of the parts of G's loss, as `weights_of` returns them.
+    rate
+        Learning rate of D.
+    origin
+        Name of the pretrained network; "" for a fresh one.
+    settings
+        Recorded with the run, besides those of the recipe. It only resumes with the same ones.
     """
+    torch.manual_seed(lab.seed)
+    noted = {key: lab.parameters[key] for key in NOTED if key in lab.parameters}
+    noted |= {WEIGHTS[part]: weight for part, weight in weights.items()}
+    noted |= {"discriminator_rate": rate, "start": origin} | settings
+    averaging = {"ema": lab.ema, "ema_warmup": 3 if origin else 10}
+    turns = lab.g_every if weights["adversary"] else 1  # a G that doesn't learn from D doesn't wait for it
+    return Trainer(lab.name, name, **lab.trainer_kwargs, **averaging, seed=lab.seed, settings=noted, turns=turns)
 
-    build_discriminator: Callable[[], nn.Module]
-    d_loss: DLoss
-    g_loss: GLoss
-    relativistic: bool = False
-    train_step: Callable[..., tuple[torch.Tensor, torch.Tensor]] | None = None
+
+def discriminator_of(lab: Lab) -> nn.Module:
+    """Return a new discriminator, the one that the recipe names."""
+    return build_discriminator(lab.discriminator, lab.patch, lab.parameters.get("d_features", 0))
 
 
-def game_of(lab: Lab, kind: str, weights: dict[str, float], content: Callable[..., torch.Tensor]) -> Game:
-    """Return the GAN that the lab's recipe specifies, built from srlab's discriminators and losses.
+def losses_of(lab: Lab, weights: dict[str, float], content: Callable[..., torch.Tensor]) -> tuple[DLoss, GLoss]:
+    """Return the losses of D and G that the recipe names, as `srlab.gan_step` takes them.
 
-    `kind` is a key of `srlab.losses.ADVERSARIAL`, `content` is the content loss ``content(sr, hr)``, and a part with
-    weight 0 is not computed.
+    `content` is the content loss ``content(sr, hr)``. A part with weight 0 is not computed.
     """
-    relativistic = losses.ADVERSARIAL[kind].relativistic
-
-    def build() -> nn.Module:
-        return build_discriminator(lab.discriminator, lab.patch, lab.parameters.get("d_features", 0))
 
     def d_loss(real: torch.Tensor, fake: torch.Tensor) -> torch.Tensor:
         labels: tuple[losses.Labels, losses.Labels] = (1.0, 0.0)
         if (lab.label_real, lab.label_flip) != labels:
             labels = losses.smooth_labels(real, lab.label_real, lab.label_flip)
-        return losses.discriminator_loss(real, fake, kind, labels)
+        return losses.discriminator_loss(real, fake, lab.gan, labels)
 
     def g_loss(sr: torch.Tensor, hr: torch.Tensor, discriminator: nn.Module) -> torch.Tensor:
         parts = []
@@ -127,11 +118,87 @@ def game_of(lab: Lab, kind: str, weights: dict[str, float], content: Callable[..
             parts.append((weights["content"], content(sr, hr)))
         if weights["adversary"]:
             fake = discriminator(sr)
-            real = discriminator(hr) if relativistic else fake  # the other losses do not read it
-            parts.append((weights["adversary"], losses.generator_loss(real, fake, kind)))
+            real = discriminator(hr) if losses.ADVERSARIAL[lab.gan].relativistic else fake  # else it is not read
+            parts.append((weights["adversary"], losses.generator_loss(real, fake, lab.gan)))
         return losses.hybrid(*parts)
 
-    return Game(build, d_loss, g_loss, relativistic)
+    return d_loss, g_loss
+
+
+def train_gan(
+    lab: Lab,
+    trainer: Trainer,
+    pretrained: nn.Module,
+    fixed: dict[str, nn.Module],
+    patches: PatchSampler,
+    iters: int,
+    discriminator: nn.Module,
+    d_loss: DLoss,
+    g_loss: GLoss,
+    train_step: Callable[..., tuple[torch.Tensor, torch.Tensor]] | None = None,
+    **options: Any,
+) -> nn.Module:
+    """Train a copy of a pretrained network against a new discriminator, and return its moving average.
+
+    It trains like the answer to lab 03's `train_gan`, with the settings of any recipe.
+
+    Parameters
+    ----------
+    trainer
+        See `make_trainer`, which also has the learning rate of D.
+    fixed
+        Networks without trainable weights that `g_loss` uses, for ``trainer.prepare``.
+    d_loss, g_loss
+        See `srlab.gan_step`.
+    train_step
+        A student's step, which returns both losses; None for `srlab.gan_step`.
+    options
+        Arguments of ``trainer.fit``.
+    """
+    generator = copy.deepcopy(pretrained).train().requires_grad_(True)
+    adam, d_rate = {"betas": lab.betas, "fused": True}, trainer.settings["discriminator_rate"]
+    trainer.prepare(
+        generator=generator,
+        discriminator=discriminator,
+        g_optimizer=torch.optim.Adam(generator.parameters(), lab.learning_rate, **adam),
+        d_optimizer=torch.optim.Adam(discriminator.parameters(), d_rate, **adam),
+        **fixed,
+    )
+    return trainer.fit(step_of(lab, trainer, d_loss, g_loss, train_step), patches, iters, **options)
+
+
+def step_of(
+    lab: Lab,
+    trainer: Trainer,
+    d_loss: DLoss,
+    g_loss: GLoss,
+    train_step: Callable[..., tuple[torch.Tensor, torch.Tensor]] | None = None,
+) -> Step:
+    """Return the training step of a GAN whose networks and optimizers the trainer has prepared; see `train_gan`.
+
+    Instance noise fades, and both losses and D's outputs are logged. With `Lab.g_every` above 1, which the trainer has
+    as its `turns`, G learns only in every second or third step.
+    """
+    generator, g_optimizer = trainer.prepared["generator"], trainer.prepared["g_optimizer"]
+    discriminator, d_optimizer = WithNoise(trainer.prepared["discriminator"]), trainer.prepared["d_optimizer"]
+    players = generator, discriminator, g_optimizer, d_optimizer
+    relativistic = losses.ADVERSARIAL[lab.gan].relativistic
+
+    def step(lr: torch.Tensor, hr: torch.Tensor) -> Losses:
+        discriminator.noise, outputs = fading_noise(lab, trainer), {}
+
+        def observed_d_loss(real: torch.Tensor, fake: torch.Tensor) -> torch.Tensor:
+            outputs.update(chances(real, fake, relativistic))
+            return d_loss(real, fake)
+
+        if train_step is None:
+            g_turn = trainer.turn == trainer.turns - 1
+            found = gan_step(*players, lr, hr, observed_d_loss, g_loss, trainer.update, g_turn)
+        else:
+            found = dict(zip(("d_loss", "g_loss"), train_step(*players, lr, hr, observed_d_loss, g_loss), strict=True))
+        return outputs | found
+
+    return step
 
 
 def fading_noise(lab: Lab, trainer: Trainer) -> Noise:
@@ -140,116 +207,6 @@ def fading_noise(lab: Lab, trainer: Trainer) -> Noise:
     if not lab.instance_noise or not until:
         return 0.0
     return lab.instance_noise * (1 - trainer.progress / until).clamp(min=0)
-
-
-def step_of(lab: Lab, game: Game, weights: dict[str, float], trainer: Trainer) -> Step:
-    """Return the training step of a GAN whose networks and optimizers the trainer has prepared.
-
-    Instance noise fades, and both losses and D's outputs are logged. With `Lab.g_every` above 1, G learns only in every
-    second or third step, which the trainer has as its `turns`, unless it doesn't learn from D at all.
-    """
-    generator, g_optimizer = trainer.prepared["generator"], trainer.prepared["g_optimizer"]
-    discriminator, d_optimizer = WithNoise(trainer.prepared["discriminator"]), trainer.prepared["d_optimizer"]
-    players = generator, discriminator, g_optimizer, d_optimizer
-
-    def step(lr: torch.Tensor, hr: torch.Tensor) -> Losses:
-        discriminator.noise, outputs = fading_noise(lab, trainer), {}
-
-        def observed_d_loss(real: torch.Tensor, fake: torch.Tensor) -> torch.Tensor:
-            outputs.update(chances(real, fake, game.relativistic))
-            return game.d_loss(real, fake)
-
-        if game.train_step is None:
-            g_turn = trainer.turn == trainer.turns - 1 or not weights["adversary"]
-            found = gan_step(*players, lr, hr, observed_d_loss, game.g_loss, trainer.update, g_turn)
-        else:
-            both = game.train_step(*players, lr, hr, observed_d_loss, game.g_loss)
-            found = dict(zip(("d_loss", "g_loss"), both, strict=True))
-        return outputs | found
-
-    return step
-
-
-@dataclass(frozen=True)
-class GanPlan:
-    """What all GANs of a lab have in common: where they begin, what they train on, and how they are validated.
-
-    Attributes
-    ----------
-    start, origin
-        Pretrained generator, of which each run trains a copy, and its name; "" for a fresh one.
-    features
-        Network of the content loss, for the manifest.
-    schedule
-        Learning-rate schedule for a number of steps.
-    validate, min_psnr
-        See `srlab.Trainer.fit`.
-    settings
-        Settings to record with each run, besides those of `noted`.
-    patches
-        Returns the training patches of the lab.
-    """
-
-    lab: Lab
-    start: nn.Module
-    origin: str
-    features: nn.Module
-    schedule: Callable[[int], Schedule]
-    validate: Callable[[nn.Module], dict[str, float]]
-    min_psnr: float
-    settings: dict[str, Any]
-    patches: Callable[[Lab], PatchSampler] = patches_of
-
-    def train(
-        self,
-        name: str,
-        iters: int,
-        game: Game,
-        weights: dict[str, float],
-        d_rate: float | None = None,
-        monitor: Callable[[Trainer], None] | None = None,
-        every: int = 0,
-        **more: Any,
-    ) -> tuple[nn.Module, list[dict[str, float]]]:
-        """Train a copy of the start against a new discriminator; return the averaged generator and the log.
-
-        `weights` are the weights of G's three losses, `d_rate` is D's learning rate (default: the recipe's), and
-        `every` is the number of steps between validations; 0 for none. ``more`` are settings to record, too.
-        """
-        trainer = self.make_trainer(name, weights, d_rate, **more)
-        generator = copy.deepcopy(self.start).train().requires_grad_(True)
-        discriminator = game.build_discriminator()
-        d_rate = trainer.settings["discriminator_rate"]
-        adam = {"betas": self.lab.betas, "fused": True}
-        trainer.prepare(
-            generator=generator,
-            discriminator=discriminator,
-            g_optimizer=torch.optim.Adam(generator.parameters(), self.lab.learning_rate, **adam),
-            d_optimizer=torch.optim.Adam(discriminator.parameters(), d_rate, **adam),
-            features=self.features,
-        )
-        step = step_of(self.lab, game, weights, trainer)
-        averaged = trainer.fit(step, self.patches(self.lab), iters, **self.options(iters, monitor, every))
-        return averaged, trainer.history
-
-    def make_trainer(self, name: str, weights: dict[str, float], d_rate: float | None = None, **more: Any) -> Trainer:
-        """Return the trainer of a run, and seed PyTorch for the initial weights of D; see `train` for the arguments."""
-        lab, d_rate = self.lab, self.lab.discriminator_rate if d_rate is None else d_rate
-        torch.manual_seed(lab.seed)
-        settings = noted(lab, weights, discriminator_rate=d_rate, start=self.origin, **self.settings, **more)
-        averaging = {"ema": lab.ema, "ema_warmup": 3 if self.origin else 10}
-        how = lab.trainer_kwargs | {"seed": lab.seed, "settings": settings, "turns": lab.g_every}
-        return Trainer(lab.name, name, **how, **averaging)
-
-    def options(self, iters: int, monitor: Callable[[Trainer], None] | None = None, every: int = 0) -> dict[str, Any]:
-        """Return the schedule and the validation of a run, as arguments of `srlab.Trainer.fit`."""
-        return {
-            "schedule": self.schedule(iters),
-            "validate": self.validate if every else None,
-            "validate_every": every or iters,
-            "monitor": monitor,
-            "min_psnr": self.min_psnr,
-        }
 
 
 # --- Labs 03 and 04: the student's code trains the default recipe, and srlab's the others. --------------------
@@ -269,4 +226,4 @@ def is_trained_in_the_lab(lab: Lab) -> bool:
 
 def code_of(lab: Lab, *answers: Any) -> str:
     """Return whose code trains: "srlab", "reference", or a short hash of the student's answers among these."""
-    return whose_code.hash_of(*answers) if is_trained_in_the_lab(lab) else "srlab"
+    return hash_of(*answers) if is_trained_in_the_lab(lab) else "srlab"

@@ -51,7 +51,7 @@ def milliseconds_per_step(lab: Lab, stage: str) -> float:
         contextlib.redirect_stderr(io.StringIO()),
         contextlib.suppress(_Enough),
     ):
-        turns = lab.g_every if stage == "GAN" else 1
+        turns = lab.g_every if stage == "GAN" and lab.adversarial_weight else 1
         trainer = srlab.Trainer(lab.name, "timing", **lab.trainer_kwargs, turns=turns)
         trainer.run = srlab.Run(lab.name, "timing", Path(scratch))
         trainer.fit(_step(lab, stage, trainer), sampler, stages(lab)[stage], validate_every=10**9)
@@ -83,11 +83,11 @@ def _step(lab: Lab, stage: str, trainer: srlab.Trainer) -> Step:
         trainer.update(loss, trainer.prepared["g_optimizer"])
         return {"loss": loss}
 
-    weights = gan_plumbing.weights_of(lab) if stage == "GAN" else {}
-    game = gan_plumbing.game_of(lab, lab.gan, weights, content) if stage == "GAN" else None
-    if game is not None:
-        networks["discriminator"] = game.build_discriminator()
+    if stage == "GAN":
+        networks["discriminator"] = gan_plumbing.discriminator_of(lab)
     learning = {f"{name[0]}_optimizer": network for name, network in networks.items() if name != "features"}
     adams = {name: torch.optim.Adam(network.parameters(), RATE, fused=True) for name, network in learning.items()}
     trainer.prepare(**networks, **adams)
-    return step if game is None else gan_plumbing.step_of(lab, game, weights, trainer)
+    if stage != "GAN":
+        return step
+    return gan_plumbing.step_of(lab, trainer, *gan_plumbing.losses_of(lab, gan_plumbing.weights_of(lab), content))

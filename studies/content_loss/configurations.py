@@ -56,14 +56,9 @@ VARIANTS = {
 }
 ROTATE = 10.0  # largest random rotation of a patch in degrees; as coded, its corners stay black
 # Cells of the labs after which a row adds code: the parameters, because the setup in the next cell checks the names of
-# networks, and the cell that defines how to train.
+# networks, and the setup, which defines `make_patches`.
 PARAMETERS = {"02_content_loss": "894a1aab", "03_srgan": "f23564bb"}
-TRAINING = {"02_content_loss": "0ddba911", "03_srgan": "6085a7b9"}
-# How each lab gets the sampler ``patches(lab)``.
-SAMPLING = {
-    "02_content_loss": "make_patches = functools.partial(patches, lab)",
-    "03_srgan": "plan = dataclasses.replace(plan, patches=patches)",
-}
+SETUP = {"02_content_loss": "0ddba911", "03_srgan": "e41942fa"}
 SRGAN_ONLY = {*ADVERSARIAL, "discriminator"}  # lab 02 does not have these
 PRESET_KEYS = {"iters", "seeds", "more_seeds", "more_rows", "num_blocks", "deeper", "extra_seeds", "rows", "backbone"}
 PRESET_KEYS |= {"parameters", "described", "coded", "SRResNet", "SRGAN", "scored", "benchmarks"}
@@ -202,13 +197,11 @@ def cells(row: Row) -> dict[str, str]:
     coded = row.kind == "coded"
     rotation = [
         "# Rotate the patches, as in the content-loss study.",
-        "import dataclasses",
         "import functools",
         "",
         "from studies.content_loss import rotated",
         "",
-        f"patches = functools.partial(rotated.patches_of, rotate={ROTATE}, black_corners={coded})",
-        SAMPLING[row.lab],
+        f"make_patches = functools.partial(rotated.patches_of, lab, rotate={ROTATE}, black_corners={coded})",
     ]
     networks = [
         "# Add the networks of the content-loss study, as in its code.",
@@ -216,5 +209,5 @@ def cells(row: Row) -> dict[str, str]:
         "",
         "as_coded.register()",
     ]
-    added = {TRAINING[row.lab]: "\n".join(rotation)}
+    added = {SETUP[row.lab]: "\n".join(rotation)}
     return {PARAMETERS[row.lab]: "\n".join(networks)} | added if coded else added

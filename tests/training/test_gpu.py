@@ -52,10 +52,10 @@ class GanOnGpu(LittleRun):
         super().__init__(sampler={"device": settings["device"]} | (sampler or {}), **settings)
         self.prepare(features=FeatureExtractor("vgg19 relu2_1", "random"))
         labels = {"label_real": 0.9, "label_flip": 0.1}
-        lab = SimpleNamespace(**labels, pixel="l1", g_every=1, instance_noise=0.1, parameters={})
+        lab = SimpleNamespace(**labels, pixel="l1", gan="ragan", instance_noise=0.1, parameters={})
         weights = {"pixel": 1.0, "content": 1.0, "adversary": 0.1}
-        game = gan_plumbing.game_of(lab, "ragan", weights, self.content)
-        self.as_in_lab_04 = gan_plumbing.step_of(lab, game, weights, self.trainer)
+        both_losses = gan_plumbing.losses_of(lab, weights, self.content)
+        self.as_in_lab_04 = gan_plumbing.step_of(lab, self.trainer, *both_losses)
 
     def validate(self, averaged):
         return {"psnr": float(-averaged(torch.full((1, 3, 4, 4), 0.3, device=self.trainer.device)).square().mean())}
