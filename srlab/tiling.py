@@ -2,9 +2,7 @@
 
 import math
 import sys
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
 
 import torch
 from torch import nn
@@ -13,7 +11,6 @@ from tqdm.auto import tqdm
 from srlab.data.images import check_scale, full_range, luma, to_float, to_uint8
 from srlab.devices import cudnn_settings, explaining_lack_of_memory, out_of_memory, pick_precision
 from srlab.errors import SrlabError
-from srlab.shell import running_shell
 
 Upscaler = Callable[[torch.Tensor], torch.Tensor]
 Box = tuple[int, int, int, int]  # top, bottom, left and right of the core of a tile in LR pixels
@@ -26,7 +23,6 @@ TILE = 320
 OVERLAP = 80
 SMALLEST_TILE = 16
 DTYPES = {"bf16": torch.bfloat16, "fp16": torch.float16}
-IN_EVAL_MODE = threading.RLock()  # one thread at a time, because another would put the network back into training mode
 
 
 def upscale(
@@ -61,7 +57,7 @@ def upscale(
     precision
         Number format of the network: ``"fp32"`` (exact), ``"bf16"``, ``"fp16"``, or ``"auto"``, see `precision_of`.
     label
-        Name of the image for a progress bar over the LR pixels; "" shows no bar.
+        Name of the image for a progress bar over the LR pixels, which moves with each tile; "" shows no bar.
     dtype
         Number format of the result (default: that of `lr`); ``torch.uint8`` rounds to 8-bit levels.
 
@@ -88,17 +84,29 @@ def upscale(
     if tile < 1 or overlap < 0:
         raise SrlabError(f"tile must be at least 1 and overlap at least 0, but they are {tile} and {overlap}.")
     tile, precision = min(tile, max(height, width)), precision_of(upscaler, precision)
-    sr, boxes, done = None, _boxes((0, height, 0, width), tile), 0
-    with _bar(height * width, label) as bar, _moved_by_layers(bar, upscaler, lr, precision) as begin:
+    sr, boxes = None, _boxes((0, height, 0, width), tile)
+    with tqdm(total=height * width, desc=label, disable=not label, unit="px", unit_scale=True) as bar:
         while boxes:
-            top, bottom, left, right = boxes[0]
-            begin((bottom - top) * (right - left))
-            core = _core_if_it_fits(upscaler, lr, boxes[0], overlap, scale, precision, tile)
-            if core is None:
-                tile = _halved(tile)
+            core = None
+            try:
+                core = _core(upscaler, lr, boxes[0], overlap, scale, precision)
+            except (RuntimeError, MemoryError) as error:
+                if not out_of_memory(error):
+                    raise
+                if tile <= SMALLEST_TILE:
+                    reason = str(error).partition("\n")[0] or type(error).__name__
+                    raise SrlabError(
+                        f"Out of memory even with tiles of {tile} pixels and an overlap of {overlap} ({reason}). "
+                        "Close other programs, or use a smaller overlap."
+                    ) from error
+            if core is None:  # after the except block, in which the error keeps the tensors of the failed tile alive
+                torch.cuda.empty_cache()
+                smaller = math.ceil(tile / 2)
+                tqdm.write(f"Out of memory with tiles of {tile} pixels. Continuing with {smaller}.", file=sys.stderr)
+                tile = smaller
                 boxes = [part for box in boxes for part in _boxes(box, tile)]
                 continue
-            boxes.pop(0)
+            top, bottom, left, right = boxes.pop(0)
             factor = core.shape[-1] // (right - left)
             if sr is None:
                 with explaining_lack_of_memory("the upscaled image", "Crop the image first"):
@@ -106,9 +114,7 @@ def upscale(
                     sr = torch.empty(size, dtype=dtype, device=lr.device, memory_format=layout)
             core = to_uint8(core) if dtype == torch.uint8 else core
             sr[..., top * factor : bottom * factor, left * factor : right * factor] = core
-            del core  # frees memory for the next tile
-            done += (bottom - top) * (right - left)
-            bar.update(done - bar.n)
+            bar.update((bottom - top) * (right - left))
     return sr
 
 
@@ -151,36 +157,14 @@ def upscale_whole(
     # Do not cache the weights in half precision: each is used once, and cached weights between the activations would
     # fragment the memory, which doubles what RRDBNet needs.
     half = torch.autocast(lr.device.type, DTYPES.get(precision), precision in DTYPES, cache_enabled=False)
-    with IN_EVAL_MODE:
-        modes = {module: module.training for module in upscaler.modules()}  # some may be frozen
-        upscaler.eval()
-        try:
-            with torch.no_grad(), half, cudnn_settings(tf32=precision != "fp32"):
-                return upscaler(lr, **place)
-        finally:
-            for module, training in modes.items():
-                module.training = training
-
-
-def _core_if_it_fits(
-    upscaler: Upscaler, image: torch.Tensor, box: Box, overlap: int, scale: int | None, precision: str, tile: int
-) -> torch.Tensor | None:
-    """Return the SR image of a box, or None if the memory is not enough; raise if tiles cannot be smaller.
-
-    The error, which keeps the tensors of a failed tile alive, ends with this function, before the next attempt.
-    """
+    modes = {module: module.training for module in upscaler.modules()}  # some may be frozen
+    upscaler.eval()
     try:
-        return _core(upscaler, image, box, overlap, scale, precision)
-    except (RuntimeError, MemoryError) as error:
-        if not out_of_memory(error):
-            raise
-        if tile <= SMALLEST_TILE:
-            reason = str(error).partition("\n")[0] or type(error).__name__
-            raise SrlabError(
-                f"Out of memory even with tiles of {tile} pixels and an overlap of {overlap} ({reason}). "
-                "Close other programs, or use a smaller overlap."
-            ) from error
-        return None
+        with torch.no_grad(), half, cudnn_settings(tf32=precision != "fp32"):
+            return upscaler(lr, **place)
+    finally:
+        for module, training in modes.items():
+            module.training = training
 
 
 def _core(
@@ -232,52 +216,3 @@ def _even(length: int, longest: int) -> int:
     """
     equal = length / math.ceil(length / longest)
     return min(32 * math.ceil(equal / 32), longest)
-
-
-def _halved(tile: int) -> int:
-    """Return half the side of a tile that did not fit into memory, with a message."""
-    if torch.cuda.is_available():
-        torch.cuda.empty_cache()
-    smaller = math.ceil(tile / 2)
-    tqdm.write(f"Out of memory with tiles of {tile} pixels. Continuing with {smaller}.", file=sys.stderr)
-    return smaller
-
-
-def _bar(total: int, label: str) -> tqdm:
-    """Return a progress bar over pixels; in a log file, which keeps every update, it updates rarely."""
-    pause = 0.1 if sys.stderr.isatty() or hasattr(running_shell(), "kernel") else 30
-    pauses = {"mininterval": pause, "maxinterval": max(pause, 10)}
-    return tqdm(total=total, desc=label, disable=not label, unit="px", unit_scale=True, **pauses)
-
-
-@contextmanager
-def _moved_by_layers(
-    bar: tqdm, upscaler: Upscaler, lr: torch.Tensor, precision: str
-) -> Iterator[Callable[[int], None]]:
-    """Move a bar with each layer of a network in the block, because a tile can take minutes.
-
-    Yield a function to call before each tile, with its pixels. A small part of the image shows how often layers run.
-    """
-    calls, step = 0, 0.0
-
-    def moved(*_: object) -> None:
-        nonlocal calls
-        calls += 1
-        bar.update(step)
-
-    def begin(pixels: int) -> None:
-        nonlocal step
-        step = pixels / total
-
-    watched = isinstance(upscaler, nn.Module) and not bar.disable
-    layers = [layer for layer in upscaler.modules() if not list(layer.children())] if watched else []
-    hooks = [layer.register_forward_hook(moved) for layer in layers]
-    try:
-        with suppress(Exception):  # a network may need a larger image
-            if watched:
-                upscale_whole(upscaler, to_float(lr[:1, :, :16, :16]).expand(-1, 3, -1, -1), precision)
-        total = calls + 1
-        yield begin
-    finally:
-        for hook in hooks:
-            hook.remove()
