@@ -1,16 +1,10 @@
 """Export a generator for other programs: as ONNX, or as weights that spandrel loads."""
 
-import contextlib
 import copy
-import re
-import subprocess
-import sys
-import tempfile
 import warnings
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from safetensors.torch import save as as_safetensors
 from torch import nn
@@ -25,42 +19,27 @@ from srlab.models.wrappers import unwrapped
 from srlab.paths import expand_user
 
 OPSET = 18  # version of the ONNX operators
-TOLERANCE, HALF_TOLERANCE = 1e-4, 2e-2  # largest difference from PyTorch, in units of [0, 1]
-# Heights and widths on which an ONNX file is compared with PyTorch: odd, multiples of an attention window, one window,
-# and less. Python branches on the size are frozen in the file, so a network can be right at one of them only.
-SIZES = ((37, 23), (24, 40), (64, 51), (65, 130), (128, 96), (33, 64), (16, 16), (9, 70), (8, 8), (1, 5), (1, 1))
-# Runs an ONNX file on images, in its own process, because onnxruntime can crash.
-RUN = """
-import sys, numpy, onnxruntime
-options = onnxruntime.SessionOptions()
-options.log_severity_level = 4
-session = onnxruntime.InferenceSession(sys.argv[1], options, providers=["CPUExecutionProvider"])
-given = numpy.load(sys.argv[2])
-names = [one.name for one in session.get_inputs()]
-for number in range(len(given.files) // len(names)):
-    try:
-        inputs = {name: given[f"{name}{number}"] for name in names}
-        numpy.save(f"{sys.argv[2]}.{number}.npy", session.run(["sr"], inputs)[0])
-    except Exception as error:
-        print(error, file=sys.stderr)
-"""
+TOLERANCE = 1e-4  # largest difference from PyTorch, in units of [0, 1]
+# Heights and widths at which a file is compared with PyTorch: odd, multiples of an attention window, and one window.
+# Python branches on the size are frozen in an ONNX file, so a network can be right at one of them only.
+SIZES = ((37, 23), (64, 96), (16, 40))
+LICENSES = dict.fromkeys((*BUNDLED.values(), ONE_STEP), "MIT")
+LICENSES |= {REAL_ESRGAN: "BSD-3-Clause, Copyright (c) 2021, Xintao Wang"}
 
 
-def export(
-    generator: nn.Module | str | Path, path: str | Path, *, half: bool = False, smallest: int = 1, force: bool = False
-) -> Path:
+def export(generator: nn.Module | str | Path, path: str | Path, *, force: bool = False) -> Path:
     """Write a generator into a file for other programs; the ending of its name determines the format.
 
     - ``.onnx``: input ``lr`` ``(batch, 3, height, width)``, output ``sr``, both RGB in [0, 1]; any height and width,
       and any batch, except for networks that take only one image at a time in ONNX. The output is not clamped. The
-      metadata contain the scale, the order of colors, the range of values, the license, the source, and `smallest`.
+      metadata contain the scale, the order of colors, the range of values, the license and the source.
       A `FlowNet` gets a second input ``noise`` ``(batch, 3, scale * height, scale * width)``, standard normal, because
       each noise gives another answer; the metadata contain its distribution, its channels and its scale. A seed
       would not do, because runtimes draw different noise, and a tile needs the noise of its position.
     - ``.safetensors``: weights, if spandrel, and with it chaiNNer and ComfyUI, recognizes the network.
 
-    The file is read again by onnxruntime or spandrel and compared with the generator, in ONNX at several sizes, before
-    it appears under its name.
+    The file is read again by onnxruntime or spandrel and compared with the generator, in ONNX at three sizes of 16
+    pixels or more per side, before it appears under its name.
 
     Parameters
     ----------
@@ -68,10 +47,6 @@ def export(
         Network, or what `load_generator_file` accepts.
     path
         File to write.
-    half
-        Store weights in float16, which halves the file. In ONNX, input and output are also float16.
-    smallest
-        Smallest side of an image for which an ONNX file must be right. Some networks with attention need more than 1.
     force
         Replace an existing file.
 
@@ -83,29 +58,20 @@ def export(
     path = expand_user(path)
     if path.suffix not in (".onnx", ".safetensors"):
         raise SrlabError(f"The format of {path.name} is unknown. End its name in .onnx or .safetensors.")
-    if smallest > (most := max(map(min, SIZES))):
-        raise SrlabError(f"smallest must be at most {most}, the largest side that is compared, but is {smallest}.")
     files.refuse_existing(path, force)
     if isinstance(generator, nn.Module):
-        generator = unwrapped(copy.deepcopy(generator))
-        source, known = type(generator).__name__, _license("")
+        network, source = unwrapped(copy.deepcopy(generator)), type(generator).__name__
     else:
         # A path can contain names that are nobody's business.
         source = Path(generator).name if Path(generator).exists() else str(generator)
-        known = _license("" if Path(generator).exists() else source)
-        generator = load_generator_file(generator)
-    generator.cpu().eval()
-    if isinstance(generator, FlowNet) and path.suffix == ".onnx":
-        generator = FlowFromNoise(generator)
-    content = (
-        _onnx(generator, half, source, known, smallest) if path.suffix == ".onnx" else _weights(generator, half, source)
-    )
-    files.write_atomic(path, content)
+        network = load_generator_file(generator)
+    network.cpu().eval()
+    files.write_atomic(path, _onnx(network, source) if path.suffix == ".onnx" else _weights(network, source))
     return path
 
 
-def _onnx(generator: nn.Module, half: bool, source: str, license: str, smallest: int) -> bytes:
-    """Return an ONNX file that computes the same as the generator."""
+def _onnx(network: nn.Module, source: str) -> bytes:
+    """Return an ONNX file that computes the same as the network."""
     try:
         import onnx
         import onnxruntime  # noqa: F401  runs the file
@@ -114,132 +80,102 @@ def _onnx(generator: nn.Module, half: bool, source: str, license: str, smallest:
         packages = "onnx onnxruntime onnxscript"
         raise SrlabError(f"ONNX needs more packages. Run: python -m pip install {packages}") from error
     try:  # with any number of images, if the network computes the same then
-        model = _checked(generator, half, smallest, ("batch",))
+        model, scale = _checked(network, ("batch",))
     except SrlabError:
-        model = _checked(generator, half, smallest, ())
+        model, scale = _checked(network, ())
     model.ir_version = onnx.helper.find_min_ir_version_for(model.opset_import)  # for runtimes of other programs
     for node in model.graph.node:
         del node.metadata_props[:]  # the exporter writes the paths of this machine's files
-    notes = {"scale": str(_scale(generator)), "colors": "RGB", "range": "0 to 1", "smallest side": str(smallest)}
-    if isinstance(generator, FlowFromNoise):
-        notes |= {"noise": "standard normal", "noise channels": "3", "noise scale": notes["scale"]}
-    for key, value in (notes | {"license": license, "source": source}).items():
+    notes = {"scale": str(scale), "colors": "RGB", "range": "0 to 1", "source": source}
+    notes["license"] = LICENSES.get(source, "not stated: the weights belong to those who trained them")
+    if isinstance(network, FlowNet):
+        notes |= {"noise": "standard normal", "noise channels": "3", "noise scale": str(scale)}
+    for key, value in notes.items():
         model.metadata_props.add(key=key, value=value)
     return model.SerializeToString()
 
 
-def _checked(generator: nn.Module, half: bool, smallest: int, batch: tuple[str, ...]) -> Any:
-    """Return an ONNX model for any height and width, compared with the generator at many sizes.
+def _checked(network: nn.Module, batch: tuple[str, ...]) -> tuple[Any, int]:
+    """Return an ONNX model for any height and width, compared with the network at each of `SIZES`, and its scale.
 
-    `batch` has a name if the model takes any number of images, and none if it takes one at a time. Sizes below
-    `smallest`, and those that the generator itself cannot upscale, do not count.
+    `batch` has a name if the model takes any number of images, and none if it takes one at a time.
     """
-    sizes, random = [size for size in SIZES if min(size) >= smallest], torch.Generator().manual_seed(0)
-    count = {sizes[0]: 2} if batch else {}  # the others are single images
-    inputs = {size: _inputs(generator, count.get(size, 1), size, random) for size in sizes}
-    precise = copy.deepcopy(generator).half() if half else generator
-    given = {
-        size: {name: value.half() if half else value for name, value in one.items()} for size, one in inputs.items()
-    }
-    first = given[sizes[0]]
+    generator = FlowFromNoise(network) if isinstance(network, FlowNet) else network
+    inputs = [_inputs(network, 2 if batch and size == SIZES[0] else 1, size) for size in SIZES]
     axes = [dict(enumerate(batch)) | {2: f"{prefix}height", 3: f"{prefix}width"} for prefix in ("", "noise_")]
+    names = {"input_names": [*inputs[0]], "output_names": ["sr"], "dynamic_shapes": tuple(axes[: len(inputs[0])])}
+    given = tuple(inputs[0].values())
     try:
         with warnings.catch_warnings(), torch.enable_grad():  # gradients keep SRResNet's PReLU out of place
             warnings.simplefilter("ignore")
-            names = {"input_names": [*first], "output_names": ["sr"], "dynamic_shapes": tuple(axes[: len(first)])}
-            model = torch.onnx.export(
-                precise, tuple(first.values()), dynamo=True, opset_version=OPSET, verbose=False, **names
-            ).model_proto
+            program = torch.onnx.export(generator, given, dynamo=True, opset_version=OPSET, verbose=False, **names)
     except Exception as error:  # torch raises many kinds for operations that ONNX lacks
-        raise SrlabError(f"{_name(generator)} cannot be exported as ONNX ({_cause(error)}).") from error
-    wanted = {}
-    for size, one in inputs.items():
-        with contextlib.suppress(Exception), torch.no_grad():  # each architecture fails in its own way at small sizes
-            wanted[size] = generator(*one.values())
-    found = _run_onnx(model.SerializeToString(), [given[size] for size in wanted])
-    wrong = {size: apart for size, sr in zip(wanted, found, strict=True) if (apart := _apart(sr, wanted[size], half))}
-    if wrong:
-        size, apart = next(iter(wrong.items()))
-        above = 1 + max(map(min, wrong))
-        advice = f" For larger images only, pass smallest={above} (--smallest {above})." if above < 16 else ""
-        raise SrlabError(
-            f"{_name(generator)} cannot be exported as ONNX: the file {apart} for an image of {size[1]}x{size[0]} "
-            f"pixels. Its code probably depends on the size, which ONNX cannot express.{advice}"
-        )
-    return model
+        raise SrlabError(f"{_name(network)} cannot be exported as ONNX ({_cause(error)}).") from error
+    model = program.model_proto
+    content = model.SerializeToString()
+    for one, (height, width) in zip(inputs, SIZES, strict=True):
+        with torch.no_grad():
+            wanted = generator(*one.values())
+        if apart := _apart(_run(content, one), wanted):
+            raise SrlabError(
+                f"{_name(network)} cannot be exported as ONNX: the file {apart} for an image of {width}x{height} "
+                "pixels. Its code probably depends on the size, which ONNX cannot express."
+            )
+    return model, wanted.shape[-1] // width
 
 
-def _inputs(
-    generator: nn.Module, count: int, size: tuple[int, int], random: torch.Generator
-) -> dict[str, torch.Tensor]:
+def _inputs(network: nn.Module, count: int, size: tuple[int, int]) -> dict[str, torch.Tensor]:
     """Return random inputs of an ONNX file by name: an LR batch, and for a flow noise."""
+    random = torch.Generator().manual_seed(0)
     inputs = {"lr": torch.rand(count, 3, *size, generator=random)}
-    if isinstance(generator, FlowFromNoise):
-        scale = generator.flow.config["scale"]
-        inputs["noise"] = torch.randn(count, 3, *(scale * side for side in size), generator=random)
+    if isinstance(network, FlowNet):
+        large = (network.config["scale"] * side for side in size)
+        inputs["noise"] = torch.randn(count, 3, *large, generator=random)
     return inputs
 
 
-def _run_onnx(content: bytes, given: list[dict[str, torch.Tensor]]) -> list[torch.Tensor | None]:
-    """Return the SR images of an ONNX file for inputs by name; None for inputs at which it fails."""
-    with tempfile.TemporaryDirectory() as folder:
-        file, inputs = Path(folder, "net.onnx"), Path(folder, "inputs.npz")
-        file.write_bytes(content)
-        named = {f"{name}{number}": value for number, one in enumerate(given) for name, value in one.items()}
-        np.savez(inputs, **{name: value.numpy() for name, value in named.items()})
-        subprocess.run([sys.executable, "-c", RUN, file, inputs], capture_output=True)
-        results = [Path(f"{inputs}.{number}.npy") for number in range(len(given))]
-        return [torch.from_numpy(np.load(result)).float() if result.exists() else None for result in results]
+def _run(content: bytes, inputs: dict[str, torch.Tensor]) -> torch.Tensor | None:
+    """Return the SR image of an ONNX file, or None if it fails."""
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 4
+    try:
+        session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+        return torch.from_numpy(session.run(["sr"], {name: value.numpy() for name, value in inputs.items()})[0])
+    except Exception:  # onnxruntime has no common class for its errors
+        return None
 
 
-def _apart(sr: torch.Tensor | None, wanted: torch.Tensor, half: bool) -> str:
+def _apart(sr: torch.Tensor | None, wanted: torch.Tensor) -> str:
     """Return how an SR image of a file differs from that of the generator, or ""."""
     if sr is None or sr.shape != wanted.shape:
         return "fails"
     difference = (sr.clamp(0, 1) - wanted.clamp(0, 1)).abs().max().item()
-    return "" if difference <= (HALF_TOLERANCE if half else TOLERANCE) else f"differs by up to {difference:.2g}"
+    return "" if difference <= TOLERANCE else f"differs by up to {difference:.2g}"
 
 
-def _weights(generator: nn.Module, half: bool, source: str) -> bytes:
+def _weights(network: nn.Module, source: str) -> bytes:
     """Return a file of weights from which spandrel builds the same network."""
-    network = generator.network if isinstance(generator, SpandrelNetwork) else generator
-    weights = {key: (value.half() if half else value).contiguous() for key, value in network.state_dict().items()}
-    lr = torch.rand(1, 3, 37, 23, generator=torch.Generator().manual_seed(0))
+    own = network.network if isinstance(network, SpandrelNetwork) else network
+    weights = {key: value.contiguous() for key, value in own.state_dict().items()}
+    lr = torch.rand(1, 3, *SIZES[0], generator=torch.Generator().manual_seed(0))
     try:
         with torch.no_grad():
-            apart = _apart(build_spandrel(Path(source), dict(weights)).float()(lr), generator(lr), half)
+            apart = _apart(build_spandrel(Path(source), dict(weights))(lr), network(lr))
     except SrlabError:
         apart = "it does not recognize the network"
     if apart:
-        raise SrlabError(f"spandrel cannot load {_name(generator)} of {source} ({apart}). Export it as .onnx.")
+        raise SrlabError(f"spandrel cannot load {_name(network)} of {source} ({apart}). Export it as .onnx.")
     return as_safetensors(weights)
 
 
-def _license(source: str) -> str:
-    licenses = dict.fromkeys((*BUNDLED.values(), ONE_STEP), "MIT")
-    licenses |= {REAL_ESRGAN: "BSD-3-Clause, Copyright (c) 2021, Xintao Wang"}
-    return licenses.get(source, "not stated: the weights belong to those who trained them")
-
-
-def _name(generator: nn.Module) -> str:
-    if isinstance(generator, FlowFromNoise):
-        generator = generator.flow
-    elif isinstance(generator, SpandrelNetwork):
-        generator = generator.network
-    return type(generator).__name__
-
-
-def _scale(generator: nn.Module) -> int:
-    if isinstance(generator, FlowFromNoise):
-        return generator.flow.config["scale"]
-    lr = torch.rand(1, 3, 16, 16)
-    with torch.no_grad():
-        return generator(lr).shape[-1] // lr.shape[-1]
+def _name(network: nn.Module) -> str:
+    return type(network.network if isinstance(network, SpandrelNetwork) else network).__name__
 
 
 def _cause(error: BaseException) -> str:
-    """Return the first sentence of the first error in a chain, without codes for terminals."""
+    """Return the first sentence of the first error in a chain."""
     while error.__cause__ is not None:
         error = error.__cause__
-    text = re.sub(r"\x1b\[[\d;]*m", "", str(error)).strip().partition("\n")[0]
-    return text.partition(". ")[0].rstrip(".") or type(error).__name__
+    return str(error).strip().partition("\n")[0].partition(". ")[0].rstrip(".") or type(error).__name__

@@ -16,7 +16,7 @@ from srlab.models import MSRResNet, RRDBNet, SRResNet
 onnx = pytest.importorskip("onnx", reason="needs the extra `export`")
 onnxruntime = pytest.importorskip("onnxruntime", reason="needs the extra `export`")
 
-SIZES = [(37, 23), (1, 5), (64, 51)]
+SIZES = [(33, 70), (1, 5), (64, 51)]
 
 
 def network(kind, *size):
@@ -69,25 +69,14 @@ def test_network_in_training_mode_is_exported_in_eval_mode_and_stays_as_it_is(tm
         torch.testing.assert_close(run_onnx(path, lr), net.eval()(lr), atol=1e-4, rtol=0)
 
 
-def test_half_precision_onnx_is_smaller(tmp_path):
-    net = network(MSRResNet, 4, 32, 4)
-    whole, half = (srlab.export(net, tmp_path / f"{half}.onnx", half=half) for half in (False, True))
-    assert half.stat().st_size < 0.6 * whole.stat().st_size
-    lr = torch.rand(1, 3, 20, 16)
-    with torch.no_grad():
-        assert (run_onnx(half, lr.half()).float() - net(lr)).abs().max() < 0.02
-    assert next(net.parameters()).dtype == torch.float32
-
-
 @pytest.mark.filterwarnings("ignore")
-@pytest.mark.parametrize("half", [False, True])
-def test_spandrel_loads_rrdbnet(tmp_path, half):
+def test_spandrel_loads_rrdbnet(tmp_path):
     net = network(RRDBNet, 1, 16, 32)
-    found = ModelLoader("cpu").load_from_file(srlab.export(net, tmp_path / "net.safetensors", half=half))
+    found = ModelLoader("cpu").load_from_file(srlab.export(net, tmp_path / "net.safetensors"))
     lr = torch.rand(1, 3, 20, 17)
     assert found.architecture.name == "ESRGAN"
     with torch.no_grad():
-        torch.testing.assert_close(found(lr), net(lr).clamp(0, 1), atol=2e-2 if half else 1e-4, rtol=0)
+        torch.testing.assert_close(found(lr), net(lr).clamp(0, 1), atol=1e-4, rtol=0)
 
 
 class Branches(nn.Module):
@@ -103,10 +92,10 @@ class Branches(nn.Module):
         return 1 - larger if self.decide(lr.shape[-2], lr.shape[-1]) else larger
 
 
-def test_network_that_depends_on_the_size_is_rejected(tmp_path):
-    odd = Branches(lambda height, width: (height * width) % 2)
+@pytest.mark.parametrize("decide", [lambda height, width: height % 2, lambda height, width: height > 32])
+def test_network_that_depends_on_the_size_is_rejected(decide, tmp_path):
     with pytest.raises(SrlabError, match="Branches cannot be exported as ONNX: the file"):
-        srlab.export(odd, tmp_path / "net.onnx")
+        srlab.export(Branches(decide), tmp_path / "net.onnx")
     assert list(tmp_path.iterdir()) == []
 
 
@@ -119,14 +108,6 @@ def test_network_that_depends_on_the_number_of_images_takes_one(tmp_path):
     path = srlab.export(Mean(lambda height, width: False), tmp_path / "net.onnx")
     (given,) = onnx.load(path).graph.input
     assert given.type.tensor_type.shape.dim[0].dim_value == 1
-
-
-def test_file_that_is_wrong_for_small_images_must_be_accepted(tmp_path):
-    net = Branches(lambda height, width: width <= 8)
-    with pytest.raises(SrlabError, match=r"for an image of 8x8 pixels.* pass smallest=9 \(--smallest 9\)"):
-        srlab.export(net, tmp_path / "net.onnx")
-    path = srlab.export(net, tmp_path / "net.onnx", smallest=9)
-    assert {entry.key: entry.value for entry in onnx.load(path).metadata_props}["smallest side"] == "9"
 
 
 def test_file_is_for_old_runtimes_and_without_private_names(tmp_path):
@@ -169,9 +150,3 @@ def test_missing_packages_are_named(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
     with pytest.raises(SrlabError, match="pip install onnx onnxruntime onnxscript"):
         srlab.export(network(MSRResNet, 1, 4, 4), tmp_path / "net.onnx")
-
-
-def test_large_smallest_side_is_compared_or_rejected(tmp_path):
-    assert srlab.export(network(MSRResNet, 1, 4, 4), tmp_path / "net.onnx", smallest=60).is_file()
-    with pytest.raises(SrlabError, match="smallest must be at most 96"):
-        srlab.export(network(MSRResNet, 1, 4, 4), tmp_path / "other.onnx", smallest=200)

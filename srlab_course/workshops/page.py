@@ -272,6 +272,6 @@ def _card(
 def _export(one: Kept, file: Path) -> None:
     """Write a network as ONNX, or print why it can't be exported."""
     try:
-        srlab.export(one.network, file, smallest=8, force=True)
+        srlab.export(one.network, file, force=True)
     except SrlabError as error:  # such as a missing package
         print(error)

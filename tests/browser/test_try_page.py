@@ -274,7 +274,7 @@ class Own(torch.nn.Module):
 
 @pytest.fixture(scope="module")
 def own(tmp_path_factory):
-    return srlab.export(Own(), tmp_path_factory.mktemp("own") / "ada's net.onnx", smallest=8)
+    return srlab.export(Own(), tmp_path_factory.mktemp("own") / "ada's net.onnx")
 
 
 @pytest.fixture
@@ -313,7 +313,7 @@ def test_own_network(another_page, servers, own, tmp_path, way):
 
 def test_file_that_is_no_network_gets_a_sentence(another_page, own, tmp_path):
     page = another_page
-    text, double = tmp_path / "text.onnx", srlab.export(Own(2), tmp_path / "double.onnx", smallest=8)
+    text, double = tmp_path / "text.onnx", srlab.export(Own(2), tmp_path / "double.onnx")
     text.write_bytes(b"Not a network.")
     for file, reason in ((text, "of four times the size"), (double, "it made float32 1 × 3 × 32 × 48, not float32")):
         page.locator("#network").set_input_files(file)
