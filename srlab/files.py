@@ -1,7 +1,6 @@
 """Write files atomically, and lock them."""
 
 import errno
-import functools
 import hashlib
 import os
 import secrets
@@ -9,7 +8,7 @@ import stat
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -21,10 +20,7 @@ from srlab.paths import exists
 # What to do about an error of the system, after its number; for other errors, check the path.
 ADVICE = dict.fromkeys((errno.ENOSPC, errno.EDQUOT), "Free some space or choose another folder")
 ADVICE |= dict.fromkeys((errno.EACCES, errno.EPERM, errno.EROFS), "Choose a folder that you may write to")
-LEFT_AFTER_S = 86400.0  # a part that has not grown for a day was left by a killed process
-# Windows refuses to rename or delete a file that a virus scanner or a sync client has open, usually for a moment.
-BUSY_ON_WINDOWS = (5, 32, 33)
-PAUSES_S = (0.05, 0.1, 0.2, 0.4, 0.6, 0.7)
+PAUSES_S = (0.05, 0.1, 0.2, 0.4, 0.6, 0.7)  # between attempts on Windows
 
 
 def write_atomic(path: Path, content: bytes, where: str = "") -> None:
@@ -41,9 +37,9 @@ def write_atomic(path: Path, content: bytes, where: str = "") -> None:
 def open_atomic(path: Path, where: str = "") -> Iterator[BinaryIO]:
     """Open a file for writing that appears under its name only when it is complete and on disk.
 
-    Until then it has another name in the same folder, which no other call uses. So several processes or threads can
-    write the same file, and the last one to finish wins. An error deletes the unfinished file. If the process is
-    killed, the unfinished file stays until a process writes into that folder a day later.
+    Until then it has another name in the same folder, ``.srlab-*.part``, which no other call uses. So several processes
+    or threads can write the same file, and the last one to finish wins. An error deletes the unfinished file; a killed
+    process leaves it, and you may delete it.
 
     A replaced file hands its mode and group to the new one. A symlink stays, and the file it points to is replaced.
     """
@@ -52,7 +48,6 @@ def open_atomic(path: Path, where: str = "") -> Iterator[BinaryIO]:
     with writing(path, where):
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
-            _delete_leftovers(target.parent)
             with part.open("xb") as file:
                 if exists(target):
                     _look_like(target, part)
@@ -67,27 +62,14 @@ def open_atomic(path: Path, where: str = "") -> Iterator[BinaryIO]:
 
 
 def _look_like(old: Path, part: Path) -> None:
-    """Give a new, still empty file the mode and the group of the file that it will replace, and as root its owner."""
+    """Give a new, still empty file the mode and the group of the file that it will replace."""
     status = old.stat()
     if not stat.S_ISREG(status.st_mode):
         raise OSError(errno.EINVAL, "not a regular file")
-    if sys.platform == "win32":
-        return
-    mode = stat.S_IMODE(status.st_mode)
-    for owner, group in ((status.st_uid, -1), (-1, status.st_gid)):
-        with suppress(OSError):  # only root may change the owner, and the group only to one of its own
-            os.chown(part, owner, group)
-    part.chmod(mode if part.stat().st_gid == status.st_gid else mode & ~stat.S_IRWXG)
-
-
-@functools.cache  # once per folder, because listing thousands of files at each write would take minutes
-def _delete_leftovers(folder: Path) -> None:
-    """Delete the unfinished files of processes that were killed; those of other accounts may stay."""
-    with suppress(OSError):
-        for left in folder.glob(".srlab-*.part"):
-            with suppress(OSError):
-                if time.time() - left.stat().st_mtime > LEFT_AFTER_S:
-                    left.unlink()
+    with suppress(OSError, AttributeError):  # the group may not be one of yours, and Windows has none
+        os.chown(part, -1, status.st_gid)
+    same = part.stat().st_gid == status.st_gid
+    part.chmod(stat.S_IMODE(status.st_mode) & (0o777 if same else 0o707))
 
 
 def refuse_existing(path: Path, force: bool = False) -> None:
@@ -120,14 +102,12 @@ def _move(part: Path, path: Path) -> None:
 
 
 def patiently(action: Callable[[], object]) -> None:
-    """Rename or delete something, on Windows again for two seconds while another program has the file open."""
+    """Rename or delete something, on Windows again for two seconds: a virus scanner or sync client may have it open."""
     for pause in PAUSES_S if sys.platform == "win32" else ():
         try:
             action()
             return
-        except OSError as error:
-            if getattr(error, "winerror", None) not in BUSY_ON_WINDOWS:
-                raise
+        except PermissionError:
             time.sleep(pause)
     action()
 
@@ -137,11 +117,10 @@ def writing(path: Path, where: str = "") -> Iterator[None]:
     """Turn an OSError in the block into an SrlabError that names `path`, the cause, and what to do (`where`)."""
     try:
         yield
-    except OSError as error:
-        advice = f"{ADVICE.get(error.errno, 'Check the path')} {where}".rstrip()
-        raise SrlabError(
-            f"Could not write {path} ({error.strerror or error}). {advice}. Everything saved before is intact."
-        ) from error
+    except (OSError, NotImplementedError) as error:  # NotImplementedError: a network disk without locks
+        number, reason = getattr(error, "errno", None), getattr(error, "strerror", None) or error
+        advice = f"{ADVICE.get(number, 'Check the path')} {where}".rstrip()
+        raise SrlabError(f"Could not write {path} ({reason}). {advice}. Everything saved before is intact.") from error
 
 
 def sha256_of(path: Path) -> str:
@@ -151,13 +130,13 @@ def sha256_of(path: Path) -> str:
 
 
 @contextmanager
-def lock(path: Path, advice: str, busy: str = "", patience: float = 0.0) -> Iterator[None]:
+def lock(path: Path, busy: str = "", patience: float = 0.0, where: str = "") -> Iterator[None]:
     """Hold a lock file during the block; the system releases it when the process ends, even if it is killed.
 
     If another process still holds the lock after `patience` seconds, raise an error with the message `busy`. If `busy`
-    is empty, print a message and wait. `advice` is the end of the error message for a folder that is not writable.
+    is empty, print a message and wait. `where` is as in `write_atomic`.
     """
-    try:
+    with writing(path, where):
         path.parent.mkdir(parents=True, exist_ok=True)
         held = FileLock(path)
         try:
@@ -165,18 +144,9 @@ def lock(path: Path, advice: str, busy: str = "", patience: float = 0.0) -> Iter
         except Timeout as error:
             if busy:
                 raise SrlabError(busy) from error
-            what = path.with_name(path.name.removeprefix(".").removesuffix(".lock"))
-            print(f"Another process is working on {what}. Waiting for it.", flush=True)
+            print(f"Another process is working in {path.parent}. Waiting for it.", flush=True)
             held.acquire()
-    except (OSError, NotImplementedError) as error:  # NotImplementedError: a network file system without locks
-        reason = getattr(error, "strerror", None) or error
-        raise SrlabError(f"Cannot write to {path.parent} ({reason}). {advice}.") from error
     try:
         yield
     finally:
         held.release()
-
-
-def one_writer(path: Path) -> AbstractContextManager[None]:
-    """Let only this process create a file or folder during the block; a second process waits."""
-    return lock(path.with_name(f".{path.name}.lock"), "Choose a folder that you own")

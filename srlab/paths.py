@@ -1,7 +1,7 @@
 """Find the course folder and its runs, recipes and data, and resolve typed paths."""
 
 import os
-import unicodedata
+import re
 from collections.abc import Iterable
 from difflib import get_close_matches
 from glob import glob
@@ -9,8 +9,7 @@ from pathlib import Path
 
 from srlab.errors import SrlabError
 
-QUOTES = ('"', "'", "”", "’", "“", "‘")
-DIRECTIONS = "\u202a\u202c"  # invisible characters of a path that is copied from a file's properties in Windows
+AROUND = " \"'“”‘’\u202a\u202c"  # around a path that is copied in Windows; the last two are invisible
 
 
 def runs_home() -> Path:
@@ -33,30 +32,18 @@ def find_in_course(path: str | os.PathLike) -> Path:
 def expand_user(path: str | os.PathLike) -> Path:
     r"""Return a typed or pasted path, with ``~`` as your home folder; the ``~`` of an unknown user is unchanged.
 
-    If there is no such file, quotes around the path are removed, as Windows copies them, and a control character is an
-    error: Python reads the ``\t`` of ``"C:\table"`` as a tab.
+    If there is no such file, spaces and quotes around the path are removed, as Windows copies them, and a control
+    character is an error: Python reads the ``\t`` of ``"C:\table"`` as a tab.
     """
     text = str(path)
     if not exists(path):
-        if text.rstrip().endswith(QUOTES):  # also if only the last one arrives: cmd passes "C:\results\" with it
-            text = text.strip(" " + "".join(QUOTES))
-        text = text.strip(DIRECTIONS)
-        if signs := {sign: _as_typed(sign) for sign in text if unicodedata.category(sign) == "Cc"}:
-            typed, names = "".join(signs.get(sign, sign) for sign in text), " and ".join(signs.values())
+        text = text.strip(AROUND)
+        if re.search(r"[\0-\x1f\x7f-\x9f]", text):
             raise SrlabError(
-                f"The path '{typed}' contains a control character: in a string, Python reads a backslash and what "
-                f"follows as one character, here {names}. Write r'{typed}', or / instead of each \\."
+                f"The path {text!r} contains a control character: in a string, Python reads a backslash and what "
+                "follows as one character. Write r'...', or / instead of each \\."
             )
-    try:
-        return Path(text).expanduser()
-    except RuntimeError:
-        return Path(text)
-
-
-def _as_typed(sign: str) -> str:
-    r"""Return a control character as it is typed in a Python string, such as ``\t`` or ``\1``."""
-    named = dict(zip("\a\b\t\n\v\f\r", "abtnvfr", strict=True))
-    return "\\" + named.get(sign, f"{ord(sign):o}")
+    return Path(os.path.expanduser(text))  # noqa: PTH111 - Path.expanduser raises an error for an unknown user
 
 
 def expand_patterns(typed: Iterable[str]) -> list[Path]:
@@ -127,13 +114,8 @@ def locate(typed: str | os.PathLike, known: Iterable[str] = ()) -> Path:
         if exists(place):
             return place
     runs = [run.relative_to(runs_home()).as_posix() for run in runs_home().glob("*/*") if run.is_dir()]
-    readable = exists(path.parent) and path.parent.is_dir() and os.access(path.parent, os.R_OK)
-    beside = [file.name for file in path.parent.iterdir()] if readable else []
     near = get_close_matches(str(path), [*runs, *known])
-    near += [str(path.with_name(name)) for name in get_close_matches(path.name, beside)]
-    advice = (
-        f"Did you mean {' or '.join(dict.fromkeys(near))}?" if near else "Pass a run folder, <lab>/<name>, or a file."
-    )
+    advice = f"Did you mean {' or '.join(near)}?" if near else "Pass a run folder, <lab>/<name>, or a file."
     raise SrlabError(f"{path} not found, neither as a path nor among the runs in {runs_home()}. {advice}")
 
 

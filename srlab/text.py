@@ -2,7 +2,7 @@
 
 import re
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 
 def printable(text: object) -> str:
@@ -15,6 +15,11 @@ def printable(text: object) -> str:
 def breaks_line(name: str) -> bool:
     """Return whether a file name would break a line or a terminal, or is not text (bytes in another encoding)."""
     return any(unicodedata.category(sign) in ("Cc", "Cs", "Zl", "Zp") for sign in name)
+
+
+def some(names: Sequence[str]) -> str:
+    """Return up to three names, and how many more there are."""
+    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
 
 
 def name_of(function: Callable) -> str:

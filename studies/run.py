@@ -48,7 +48,7 @@ def main(arguments: list[str]) -> int:
     command += ["--directory", str(folder), "--rerun-incomplete", "--keep-going", "--nolock"]
     command += ["--cores", str(os.cpu_count())] if not {"--cores", "-c", "--jobs", "-j"} & set(more) else []
     busy = f"The study in {folder} is already running. Wait until it ends."
-    with lock(folder / ".lock", "Set SRLAB_HOME to a folder that you own", busy):
+    with lock(folder / ".lock", busy, where="with SRLAB_HOME"):
         return subprocess.run([*command, *more, "--config", *(f"{k}={v}" for k, v in settings.items())]).returncode
 
 

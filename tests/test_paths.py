@@ -69,21 +69,11 @@ def test_existing_path_is_never_changed(tmp_path, monkeypatch):
         assert paths.expand_patterns([name]) == [Path(name)]
 
 
-@pytest.mark.parametrize(
-    ("path", "typed", "names"),
-    [
-        ("C:\new\table.png", r"C:\new\table.png", r"\n and \t"),
-        ("D:\album\big", r"D:\album\big", r"\a and \b"),
-        ("C:\2024\1.jpg", r"C:\2024\1.jpg", r"\202 and \1"),
-        ("C:\\photos\0.png", r"C:\photos\0.png", r"\0"),
-    ],
-)
-def test_control_character_of_a_backslash_is_explained(path, typed, names):
+@pytest.mark.parametrize("path", ["C:\new\table.png", "D:\album\big", "C:\2024\1.jpg", "C:\\photos\0.png"])
+def test_control_character_of_a_backslash_is_explained(path):
     for function in (paths.expand_user, paths.find_in_course, paths.locate):
-        with pytest.raises(SrlabError) as caught:
+        with pytest.raises(SrlabError, match=r"contains a control character: .* Write r'...', or / instead of each \\"):
             function(path)
-        assert f"The path '{typed}'" in str(caught.value)
-        assert f"as one character, here {names}. Write r'{typed}'" in str(caught.value)
 
 
 def test_patterns_are_expanded_as_by_a_shell(tmp_path, monkeypatch):

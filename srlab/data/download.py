@@ -1,4 +1,4 @@
-"""Download the datasets in the catalog: pooch checks the hashes, and our downloader resumes."""
+"""Download the datasets in the catalog, resume after an interruption, and unpack their images."""
 
 import re
 import shutil
@@ -9,14 +9,13 @@ import zlib
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
-import pooch
 import requests
 from tqdm.auto import tqdm
 
 from srlab.data import catalog
 from srlab.data.catalog import Archive, DataSet, Folder
 from srlab.errors import SrlabError
-from srlab.files import one_writer, patiently, publish, sha256_of, writing
+from srlab.files import lock, patiently, publish, sha256_of, writing
 from srlab.paths import data_home
 
 BLOCK = 1 << 16  # bytes read at a time
@@ -34,7 +33,7 @@ def fetch(name: str, home: Path | None = None) -> Path:
     """
     home, data_set = home or data_home(), catalog.data_set(name)
     if _missing(data_set, home):
-        with one_writer(home / "archives"), writing(home):
+        with lock(home / "archives" / "downloading.lock"), writing(home):
             for archive in _missing(data_set, home):  # another process may have unpacked some
                 _fetch_archive(archive, home)
     return home / data_set.folder
@@ -50,42 +49,39 @@ def _missing(data_set: DataSet, home: Path) -> list[Archive]:
 
 
 def _fetch_archive(archive: Archive, home: Path) -> None:
-    """Download an archive and unpack its missing folders."""
+    """Download an archive if it is not there, and unpack its missing folders."""
     yours, staging = home / "archives" / archive.url.rpartition("/")[2], home / ".unpacking"
-    if archive.sha256 and yours.exists() and sha256_of(yours) != archive.sha256:
-        raise SrlabError(
-            f"{yours} is not the archive at {archive.url} (its SHA-256 differs). Move it elsewhere and run the same "
-            "command again."
-        )
     path = yours if yours.exists() else yours.with_name(f"downloaded-{yours.name}")
-    pooch.get_logger().setLevel("WARNING")
+    if not path.exists():
+        try:
+            _download(archive.url, path)
+        except requests.RequestException as error:
+            cause: BaseException = error
+            while cause.__context__ is not None:  # the outer errors describe the libraries
+                cause = cause.__context__
+            raise SrlabError(
+                f"Could not download {archive.url} ({getattr(cause, 'strerror', None) or cause}). Check the network "
+                f"and run the same command again to resume, or put the file at {yours} yourself."
+            ) from error
     try:
-        pooch.retrieve(archive.url, archive.sha256, path.name, path.parent, downloader=_resume)
-    except (requests.RequestException, ValueError) as error:
-        cause: BaseException = error
-        while cause.__context__ is not None:  # the outer errors describe the libraries
-            cause = cause.__context__
-        raise SrlabError(
-            f"Could not download {archive.url} ({getattr(cause, 'strerror', None) or cause}). Check the network and "
-            f"run the same command again to resume, or put the file at {yours} yourself."
-        ) from error
-    try:
+        if archive.sha256 and sha256_of(path) != archive.sha256:
+            raise ValueError(f"its SHA-256 is not that of the file at {archive.url}")
         for folder in archive.folders:
             if not (home / folder.path).exists():
                 _unpack(path, folder, staging)
                 (home / folder.path).parent.mkdir(parents=True, exist_ok=True)
                 publish(staging, home / folder.path)
     except DAMAGE as error:
-        raise SrlabError(f"{path} is damaged ({error}). Delete it and run the same command again.") from error
+        raise SrlabError(f"{path} is damaged ({error}). Move it elsewhere and run the same command again.") from error
     finally:
         shutil.rmtree(staging, ignore_errors=True)
     if path != yours:
         patiently(path.unlink)
 
 
-def _resume(url: str, output: str, _: object) -> None:
-    """Download to ``<name>.part``, from the byte where an earlier attempt stopped, and rename it to pooch's file."""
-    part = Path(output).with_name(f"{url.rpartition('/')[2]}.part")
+def _download(url: str, path: Path) -> None:
+    """Download to ``<name>.part``, from the byte where an earlier attempt stopped, and rename the complete file."""
+    part = path.with_name(f"{path.name}.part")
     have = part.stat().st_size if part.exists() else 0
     headers = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={have}-"} if have else {})
     with requests.get(url, headers=headers, stream=True, timeout=TIMEOUT_S) as response:
@@ -94,11 +90,11 @@ def _resume(url: str, output: str, _: object) -> None:
         response.raise_for_status()
         start = have if response.status_code == 206 else 0
         total = start + int(response.headers.get("Content-Length", 0))
-        bar = tqdm(total=total, initial=start, desc=part.stem, unit="B", unit_scale=True)
+        bar = tqdm(total=total, initial=start, desc=path.name, unit="B", unit_scale=True)
         with bar, part.open("ab" if start else "wb") as file:
             for block in response.iter_content(BLOCK):
                 bar.update(file.write(block))
-    patiently(lambda: part.replace(output))
+    patiently(lambda: part.replace(path))
 
 
 def _unpack(path: Path, folder: Folder, staging: Path) -> None:
@@ -108,10 +104,7 @@ def _unpack(path: Path, folder: Folder, staging: Path) -> None:
     for name, content in tqdm(_read_images(path, folder.source), f"unpacking {folder.path}", folder.images):
         (staging / name).write_bytes(content)
     if (count := len(list(staging.iterdir()))) != folder.images:
-        raise SrlabError(
-            f"{path} has {count} images for {folder.path} instead of {folder.images}, so it is not the right archive. "
-            "Delete it and run the same command again."
-        )
+        raise ValueError(f"it has {count} images for {folder.path} instead of {folder.images}")
 
 
 def _read_images(path: Path, source: str) -> Iterator[tuple[str, bytes]]:

@@ -137,7 +137,7 @@ class Run:
         if not (self.path / ".lock").exists():
             return False
         try:
-            with files.lock(self.path / ".lock", "", "busy"):
+            with files.lock(self.path / ".lock", busy="yes"):
                 return False
         except SrlabError:
             return True
@@ -149,7 +149,7 @@ class Run:
         """Lock the run for this process inside the block; raise if another process has the lock."""
         busy = f"Another process is using the run {self.path}. Wait for it to finish, or choose another run name."
         # Wait a second, because `is_held` acquires the lock briefly.
-        with files.lock(self.path / ".lock", "Set SRLAB_HOME to a folder that you own", busy, patience=1.0):
+        with files.lock(self.path / ".lock", busy, patience=1.0, where=WHERE):
             for folder in (self.path, self.path / "checkpoints", self.path / "samples"):
                 for part in folder.glob(".*.part"):  # left by a killed process
                     with suppress(OSError):

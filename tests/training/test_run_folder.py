@@ -107,7 +107,7 @@ def test_run_without_log_keeps_weights_and_best_score(run):
 
 def test_unwritable_runs_folder_is_reported(home):
     home.write_text("in the way")
-    refusal("Cannot write to .*SRLAB_HOME", LittleRun().fit)
+    refusal("Could not write .*SRLAB_HOME", LittleRun().fit)
 
 
 def test_is_held_does_not_block_run(run):
