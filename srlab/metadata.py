@@ -2,6 +2,7 @@
 
 import io
 import sys
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -11,15 +12,15 @@ from srlab.data.images import encoded
 from srlab.text import printable
 
 KEPT = {"icc_profile": "color profile", "exif": "EXIF data", "dpi": "resolution"}  # by Pillow's names
-NAMES = KEPT | {"xmp": "XMP", "XML:com.adobe.xmp": "XMP", "photoshop": "IPTC", "mp": "more images (MPF)"}
+NAMES = KEPT | {"xmp": "XMP", "XML:com.adobe.xmp": "XMP", "photoshop": "IPTC"}
 # What Pillow reports about the encoding of the pixels and the course of an animation.
-ENCODING = """adobe adobe_transform background bbox bits blend compression default_image disposal duration images
-interlace jfif jfif_density jfif_unit jfif_version loop mpoffset progression progressive resolution srgb timestamp
-transparency"""
-# Segments of a JPEG that Pillow reports by another name, chunks of a PNG and tags of a TIFF that describe pixels.
-SEGMENTS = (b"JFIF\0", b"Exif\0", b"ICC_PROFILE\0", b"Adobe", b"http://ns.adobe.com/xap/1.0/\0", b"Photoshop", b"MPF\0")
+ENCODING = """adobe adobe_transform background bbox bits blend chromaticity compression default_image disposal duration
+gamma images interlace jfif jfif_density jfif_unit jfif_version loop mp mpoffset progression progressive resolution srgb
+timestamp transparency"""
+# Chunks of a PNG that describe pixels, and segments of a JPEG that Pillow reports by another name.
 CHUNKS = ("bKGD", "hIST", "sBIT")
-PRIVATE, ICC_TAG, CHANNELS_TAG = 700, 34675, 338  # tags below the first describe pixels, unless they are texts
+SEGMENTS = (b"JFIF\0", b"Exif\0", b"ICC_PROFILE\0", b"Adobe", b"http://ns.adobe.com/xap/1.0/\0", b"Photoshop", b"MPF\0")
+PRIVATE, ICC_TAG = 700, 34675  # tags of a TIFF; those below the first describe pixels, unless they are texts
 
 
 def keep_metadata(image: Image.Image, source: Path, target: Path, mode: str) -> dict[str, object]:
@@ -35,42 +36,38 @@ def keep_metadata(image: Image.Image, source: Path, target: Path, mode: str) -> 
             if key == "exif":  # a WebP has no such header, a JPEG needs it
                 value = b"Exif\0\0" + value.removeprefix(b"Exif\0\0")
             fits = key != "icc_profile" or value[16:20] == (b"GRAY" if mode == "L" else b"RGB ")
-            fits &= key != "dpi" or value[0] == value[1] > 1
+            fits &= key != "dpi" or value[0] == value[1]
             trial = io.BytesIO(encoded(Image.new(mode, (1, 1)), target, **{key: value}))
             if fits and key in Image.open(trial).info:
                 kept[key] = value
-    if lost := [name for key, name in _contents(image, source.read_bytes()).items() if key not in kept]:
+    if lost := [name for key, name in _contents(image, source.read_bytes()) if key not in kept]:
         print(printable(f"Not kept in {target.name}: {', '.join(dict.fromkeys(lost))}."), file=sys.stderr)
     return kept
 
 
-def _contents(image: Image.Image, content: bytes) -> dict[str, str]:
-    """Return key -> name for everything in an opened file except the 8-bit pixels of its first image."""
-    info = image.info
-    same = ["gamma", "chromaticity"] * ("srgb" in info or "icc_profile" in info) + ["dpi"] * (info.get("dpi") == (1, 1))
-    names = {key: NAMES.get(key, key) for key in info if key not in (*ENCODING.split(), *same)}
+def _contents(image: Image.Image, content: bytes) -> Iterator[tuple[str, str]]:
+    """Yield key and name of everything in an opened file except the 8-bit pixels of its first image."""
+    for key, value in image.info.items():
+        if key not in ENCODING.split() and (key, value) != ("dpi", (1, 1)):  # which means that it is unknown
+            yield key, NAMES.get(key, key)
     if image.format == "PNG":
-        at, name = 8, ""
-        while at < len(content) and name != "IEND":
-            name = content[at + 4 : at + 8].decode("latin-1")
-            if name not in CHUNKS and not hasattr(PngImagePlugin.PngStream, f"chunk_{name}"):
-                names[name] = name
+        at = 8
+        while at < len(content):
+            chunk = content[at + 4 : at + 8].decode("latin-1")
+            if chunk not in CHUNKS and not hasattr(PngImagePlugin.PngStream, f"chunk_{chunk}"):
+                yield chunk, chunk
             at += 12 + int.from_bytes(content[at : at + 4])
-        if at < len(content):
-            names["end"] = "data after the image"
     elif image.format == "TIFF":
         for tag, kind in image.tag_v2.tagtype.items():
-            extra = tag == CHANNELS_TAG and not image.has_transparency_data
-            if tag != ICC_TAG and (tag >= PRIVATE or kind == TiffTags.ASCII or extra):
-                names[tag] = TiffTags.lookup(tag).name.replace("unknown", f"tag {tag}")
-    for segment, start in getattr(image, "applist", ()):  # of a JPEG
-        if segment != "COM" and not start.startswith(SEGMENTS):
-            name = f"{segment} {start.split(bytes(1))[0][:40].decode('latin-1')}"
-            names[name] = name
-    if image.format in ("JPEG", "MPO") and not content.rstrip(bytes(1)).endswith(b"\xff\xd9"):
-        names["end"] = "data after the image"
-    if info["images"] > 1:
-        names["mp"] = f"all but the first of {info['images']} images"
-    if info["bits"] > 8:
-        names["bits"] = "the lower 8 of 16 bits"
-    return names
+            if tag != ICC_TAG and (tag >= PRIVATE or kind == TiffTags.ASCII):
+                yield "tag", TiffTags.lookup(tag).name.replace("unknown", f"tag {tag}")
+    elif image.format in ("JPEG", "MPO"):
+        for segment, start in image.applist:
+            if segment != "COM" and not start.startswith(SEGMENTS):
+                yield segment, f"{segment} {start.split(bytes(1))[0][:40].decode('latin-1')}"
+        if not content.rstrip(bytes(1)).endswith(b"\xff\xd9"):
+            yield "end", "data after the image"
+    if image.info["images"] > 1:
+        yield "images", f"all but the first of {image.info['images']} images"
+    if image.info["bits"] > 8:
+        yield "bits", "the lower 8 of 16 bits"

@@ -35,12 +35,6 @@ class Summary:
     present: list[Path] = field(default_factory=list)
     failed: list[tuple[Path, str]] = field(default_factory=list)
 
-    def add(self, other: "Summary") -> None:
-        """Add the files of another summary."""
-        self.written += other.written
-        self.present += other.present
-        self.failed += other.failed
-
 
 def upscale_file(
     source: str | os.PathLike,
@@ -82,8 +76,6 @@ def upscale_file(
     source, target = expand_user(source), expand_user(target)
     if not 0 < scale < math.inf:
         raise SrlabError(f"The scale must be above 0, but is {scale}.")
-    if not exists(source):
-        raise SrlabError(f"{source} not found. Check the path.")
     suffix = target.suffix.lower()
     if suffix not in OPTIONS:
         raise SrlabError(f"{target.name} does not have a valid extension. Use {', '.join(OPTIONS)}.")
@@ -137,14 +129,18 @@ def upscale_folder(
     A file that fails does not stop the others; the returned `Summary` lists it. Files that are not images are named on
     stderr. `options` are those of `upscale_file`.
     """
-    source, target = expand_user(source), expand_user(target)
+    return upscale_files(results_of_folder(expand_user(source), expand_user(target)), upscaler, scale, **options)
+
+
+def results_of_folder(source: Path, target: Path) -> dict[Path, Path]:
+    """Return the images in a folder with their results in another, and name the other files on stderr."""
     images = image_files(source)
     if target.is_file() or (exists(target.resolve()) and target.resolve().samefile(source)):
         raise SrlabError(f"The results cannot be written to {target}. Choose a folder other than that of the images.")
     others = {path.name for path in source.iterdir() if path.is_file() and path.name[0] != "."}
     if left := sorted(others - {path.name for path in images.values()}):
         print(f"Left out, because they are not {', '.join(EXTENSIONS)}: {', '.join(left)}.", file=sys.stderr)
-    return upscale_files({path: target / f"{name}.png" for name, path in images.items()}, upscaler, scale, **options)
+    return {path: target / f"{name}.png" for name, path in images.items()}
 
 
 def upscale_files(
@@ -167,10 +163,7 @@ def upscale_files(
             upscale_file(path, result, upscaler, scale, force=force, label=label, **options)
             summary.written.append(result)
         except SrlabError as error:
-            if result.is_file() and not force:  # another process has made it meanwhile
-                summary.present.append(result)
-            else:
-                summary.failed.append((path, str(error)))
+            summary.failed.append((path, str(error)))
     return summary
 
 

@@ -1,7 +1,6 @@
 """``srlab evaluate``: score a folder of SR images, a run or an interpolation against ground truth."""
 
 import argparse
-import math
 import sys
 
 import pandas as pd
@@ -23,7 +22,6 @@ def run(options: argparse.Namespace) -> int:
     if options.csv:
         refuse_existing(expand_user(options.csv), options.force)  # fail before the long computation
     how = {"protocol": PROTOCOLS[options.protocol], "metrics": options.metrics, "weights": options.weights}
-    notes = []
     if options.sr:
         scale = 4 if options.scale is None else options.scale
         table, notes = evaluate_folders(options.sr, options.hr, scale, **how, suffix=options.suffix)
@@ -33,9 +31,7 @@ def run(options: argparse.Namespace) -> int:
             raise SrlabError(
                 f"{options.run} upscales by {scale}, but --scale is {options.scale}. Pass --scale {scale}."
             )
-        damaged: list[str] = []
-        table = evaluate(upscaler, load_images(options.hr, scale, damaged), scale, **how)
-        notes = [f"not scored: {reason}" for reason in damaged]
+        table, notes = evaluate(upscaler, load_images(options.hr, scale), scale, **how), []
     for note in notes:
         print(note, file=sys.stderr)
     if options.csv:
@@ -44,8 +40,6 @@ def run(options: argparse.Namespace) -> int:
     print(f"{len(table)} image{'' if len(table) == 1 else 's'}, protocol {options.protocol}; PSNR in dB")
     if empty := [name for name in table.columns if table[name].isna().any()]:
         print(f"-: the image is too small for {', '.join(empty)}. {SMALLEST}")
-    if count := int(table.isin([math.inf]).any(axis=1).sum()):
-        print(f"{count} of them without any error, so a mean is infinite. Leave these out to see the mean of the rest.")
     return int(any(note.startswith("not scored") for note in notes))
 
 

@@ -11,7 +11,7 @@ from srlab.cli.upscalers import pick_upscaler
 from srlab.errors import SrlabError
 from srlab.models.flow import FlowNet
 from srlab.paths import expand_patterns, expand_user
-from srlab.photo_files import Summary, upscale_file, upscale_files, upscale_folder
+from srlab.photo_files import results_of_folder, upscale_file, upscale_files
 from srlab.tiling import Upscaler, overlap_of, precision_of
 
 
@@ -40,12 +40,7 @@ def run(options: argparse.Namespace) -> int:
     if len(sources) == 1 and target is not None and not sources[0].is_dir() and not _is_folder(target):
         print(upscale_file(sources[0], target, upscaler, scale, **settings))
         return 0
-    done = Summary()
-    results = _results(sources, target, scale)
-    folders = [source for source in sources if source.is_dir()]
-    for folder in folders:
-        done.add(upscale_folder(folder, results.pop(folder), upscaler, scale, **settings))
-    done.add(upscale_files(results, upscaler, scale, **settings))
+    done = upscale_files(_results(sources, target, scale), upscaler, scale, **settings)
     for path in done.written:
         print(path)
     for path, reason in done.failed:
@@ -82,7 +77,7 @@ def _is_folder(path: Path) -> bool:
 
 
 def _results(sources: list[Path], target: Path | None, scale: float) -> dict[Path, Path]:
-    """Return the target of each image and folder: next to it, or in the folder `target`."""
+    """Return the target of each image, also of those in folders: next to its source, or in the folder `target`."""
     if target is not None and len(sources) > 1 and not _is_folder(target):
         raise SrlabError(
             f"{target} is not a folder, but there are several images. Name an existing or new folder last."
@@ -90,11 +85,13 @@ def _results(sources: list[Path], target: Path | None, scale: float) -> dict[Pat
     results = {}
     for source in sources:
         place = source.resolve()  # . and .. have no name
-        name, ending = (place.name, "") if source.is_dir() else (place.stem, ".png")
-        if target is None:
-            results[source] = (place if source.is_dir() else source).with_name(f"{name}_x{scale:g}{ending}")
+        if source.is_dir():
+            inside = target if target is None or len(sources) == 1 else target / place.name
+            results |= results_of_folder(source, inside or place.with_name(f"{place.name}_x{scale:g}"))
+        elif target is None:
+            results[source] = source.with_name(f"{place.stem}_x{scale:g}.png")
         else:
-            results[source] = target if source.is_dir() and len(sources) == 1 else target / f"{name}{ending}"
+            results[source] = target / f"{place.stem}.png"
     counts = Counter(results.values())
     if twice := [path.name for path, count in counts.items() if count > 1]:
         raise SrlabError(f"Several results would be called {twice[0]}. Upscale them into different folders.")

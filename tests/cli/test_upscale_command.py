@@ -119,7 +119,7 @@ def test_several_images_and_folders(source, tmp_path, monkeypatch, capsys):
     made = ["lr_x2.png", "patterns/lr.png", "patterns/b.png", "results/lr.png", "results/b.png", "more_x2/c.png"]
     assert all(Image.open(name).size == (24, 20) for name in made)
     assert main(["upscale", "lr.png", "b.jpg", "missing.png", "results/lr.png", *method]) == 1
-    assert "failed missing.png: missing.png not found" in capsys.readouterr().err
+    assert "failed missing.png: Image file missing.png not found" in capsys.readouterr().err
     assert Path("b_x2.png").is_file(), "an existing image at the end is not a target"
     assert main(["upscale", "lr.png", "b.jpg", *method]) == 2
     assert main(["upscale", "lr.png", "more/c.png", "new.png", *method]) == 2
@@ -173,7 +173,7 @@ def test_results_never_replace_each_other_or_a_source(source, tmp_path, monkeypa
     for name in ("a.jpg", "a.png", "b.jpg", "x/HR/p.png", "y/HR/p.png"):
         write_image(read_image(source), name)
     before = {path: path.read_bytes() for path in tmp_path.rglob("*.*")}
-    for paths, twice in (["a.jpg", "a.png", "b.jpg"], "a_x2.png"), (["x/HR", "y/HR", "out"], "HR"):
+    for paths, twice in (["a.jpg", "a.png", "b.jpg"], "a_x2.png"), (["x/HR", "y/HR", "out"], "p.png"):
         assert main(["upscale", *paths, *nearest, "--force"]) == 2
         assert f"Several results would be called {twice}" in capsys.readouterr().err
     assert main(["upscale", "a.jpg", "b.jpg", *nearest, "--force"]) == 2
