@@ -89,7 +89,7 @@ def test_lab_runs_with_suggested_changes(tmp_path, lab, changes):
 
 @pytest.mark.nightly
 def test_extra_runs_without_published_weights(tmp_path, monkeypatch):
-    """Hide the package behind an empty one; a stand-in trains in its place."""
+    """Hide the package behind an empty one; random numbers take the place of the weights."""
     empty = tmp_path / "packages" / realesrgan.PACKAGE.replace("-", "_")
     empty.mkdir(parents=True)
     (empty / "__init__.py").touch()
@@ -97,7 +97,7 @@ def test_extra_runs_without_published_weights(tmp_path, monkeypatch):
     monkeypatch.setenv("SRLAB_DATA", str(tmp_path / "data"))
     (extra,) = [lab for lab in EXTRAS if lab.stem == "from_the_paper"]
     execute(extra, tmp_path / "out.ipynb", {"recipe": "smoke"})
-    assert "a stand-in that trained here for 2 steps" in (tmp_path / "out.ipynb").read_text(encoding="utf-8")
+    assert "the compact network with random numbers as weights" in (tmp_path / "out.ipynb").read_text(encoding="utf-8")
 
 
 @pytest.mark.nightly
