@@ -150,7 +150,7 @@ def _checked(label: str, image: torch.Tensor) -> torch.Tensor:
     picture = picture[0] if picture.ndim == 4 and len(picture) == 1 else picture
     if picture.ndim != 3 or len(picture) not in (1, 3) or not picture.numel():
         raise SrlabError(f"'{label}' has shape {tuple(image.shape)}, but must be (3, H, W), (1, 3, H, W) or (1, H, W).")
-    check_shown(label, picture)
+    _check_shown(label, picture)
     values = to_float(picture)
     if not ((values >= LOWEST) & (values <= 2)).all():  # a small overshoot of SR is clipped later
         raise SrlabError(
@@ -160,10 +160,10 @@ def _checked(label: str, image: torch.Tensor) -> torch.Tensor:
     return picture
 
 
-def check_shown(label: str, picture: torch.Tensor, zoom: int = 1) -> None:
-    """Reject an image that WebP cannot store or a browser cannot show, if it is magnified `zoom` times."""
+def _check_shown(label: str, picture: torch.Tensor) -> None:
+    """Reject an image that WebP cannot store or a browser cannot show."""
     height, width = picture.shape[-2:]
-    side, area = LARGEST_SIDE[".webp"] // zoom, LARGEST_AREA // zoom**2
+    side, area = LARGEST_SIDE[".webp"], LARGEST_AREA
     if max(height, width) > side or height * width > area:
         raise SrlabError(
             f"'{label}' has {width}x{height} pixels, but browsers show at most {side} per side and {area / 1e6:.1f} "

@@ -2,35 +2,21 @@
 
 import string
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 
 import pandas as pd
 import torch
 from scipy.special import stdtrit
 
-from srlab.errors import SrlabError
 
+def blind_trials(methods: Mapping[str, Iterable[str]], seed: int = 0) -> dict[str, dict[str, str]]:
+    """Return image -> letter -> method, with the images and the methods of each image in random order.
 
-@dataclass(frozen=True)
-class Trial:
-    """Letter -> method for one image, in random order; hidden from voters."""
-
-    image: str
-    methods: dict[str, str]
-
-
-def blind_trials(methods: Mapping[str, Iterable[str]], seed: int = 0, number: int = 1) -> list[Trial]:
-    """Return one round of a blind test: each image once, with its methods hidden behind letters.
-
-    `methods` maps an image to the methods to rank; HR can be one of them. Each round (`number`) has the same images in
-    the same order, with the letters reshuffled.
+    `methods` maps an image to the methods to rank; HR can be one of them.
     """
     images = _shuffled(methods, torch.Generator().manual_seed(seed))
-    random = torch.Generator().manual_seed(seed + number)
-    return [
-        Trial(image, dict(zip(string.ascii_uppercase, _shuffled(methods[image], random), strict=False)))
-        for image in images
-    ]
+    random = torch.Generator().manual_seed(seed + 1)
+    letters = string.ascii_uppercase
+    return {image: dict(zip(letters, _shuffled(methods[image], random), strict=False)) for image in images}
 
 
 def _shuffled(names: Iterable[str], random: torch.Generator) -> list[str]:
@@ -38,7 +24,7 @@ def _shuffled(names: Iterable[str], random: torch.Generator) -> list[str]:
     return [names[i] for i in torch.randperm(len(names), generator=random)]
 
 
-def mean_opinion_scores(votes: Sequence[Sequence[str]]) -> pd.DataFrame:
+def mean_opinion_scores(votes: Iterable[Sequence[str]]) -> pd.DataFrame:
     """Return the mean opinion score of each method, with a confidence interval.
 
     The best method of a ranking gets 5, the worst 1, and the others are evenly spaced. Scores from ranks show which
@@ -47,7 +33,7 @@ def mean_opinion_scores(votes: Sequence[Sequence[str]]) -> pd.DataFrame:
     Parameters
     ----------
     votes
-        Rankings, each from best to worst. A method may be missing from some.
+        Rankings, each of at least two methods from best to worst. A method may be missing from some.
 
     Returns
     -------
@@ -57,11 +43,7 @@ def mean_opinion_scores(votes: Sequence[Sequence[str]]) -> pd.DataFrame:
         votes, NaN for one vote, and may extend beyond 1 or 5. Votes of one person are not independent, so for other
         people it is too narrow.
     """
-    rows = []
-    for ranking in votes:
-        if len(ranking) < 2 or len(set(ranking)) < len(ranking):
-            raise SrlabError(f"{list(ranking)} is not a valid ranking. Use at least two methods, each of them once.")
-        rows += [(method, 5 - 4 * place / (len(ranking) - 1)) for place, method in enumerate(ranking)]
+    rows = [(method, 5 - 4 * place / (len(ranking) - 1)) for ranking in votes for place, method in enumerate(ranking)]
     given = pd.DataFrame(rows, columns=["method", "score"]).groupby("method", sort=False)["score"]
     table = given.agg(mos="mean", half_width="sem", votes="count").reset_index()
     table["half_width"] *= stdtrit(table["votes"] - 1, 0.975)
