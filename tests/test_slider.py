@@ -27,7 +27,7 @@ def still_of(comparison):
     """Return the content of a page without scripts: one figure per image, with its label, in reading order."""
     figures = re.findall(r"<figure.*?</figure>", comparison.html)
     images = [base64.b64decode(re.search(r'src="data:image/webp;base64,([^"]+)"', figure)[1]) for figure in figures]
-    labels = [re.sub("<[^>]*>", "", figure) for figure in figures]
+    labels = [re.sub("<[^>]*>", "", figure).strip() for figure in figures]
     return labels, [np.asarray(Image.open(io.BytesIO(image))) for image in images]
 
 
@@ -87,12 +87,9 @@ def test_slider_shows_psnr_for_full_size_images():
         (noise(), {"limit_mb": 0.01}, "0.01 MB"),
         (noise(1, 16384), {}, "'SR' has 16384x1 pixels, but browsers show at most 16383 per side and 67.1 million"),
         (torch.empty(3, 1, 1, dtype=torch.uint8).expand(-1, 16383, 16383), {}, "16383x16383 pixels, but"),
-        (noise(), {"left": "SR", "right": "SR"}, "'SR' takes 0 MB, but browsers load at most 0 MB per image"),
     ],
 )
-def test_incomparable_images_are_reported(sr, options, says, monkeypatch):
-    if "browsers load" in says:
-        monkeypatch.setattr("srlab.slider.LONGEST_URL", 1000)
+def test_incomparable_images_are_reported(sr, options, says):
     images = {"HR": noise()} if sr is None else {"SR": sr, "HR": noise()}
     with pytest.raises(srlab.SrlabError, match=says):
         srlab.compare(images, **options)

@@ -1,7 +1,7 @@
 """The slider that compares images: one piece of HTML that needs no kernel, network connection or widget.
 
-The markup is a divider made with CSS (a resizable box), for untrusted notebooks and pages without scripts. The script
-in ``slider.js`` replaces it with the full slider.
+The markup shows the images one after another, for untrusted notebooks and pages without scripts. The script in
+``slider.js`` replaces them with the slider.
 """
 
 import base64
@@ -27,7 +27,6 @@ from srlab.paths import expand_user
 
 ROOMY = 560  # CSS pixels: small images are magnified by a whole number up to about this width
 LARGEST_AREA = 2**26  # pixels; Chromium hangs if it draws the largest WebP, with 2**28
-LONGEST_URL = 32 * 2**20  # characters of a data URL that Firefox loads
 SCRIPT = "\n".join(
     files("srlab.slider").joinpath(name).read_text(encoding="utf-8")
     for name in ("slider_view.js", "slider_tools.js", "slider.js")
@@ -92,7 +91,8 @@ def compare(
     caption
         One or two sentences below.
     limit_mb
-        Largest allowed size in megabytes, because every saved copy of the notebook contains the images.
+        Largest allowed size in megabytes, because every saved copy of the notebook contains the images. Firefox shows
+        no image of more than 32.
     view
         Initial view: top row and left column, in pixels of the largest image, and the zoom, where 4 shows a quarter of
         the width (default: the whole image).
@@ -128,16 +128,10 @@ def compare(
     } | ({"visitors": True} if visitors else {})
     encoded = [base64.b64encode(encode(picture, effort=4, quality=quality)).decode() for picture in full]
     sources = [f"data:image/webp;base64,{picture}" for picture in encoded]
-    for label, source in zip(labels, sources, strict=True):
-        if len(source) > LONGEST_URL:
-            raise SrlabError(
-                f"'{label}' takes {len(source) / 2**20:.0f} MB, but browsers load at most {LONGEST_URL // 2**20} MB "
-                "per image. Crop the images to the region that matters, or pass quality=90."
-            )
     if sum(map(len, sources)) > limit_mb * 2**20:
         raise SrlabError(
             f"This comparison exceeds its limit of {limit_mb:g} MB, and every copy of the notebook would contain it. "
-            "Crop the images to the region that matters, or raise limit_mb."
+            "Crop the images to the region that matters, pass quality=90, or raise limit_mb."
         )
     return Comparison(labels, _slider_html(settings, sources))
 
@@ -215,7 +209,7 @@ def shown_width(height: int, width: int) -> int:
 
 
 def _slider_html(settings: dict[str, Any], sources: list[str]) -> str:
-    """Return the slider as one piece of HTML: the divider without scripts, and the script that replaces it.
+    """Return the slider as one piece of HTML: the images, and the script that replaces them.
 
     `settings` is the argument of ``mountSlider`` in ``slider.js`` without the images, and `sources` are their data
     URLs.
@@ -238,39 +232,22 @@ _START = """for (const root of document.querySelectorAll('[id="KEY"]')) {
 
 
 def _still_html(settings: dict[str, Any], sources: list[str]) -> str:
-    """Return the divider without scripts. JupyterLab's sanitizer keeps inline styles, but removes style sheets and ids.
+    """Return the images with their labels, first the two under the divider.
 
-    Where inline styles are also removed, as on GitHub, the images appear in reading order, each with its label.
+    JupyterLab's sanitizer keeps inline styles, but removes style sheets and ids; GitHub removes all of them.
     """
-    labels, notes, width = settings["labels"], settings["notes"], settings["shown"]
-    left, right = settings["left"], settings["right"]
-    height = max(1, width * settings["height"] // settings["width"])
-    full = f"width: {width}px; height: {height}px; image-rendering: pixelated"
-    half = f"width: {width // 2}px; height: {height // 2}px"
-    over = (
-        f"position: absolute; left: 0; top: 26px; width: {settings['split']:.1%}; height: {height}px; max-width: 100%; "
-        "overflow: hidden; resize: horizontal; box-sizing: border-box; border-right: 2px solid white"
+    labels, notes = ([escape(text) for text in settings[name]] for name in ("labels", "notes"))
+    look = f"display: block; width: {settings['shown']}px; max-width: 100%; image-rendering: pixelated"
+    first = (settings["left"], settings["right"])
+    figures = "".join(
+        f'<figure style="margin: 0 16px 10px 0"><figcaption><b>{labels[index]}</b> {notes[index]}</figcaption>'
+        f'<img class="srlab-picture-{index}" alt="{labels[index]}" src="{sources[index]}" style="{look}"></figure>'
+        for index in sorted(range(len(labels)), key=lambda index: (index != first[0], index != first[1]))
     )
-
-    def figure(index: int, of_label: str, of_box: str, of_image: str, of_figure: str = "") -> str:
-        note = f' <span style="opacity: 0.7">{escape(notes[index])}</span>' if notes[index] else ""
-        name = f'class="srlab-picture-{index}" alt="{escape(labels[index])}" src="{sources[index]}"'
-        image = f'<img {name} style="display: block; max-width: none; margin: 0; {of_image}">'
-        label = f'<figcaption style="{of_label}"><b>{escape(labels[index])}</b>{note}</figcaption>'
-        return f'<figure style="margin: 0; {of_figure}">{label}<div style="{of_box}">{image}</div></figure>'
-
-    pair = figure(left, "position: absolute; left: 0; top: 0", over if left != right else "display: none", full)
-    pair += figure(right, "position: absolute; right: 0; top: 0", "overflow: hidden", full) if left != right else ""
-    rest = (index for index in range(len(labels)) if index not in (left, right))
-    others = "".join(figure(index, "", "", half, "margin-right: 16px") for index in rest)
     return (
-        '<div class="srlab-still" style="overflow-x: auto">\n'
-        f'<div style="position: relative; width: {width}px; padding-top: 26px">{pair}</div>\n'
-        '<div style="margin-top: 6px; font-size: 12px; opacity: 0.7">If one image overlaps the other, drag the '
-        "lower right corner of the left one. Zooming needs scripts: in Jupyter, trust this notebook first.</div>\n"
-        f'<div style="display: flex; flex-wrap: wrap; margin-top: 10px">{others}</div>\n'
-        f'<div style="margin-top: 6px; font-style: italic">{escape(settings["caption"])}</div>\n'
-        "</div>\n"
+        f'<div class="srlab-still">\n<div style="display: flex; flex-wrap: wrap">{figures}</div>\n'
+        f"<p>{escape(settings['caption'])}</p>\n"
+        "<p>To see them as a slider, which needs scripts, trust this notebook.</p>\n</div>\n"
     )
 
 
