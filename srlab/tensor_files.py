@@ -42,6 +42,7 @@ def read_safetensors(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, Any
     return tensors, notes
 
 
-def all_finite(tensors: dict[str, torch.Tensor]) -> bool:
-    """Return whether no floating-point tensor contains NaN or infinity."""
-    return all(bool(value.isfinite().all()) for value in tensors.values() if value.is_floating_point())
+def all_finite(values: dict[str, Any]) -> bool:
+    """Return whether no floating-point tensor of a state dict contains NaN or infinity."""
+    tensors = (value for value in values.values() if isinstance(value, torch.Tensor))
+    return all(bool(value.isfinite().all()) for value in tensors if value.is_floating_point())

@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from srlab.models.discriminators import frozen
-from srlab.training.trainer import Losses
+from srlab.training.objects import Losses
 
 DLoss = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]  # logits of HR and of SR -> ()
 GLoss = Callable[[torch.Tensor, torch.Tensor, nn.Module], torch.Tensor]  # SR, HR and D -> ()

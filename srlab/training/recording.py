@@ -123,12 +123,8 @@ class RecordedStep:
             group["lr"] = float(group["lr"])
 
     def _run_as_written(self, lr: torch.Tensor, hr: torch.Tensor) -> dict[str, Any]:
-        main = torch.cuda.current_stream()
-        self.stream.wait_stream(main)  # a recording needs another stream, and so do the steps that prepare it
-        with torch.cuda.stream(self.stream):
-            losses = self.step(lr, hr)
-        main.wait_stream(self.stream)
-        return losses
+        with on_stream(self.stream):  # a recording needs another stream, and so do the steps that prepare it
+            return self.step(lr, hr)
 
     def _record(self, lr: torch.Tensor, hr: torch.Tensor, turn: int) -> dict[str, Any]:
         """Do a step as written, then record it, unless there is a reason why replays would not do the same."""
@@ -273,6 +269,16 @@ class RecordedStep:
         for parameter, gradient in zip(self.parameters, state.gradients, strict=True):
             if gradient is not None and parameter.grad is not None:
                 parameter.grad.copy_(gradient)
+
+
+@contextmanager
+def on_stream(stream: torch.cuda.Stream) -> Iterator[None]:
+    """Launch the block's work on another stream, after all work before it, and before all work after it."""
+    main = torch.cuda.current_stream()
+    stream.wait_stream(main)
+    with torch.cuda.stream(stream):
+        yield
+    main.wait_stream(stream)
 
 
 @contextmanager

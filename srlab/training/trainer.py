@@ -3,8 +3,6 @@
 `srlab.training.runs` describes the run folder and how a run recovers from a crash.
 """
 
-import copy
-import math
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, nullcontext
 from numbers import Integral
@@ -22,15 +20,16 @@ from srlab.tensor_files import all_finite
 from srlab.training.calendar import LOG_EVERY, Calendar
 from srlab.training.divergence import detect_divergence
 from srlab.training.interrupts import Interrupts
+from srlab.training.objects import Losses, as_scalars, average_of, sorted_out
 from srlab.training.progress import Pace, Progress
-from srlab.training.recording import AS_WRITTEN, WITH_PROCESSES, NotRecordable, RecordedStep, Step
+from srlab.training.rates import Rates
+from srlab.training.recording import AS_WRITTEN, WITH_PROCESSES, NotRecordable, RecordedStep, Step, on_stream
 from srlab.training.runs import Run
 from srlab.training.schedules import Schedule, constant
 from srlab.training.settings import describe_optimizer, describe_schedule, hash_of_source
+from srlab.training.state import State, is_finite, load_state, refuse_other_layers, state_of
 from srlab.training.wrapping import bare, compile_in_place, make_accelerator, mixed_precision, repeated_blocks
 
-Losses = dict[str, torch.Tensor]
-RESERVED = ("ema", "ema_warmup", "sampler", "scaler", "schedule", "seed")  # names in a checkpoint or a manifest
 LAUNCHES = ("auto", "graph", "python")
 RECORDS_ON = "cuda"  # type of the devices that can record a step
 PAYS_FROM = 2000  # steps; compiling blocks takes 3 to 13 s and saves 0.4 to 11 ms per step (docs/training_step.md)
@@ -112,7 +111,6 @@ class Trainer:
         self.precision = pick_precision(precision, wanted)
         self.accelerator = make_accelerator(wanted, self.precision, recorded=launch == "graph")
         self.device = self.accelerator.device
-        _refuse_another_device(wanted, self.device)
         self.run = Run(lab, run)
         self.run.writes = self.accelerator.is_main_process
         self.ema_decay, self.ema_warmup, self.seed = ema, ema_warmup, seed
@@ -125,7 +123,7 @@ class Trainer:
         self.progress = torch.zeros((), dtype=widest_float(self.device), device=self.device)
         self._recording: RecordedStep | None = None  # during training
         self._compiled = ""  # what was compiled: "blocks", or nothing
-        self._rates: dict[str, list[float]] = {}  # learning rates of each optimizer's groups in the last step
+        self._rates = Rates({})
 
     @property
     def steps_done(self) -> int:
@@ -154,53 +152,21 @@ class Trainer:
         if self.accelerator.mixed_precision != mixed_precision(self.precision):  # accelerate shares it in a process
             raise SrlabError("Another Trainer with another precision was created since. Create this one again.")
         objects = {name: bare(thing) for name, thing in objects.items()}
-        self.networks, self.fixed, self.optimizers, self._rates = {}, {}, {}, {}
-        for name, thing in objects.items():
-            if name in RESERVED:
-                raise SrlabError(f"The trainer itself uses the name '{name}'. Use another name in prepare.")
-            if isinstance(thing, nn.Module):
-                _refuse_what_cannot_be_trained(name, thing)
-                thing.to(self.device, memory_format=torch.channels_last)
-                learns = any(parameter.requires_grad for parameter in thing.parameters())
-                (self.networks if learns else self.fixed)[name] = thing
-            elif isinstance(thing, torch.optim.LBFGS):
-                raise SrlabError(f"{name} is LBFGS, which cannot update weights in channels-last layout. Use Adam.")
-            elif isinstance(thing, torch.optim.Optimizer):
-                self.optimizers[name] = thing
-            else:
-                raise SrlabError(f"prepare accepts networks and optimizers, but {name} is a {type(thing).__name__}.")
-        known = {parameter for network in (self.networks | self.fixed).values() for parameter in network.parameters()}
-        for name, optimizer in self.optimizers.items():
-            if not any(parameter in known for group in optimizer.param_groups for parameter in group["params"]):
-                raise SrlabError(
-                    f"{name} updates a network that is not passed to prepare, such as one of an earlier run of a cell. "
-                    "Create the optimizer again, from the network that you pass."
-                )
-        if "generator" not in self.networks:
-            raise SrlabError("No network is named generator. Pass the one to validate and save as generator=...")
-        # Copy before wrapping: accelerate binds the wrapped forward to the original network.
-        try:
-            self.ema = copy.deepcopy(self.networks["generator"]).eval().requires_grad_(False)
-        except RuntimeError as error:
-            raise SrlabError(
-                "The generator cannot be copied for its moving average. If it uses torch.nn.utils.weight_norm, use "
-                "torch.nn.utils.parametrizations.weight_norm instead."
-            ) from error
-        # In evaluation mode, because accelerate would raise for a frozen network: it has no gradients to exchange.
+        self.networks, self.fixed, self.optimizers = sorted_out(objects)
+        self._rates = Rates(self.optimizers)
+        for network in (self.networks | self.fixed).values():
+            network.to(self.device, memory_format=torch.channels_last)
+        self.ema = average_of(self.networks["generator"])  # before wrapping, which binds a forward to the original
         # Recordings need a separate stream, and DistributedDataParallel must be created on it.
         self._stream = torch.cuda.Stream(self.device) if self._records() else None
-        if self._stream is not None:
-            self._stream.wait_stream(torch.cuda.current_stream(self.device))
-        with torch.cuda.stream(self._stream):
-            self.prepared = {
-                name: self.accelerator.prepare_optimizer(thing)
-                if name in self.optimizers
-                else self.accelerator.prepare_model(thing, evaluation_mode=name in self.fixed)
-                for name, thing in objects.items()
-            }
-        if self._stream is not None:
-            torch.cuda.current_stream(self.device).wait_stream(self._stream)
-        return tuple(self.prepared.values())
+        with on_stream(self._stream) if self._stream else nullcontext():
+            for name, thing in objects.items():
+                if name in self.optimizers:
+                    objects[name] = self.accelerator.prepare_optimizer(thing)
+                else:  # accelerate would raise for a frozen network, which has no gradients to exchange
+                    objects[name] = self.accelerator.prepare_model(thing, evaluation_mode=name in self.fixed)
+        self.prepared = objects
+        return tuple(objects.values())
 
     def backward(self, loss: torch.Tensor) -> None:
         """Call ``loss.backward()``, with loss scaling in float16.
@@ -300,25 +266,19 @@ class Trainer:
                 self.accelerator.wait_for_everyone()  # until the first process has written its files
                 return self.ema
             calendar = Calendar(int(iters), validate_every)
-            with (
-                Interrupts() as interrupts,
-                self.run.tensorboard(self.steps_done),
-                Progress(
-                    total=iters, initial=self.steps_done, desc=self.run.name, mininterval=1, disable=not main
-                ) as bar,
-                self._recorded(step) as advance,
-            ):
+            bar = Progress(total=iters, initial=self.steps_done, desc=self.run.name, mininterval=1, disable=not main)
+            log = self.run.tensorboard(self.steps_done)
+            with Interrupts() as interrupts, log, bar, self._recorded(step) as advance:
                 if self.steps_done == 0:
                     self._validate(validate, min_psnr)
                     draw(self)
                 pace = Pace(self.steps_done)
                 while self.steps_done < iters:
-                    self._set_learning_rates(schedule)
+                    self._rates.set(schedule(self.steps_done))
                     self.progress.fill_(self.steps_done / iters)
-                    if self._compiled:
-                        torch.compiler.cudagraph_mark_step_begin()  # CUDA graphs may reuse the last step's memory
                     lr, hr = (batch.contiguous(memory_format=torch.channels_last) for batch in next(sampler))
-                    losses = self._checked(advance(lr, hr, self.turn))
+                    losses = as_scalars(advance(lr, hr, self.turn), self.device)
+                    self._note_bad(losses)
                     self._steps_done += 1
                     self._update_average()
 
@@ -329,9 +289,8 @@ class Trainer:
                         self._validate(validate, min_psnr)
                         draw(self)
                     if calendar.saves(self.steps_done) or stopping:
-                        self._save(
-                            sampler, "finished" if self.steps_done == iters else "stopped" if stopping else "running"
-                        )
+                        status = "finished" if self.steps_done == iters else "stopped" if stopping else "running"
+                        self._save(sampler, status)
                         calendar.note_save()
                         pace.start(self.steps_done)
                     if stopping:
@@ -341,15 +300,6 @@ class Trainer:
                         )
             self.accelerator.wait_for_everyone()
         return self.ema
-
-    def _set_learning_rates(self, schedule: Schedule) -> None:
-        for name, optimizer in self.optimizers.items():
-            self._rates[name] = [group["initial_lr"] * schedule(self.steps_done) for group in optimizer.param_groups]
-            for group, rate in zip(optimizer.param_groups, self._rates[name], strict=True):
-                if isinstance(group["lr"], torch.Tensor):  # a recorded step reads this tensor
-                    group["lr"].fill_(rate)
-                else:
-                    group["lr"] = rate
 
     def _records(self) -> bool:
         """Return whether steps are recorded, if they can be."""
@@ -388,23 +338,10 @@ class Trainer:
         reasons = gather_object([reason]) if self.accelerator.num_processes > 1 else [reason]
         return next(filter(None, reasons), "")
 
-    def _checked(self, losses: Any) -> Losses:
-        """Return a step's losses as ``()`` tensors on the device, and record the first step with a bad loss.
-
-        The record stays on the device, so that the loop does not wait for the GPU.
-        """
-        if not isinstance(losses, dict) or not losses:
-            raise SrlabError('The function step must return its losses by name, such as {"loss": loss}.')
-        losses = {name: torch.as_tensor(value, device=self.device).detach() for name, value in losses.items()}
-        for name, value in losses.items():
-            if value.numel() != 1:
-                raise SrlabError(f"The loss '{name}' of step has shape {tuple(value.shape)}. Return its mean().")
-        if reserved := {"step", "rate", "ms_per_step"} & losses.keys():
-            raise SrlabError(f"'{min(reserved)}' is a reserved column of the log. Rename that loss of step.")
-        losses = {name: value.reshape(()) for name, value in losses.items()}
+    def _note_bad(self, losses: Losses) -> None:
+        """Note the first step with a bad loss, on the device, so that the loop does not wait for the GPU."""
         healthy = torch.stack([value.float() for value in losses.values()]).isfinite().all()
         self._first_bad = torch.where(healthy | (self._first_bad > 0), self._first_bad, self.steps_done + 1)
-        return losses
 
     def _update_average(self) -> None:
         decay = min(self.ema_decay, (1 + self.steps_done) / (self.ema_warmup + self.steps_done))
@@ -423,15 +360,14 @@ class Trainer:
         shown = {name: f"{value:.4f}" for name, value in row.items()} | {"ms/step": f"{milliseconds:.1f}"}
         bar.set_postfix(shown, refresh=False)
         bar.update(self.steps_done - bar.n)
-        rate = next(iter(self._rates.values()))[0]
-        self.run.log(self.steps_done, **row, rate=rate, ms_per_step=milliseconds)
+        self.run.log(self.steps_done, **row, rate=self._rates.last[0], ms_per_step=milliseconds)
         self._stop_if_ruined()
 
     def _validate(self, validate: Callable[[nn.Module], dict[str, float]] | None, min_psnr: float) -> None:
         """Log the scores of the averaged generator, and keep its weights if they are the best so far."""
         if validate is None:
             return
-        self._require_finite(self.ema.state_dict())  # otherwise the score would raise a less clear error
+        self._require(all_finite(self.ema.state_dict()))  # otherwise the score would raise a less clear error
         rows: list[Any] = [None]
         if self.accelerator.is_main_process:
             with torch.random.fork_rng([self.device] if self.device.type == "cuda" else []):  # as in other processes
@@ -456,8 +392,8 @@ class Trainer:
         """Return the values of all processes, stacked: ``(processes, ...)``."""
         return self.accelerator.gather(values[None]) if self.accelerator.num_processes > 1 else values[None]
 
-    def _require_finite(self, values: dict[str, Any]) -> None:
-        if not all_finite({name: value for name, value in values.items() if isinstance(value, torch.Tensor)}):
+    def _require(self, finite: bool) -> None:
+        if not finite:
             self.run.fail(f"a weight became NaN or infinite by step {self.steps_done}")
 
     def _stop_if_ruined(self, min_psnr: float = float("-inf")) -> None:
@@ -469,21 +405,13 @@ class Trainer:
     def _begin(self, step: Callable, sampler: PatchSampler, schedule: Schedule, iters: int) -> None:
         """Resume from the run's newest checkpoint, or begin the run."""
         sampler.share(self.accelerator.process_index, self.accelerator.num_processes)
-        for name, optimizer in self.optimizers.items():
-            for group in optimizer.param_groups:
-                group.setdefault("initial_lr", float(group["lr"]))
-            for group, rate in zip(optimizer.param_groups, self._rates.get(name, ()), strict=False):
-                if not math.isclose(group["lr"], rate, rel_tol=1e-6):  # a recorded step has rates in float32
-                    raise SrlabError(
-                        f"The learning rate was set to {group['lr']:g} between two calls of fit, which would overwrite "
-                        "it. Create the optimizer with that rate, and choose another run name."
-                    )
+        self._rates.begin()
         self._first_bad = torch.zeros((), dtype=torch.long, device=self.device)
         torch.manual_seed(self.seed)
         state = self.run.resume(self._parameters(sampler, schedule, iters), iters, trained=self.steps_done)
         self.accelerator.wait_for_everyone()  # until all have read, before the first process writes
         if state:
-            self._refuse_other_layers(state)
+            refuse_other_layers(state, self.networks, self.run.path)
             self._load_state_dict(state, sampler)
         elif not self._steps_done:
             sampler.restart()  # it may have shown batches, or trained another run
@@ -512,71 +440,17 @@ class Trainer:
         scaler = {"scaler": self.accelerator.scaler} if self.accelerator.scaler else {}
         return self.networks | {"ema": self.ema, "sampler": sampler} | scaler
 
-    def _state_dict(self, sampler: PatchSampler) -> dict[str, Any]:
-        """Return the content of a checkpoint, without learning rates, which follow from the step."""
-        random = {"cpu": torch.get_rng_state()}
-        if self.device.type == "cuda":
-            random["cuda"] = torch.cuda.get_rng_state(self.device)
-        return {
-            "networks": {name: thing.state_dict() for name, thing in self._stateful(sampler).items()},
-            "optimizers": {name: optimizer.state_dict()["state"] for name, optimizer in self.optimizers.items()},
-            "random": random,
-        }
+    def _state_dict(self, sampler: PatchSampler) -> State:
+        """Return the content of a checkpoint."""
+        return state_of(self._stateful(sampler), self.optimizers, self.device)
 
-    def _load_state_dict(self, state: dict[str, Any], sampler: PatchSampler) -> None:
+    def _load_state_dict(self, state: State, sampler: PatchSampler) -> None:
         """Load what `_state_dict` returned, and continue at its step."""
-        for name, thing in self._stateful(sampler).items():
-            if name in state["networks"] or name != "scaler":  # a run that switches to float16 has a new scaler
-                thing.load_state_dict(state["networks"][name])
-        for name, optimizer in self.optimizers.items():
-            groups = optimizer.state_dict()["param_groups"]  # use the current settings, not the saved ones
-            optimizer.load_state_dict({"state": state["optimizers"][name], "param_groups": groups})
-        torch.set_rng_state(state["random"]["cpu"])
-        if self.device.type == "cuda" and "cuda" in state["random"]:
-            torch.cuda.set_rng_state(state["random"]["cuda"], self.device)
+        load_state(state, self._stateful(sampler), self.optimizers, self.device)
         self._steps_done = state["step"]
 
     def _save(self, sampler: PatchSampler, status: str) -> None:
         state = self._state_dict(sampler)
-        slots = [slot for slots in state["optimizers"].values() for slot in slots.values()]
-        for tensors in (*state["networks"].values(), *slots):
-            self._require_finite(tensors)
+        self._require(is_finite(state))
         recorded = self._recording is not None and any(self._recording.recordings)
         self.run.save(self.steps_done, state, self.ema, status, recorded)
-
-    def _refuse_other_layers(self, state: dict[str, Any]) -> None:
-        """Reject networks whose layers differ from the checkpoint, before `load_state_dict` partly overwrites them.
-
-        Print a message if the run keeps other initial weights than those passed now.
-        """
-        for name, network in self.networks.items():
-            saved, given = state["networks"][name], network.state_dict()
-            if {key: value.shape for key, value in given.items()} != {key: value.shape for key, value in saved.items()}:
-                raise SrlabError(
-                    f"The layers of the {name} differ from those in the run '{self.run.name}'. Choose another run "
-                    f"name, or delete {self.run.path} to start from scratch."
-                )
-        saved, given = state["networks"]["generator"], self.networks["generator"].state_dict()
-        if not state["step"] and not all(torch.equal(given[name].cpu(), value) for name, value in saved.items()):
-            print(
-                "This run starts with the weights of its first attempt, not with the current ones. To use "
-                f"the current ones, delete {self.run.path}, or choose another run name."
-            )
-
-
-def _refuse_another_device(wanted: torch.device, found: torch.device) -> None:
-    """Reject a device that accelerate does not use, which is the process's current one."""
-    number = torch.cuda.current_device() if found.type == "cuda" and found.index is None else found.index
-    if wanted.type != found.type or (wanted.type == "cuda" and wanted.index not in (None, number)):
-        raise SrlabError(f"Training cannot use {wanted}, but only {found}. Choose a GPU with CUDA_VISIBLE_DEVICES.")
-
-
-def _refuse_what_cannot_be_trained(name: str, network: nn.Module) -> None:
-    for parameter in network.parameters():
-        if isinstance(parameter, nn.parameter.UninitializedParameter):
-            raise SrlabError(f"The {name} has lazy layers without a size. Pass a batch through it before prepare.")
-        if parameter.dtype != torch.float32:
-            kind = str(parameter.dtype).removeprefix("torch.")
-            raise SrlabError(
-                f"The {name} has {kind} weights, but the trainer chooses the precision. Pass {name}.float()."
-            )

@@ -20,6 +20,7 @@ from accelerate.utils import DistributedDataParallelKwargs, InitProcessGroupKwar
 from torch import nn
 
 from srlab.devices import TORCHRUN, from_torchrun
+from srlab.errors import SrlabError
 from srlab.models.wrappers import unwrapped
 
 OTHERS = ("ACCELERATE_", "FSDP_", "PMI_", "OMPI_", "MV2_")  # set by other programs and launchers, such as mpirun
@@ -41,7 +42,13 @@ def make_accelerator(device: torch.device, precision: str, recorded: bool = Fals
         os.environ.setdefault("TORCH_NCCL_ASYNC_ERROR_HANDLING", "0")
     with _without_variables_of_others():
         mixed = mixed_precision(precision)
-        return Accelerator(mixed_precision=mixed, cpu=device.type == "cpu", kwargs_handlers=handlers)
+        found = Accelerator(mixed_precision=mixed, cpu=device.type == "cpu", kwargs_handlers=handlers)
+    number = torch.cuda.current_device() if found.device.type == "cuda" else None
+    if device.type != found.device.type or (device.type == "cuda" and device.index not in (None, number)):
+        raise SrlabError(
+            f"Training cannot use {device}, but only {found.device}. Choose a GPU with CUDA_VISIBLE_DEVICES."
+        )
+    return found
 
 
 def mixed_precision(precision: str) -> str:
