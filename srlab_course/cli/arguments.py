@@ -98,7 +98,7 @@ def add_solutions(parser: argparse.ArgumentParser) -> None:
 # Command -> the function that adds its arguments to a parser, and its line in the help. pyproject.toml registers it.
 COMMANDS = {
     "execute": (add_execute, "run labs headlessly and print a summary"),
-    "plan": (add_plan, "show what a lab would train, and on a GPU how long it would take (dry run)"),
+    "plan": (add_plan, "show what a lab would train (dry run)"),
     "runs": (add_runs, "list training runs with progress and scores"),
     "diagnose": (add_diagnose, "diagnose a training run from its curves"),
     "page": (add_page, "write your networks on a photo as a page"),

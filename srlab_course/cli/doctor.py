@@ -1,6 +1,7 @@
 """``srlab doctor``: check whether this machine can run the labs."""
 
 import argparse
+import ast
 import io
 import platform
 import shutil
@@ -10,6 +11,7 @@ from contextlib import redirect_stdout
 from functools import partial
 from importlib import import_module
 from importlib.util import find_spec
+from pathlib import Path
 
 import psutil
 import torch
@@ -18,11 +20,13 @@ import torch.nn.functional as F
 from srlab.cli.main import missing_part
 from srlab.devices import pick_device, unused_gpu
 from srlab.errors import SrlabError
-from srlab.models import MSRResNet
+from srlab.models import MSRResNet, backbones, compact, loading, realesrgan
 from srlab.paths import recipes, runs_home
-from srlab_course.lab import rehearsal
 from srlab_course.lab.recipes import read_book
+from srlab_course.lab.setup import setup
 from srlab_course.lab.sizes import pick_size
+from srlab_course.notebooks.finding import read_saved
+from srlab_course.notebooks.marks import parse_cell
 
 MEMORY = 3.5  # GiB; a machine with 4 GB reports 3.6 to 3.9
 FREE_MEMORY = 1.5  # GiB; the largest requirement in the first cell of a lab
@@ -61,11 +65,13 @@ def doctor(options: argparse.Namespace) -> int:
 
 
 def failures_of_labs() -> Iterator[str]:
-    """Rehearse the first cell of each lab, load all weights, and import JupyterLab; yield what failed."""
-    books = {file: read_book(file) for file in sorted(recipes().glob("[0-9]*.yaml"))}
-    labs = {recipes().parent / f"{file.stem}.ipynb": book.parameters for file, book in books.items()}
-    tries = [partial(rehearsal.rehearse, lab, parameters) for lab, parameters in labs.items() if lab.is_file()]
-    tries += [partial(rehearsal.load_weights, name) for name in rehearsal.WEIGHTS]
+    """Try the first cell of each lab, all weights on this machine, and JupyterLab; yield what failed."""
+    labs = [recipes().parent / f"{file.stem}.ipynb" for file in sorted(recipes().glob("[0-9]*.yaml"))]
+    tries = [partial(try_first_cell, lab) for lab in labs if lab.is_file()]
+    tries += [partial(loading.load_generator_file, name) for name in (*loading.BUNDLED.values(), loading.ONE_STEP)]
+    tries += [partial(try_torchvision_weights, name) for name in (*backbones.NETWORKS, "alexnet")]
+    tries += [realesrgan.load_realesrgan] if realesrgan.find_realesrgan() else []
+    tries += [compact.load_compact] if compact.find_compact() else []
     if find_spec("jupyterlab"):  # not on a hub, whose JupyterLab is in another environment
         tries.append(partial(import_module, "jupyterlab.labapp"))
     for attempt in tries:
@@ -78,6 +84,20 @@ def failures_of_labs() -> Iterator[str]:
             yield missing_part(error)
         except Exception as error:  # whatever a package raises that is broken or does not fit the others
             yield f"The labs can't start ({type(error).__name__}: {SrlabError(error)}). Install the course again."
+
+
+def try_first_cell(lab: Path) -> None:
+    """Do what the first cell of a lab does, without downloads: its imports and the setup."""
+    code = "\n".join(cell.source for cell in read_saved(lab).cells if "course.setup(" in cell.source)
+    imports = [line for line in parse_cell(code).body if isinstance(line, ast.Import | ast.ImportFrom)]
+    exec(compile(ast.Module(imports, []), lab.name, "exec"), {})  # noqa: S102 - only imports
+    setup(lab.stem, read_book(recipes() / f"{lab.stem}.yaml").parameters, dry=True)
+
+
+def try_torchvision_weights(name: str) -> None:
+    """Load weights for a network of torchvision; without a file there is nothing to do, because they are optional."""
+    if path := backbones.find_weights(name):
+        backbones.load_weights(path)
 
 
 def minutes_of_lab_01(device: torch.device, steps: int = 10) -> float:

@@ -1,10 +1,12 @@
 """Test srlab doctor: each problem of a machine is reported in one sentence."""
 
+import contextlib
 import os
 import re
 import shutil
 from types import SimpleNamespace
 
+import nbformat
 import psutil
 import pytest
 import torch
@@ -12,7 +14,6 @@ import torch
 from srlab.cli.main import main
 from srlab.models import loading
 from srlab_course.cli import doctor
-from srlab_course.lab import rehearsal
 from tests.conftest import LABS, ROOT
 
 
@@ -63,25 +64,25 @@ def without_photos(*_):
 
 
 @pytest.mark.parametrize(
-    ("fails", "words"),
+    ("part", "fails", "words"),
     [
-        (rehearsal.rehearse, []),
-        (without_lzma, ["This Python was built without _lzma, which the course needs. Use another Python."]),
-        (without_sqlite, ["This Python was built without _sqlite3, which the course needs. Use another Python."]),
-        (without_photos, ["The labs can't start (ValueError: not a photo). Install the course again."]),
+        ("import_module", without_lzma, "This Python was built without _lzma, which the course needs. Use"),
+        ("import_module", without_sqlite, "This Python was built without _sqlite3, which the course needs. Use"),
+        ("try_first_cell", without_photos, "The labs can't start (ValueError: not a photo). Install the course again."),
     ],
 )
-def test_doctor_rehearses_the_labs(fails, words, monkeypatch):
-    monkeypatch.setattr(rehearsal, "WEIGHTS", ())
-    monkeypatch.setattr(rehearsal, "rehearse", fails)
-    assert list(dict.fromkeys(doctor.failures_of_labs())) == words
+def test_doctor_tells_what_failed(part, fails, words, monkeypatch):
+    monkeypatch.setattr(doctor, "try_first_cell", lambda lab: None)
+    monkeypatch.setattr(doctor, part, fails)
+    (said,) = dict.fromkeys(doctor.failures_of_labs())
+    assert words in said
 
 
 def test_doctor_names_each_damaged_file(tmp_path, monkeypatch):
     shutil.copytree(loading.FOLDER, tmp_path / "bundled")
     monkeypatch.setattr(loading, "FOLDER", tmp_path / "bundled")
-    monkeypatch.setattr(rehearsal, "rehearse", lambda *_: None)
     assert not list(doctor.failures_of_labs())
+    monkeypatch.setattr(doctor, "try_first_cell", lambda lab: None)
     os.truncate(tmp_path / "bundled" / "srgan.safetensors", 300_000)
     (tmp_path / "bundled" / "one_step.safetensors").write_bytes(b"version https://git-lfs")
     truncated, pointer = doctor.failures_of_labs()
@@ -89,13 +90,13 @@ def test_doctor_names_each_damaged_file(tmp_path, monkeypatch):
     assert "one_step.safetensors is damaged" in pointer
 
 
-def test_plan_reports_missing_parts_and_damaged_weights(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(loading, "FOLDER", tmp_path)
-    assert main(["plan", "00"]) == 2
-    assert "msrresnet.safetensors not found" in capsys.readouterr().err
-    monkeypatch.setattr(rehearsal, "import_module", without_lzma)
-    assert main(["plan", "00"]) == 2
-    assert "built without _lzma" in capsys.readouterr().err
+def test_doctor_tries_imports_and_setup_of_a_lab(tmp_path):
+    lab = tmp_path / "00_degradation.ipynb"
+    for line in ("pass", "import nosuch_package", "from math import nosuch"):
+        cell = nbformat.v4.new_code_cell(f"%matplotlib inline\n{line}\nlab = course.setup('00_degradation', globals())")
+        nbformat.write(nbformat.v4.new_notebook(cells=[cell]), lab)
+        with pytest.raises(ImportError, match="nosuch") if line != "pass" else contextlib.nullcontext():
+            doctor.try_first_cell(lab)
 
 
 def test_doctor_times_a_step():
