@@ -81,10 +81,9 @@ def add_handout(parser: argparse.ArgumentParser) -> None:
 def add_short(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of ``srlab short``."""
     parser.add_argument("lab", metavar="LAB", help="lab name, or a part of it, e.g. 03")
-    parser.add_argument("--without", metavar="N", type=int, nargs="+", required=True, help="numbers of the sections")
-    parser.add_argument(
-        "--force", action="store_true", help="overwrite an earlier copy, even if other sections need these"
-    )
+    sections = "numbers of the sections; docs/teaching.md lists which of them others need"
+    parser.add_argument("--without", metavar="N", type=int, nargs="+", required=True, help=sections)
+    parser.add_argument("--force", action="store_true", help="overwrite an earlier copy")
     parser.set_defaults(command="srlab_course.teaching.handouts:short")
 
 
