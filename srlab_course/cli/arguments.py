@@ -59,13 +59,14 @@ def add_progress(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "notebooks", nargs="*", metavar="LAB", help="lab names or files, for their exercises (default: a line per lab)"
     )
-    parser.set_defaults(command="srlab_course.teaching.grading:progress", when_stopped="Nothing was changed.")
+    parser.set_defaults(command="srlab_course.teaching.progress:progress", when_stopped="Nothing was changed.")
 
 
 def add_grade(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of ``srlab grade``."""
     parser.add_argument("folder", metavar="FOLDER", help="folder with one folder or one file per student")
-    parser.add_argument("--class", metavar="FILE", dest="names", help="file with student names, one per line")
+    names = "class list with the names of the folders or files, one per line, and after a semicolon that for the CSV"
+    parser.add_argument("--class", metavar="FILE", dest="names", help=names)
     parser.add_argument("--csv", metavar="FILE", help="write a gradebook CSV, one row per student")
     parser.add_argument("--force", action="store_true", help="overwrite the --csv file")
     parser.set_defaults(command="srlab_course.teaching.grading:grade", when_stopped="Nothing was changed.")

@@ -21,7 +21,7 @@ EXERCISES = "srlab_course.exercises"  # imported by name, because its modules im
 @functools.cache
 def find(name: str) -> Exercise:
     """Return the exercise with a full name, ``"<lab>.<exercise>"``."""
-    known = _exercises()
+    known = exercises()
     if name not in known:
         raise SrlabError(
             f"Exercise '{name}' not found. Correct the name, or download the lab again if it is from another version. "
@@ -33,11 +33,12 @@ def find(name: str) -> Exercise:
 
 def names() -> list[str]:
     """Return the full names of all exercises, ordered by lab."""
-    return list(_exercises())
+    return list(exercises())
 
 
 @functools.cache
-def _exercises() -> dict[str, Exercise]:
+def exercises() -> dict[str, Exercise]:
+    """Return full name -> exercise of all labs, ordered by lab and without their texts."""
     found = {}
     for lab in pkgutil.iter_modules(importlib.import_module(EXERCISES).__path__):
         if lab.ispkg:

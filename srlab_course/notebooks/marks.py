@@ -74,3 +74,16 @@ def _pages(cell: Mapping[str, Any]) -> str:
 def checks_in(source: str) -> list[str]:
     """Return the names of the exercises that a cell checks."""
     return [passed["name"] for passed in calls_of("check", ["name"], source) if "name" in passed]
+
+
+def answers_in(notebook: Any) -> dict[str, tuple[Any, Any]]:
+    """Return each checked exercise with the last cell above its check that defines the answer, or None, and the check.
+
+    `notebook` has ``cells``; nothing is executed.
+    """
+    defining, found = {}, {}
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            defining |= dict.fromkeys(re.findall(r"^(?:def|class) (\w+)", cell.source, re.MULTILINE), cell)
+            found |= {name: (defining.get(name.partition(".")[2]), cell) for name in checks_in(cell.source)}
+    return found

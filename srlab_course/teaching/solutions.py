@@ -3,7 +3,6 @@
 import argparse
 import ast
 import inspect
-import re
 
 import nbformat
 from nbformat import NotebookNode
@@ -15,7 +14,7 @@ from srlab_course.feedback.all_exercises import find
 from srlab_course.feedback.exercise import Answer
 from srlab_course.layout import seen_from_here
 from srlab_course.notebooks.finding import find_lab
-from srlab_course.notebooks.marks import checks_in
+from srlab_course.notebooks.marks import answers_in
 from srlab_course.notebooks.validated import read_notebook
 
 
@@ -25,7 +24,7 @@ def run(options: argparse.Namespace) -> int:
     out = paths.runs_home() / "solutions" / lab.name  # not in git, and not in a folder that students open
     refuse_existing(out, options.force)
     notebook = read_notebook(lab)
-    count, all_checks = fill_in(notebook), sum(len(checks_in(cell.source)) for cell in notebook.cells)
+    all_checks, count = len(answers_in(notebook)), fill_in(notebook)
     if not count:
         raise SrlabError(f"{lab.stem} has no untouched exercise. Download the lab again from the repository.")
     write_atomic(out, (nbformat.writes(notebook) + "\n").encode())
@@ -45,18 +44,9 @@ def fill_in(notebook: NotebookNode) -> int:
 
 def open_exercises(notebook: NotebookNode) -> list[tuple[NotebookNode, NotebookNode, str]]:
     """Return stub cell, check cell and solution source of each exercise that is still a stub."""
-    found, stub = [], None
-    for cell in notebook.cells:
-        if cell.cell_type != "code":
-            continue
-        if "return course.TODO" in cell.source:
-            stub = cell
-        elif names := checks_in(cell.source):
-            name = names[0].partition(".")[2]
-            if stub and re.search(rf"^(def|class) {name}\b", stub.source, re.MULTILINE):
-                found.append((stub, cell, solve(stub.source, find(names[0]).reference)))
-            stub = None
-    return found
+    answers = answers_in(notebook)
+    stubs = {name: cells for name, cells in answers.items() if cells[0] and "return course.TODO" in cells[0].source}
+    return [(stub, check, solve(stub.source, find(name).reference)) for name, (stub, check) in stubs.items()]
 
 
 def solve(stub: str, answer: Answer) -> str:

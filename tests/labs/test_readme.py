@@ -78,7 +78,7 @@ def desk(tmp_path, monkeypatch, home):
     (tmp_path / "notebooks").mkdir()  # some commands write next to the labs
     for there in (ROOT / "notebooks").iterdir():
         (tmp_path / "notebooks" / there.name).symlink_to(there)
-    (tmp_path / "names.txt").write_text("Li, Anna; 03_srgan\n", encoding="utf-8")
+    (tmp_path / "names.txt").write_text("03_srgan;Li, Anna\n", encoding="utf-8")
     for name in (f"{home}/notebooks/03_srgan.ipynb", "path/to/handed_in/03_srgan.ipynb", "handed_in/03_srgan.ipynb"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / "notebooks" / "03_srgan.ipynb", tmp_path / name)
