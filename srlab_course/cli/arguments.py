@@ -65,7 +65,7 @@ def add_progress(parser: argparse.ArgumentParser) -> None:
 def add_grade(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of ``srlab grade``."""
     parser.add_argument("folder", metavar="FOLDER", help="folder with one folder or one file per student")
-    names = "class list with the names of the folders or files, one per line, and after a semicolon that for the CSV"
+    names = "class list, one line per student: name of the folder or file, or NAME;NAME FOR THE CSV"
     parser.add_argument("--class", metavar="FILE", dest="names", help=names)
     parser.add_argument("--csv", metavar="FILE", help="write a gradebook CSV, one row per student")
     parser.add_argument("--force", action="store_true", help="overwrite the --csv file")

@@ -14,6 +14,7 @@ from typing import Any
 import click
 import nbformat
 import papermill
+import papermill.cli
 
 from srlab.devices import from_torchrun
 from srlab.errors import SrlabError
@@ -58,18 +59,14 @@ def execute(notebook: Path, output: Path, parameters: dict[str, Any], without: s
                 extra_arguments=["--log-level=CRITICAL"],
             )
     except papermill.PapermillExecutionError as error:
-        raise failed_cell(error, output) from error
+        where = f"cell {error.exec_count} of {seen_from_here(output)}"  # which contains the traceback
+        raise SrlabError(f"{error.ename}: {error.evalue} ({where})") from error
     except RuntimeError as error:  # a kernel that died, or could not start because of a port clash
         raise SrlabError(
             f"The kernel of {notebook.name} died or did not start ({error}). Close programs that use much memory, and "
             "run the command again."
         ) from error
     return read_metric(done)
-
-
-def failed_cell(error: papermill.PapermillExecutionError, output: Path) -> SrlabError:
-    """Return the error of a cell as one message; the executed copy contains its traceback."""
-    return SrlabError(f"{error.ename}: {error.evalue} (cell {error.exec_count} of {seen_from_here(output)})")
 
 
 def read_metric(notebook: Any) -> dict[str, Any]:
@@ -80,35 +77,15 @@ def read_metric(notebook: Any) -> dict[str, Any]:
     return found[-1]
 
 
-def main(arguments: Sequence[str]) -> int:
-    """Run ``papermill`` with these arguments, and return its exit code, with each error as one message.
-
-    Under torchrun, only the notebook of the first process is kept.
-    """
-    from papermill.cli import papermill as command
-
+def main(arguments: Sequence[str]) -> None:
+    """Run ``papermill`` with these arguments, and exit. Under torchrun, keep only the notebook of the first process."""
     rank = from_torchrun("RANK")
-    try:
-        context = command.make_context("srlab_course.notebooks.execute", list(arguments))
-        with context, tempfile.TemporaryDirectory() as folder:
-            output = Path(context.params["output_path"])
-            if rank:
-                context.params |= {"output_path": str(Path(folder) / f"{rank}.ipynb"), "progress_bar": False}
-            command.invoke(context)
-        return 0
-    except click.exceptions.Exit as done:  # after --help and --version
-        return done.exit_code
-    except click.ClickException as mistake:
-        mistake.show()
-        return mistake.exit_code
-    except papermill.PapermillExecutionError as error:
-        if rank:  # whose executed copy is not kept
-            print("\n".join(error.traceback), file=sys.stderr)
-        print(f"srlab: {failed_cell(error, output)}", file=sys.stderr)
-    except (OSError, ValueError, nbformat.ValidationError) as error:  # a notebook that is missing or not valid
-        print(f"srlab: {SrlabError(error)}", file=sys.stderr)
-    return 1
+    with tempfile.TemporaryDirectory() as folder:
+        own = {"output_path": str(Path(folder) / f"{rank}.ipynb"), "progress_bar": False} if rank else {}
+        theirs = papermill.cli.papermill
+        command = click.Command("papermill", None, lambda **given: theirs.callback(**given | own), theirs.params)
+        command.main(list(arguments))
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    main(sys.argv[1:])

@@ -1,8 +1,7 @@
 """List, find and read the notebooks of the course.
 
-This module does not import nbformat, which takes seconds, because it compiles a grammar of web addresses. Postponing
-this import to its first use does not help: `inspect`, which torchvision calls, looks at each module and loads it.
-`read_notebook` is therefore in a module of its own.
+Labs import this module, and nbformat would delay them by seconds. `validated.read_notebook` needs it, and is therefore
+in a module of its own.
 """
 
 import glob

@@ -30,45 +30,32 @@ def test_solved_lab_differs_only_in_stubs(capsys, home, monkeypatch):
     count = sum(name.startswith("srgan.") for name in names())
     assert len(changed) == count
     assert f"{count} of {count} exercises" in said
+    Path(name).write_text("old")
     assert main(["solutions", "03"]) == 2
     assert "already exists" in capsys.readouterr().err
-    Path(name).write_text("old")
     assert main(["solutions", "03", "--force"]) == 0
     assert nbformat.read(name, 4) == after
+    assert main(["solutions", "frequencies"]) == 2
+    assert "frequencies has no untouched exercise" in capsys.readouterr().err
 
 
-def test_student_answer_is_kept():
+@pytest.mark.parametrize(
+    ("change", "kept"),
+    [
+        (lambda cells, stub, mine: cells.insert(stub + 1, nbformat.v4.new_code_cell("real = 1  # not the check")), 0),
+        (lambda cells, stub, mine: cells[stub].update(source=mine), 1),
+        (lambda cells, stub, mine: cells.insert(stub + 1, nbformat.v4.new_code_cell(mine)), 1),
+        (lambda cells, stub, mine: cells.pop(stub + 1), 1),  # its check
+    ],
+)
+def test_only_stubs_without_an_answer_are_solved(change, kept):
     notebook = read_notebook(NOTEBOOKS / "03_srgan.ipynb")
-    stubs = [cell for cell in notebook.cells if "return course.TODO" in cell.source]
-    stubs[0]["source"] = "def discriminator_loss(real, fake):\n    return real.mean()"
-    assert fill_in(notebook) == len(stubs) - 1
-    assert stubs[0]["source"].endswith("real.mean()")
-
-
-def test_cells_between_stub_and_check_do_not_matter():
-    notebook = read_notebook(NOTEBOOKS / "03_srgan.ipynb")
-    stubs = [place for place, cell in enumerate(notebook.cells) if "return course.TODO" in cell.source]
-    notebook.cells.insert(stubs[0] + 1, nbformat.v4.new_code_cell("real = 1  # mine"))
-    assert fill_in(notebook) == len(stubs)
-    assert "TODO" not in "".join(cell.source for cell in notebook.cells)
-
-
-def test_stub_gets_only_its_own_answer():
-    notebook = read_notebook(NOTEBOOKS / "03_srgan.ipynb")
-    stubs = [place for place, cell in enumerate(notebook.cells) if "return course.TODO" in cell.source]
-    del notebook.cells[stubs[0] + 1]  # its check
-    notebook.cells.insert(0, nbformat.v4.new_markdown_cell("`return course.TODO` is a stub"))
-    assert fill_in(notebook) == len(stubs) - 1
-    assert "return course.TODO" in notebook.cells[stubs[0] + 1].source
-
-
-def test_lab_without_stubs_is_rejected(capsys, tmp_path, monkeypatch):
-    (tmp_path / "notebooks" / "recipes").mkdir(parents=True)
-    (tmp_path / "notebooks" / "recipes" / "03_srgan.yaml").touch()
-    nbformat.write(nbformat.v4.new_notebook(), tmp_path / "notebooks" / "03_srgan.ipynb")
-    monkeypatch.chdir(tmp_path)
-    assert main(["solutions", "03"]) == 2
-    assert "no untouched exercise" in capsys.readouterr().err
+    first, *others = (place for place, cell in enumerate(notebook.cells) if "return course.TODO" in cell.source)
+    change(notebook.cells, first, f"{notebook.cells[first].source.partition('(')[0]}(*inputs):\n    return 0")
+    before = notebook.cells[first].source
+    assert fill_in(notebook) == len(others) + (not kept)
+    assert (notebook.cells[first].source == before) == bool(kept)
+    assert "TODO" not in "".join(cell.source for cell in notebook.cells[first + 1 :])
 
 
 # --- The answers --------------------------------------------------------------------------------------------
@@ -85,13 +72,12 @@ def test_solution_is_stub_with_body_and_imports(lab):
 
 
 def test_solution_keeps_comments_and_needed_imports():
-    stub = 'def f(generator, pairs):\n    """Score."""\n    return course.TODO'
-    score = solve(stub, find("srresnet.validate").reference)
-    head = "import torch\nfrom srlab.evaluation.metrics import psnr\n\n\ndef f(generator, pairs):"
-    assert score.startswith(head)
-    with pytest.raises(SrlabError, match="was changed"):
-        solve("def f(generator, pairs): return course.TODO", find("srresnet.validate").reference)
-    without = solve("def f(generator, pairs):\n    return course.TODO", find("srresnet.validate").reference)
+    reference = find("srresnet.validate").reference
+    score = solve('def f(generator, pairs):\n    """Score."""\n    return course.TODO', reference)
+    assert score.startswith("import torch\nfrom srlab.evaluation.metrics import psnr\n\n\ndef f(generator, pairs):")
+    without = solve("def f(generator, pairs):\n    return course.TODO", reference)
     assert without == score.replace('    """Score."""\n', "")
+    with pytest.raises(SrlabError, match="was changed"):
+        solve("def f(generator, pairs): return course.TODO", reference)
     tiled = solve('def f(upscaler, lr, scale, tile, overlap):\n    """SR."""', find("shipping.upscale_tiled").reference)
     assert "            # Within" in tiled
