@@ -1,99 +1,120 @@
-"""Test Real-ESRGAN x4plus from its package: bit-exact weights, or one sentence with a remedy."""
+"""Test Real-ESRGAN and its compact network: bit-exact weights from their package, or one sentence with a remedy."""
 
+import hashlib
 import struct
 import sys
 from pathlib import Path
 
 import pytest
 import torch
+from spandrel import ModelLoader
 from torch import nn
 
 import srlab
 from srlab.errors import SrlabError
-from srlab.models import RRDBNet, realesrgan
+from srlab.models import RRDBNet, compact, realesrgan
 from srlab.models.loading import load_generator_file
-from tests.models.published import same, write_package
 
-ANEW = f"--force-reinstall --no-deps {realesrgan.PACKAGE}=={realesrgan.VERSION}"
-
-
-def test_package_network_upscales_photo(astronaut):
-    file = srlab.find_realesrgan()
-    if file is None or file.suffix != ".bin":
-        pytest.skip(f"needs {realesrgan.PACKAGE}. Run make realesrgan")
-    network, hr = srlab.load_realesrgan(), astronaut[..., 40:168, 160:288]
-    assert not network.training
-    assert not [name for name in sys.modules if name.startswith("sr_vulkan")]
-    assert srlab.psnr(srlab.upscale(network, srlab.downsample(hr, 4)), hr).item() > 20
+REINSTALL = f"--force-reinstall --no-deps {realesrgan.PACKAGE}=={realesrgan.VERSION}"
+# Module, name of the network's class in it, a small network, and the functions that find and load it.
+KINDS = {
+    "realesrgan": (realesrgan, "RRDBNet", lambda: RRDBNet(1, 4, 4), srlab.find_realesrgan, srlab.load_realesrgan),
+    "compact": (compact, "CompactNet", lambda: srlab.CompactNet(2, 4), srlab.find_compact, srlab.load_compact),
+}
 
 
-# --- with a similar package that has a small network: works anywhere
+def same(found, wanted):
+    """Return whether two networks have equal weights."""
+    theirs = wanted.state_dict()
+    return all(torch.equal(value, theirs[name]) for name, value in found.state_dict().items())
 
 
-def small():
-    return RRDBNet(num_blocks=1, num_features=4, growth=4)
+class Scene:
+    """A package with that name and a small network as ncnn stores it; the authors' file is missing."""
+
+    def __init__(self, kind, folder, monkeypatch):
+        module, name, small, self.find, self.load = KINDS[kind]
+        torch.manual_seed(1)
+        self.network, data = small(), b""
+        for layer in self.network.modules():
+            for parameter in layer.parameters(recurse=False):
+                nn.init.normal_(parameter, std=0.1).data = parameter.data.half().float()
+            values = [parameter.detach().flatten().tolist() for parameter in layer.parameters(recurse=False)]
+            if isinstance(layer, nn.Conv2d):
+                data += struct.pack(f"<I{len(values[0])}e{len(values[1])}f", 0x01306B47, *values[0], *values[1])
+            elif values:
+                data += struct.pack(f"<{len(values[0])}f", *values[0])
+        self.path = folder / "packages" / realesrgan.PACKAGE.replace("-", "_") / "models" / module.FILE
+        self.path.parent.mkdir(parents=True)
+        self.path.write_bytes(data)
+        (self.path.parents[1] / "__init__.py").write_text("raise AssertionError('nothing of it is imported')")
+        self.authors_file = folder / "data" / module.AUTHORS_FILE
+        self.authors_file.parent.mkdir()
+        monkeypatch.syspath_prepend(folder / "packages")
+        monkeypatch.setenv("SRLAB_DATA", str(folder / "data"))
+        monkeypatch.setattr(module, name, small)
+        monkeypatch.setattr(module, "SHA256", hashlib.sha256(data).hexdigest())
 
 
-@pytest.fixture
-def network():
-    torch.manual_seed(1)
-    network = small()
-    for parameter in network.parameters():
-        nn.init.normal_(parameter, std=0.1).data = parameter.data.half().float()
-    return network
+@pytest.fixture(params=KINDS)
+def scene(request, tmp_path, monkeypatch):
+    return Scene(request.param, tmp_path, monkeypatch)
 
 
-@pytest.fixture
-def package(network, tmp_path, monkeypatch):
-    """Create the ``.bin`` of a package with that name and a small network; the authors' file is missing."""
-    data = b""  # as ncnn stores it
-    for layer in network.modules():
-        if isinstance(layer, nn.Conv2d):
-            weight, bias = layer.weight.detach().flatten().tolist(), layer.bias.detach().tolist()
-            data += struct.pack(f"<I{len(weight)}e{len(bias)}f", 0x01306B47, *weight, *bias)
-    path = write_package(tmp_path, realesrgan.FILE, data, monkeypatch)
-    monkeypatch.setattr(realesrgan, "RRDBNet", small)
-    monkeypatch.setattr(realesrgan, "SHA256", realesrgan.hashlib.sha256(data).hexdigest())
-    return path
-
-
-def test_package_network_is_read_layer_by_layer_without_rng(package, network):
-    assert srlab.find_realesrgan() == package
+def test_weights_are_read_layer_by_layer_without_random_numbers(scene):
     state = torch.get_rng_state()
-    found = srlab.load_realesrgan()
+    found = scene.load()
     assert torch.equal(torch.get_rng_state(), state), "a lab's random numbers would depend on the package"
-    assert same(found, network)
+    assert scene.find() == scene.path
+    assert same(found, scene.network)
+    assert not found.training
 
 
-def test_changed_file_is_rejected(package):
-    data = package.read_bytes()
-    changed = bytearray(data)
-    changed[len(data) // 2] ^= 1
-    for content in (changed, data[:-1], b"", data + b"\0", data + data):
-        package.write_bytes(content)
-        with pytest.raises(SrlabError, match=ANEW):
-            srlab.load_realesrgan()
+def test_changed_file_is_rejected(scene):
+    data = bytearray(scene.path.read_bytes())
+    data[len(data) // 2] ^= 1
+    scene.path.write_bytes(data)
+    with pytest.raises(SrlabError, match=f"damaged .*{REINSTALL}"):
+        scene.load()
 
 
-def test_original_file_is_used_without_package(package, network, tmp_path, monkeypatch):
+def test_original_file_is_used_without_package(scene, monkeypatch):
     monkeypatch.setattr(realesrgan, "find_spec", lambda name: None)
-    assert srlab.find_realesrgan() is None
-    path = tmp_path / "data" / "RealESRGAN_x4plus.pth"
-    with pytest.raises(SrlabError, match=f"{ANEW} .*{path.name} into {path.parent}") as caught:
-        load_generator_file("realesrgan")
-    assert sys.executable in str(caught.value)
-    path.parent.mkdir()
-    torch.save({"params_ema": network.state_dict()}, path)
-    assert same(load_generator_file("realesrgan"), network)
-    torch.save({"params_ema": RRDBNet(1, 8, 4).state_dict()}, path)
+    assert scene.find() is None
+    with pytest.raises(SrlabError, match=f"{REINSTALL} .*{scene.authors_file.name} into {scene.authors_file.parent}"):
+        scene.load()
+    torch.save({"params_ema": scene.network.state_dict()}, scene.authors_file)
+    assert same(scene.load(), scene.network)
+    torch.save({"params_ema": RRDBNet(1, 8, 4).state_dict()}, scene.authors_file)
     with pytest.raises(SrlabError, match="does not have the shape"):
-        srlab.load_realesrgan()
+        scene.load()
 
 
-def test_name_is_known_and_folder_takes_precedence(package, network, tmp_path, monkeypatch):
+def test_name_is_known_and_a_folder_takes_precedence(tmp_path, monkeypatch):
+    scene = Scene("realesrgan", tmp_path, monkeypatch)
     monkeypatch.chdir(tmp_path)
-    assert same(load_generator_file("realesrgan"), network)
+    assert same(load_generator_file("realesrgan"), scene.network)
     Path("realesrgan").mkdir()
     for name, words in (("realesrgn", "Did you mean realesrgan"), ("realesrgan", r"generator\.safetensors")):
         with pytest.raises(SrlabError, match=words):
             load_generator_file(name)
+
+
+def test_compact_network_has_the_layers_that_spandrel_builds():
+    ours = srlab.CompactNet(num_blocks=3, num_features=8, scale=2).eval()
+    theirs, lr = ModelLoader("cpu").load_from_state_dict(ours.state_dict()), torch.rand(1, 3, 7, 9)
+    assert (theirs.architecture.name, theirs.scale) == ("RealESRGAN Compact", 2)
+    with torch.no_grad():
+        torch.testing.assert_close(theirs.model(lr), ours(lr), atol=1e-6, rtol=0)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_package_networks_upscale_handwriting(kind):
+    *_, find, load = KINDS[kind]
+    if find() is None:
+        pytest.skip(f"needs {realesrgan.PACKAGE}. Run make realesrgan")
+    hr = srlab.bundled_photos("validation")["text"][..., :64, :96]
+    lr = srlab.downsample(hr, 4)
+    gain = srlab.psnr(srlab.upscale(load(), lr), hr) - srlab.psnr(srlab.upsample(lr, 4), hr)
+    assert gain.item() > 1
+    assert not [name for name in sys.modules if name.startswith("sr_vulkan")]
