@@ -22,7 +22,8 @@ def discriminator(request) -> nn.Module:
     return build_discriminator(request.param, 32, 4)
 
 
-# --- Architecture --------------------------------------------------------------------------------------------
+def convolutions_of(network):
+    return [module for module in network.modules() if isinstance(module, nn.Conv2d)]
 
 
 @pytest.mark.parametrize(
@@ -34,8 +35,8 @@ def discriminator(request) -> nn.Module:
     ],
 )
 def test_discriminator_strides_match_papers(network, expected):
-    convolutions = [module for module in network.modules() if isinstance(module, nn.Conv2d)]
-    assert [(c.out_channels, c.kernel_size[0], c.stride[0]) for c in convolutions] == expected
+    found = [(c.out_channels, c.kernel_size[0], c.stride[0]) for c in convolutions_of(network)]
+    assert found == expected
 
 
 def test_discriminator_returns_logits(discriminator):
@@ -47,41 +48,30 @@ def test_discriminator_returns_logits(discriminator):
     assert (logits > 1).all()
 
 
-def test_patch_discriminator_is_local():
-    discriminator = PatchDiscriminator(4).eval()
-    image = torch.rand(1, 3, 64, 64, requires_grad=True)
-    discriminator(image)[0, 0, 8, 8].backward()
+def test_patch_discriminator_is_local_with_gains_near_1():
+    torch.manual_seed(0)
+    discriminator, image = PatchDiscriminator(8), torch.rand(1, 3, 64, 64, requires_grad=True)
+    with torch.no_grad():
+        for module in convolutions_of(discriminator):
+            module.parametrizations.weight.original.mul_(50)
+        for _ in range(40):
+            discriminator(IMAGES)
+        gains = [torch.linalg.matrix_norm(c.weight.flatten(1), 2).item() for c in convolutions_of(discriminator)]
+    assert gains == pytest.approx([1] * 5, abs=0.1)
+    discriminator.eval()(image)[0, 0, 8, 8].backward()
     rows = image.grad.abs().sum(dim=(0, 1, 3)).nonzero().flatten()
     assert rows.max() - rows.min() + 1 == 28  # 24 from the convolutions, and 2 more per side from the fine part
 
 
-def test_spectral_norm_keeps_layer_gain_near_1():
-    torch.manual_seed(0)
-    discriminator = PatchDiscriminator(8)
-    convolutions = [module for module in discriminator.modules() if isinstance(module, nn.Conv2d)]
-    with torch.no_grad():
-        for module in convolutions:
-            module.parametrizations.weight.original.mul_(50)
-        for _ in range(40):
-            discriminator(IMAGES)
-        gains = [float(torch.linalg.matrix_norm(module.weight.flatten(1), 2)) for module in convolutions]
-    assert gains == pytest.approx([1] * 5, abs=0.1)
-
-
-def test_instance_noise_passes_gradients_and_uses_rng_only_if_on(discriminator):
-    discriminator.eval()
-    image, before = IMAGES.clone().requires_grad_(), torch.get_rng_state()
-    clean = discriminator(image)
-    assert torch.equal(torch.get_rng_state(), before)
+def test_instance_noise_passes_gradients_and_draws_only_if_on():
+    discriminator, image = PatchDiscriminator(4).eval(), IMAGES.clone().requires_grad_()
+    before, clean = torch.get_rng_state(), discriminator(image)
     assert torch.equal(WithNoise(discriminator)(image), clean)
     assert torch.equal(torch.get_rng_state(), before)
     noisy = WithNoise(discriminator, 0.1)(image)
     assert not torch.allclose(noisy, clean)
     noisy.sum().backward()
     assert image.grad.abs().sum() > 0
-
-
-# --- frozen --------------------------------------------------------------------------------------------------
 
 
 def test_frozen_passes_gradient_and_keeps_none(discriminator):
