@@ -17,7 +17,6 @@ from srlab.training.gan import DLoss, GLoss, chances, gan_step
 from srlab.training.recording import Step
 from srlab.training.schedules import Schedule
 from srlab.training.trainer import Losses, Trainer
-from srlab_course.lab.earlier.whose_code import hash_of
 from srlab_course.lab.lab import Lab
 
 # Settings that are recorded with a run, if the lab has them.
@@ -222,8 +221,3 @@ def is_trained_in_the_lab(lab: Lab) -> bool:
         return False
     wanted = _IN_THE_LAB | _LOSSES[lab.name]
     return all(lab.parameters.get(name, value) == value for name, value in wanted.items())
-
-
-def code_of(lab: Lab, *answers: Any) -> str:
-    """Return whose code trains: "srlab", "reference", or a short hash of the student's answers among these."""
-    return hash_of(*answers) if is_trained_in_the_lab(lab) else "srlab"

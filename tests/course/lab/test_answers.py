@@ -37,7 +37,7 @@ def with_helper(saved):
     """Solve the lab with a function and constants of another cell, which has more that does not run here."""
     fill_in(saved)
     stub = cell_of(saved, "train_step")
-    helper = "RATE = 2 * 0.5\nstep = torch.relu\nnever = exit()\n\n\ndef forget(adam):\n    adam.zero_grad()\n\n\nexit()"
+    helper = "RATE = 2 * 0.5\nstep = torch.relu\nnever = exit()\ndef forget(adam):\n    adam.zero_grad()\nexit()"
     saved.cells.insert(saved.cells.index(stub), nbformat.v4.new_code_cell(helper))
     assert "d_optimizer.zero_grad()" in stub.source
     stub.source = stub.source.replace("d_optimizer.zero_grad()", "forget(d_optimizer), step(torch.tensor(RATE))")
