@@ -68,16 +68,14 @@ def run_of(lab: Lab, code: str, teacher: str = "") -> str:
     A run of lab 07 also depends on its `teacher`, the run ``"LAB/NAME"`` from which it learned.
     """
     manifest = Run(lab.name, lab.run).manifest()
-    trained = manifest["parameters"] if manifest else {}
-    if manifest is None or (trained.get("code"), trained.get("teacher", "")) == (code, teacher):
-        return lab.run
-    if trained.get("code") == code:
-        name = f"{lab.run}-from-{_short_hash(teacher)}"
-        print(f"The run {lab.run} learned from another teacher, so this one trains as {name}.")
-        return name
-    print(f"The run {lab.run} was trained with other code, so yours trains as {lab.run}-{code}.")
-    print("Later labs show the one that was trained last.")
-    return f"{lab.run}-{code}"
+    trained = manifest["parameters"] if manifest else {"code": code, "teacher": teacher}
+    new_code, new_teacher = trained.get("code") != code, trained.get("teacher", "") != teacher
+    name = lab.run + f"-{code}" * new_code + f"-from-{_short_hash(teacher)}" * new_teacher
+    if name != lab.run:
+        other = " and ".join(["other code"] * new_code + ["another teacher"] * new_teacher)
+        print(f"The run {lab.run} was trained with {other}, so yours trains as {name}.")
+        print("Later labs show the one that was trained last.")
+    return name
 
 
 def without_code(name: str, manifest: dict[str, Any]) -> str:

@@ -124,8 +124,8 @@ def test_hash_does_not_depend_on_the_order_of_a_set():
     [
         ("abc", "06_flow/default", "default", ""),
         ("def", "06_flow/default", "default-def", "trained with other code"),
-        ("def", "06_flow/long", "default-def", "trained with other code"),
-        ("abc", "06_flow/long", "default-from-d0eac4", "learned from another teacher"),
+        ("def", "06_flow/long", "default-def-from-d0eac4", "trained with other code and another teacher"),
+        ("abc", "06_flow/long", "default-from-d0eac4", "trained with another teacher"),
     ],
 )
 def test_changed_code_or_teacher_gets_another_run(home, monkeypatch, capsys, code, teacher, name, printed):
@@ -142,6 +142,7 @@ def test_changed_code_or_teacher_gets_another_run(home, monkeypatch, capsys, cod
         ("default-4f0c21", "4f0c21", "default"),
         ("default-4f0c21-hybrid", "4f0c21", "default-hybrid"),
         ("default-from-8a31c5", "reference", "default"),
+        ("default-4f0c21-from-8a31c5", "4f0c21", "default"),
         ("default-yours-4f0c21-abcdef", "abcdef", "default"),
         ("default-4f0c21", "abcdef", "default-4f0c21"),
         ("gpu-seed-3", None, "gpu-seed-3"),
