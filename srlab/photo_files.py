@@ -1,6 +1,5 @@
 """Upscale image files of any size, with their alpha channel, color profile and EXIF."""
 
-import math
 import os
 import sys
 from collections.abc import Mapping
@@ -74,8 +73,6 @@ def upscale_file(
         Name of the image for the progress bar (default: that of the source); "" shows no bar.
     """
     source, target = expand_user(source), expand_user(target)
-    if not 0 < scale < math.inf:
-        raise SrlabError(f"The scale must be above 0, but is {scale}.")
     suffix = target.suffix.lower()
     if suffix not in OPTIONS:
         raise SrlabError(f"{target.name} does not have a valid extension. Use {', '.join(OPTIONS)}.")

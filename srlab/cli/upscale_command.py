@@ -12,7 +12,7 @@ from srlab.errors import SrlabError
 from srlab.models.flow import FlowNet
 from srlab.paths import expand_patterns, expand_user
 from srlab.photo_files import results_of_folder, upscale_file, upscale_files
-from srlab.tiling import Upscaler, overlap_of, precision_of
+from srlab.tiling import Upscaler, precision_of
 
 
 def run(options: argparse.Namespace) -> int:
@@ -29,12 +29,6 @@ def run(options: argparse.Namespace) -> int:
         raise SrlabError(f"{options.run or BUNDLED} upscales by {own}, but --scale is {scale:g}. Pass at most {own}.")
     if options.seed is not None:
         _set_seed(upscaler, options)
-    overlap = overlap_of(upscaler) if options.overlap is None else options.overlap
-    if options.tile and not options.method and options.tile < overlap:
-        raise SrlabError(
-            f"--tile {options.tile} is less than the overlap of the tiles, {overlap} pixels, so most "
-            "of the work would be repeated. Pass a larger one."
-        )
     settings = {"force": options.force, "tile": options.tile, "overlap": options.overlap}
     settings |= {"precision": precision_of(upscaler, options.precision)}
     if len(sources) == 1 and target is not None and not sources[0].is_dir() and not _is_folder(target):

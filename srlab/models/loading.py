@@ -62,11 +62,6 @@ def load_generator_file(path: str | Path) -> nn.Module:
     path = find_bundled(name) or locate(path, NAMES)
     if path.is_dir():
         path = path / generator_file()
-    if path.suffix not in (".pth", ".pt", ".safetensors"):
-        raise SrlabError(
-            f"{path} is not a run folder or a weights file. Pass a run folder, a .safetensors or .pth file, or one of "
-            f"{', '.join(NAMES)}."
-        )
     if path.is_file() and not tensor_files.is_safetensors(path):
         return build_spandrel(path, load_weights(path))
     weights, notes = tensor_files.read_safetensors(path)
@@ -79,10 +74,9 @@ def _build(path: Path, weights: dict[str, torch.Tensor], notes: dict) -> nn.Modu
     if name not in models.GENERATORS:
         raise SrlabError(f"{path} contains a network '{name}', but it must be {', '.join(models.GENERATORS)}.")
     try:
-        if config.get("num_blocks", 1) > len(
-            weights
-        ):  # else building a network larger than the file could take all memory
-            raise ValueError("each block has its own weights")
+        # Each block has its own weights. A network larger than the file could take all memory.
+        if config.get("num_blocks", 1) > len(weights):
+            raise ValueError("too many blocks")
         with torch.device("meta"):  # only shapes
             models.GENERATORS[name](**config).load_state_dict(weights, assign=True)
         generator = models.GENERATORS[name](**config)
