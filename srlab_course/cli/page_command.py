@@ -11,5 +11,5 @@ def run(options: argparse.Namespace) -> int:
     """Write the page, print its path, and return the exit code."""
     out = expand_user(options.out)
     refuse_existing(out, options.force)
-    print(page(options.mine, options.photo, options.name, out, options.images))
+    print(page(options.mine, options.photo, options.name, out))
     return 0

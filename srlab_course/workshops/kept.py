@@ -45,20 +45,13 @@ class Kept:
 
     @property
     def made(self) -> str:
-        """Return how it was trained, in words."""
-        part = f", the last {self.timed:,}" if self.resumed else ""
-        return f"{self.steps:,} steps{part} in {self.time}" if self.steps else "steps not noted"
-
-    @property
-    def resumed(self) -> bool:
-        """Return whether `minutes` is for the last part of the run only."""
-        return self.timed not in (None, self.steps)
-
-    @property
-    def time(self) -> str:
-        """Return `minutes` in words."""
+        """How it was trained, in words."""
+        if not self.steps:
+            return "steps not noted"
+        part = f", the last {self.timed:,}" if self.timed not in (None, self.steps) else ""
         seconds = round(60 * self.minutes)
-        return f"{seconds} seconds" if seconds < 100 else f"{round(self.minutes, 1):g} minutes"
+        time = f"{seconds} seconds" if seconds < 100 else f"{round(self.minutes, 1):g} minutes"
+        return f"{self.steps:,} steps{part} in {time}"
 
 
 def keep(
@@ -107,9 +100,9 @@ def find_kept(mine: Mine, what: str) -> Kept | None:
     """Return a student's trained network in eval mode, or the course's, with what is known about it."""
     path = own_file(mine)
     weights, notes = _files(path, what)
-    name, _ = KINDS[what]
+    name, bundled = KINDS[what]
     if not weights.is_file():
-        return course_network(what)
+        return Kept(what, load_bundled()[bundled]) if bundled else None
     try:
         about = json.loads(notes.read_text(encoding="utf-8")) if notes.is_file() else {"code": "unknown"}
         found = Kept(what, getattr(load(path), name)(), **about)
@@ -123,12 +116,6 @@ def find_kept(mine: Mine, what: str) -> Kept | None:
         ) from error
     found.network.eval()
     return found
-
-
-def course_network(what: str) -> Kept | None:
-    """Return the course's network that replaces a student's, or None."""
-    _, bundled = KINDS[what]
-    return Kept(what, load_bundled()[bundled]) if bundled else None
 
 
 def _files(path: Path, what: str) -> tuple[Path, Path]:
