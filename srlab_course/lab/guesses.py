@@ -54,37 +54,27 @@ class Guess(CellBox):
             self.field = ipywidgets.ToggleButtons(options=self.choices, value=None, **looks)
         else:
             self.field = ipywidgets.Text(placeholder="a number", layout={"width": "9em"})
-        self._said, problem = ipywidgets.HTML(), ""
-        try:
-            kept = _read() if on_a_page() else {}
-            before = kept.get(self.lab, {}).get(question, "")
-        except SrlabError as error:  # a damaged file must not stop the lab
-            before, problem = "", str(error)
+        before = _read().get(self.lab, {}).get(question) if on_a_page() else None
         if before in self.choices or (before and not choices):
             self.field.value = self.taken = before
-        self._say(problem)
+        self._below = ipywidgets.HTML(self._saved())
         self.field.observe(self._take, "value")
         answer = ipywidgets.HBox([self.field, ipywidgets.Label(unit)])
-        super().__init__([ipywidgets.HTML(self._asked()), answer, self._said, GuessKeys()])
+        super().__init__([ipywidgets.HTML(self._asked()), answer, self._below, GuessKeys()])
 
     def _take(self, _: object) -> None:
-        said = (self.field.value or "").strip()
-        if said and not self.choices and not any(letter.isdigit() for letter in said):
-            self.taken = ""
-            self._say("Please enter a number, e.g. 10.")
+        taken = (self.field.value or "").strip()
+        if taken and not self.choices and not any(letter.isdigit() for letter in taken):
+            self.taken, self._below.value = "", "Please enter a number, e.g. 10."
             return
-        self.taken, problem = said, ""
-        try:
-            kept = _read()
-            kept[self.lab] = kept.get(self.lab, {}) | {self.question: said}
-            write_atomic(runs_home() / FILE, json.dumps(kept, indent=1).encode())
-        except SrlabError as error:  # Jupyter hides errors of callbacks in its log
-            problem = str(error)
-        self._say(problem)
+        kept = _read()
+        kept[self.lab] = kept.get(self.lab, {}) | {self.question: taken}
+        write_atomic(runs_home() / FILE, json.dumps(kept, indent=1).encode())
+        self.taken = taken
+        self._below.value = self._saved()
 
-    def _say(self, problem: str) -> None:
-        taken = f"Saved: {self._worded(self.taken)}. A cell below shows the outcome." if self.taken else ""
-        self._said.value = escape(problem or taken)
+    def _saved(self) -> str:
+        return escape(f"Saved: {self._worded(self.taken)}. A cell below shows the outcome." if self.taken else "")
 
     def reveal(self, outcome: str | float) -> None:
         """Show the outcome next to the guess, if there is one. On a static page, the outcome is folded."""
@@ -125,12 +115,10 @@ def _read() -> dict[str, dict[str, str]]:
     """Return all saved guesses: lab -> question -> guess."""
     path = runs_home() / FILE
     try:
-        kept = json.loads(path.read_bytes())
-        return {lab: {question: str(said) for question, said in asked.items()} for lab, asked in kept.items()}
-    except FileNotFoundError:
-        return {}
+        kept = json.loads(path.read_bytes()) if path.exists() else {}
+        return {lab: {question: str(answer) for question, answer in answers.items()} for lab, answers in kept.items()}
     except (OSError, ValueError, AttributeError) as error:
-        raise SrlabError(f"{path} is damaged, so guesses are not saved. Move it away.") from error
+        raise SrlabError(f"{path} is damaged, so guesses cannot be saved. Move it away.") from error
 
 
 def guess(question: str, choices: Sequence[str] = (), unit: str = "") -> Guess:

@@ -5,6 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from srlab.errors import SrlabError
 from srlab_course.figures import widgets
 from srlab_course.lab import guesses
 from srlab_course.lab.guesses import Guess, guess
@@ -89,12 +90,10 @@ def test_headless_run_ignores_guesses(home, capsys):
 
 
 @pytest.mark.usefixtures("page")
-@pytest.mark.parametrize("kept", ["[", '{"How much?": "12"}'])
-def test_guess_works_with_damaged_file(home, kept):
+@pytest.mark.parametrize("kept", ["[", "[1]", '{"How much?": "12"}'])
+def test_damaged_file_is_reported_and_kept(home, kept):
     home.mkdir()
     (home / "guesses.json").write_text(kept)
-    asked = Guess("How much?")
-    assert "guesses.json is damaged" in said(asked)
-    asked.field.value = "3"
-    assert "is damaged" in said(asked)
-    assert (asked.taken, (home / "guesses.json").read_text()) == ("3", kept)
+    with pytest.raises(SrlabError, match=r"guesses\.json is damaged.* Move it away"):
+        Guess("How much?")
+    assert (home / "guesses.json").read_text() == kept
