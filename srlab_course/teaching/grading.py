@@ -133,12 +133,11 @@ def read_submission(folder: Path, path: Path) -> Submission:
     results = read_results(notebook)
     if not results:
         return Submission(path, note="has no exercises of this version of the course.")
-    stubs = [name for name, (cell, _) in answers_in(notebook).items() if cell and "course.TODO" in cell.source]
-    odd = [
-        f"{name} is correct, but still contains course.TODO." for name in stubs if results.get(name) == Result.CORRECT
-    ]
+    stubs = {name for name, (cell, _) in answers_in(notebook).items() if cell and "course.TODO" in cell.source}
+    odd = [name for name, result in results.items() if result == Result.CORRECT and name in stubs]
+    note = " ".join(f"{name} is correct, but still contains course.TODO." for name in odd)
     hints = {name: hints for cell in notebook.cells for name, hints in hints_in(cell).items()}
-    return Submission(path, results, hints, count_right(notebook), " ".join(odd))
+    return Submission(path, results, hints, count_right(notebook), note)
 
 
 def labs_of(submissions: Sequence[Submission]) -> list[str]:
