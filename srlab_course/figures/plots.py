@@ -123,14 +123,17 @@ def images(
     caption: str,
     box: Box | None = None,
     box_height: int | None = None,
-    **layout: Any,
+    notes: Mapping[str, str] | None = None,
+    columns: int = 3,
+    width: float = 12.0,
 ) -> None:
     """Show labeled images side by side, with square pixels if there is enough space.
 
     With `box`, show only that crop. It refers to an image of height `box_height` (default: the tallest image); smaller
-    images such as LR are cropped in proportion. `layout` can be ``notes``, ``columns`` and ``width`` of `draw_images`.
+    images such as LR are cropped in proportion. `notes` maps labels to a second line, such as a score. `columns` is the
+    largest number of images per row, and `width` is the width of the figure in inches.
     """
-    show(draw_images(pictures, box, box_height, **layout), caption)
+    show(draw_images(pictures, box, box_height, notes, columns, width), caption)
 
 
 def draw_images(
@@ -141,11 +144,7 @@ def draw_images(
     columns: int = 3,
     width: float = 12.0,
 ) -> Figure:
-    """Draw the figure of `images`; a free cell, or a corner of the first image, shows the whole image with the box.
-
-    `notes` maps labels to a second line, such as a score. `columns` is the largest number of images per row, and
-    `width` is the width of the figure in inches.
-    """
+    """Draw the figure of `images`; a free cell, or a corner of the first image, shows the whole image with the box."""
     box_height = box_height or max(p.shape[-2] for p in pictures.values())
     parts = {label: p if box is None else cut(p, box, box_height) for label, p in pictures.items()}
     rows = -(-len(parts) // columns)

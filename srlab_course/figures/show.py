@@ -7,9 +7,10 @@ from typing import Any
 
 from IPython.display import Markdown, display
 
-import srlab
 from srlab import devices
 from srlab_course.notebooks.marks import METRIC
+
+COURSE = Path(__file__).parents[2]
 
 
 def show_source(*objects: Any) -> None:
@@ -20,12 +21,9 @@ def show_source(*objects: Any) -> None:
     for thing in objects:
         lines, first = inspect.getsourcelines(thing)
         file = Path(inspect.getsourcefile(thing))
-        houses = Path(srlab.__file__).parent, Path(__file__).parents[1]
-        known = next((house for house in houses if file.is_relative_to(house)), file)
-        place = file.relative_to(known.parent).as_posix()
+        place = file.relative_to(COURSE).as_posix() if file.is_relative_to(COURSE) else file
         source = re.sub(r'\n+ *(Parameters|Returns|Raises|Attributes)\n *---[\s\S]*?"""', '"""', "".join(lines))
-        place = f"`{thing.__name__}`, from `{place}`, line {first}:"
-        display(Markdown(f"{place}\n\n```python\n{source}```"))
+        display(Markdown(f"`{thing.__name__}`, from `{place}`, line {first}:\n\n```python\n{source}```"))
 
 
 def report_metric(label: str, value: float, unit: str = "") -> None:

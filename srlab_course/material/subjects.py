@@ -7,7 +7,6 @@ from srlab.data.images import mod_crop, to_float
 from srlab.data.resampling import downsample, upsample
 from srlab.errors import SrlabError
 from srlab.paths import find_in_course
-from srlab.text import breaks_line
 
 LARGEST = 1024  # side in pixels of the center crop of your own photo, so that minutes of training are enough
 GAP = 136  # middle columns in neither half: the radius of lab 04's generator in HR pixels (lab 03's is smaller)
@@ -73,6 +72,4 @@ def subject_file(subject: str | Path) -> Path:
         raise SrlabError(
             f"Photo {file} not found. A subject is the path of a photo, or one of the course's: {', '.join(PHOTOS)}."
         )
-    if breaks_line(file.stem):
-        raise SrlabError(f"The subject {str(file)!a} has a name that is not printable. Rename it.")
     return file

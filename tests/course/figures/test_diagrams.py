@@ -26,11 +26,17 @@ def test_diagram_layers_match_feature_extractor():
     assert named == {*layer_names("vgg19"), *layer_names("resnet34")}
 
 
-def test_diagram_channels_match_dense_block():
-    block = ResidualDenseBlock(64, 32)
-    convolutions = [f"{conv.in_channels} → {conv.out_channels}" for conv in block.children()]
-    assert [text for text in words("rrdb") if text in convolutions] == convolutions
+def channels_of(layers):
+    return [f"{layer.in_channels} → {layer.out_channels}" for layer in layers if hasattr(layer, "in_channels")]
+
+
+def test_diagram_channels_match_networks():
+    block, body = ResidualDenseBlock(64, 32), srlab.CompactNet().body
+    dense, compact = channels_of(block.children()), channels_of(body)
+    assert [text for text in words("rrdb") if text in dense] == dense
     assert f"× {block.residual_scale}" in words("rrdb")
+    assert [text for text in words("compact") if "→" in text] == list(dict.fromkeys(compact))
+    assert f"{compact.count('64 → 64')} ×" in words("compact")
 
 
 def test_diagram_receptive_field_matches_patch_discriminator():
@@ -51,11 +57,3 @@ def test_diagram_has_alternative_text(monkeypatch):
     alt = ElementTree.parse(FOLDER / "gan_step.svg").getroot()[1].text
     assert shown[0]["text/plain"] == alt
     assert unescape(re.search('alt="(.*?)"', shown[0]["text/html"])[1]) == alt
-
-
-def test_diagram_channels_match_compact_network():
-    shown, body = words("compact"), srlab.CompactNet().body
-    convolutions = [layer for layer in body if hasattr(layer, "in_channels")]
-    channels = [f"{conv.in_channels} → {conv.out_channels}" for conv in convolutions]
-    assert [text for text in shown if "→" in text] == list(dict.fromkeys(channels))
-    assert f"{channels.count('64 → 64')} ×" in shown

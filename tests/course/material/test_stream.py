@@ -3,7 +3,6 @@
 import pytest
 import torch
 
-import srlab
 from srlab.errors import SrlabError
 from srlab_course.material.stream import Stream
 
@@ -30,27 +29,3 @@ def test_several_processes_are_rejected():
     stream.share(0, 1)
     with pytest.raises(SrlabError, match="without torchrun"):
         stream.share(0, 2)
-
-
-def test_trainer_resumes_a_stream(home):
-    def train(run, iters):
-        torch.manual_seed(0)
-        network = srlab.FlowNet(1, 4, detail_std=0.1, steps=1)
-        trainer = srlab.Trainer("07_one_step", run, device="cpu", precision="fp32", ema=0)
-        optimizer = torch.optim.SGD(network.parameters(), 0.01)
-        network, optimizer = trainer.prepare(generator=network, optimizer=optimizer)
-
-        def step(lr, pair):
-            noise, end = pair.chunk(2, dim=1)
-            loss = (noise + network(lr, noise, torch.zeros(len(noise))) - end).square().mean()
-            optimizer.zero_grad()
-            trainer.backward(loss)
-            optimizer.step()
-            return {"loss": loss}
-
-        return trainer.fit(step, Stream(draw, batch=2, patch=8), iters)
-
-    train("stopped", 2)
-    again, whole = train("stopped", 4), train("whole", 4)
-    assert all(map(torch.equal, again.parameters(), whole.parameters()))
-    assert srlab.load_generator("07_one_step", "whole").steps == 1
