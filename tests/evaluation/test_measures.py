@@ -5,14 +5,14 @@ import math
 import pytest
 import torch
 
+import srlab
 from srlab.data.images import quantize
-from srlab.data.resampling import downsample, upsample
 from srlab.errors import SrlabError
 from srlab.evaluation.metrics import TooSmall, ms_ssim, psnr, ssim
 from srlab.evaluation.patch_distance import patch_distance
 from srlab.evaluation.perceptual import checkerboard, color_shift, energy_error, gradient_ratio, lpips
 
-# Metric -> smallest image side. PSNR, SSIM and MS-SSIM first crop 4 pixels per side.
+# Metric -> smallest image side. PSNR, SSIM and MS-SSIM first crop 4 pixels per side, and use a protocol.
 SIDES = {"psnr": 9, "ssim": 19, "ms_ssim": 169, "gradient_ratio": 2, "energy_error": 16, "color_shift": 1}
 SIDES |= {"checkerboard": 64, "patch_distance": 176, "lpips": 31}
 
@@ -34,10 +34,10 @@ def measure(name, network):
 def pair(astronaut):
     """Return SR and HR, each (2, 3, 176, 200)."""
     hr = torch.cat([astronaut[..., :176, :200], astronaut[..., 200:376, 200:400]])
-    return upsample(downsample(hr, 4), 4), hr
+    return srlab.upsample(srlab.downsample(hr, 4), 4), hr
 
 
-def test_metrics_return_float64_per_image_on_8_bit_levels(measure, pair):
+def test_metrics_return_float64_per_image_on_8_bit_levels(name, measure, pair):
     sr, hr = pair
     asked = sr.clone().requires_grad_()
     scores = measure(asked, hr)
@@ -45,15 +45,29 @@ def test_metrics_return_float64_per_image_on_8_bit_levels(measure, pair):
     assert scores.tolist() == pytest.approx([measure(sr[i], hr[i]).item() for i in range(2)], rel=1e-4, abs=1e-9)
     assert torch.equal(scores, measure(quantize(sr), hr))
     assert torch.equal(asked, sr), "the image must not be changed"
+    gray = [image[:1, :1] for image in pair]
+    if name not in ("psnr", "ssim", "ms_ssim"):  # whose protocol treats gray differently
+        as_color = measure(*(image.expand(-1, 3, -1, -1) for image in gray)).item()
+        assert measure(*gray).item() == pytest.approx(as_color, rel=1e-4)
 
 
-def test_nan_and_range_minus_1_to_1_are_rejected(measure, pair):
-    """Reject the range of a tanh: clipped at 0, its score would be off by up to 3 dB."""
-    sr, hr = pair
-    for image, said in ((hr * math.nan, "NaN"), (2 * sr - 1, r"Convert \[-1, 1\] with")):
-        with pytest.raises(SrlabError, match=said):
-            measure(image, hr)
-    measure(1.2 * sr - 0.1, hr)
+GOOD = torch.rand(1, 3, 176, 200)
+
+
+@pytest.mark.parametrize(
+    ("image", "said"),
+    [
+        (GOOD * math.nan, "NaN or infinity"),
+        (2 * GOOD - 1, r"Convert \[-1, 1\] with"),  # the range of a tanh, whose score would be off by up to 3 dB
+        (GOOD * 255, "Divide 8-bit levels by 255"),
+        (GOOD[:, [0, 0, 0, 0]], "RGB or gray"),
+    ],
+    ids=["NaN", "tanh", "levels", "channels"],
+)
+def test_unscorable_image_is_rejected(measure, image, said):
+    with pytest.raises(SrlabError, match=said):
+        measure(image, image)
+    measure(1.2 * GOOD - 0.1, GOOD)
 
 
 def test_image_smaller_than_window_is_rejected(name, measure):

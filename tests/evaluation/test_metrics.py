@@ -6,37 +6,16 @@ import pytest
 import torch
 from skimage.metrics import structural_similarity
 
-from srlab.data.images import full_range, luma, mod_crop, quantize, read_image
+from srlab.data.images import luma, mod_crop, quantize, read_image
 from srlab.data.resampling import downsample, upsample
 from srlab.errors import SrlabError
-from srlab.evaluation.metrics import (
-    PAPER,
-    PROTOCOLS,
-    STUDY,
-    WHOLE_RGB,
-    Protocol,
-    lr_consistency,
-    ms_ssim,
-    psnr,
-    ssim,
-)
+from srlab.evaluation.metrics import PAPER, PROTOCOLS, STUDY, WHOLE_RGB, Protocol, lr_consistency, ms_ssim, psnr, ssim
 
 RGB = Protocol("rgb", crop=0, quantize=False)
 GRAY = Protocol("y", crop=0, quantize=False)
 
 
-@pytest.fixture(scope="module")
-def hr(astronaut) -> torch.Tensor:
-    """Return two crops of a photo as a batch (2, 3, 96, 120)."""
-    return torch.cat([astronaut[..., 40:136, 160:280], astronaut[..., 300:396, 200:320]])
-
-
-@pytest.fixture(scope="module")
-def sr(hr) -> torch.Tensor:
-    return upsample(downsample(hr, 4), 4)
-
-
-# --- PSNR ----------------------------------------------------------------------------------------------------
+# --- PSNR, SSIM, the protocol ----------------------------------------------------------------------------------
 
 
 def test_psnr_of_constant_error():
@@ -45,10 +24,6 @@ def test_psnr_of_constant_error():
     assert psnr(sr, hr, RGB).item() == pytest.approx(wanted, abs=1e-4)
     # One gray level is 219/255 of a level in luma.
     assert psnr(sr, hr).item() == pytest.approx(wanted + 20 * math.log10(255 / 219), abs=1e-4)
-
-
-def test_psnr_of_equal_images_and_of_one_channel_on_y():
-    hr = torch.full((1, 3, 16, 16), 0.25)
     assert psnr(hr, hr).item() == math.inf
     sr = hr.clone()
     sr[:, 1] += 0.5
@@ -56,65 +31,47 @@ def test_psnr_of_equal_images_and_of_one_channel_on_y():
     assert psnr(sr, hr, RGB).item() == pytest.approx(-10 * math.log10(0.5**2 / 3), abs=1e-4)
 
 
-# --- SSIM ----------------------------------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize("protocol", [PAPER, WHOLE_RGB], ids=str)
-def test_ssim_matches_scikit_image(sr, hr, protocol):
+def test_ssim_matches_scikit_image(astronaut, protocol):
+    hr = astronaut[..., 40:136, 160:280]
+    sr = upsample(downsample(hr, 4), 4)
     options = {"data_range": 1, "gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False, "full": True}
-    planes = [protocol(image)[0].double().numpy() for image in (sr[:1], hr[:1])]
+    planes = [protocol(image)[0].double().numpy() for image in (sr, hr)]
     _, similarity = structural_similarity(*planes, channel_axis=0, **options)
-    assert ssim(sr, hr, protocol)[0].item() == pytest.approx(similarity[:, 5:-5, 5:-5].mean(), abs=1e-5)
+    assert ssim(sr, hr, protocol).item() == pytest.approx(similarity[:, 5:-5, 5:-5].mean(), abs=1e-5)
 
 
-# --- The protocol --------------------------------------------------------------------------------------------
-
-
-def test_protocol_rounds_then_converts_then_crops(hr):
-    image = hr + 0.4 / 255
+def test_protocol_rounds_then_converts_then_crops(astronaut):
+    image = astronaut[..., :40, :40] + 0.4 / 255
     assert torch.equal(PAPER(image), luma(quantize(image))[..., 4:-4, 4:-4])
     assert torch.equal(PROTOCOLS["study"](image), image)
 
 
-def test_gray_image_is_scored_on_gray_values(sr, hr):
-    gray_sr, gray_hr = (quantize(full_range(luma(x)).clamp(0, 1)) for x in (sr, hr))
-    assert torch.equal(PAPER(gray_hr), gray_hr[..., 4:-4, 4:-4])
-    as_rgb = psnr(gray_sr.expand(-1, 3, -1, -1), gray_hr.expand(-1, 3, -1, -1))
-    gain = as_rgb - psnr(gray_sr, gray_hr)
-    assert gain.tolist() == pytest.approx(2 * [20 * math.log10(255 / 219)], abs=1e-4)
-    assert torch.equal(psnr(gray_sr, gray_hr, PROTOCOLS["basicsr"]), as_rgb)
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_half_precision_images_are_scored_in_float32(dtype):
+    sr, hr = (torch.rand(1, 3, 32, 32, generator=torch.Generator().manual_seed(seed)).to(dtype) for seed in (0, 1))
+    for metric in (psnr, ssim):
+        assert metric(sr, hr).item() == metric(sr.float(), hr.float()).item()
+    lr = sr[..., ::4, ::4]
+    assert lr_consistency(sr, lr).item() == lr_consistency(sr.float(), lr.float()).item()
 
 
-GOOD = torch.rand(1, 3, 20, 20)
+GOOD = torch.rand(1, 3, 32, 32)
 REFUSED = [
-    (GOOD, GOOD / 0, "NaN or infinity"),
-    (GOOD[:, :1], GOOD, r"\(1, 1, 20, 20\)"),  # never broadcast gray over color
-    (torch.rand(20, 20, 3), torch.rand(20, 20, 3), "RGB or gray"),
-    (torch.full((1, 3, 20, 20), 200.0), GOOD, "Divide 8-bit levels by 255"),
-    (torch.rand(3, 8, 30), torch.rand(3, 8, 30), "crop of 4"),
+    (lambda: psnr(GOOD, GOOD[:, :1]), r"\(1, 1, 32, 32\)"),  # never broadcast gray over color
+    (lambda: psnr(GOOD[..., :8], GOOD[..., :8]), "crop of 4"),
+    (lambda: lr_consistency(GOOD, GOOD[..., :6, :8]), r"32x32 .* 8x6"),
+    (lambda: Protocol(color="Y"), "color 'y'"),
+    (lambda: Protocol(crop=-1), "crop=-1"),
+    (lambda: Protocol(gray="y"), "'luma'"),
+    (lambda: Protocol(resampler="a"), "bicubic"),
 ]
 
 
-@pytest.mark.parametrize(("sr", "hr", "said"), REFUSED)
-def test_unscorable_images_are_rejected(sr, hr, said):
-    for metric in (psnr, ssim, ms_ssim):
-        with pytest.raises(SrlabError, match=said) as refused:
-            metric(sr, hr)
-        assert refused.type is SrlabError
-
-
-@pytest.mark.parametrize(
-    ("options", "said"),
-    [
-        ({"color": "Y"}, "color 'y'"),
-        ({"crop": -1}, "crop=-1"),
-        ({"gray": "y"}, "'luma'"),
-        ({"resampler": "a"}, "bicubic"),
-    ],
-)
-def test_invalid_protocol_is_rejected(options, said):
+@pytest.mark.parametrize(("call", "said"), REFUSED)
+def test_other_shapes_and_protocols_are_rejected(call, said):
     with pytest.raises(SrlabError, match=said):
-        Protocol(**options)
+        call()
 
 
 # --- Bicubic x4, as in the papers ------------------------------------------------------------------------------
@@ -158,35 +115,14 @@ def test_content_loss_study_ssim_is_ms_ssim(benchmarks):
 # --- Consistency with LR -------------------------------------------------------------------------------------
 
 
-def test_consistency_detects_color_cast_not_fine_detail(astronaut):
-    hr = 0.1 + 0.8 * astronaut[..., :96, :96]
-    lr = downsample(quantize(hr), 4)
-    assert lr_consistency(hr, lr).item() == math.inf
-    stripes = 30 / 255 * (-1.0) ** torch.arange(96)  # period of two pixels: downscaling by 4 removes nearly all of it
-    striped, tinted = hr + stripes, hr + 1.2 * stripes.abs().mean()
-    assert psnr(striped, hr).item() == pytest.approx(psnr(tinted, hr).item(), abs=2)
-    assert lr_consistency(striped, lr).item() > lr_consistency(tinted, lr).item() + 20
-
-
-def test_consistency_is_psnr_of_lr_on_8_bit_levels():
+def test_consistency_is_psnr_of_lr_and_ignores_fine_detail(astronaut):
     sr = torch.full((2, 3, 32, 24), 100 / 255)
     sr[1] += 0.4 / 255  # removed by rounding
     lr = torch.full((2, 3, 8, 6), 100 / 255)
     lr[:, 0, 0, 0] += 51 / 255  # one of 3 x 48 values, at the border
-    found = lr_consistency(sr, lr)
-    assert (found.shape, found.dtype) == ((2,), torch.float64)
-    assert found.tolist() == pytest.approx(2 * [-10 * math.log10(0.04 / 144)], abs=1e-4)
-
-
-@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
-def test_half_precision_images_are_scored_in_float32(dtype):
-    sr, hr = (torch.rand(1, 3, 32, 32, generator=torch.Generator().manual_seed(seed)).to(dtype) for seed in (0, 1))
-    for metric in (psnr, ssim):
-        assert metric(sr, hr).item() == metric(sr.float(), hr.float()).item()
-    lr = sr[..., ::4, ::4]
-    assert lr_consistency(sr, lr).item() == lr_consistency(sr.float(), lr.float()).item()
-
-
-def test_consistency_rejects_other_lr_shape():
-    with pytest.raises(SrlabError, match=r"32x32 .* 6x8"):
-        lr_consistency(torch.rand(1, 3, 32, 32), torch.rand(1, 3, 8, 6))
+    assert lr_consistency(sr, lr).tolist() == pytest.approx(2 * [-10 * math.log10(0.04 / 144)], abs=1e-4)
+    hr = 0.1 + 0.8 * astronaut[..., :96, :96]
+    lr = downsample(quantize(hr), 4)
+    stripes = 30 / 255 * (-1.0) ** torch.arange(96)  # period of two pixels: downscaling by 4 removes nearly all of it
+    striped, tinted = hr + stripes, hr + 1.2 * stripes.abs().mean()
+    assert lr_consistency(striped, lr).item() > lr_consistency(tinted, lr).item() + 20
