@@ -13,7 +13,7 @@ from srlab.data.images import mod_crop, to_uint8
 from srlab.data.resampling import downsample, upsample
 from srlab.errors import SrlabError
 from srlab.evaluation import perceptual
-from srlab.evaluation.metrics import WHOLE_RGB, Protocol, lr_consistency, psnr, ssim
+from srlab.evaluation.metrics import Protocol, lr_consistency, psnr, ssim
 from srlab.evaluation.scoring import evaluate, evaluate_all, summarize
 from srlab.models import MSRResNet
 from srlab.tiling import upscale
@@ -24,10 +24,6 @@ from tests.conftest import leave_run
 
 def bicubic(lr):
     return upsample(lr, 4)
-
-
-def nearest(lr):
-    return upsample(lr, 4, "nearest")
 
 
 def texture(height, width, seed=0, channels=3):
@@ -42,18 +38,7 @@ def images():
     return ImageSet.from_images("two", {"a": texture(50, 43), "b": texture(40, 60, 1)})
 
 
-# --- One model on one set ------------------------------------------------------------------------------------
-
-
-def test_evaluate_has_row_per_image_with_protocol_scores(images):
-    model = MSRResNet(1, 4)
-    table = evaluate(model, images)
-    assert list(table.columns) == ["image", "psnr", "ssim"]
-    assert list(table["image"]) == ["a", "b"]
-    for name, *scores in table.itertuples(index=False):
-        hr = mod_crop(images[name], 4)  # 50 x 43 is cropped to 48 x 40
-        sr = upscale(model, downsample(hr, 4))
-        assert scores == pytest.approx([psnr(sr, hr).item(), ssim(sr, hr).item()], abs=1e-6)
+# --- Images and their LR -------------------------------------------------------------------------------------
 
 
 def test_lr_comes_from_degradation_then_set_then_protocol(images):
@@ -71,13 +56,6 @@ def test_lr_comes_from_degradation_then_set_then_protocol(images):
     assert evaluate(bicubic, images, degradation=Degradation()).equals(made)
 
 
-def test_random_degradation_is_equal_for_all_methods(images):
-    noisy = Degradation(noise=0.1)
-    table = evaluate_all({"one": bicubic, "two": bicubic}, images, degradation=noisy)
-    one, two = (table[table["method"] == name]["psnr"].tolist() for name in ("one", "two"))
-    assert one == two
-
-
 def test_gray_file_is_scored_on_gray_values_and_in_rgb():
     gray = texture(48, 64, channels=1).repeat(3, 1, 1)
     as_file, expanded = (ImageSet.from_images("set", {"g": gray}, names) for names in (["g"], []))
@@ -91,73 +69,61 @@ def test_gray_file_is_scored_on_gray_values_and_in_rgb():
 # --- Metrics of the table ------------------------------------------------------------------------------------
 
 
-def test_columns_are_requested_metrics_in_order(images):
-    table = evaluate(bicubic, images, metrics=("energy_error", "psnr", "color_shift", "gradient_ratio", "psnr"))
-    assert list(table.columns) == ["image", "energy_error", "psnr", "color_shift", "gradient_ratio"]
-    # Perceptual metrics and user-defined functions use the whole image in color, whatever the protocol.
-    again = evaluate(bicubic, images, protocol=WHOLE_RGB, metrics=("energy_error", perceptual.color_shift))
-    assert again.equals(table[["image", "energy_error", "color_shift"]])
-    assert list(evaluate(bicubic, images, metrics=[partial(perceptual.color_shift)]).columns) == ["image", "partial"]
-    hr = mod_crop(images["a"], 4)
-    wanted = perceptual.color_shift(bicubic(downsample(hr, 4)), hr)
-    assert table["color_shift"][0] == pytest.approx(wanted.item(), abs=1e-9)
+def test_table_has_requested_metrics_of_each_image_in_order(images):
+    model, names = MSRResNet(1, 4), ("energy_error", "psnr", "ssim", "lr_consistency", "psnr")
+    protocol = Protocol(crop=2, resampler="bicubic-aliased")
+    table = evaluate(model, images, protocol=protocol, metrics=[*names, partial(perceptual.color_shift)])
+    assert list(table.columns) == ["image", *names[:-1], "partial"]
+    assert list(table["image"]) == ["a", "b"]
+    for name, *scores in table.itertuples(index=False):
+        hr = mod_crop(images[name], 4)  # 50 x 43 is cropped to 48 x 40
+        lr = downsample(hr, 4, "bicubic-aliased")
+        sr = upscale(model, lr)
+        wanted = [perceptual.energy_error(sr, hr), psnr(sr, hr, protocol), ssim(sr, hr, protocol)]
+        wanted += [lr_consistency(sr, lr, "bicubic-aliased"), perceptual.color_shift(sr, hr)]
+        assert scores == pytest.approx([score.item() for score in wanted], abs=1e-6)
 
 
-def test_image_smaller_than_window_gets_nan():
-    both = ImageSet.from_images("two", {"small": texture(16, 180), "large": texture(172, 180)})
-    metrics = ["ssim", "ms_ssim"]
-    table = evaluate(bicubic, both, metrics=("psnr", *metrics))
+def test_image_smaller_than_window_gets_nan(backbone_file):
+    both = ImageSet.from_images("two", {"small": texture(16, 180), "large": texture(176, 180)})
+    metrics = ["ssim", "ms_ssim", "patch_distance", "lpips"]
+    table = evaluate(bicubic, both, metrics=("psnr", *metrics), weights=backbone_file)
     for metric in metrics:
         assert table[metric].isna().tolist() == [True, False]
         assert summarize(table.assign(set="two", method="m"))[metric][0] == table[metric][1]
     assert table["psnr"].notna().all()
 
 
-@pytest.mark.parametrize("first", [0, 1])
-def test_own_metric_with_the_name_of_another_is_rejected(first, images):
-    def own(sr, hr):
-        return sr.mean()
-
-    own.__name__ = "psnr"
-    both = [own, "psnr"]
-    with pytest.raises(SrlabError, match="Two metrics are named 'psnr'"):
-        evaluate(bicubic, images, metrics=[both[first], both[1 - first]])
-
-
-def test_consistency_uses_lr_of_resampler(images):
-    aliased = Protocol(resampler="bicubic-aliased")
-    table = evaluate(bicubic, images, protocol=aliased, metrics="lr_consistency")
-    hr = mod_crop(images["a"], 4)
-    lr = downsample(hr, 4, "bicubic-aliased")
-    assert table["lr_consistency"][0] == pytest.approx(lr_consistency(bicubic(lr), lr, "bicubic-aliased").item())
-    perfect = evaluate(lambda lr: hr, images.subset("a"), metrics=("lr_consistency", "patch_distance"))
-    assert perfect["lr_consistency"][0] == math.inf
-    assert perfect["patch_distance"].isna().all(), "too small"
-
-
-def test_lpips_without_weights_is_skipped_with_message(images, capsys, backbone_file):
+def test_lpips_without_weights_is_skipped_with_message(images, capsys):
     table = evaluate_all({"one": bicubic, "two": bicubic}, images, metrics=("psnr", "lpips"))
     assert list(table.columns) == ["set", "image", "method", "psnr"]
     assert capsys.readouterr().out.count("LPIPS is left out") == 1
-    with pytest.raises(SrlabError, match="No metric is left"):
-        evaluate(bicubic, images, metrics="lpips")
-    both = ImageSet.from_images("two", {"small": texture(28, 64), "large": texture(64, 64)})
-    table = evaluate(bicubic, both, metrics="lpips", weights=backbone_file)
-    assert table["lpips"].isna().tolist() == [True, False]
 
 
-@pytest.mark.parametrize(
-    ("model", "height", "options", "said"),
-    [
-        (bicubic, 8, {}, "Image '0' of bad: .*nothing left"),
-        (lambda lr: upsample(lr, 2), 40, {}, "into 20x20, which is not 4 times larger"),
-        (bicubic, 40, {"metrics": ("psnr", "vmaf")}, "'vmaf'.*patch_distance"),
-        (bicubic, 40, {"metrics": ()}, "Use one of"),
-    ],
-)
-def test_unscorable_image_and_unknown_metric_are_reported(model, height, options, said):
+def own(sr, hr):
+    return sr.mean()
+
+
+own.__name__ = "psnr"
+BAD = ImageSet.from_images("bad", {"0": texture(8, 40)})
+REFUSED = [
+    ({"sets": BAD}, "Image '0' of bad: .*nothing left"),
+    ({"models": {"m": lambda lr: upsample(lr, 2)}}, "into 20x24, which is not 4 times larger"),
+    ({"metrics": ("psnr", "vmaf")}, "'vmaf'.*patch_distance"),
+    ({"metrics": ()}, "Use one of"),
+    ({"metrics": "lpips"}, "No metric is left"),
+    ({"metrics": [own, "psnr"]}, "Two metrics are named 'psnr'"),
+    ({"metrics": ["psnr", own]}, "Two metrics are named 'psnr'"),
+    ({"models": {}}, "at least"),
+    ({"sets": []}, "at least"),
+    ({"sets": [BAD, BAD]}, "bad, bad .* same"),
+]
+
+
+@pytest.mark.parametrize(("given", "said"), REFUSED)
+def test_evaluation_that_cannot_be_done_is_rejected(given, said, images):
     with pytest.raises(SrlabError, match=said):
-        evaluate(model, ImageSet.from_images("bad", {"0": texture(height, 40)}), **options)
+        evaluate_all(**{"models": {"bicubic": bicubic}, "sets": images} | given)
 
 
 # --- Many methods on many sets -------------------------------------------------------------------------------
@@ -165,24 +131,17 @@ def test_unscorable_image_and_unknown_metric_are_reported(model, height, options
 
 def test_evaluate_all_rows_and_summarize_means(images):
     other = ImageSet.from_images("an earlier name", {"c": texture(40, 40, 3)})
-    table = evaluate_all({"nearest": nearest, "bicubic": bicubic}, [images, other], metrics="psnr")
+    methods = {"nearest": lambda lr: upsample(lr, 4, "nearest"), "bicubic": bicubic, "again": bicubic}
+    table = evaluate_all(methods, [images, other], metrics="psnr", degradation=Degradation(noise=0.1))
     assert list(table.columns) == ["set", "image", "method", "psnr"]
-    wanted = [("two", image, method) for method in ("nearest", "bicubic") for image in "ab"]
-    wanted += [("an earlier name", "c", "nearest"), ("an earlier name", "c", "bicubic")]
+    wanted = [("two", image, method) for method in methods for image in "ab"]
+    wanted += [("an earlier name", "c", method) for method in methods]
     assert list(table[["set", "image", "method"]].itertuples(index=False, name=None)) == wanted
-    assert table["psnr"][:2].tolist() == evaluate(nearest, images)["psnr"].tolist()
+    assert table["psnr"][2:4].tolist() == table["psnr"][4:6].tolist(), "the random LR is equal for all methods"
     means = summarize(table)
-    assert means["set"].tolist() == ["two", "two", "an earlier name", "an earlier name"]
-    assert means["method"].tolist() == ["nearest", "bicubic"] * 2
+    assert means["set"].tolist() == ["two"] * 3 + ["an earlier name"] * 3
+    assert means["method"].tolist() == [*methods] * 2
     assert means["psnr"][0] == pytest.approx(table["psnr"][:2].mean())
-
-
-@pytest.mark.parametrize(
-    ("count", "sets", "said"), [(0, 1, "at least"), (1, 0, "at least"), (1, 2, "two, two .* same")]
-)
-def test_empty_input_and_duplicate_set_names_are_rejected(count, sets, said, images):
-    with pytest.raises(SrlabError, match=said):
-        evaluate_all(dict.fromkeys("a" * count, bicubic), [images] * sets)
 
 
 # --- Runs ----------------------------------------------------------------------------------------------------
