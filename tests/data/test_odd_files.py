@@ -49,15 +49,10 @@ def tiff(pixels, photometric="minisblack", **options):
     return file.getvalue()
 
 
-def planes(pixels):
-    return np.moveaxis(pixels, -1, 0)
-
-
 PALETTE = Image.fromarray(GRAY >> 4)
 PALETTE.putpalette(NOISE.reshape(-1, 3)[:16].tobytes())
 XMP = PngInfo()
 XMP.add_itxt("XML:com.adobe.xmp", "x" * 2_000_000, zip=True)
-WIDE = exif(6).replace(b"\1\0\0\4", b"\1\0\0\x10")  # a 64-bit width, which EXIF does not have
 DEEP = GRAY.astype(np.uint16) * 257
 # File name -> bytes, its image, and the tolerance in levels.
 READ = {
@@ -65,24 +60,12 @@ READ = {
     "rgba.webp": (encoded(np.dstack([NOISE, ALPHA]), "WEBP", lossless=True, exact=True), over_white(NOISE, ALPHA), 1),
     "16-bit-big-endian.tif": (encoded(Image.fromarray(DEEP.astype(">u2")), "TIFF"), GRAY[..., None], 0),
     "turned.jpg": (encoded(SMOOTH, "JPEG", quality=98, exif=exif(6)), np.rot90(SMOOTH, 3), 12),
-    "turned.webp": (encoded(NOISE, "WEBP", lossless=True, exif=exif(5)), NOISE.transpose(1, 0, 2), 0),
     "turned.tif": (encoded(NOISE, "TIFF", exif=exif(8)), np.rot90(NOISE), 0),  # Pillow could scramble a mapped one
-    "turned-gray.tif": (encoded(GRAY, "TIFF", exif=exif(3)), np.rot90(GRAY, 2)[..., None], 0),
     "inks.jpg": (encoded(Image.fromarray(SMOOTH).convert("CMYK"), "JPEG", quality=98), SMOOTH, 12),
     "exif-damaged.jpg": (encoded(SMOOTH, "JPEG", quality=98, exif=b"Exif\0\0MM\0*\xff\xff\xff\xff"), SMOOTH, 12),
-    "exif-that-cannot-be-written.jpg": (encoded(SMOOTH, "JPEG", quality=98, exif=WIDE), np.rot90(SMOOTH, 3), 12),
-    "jpeg-as.png": (encoded(SMOOTH, "JPEG", quality=98), SMOOTH, 12),
     "jpeg-as.HEIC": (encoded(SMOOTH, "JPEG", quality=98), SMOOTH, 12),
-    "edge-saves.jfif": (encoded(SMOOTH, "JPEG", quality=98), SMOOTH, 12),
     "png-without-extension": (encoded(NOISE, "PNG"), NOISE, 0),
     "much-text.png": (encoded(NOISE, "PNG", pnginfo=XMP), NOISE, 0),
-    "one-level-hidden.png": (
-        encoded(GRAY, "PNG", transparency=int(GRAY[0, 5])),
-        np.where(GRAY[0, 5] == GRAY, 255, GRAY)[..., None],
-        0,
-    ),
-    "exif-damaged.png": (encoded(NOISE, "PNG", exif=b"Exif\0\0XXXXgarbage"), NOISE, 0),
-    "large-profile.png": (encoded(NOISE, "PNG", icc_profile=bytes(2_000_000)), NOISE, 0),
 }
 WHOLE = {
     "png": encoded(NOISE, "PNG"),
@@ -91,8 +74,7 @@ WHOLE = {
     "tif": encoded(NOISE, "TIFF", compression="tiff_adobe_deflate"),
 }
 REFUSED = {
-    "16-bit-planes.tif": tiff(planes(NOISE.astype(np.uint16) * 257), photometric="rgb", planarconfig="separate"),
-    "gray-alpha-planes.tif": tiff(planes(np.dstack([GRAY, ALPHA])), planarconfig="separate", compression="zlib"),
+    "planes.tif": tiff(np.moveaxis(NOISE.astype(np.uint16) * 257, -1, 0), photometric="rgb", planarconfig="separate"),
     "16-bit-white-is-zero.tif": tiff(65535 - DEEP, photometric="miniswhite"),
     "phone.heic": b"\0\0\0\x18ftypheic",
     "animation-as.png": encoded(NOISE, "GIF"),
@@ -105,15 +87,11 @@ REFUSED = {
 }
 
 
-def levels_of(path):
-    return to_uint8(read_image(path)).permute(1, 2, 0).numpy().astype(int)
-
-
 @pytest.mark.parametrize("name", READ)
 def test_odd_file_matches_viewer(name, tmp_path):
     content, truth, tolerance = READ[name]
     (tmp_path / name).write_bytes(content)
-    levels = levels_of(tmp_path / name)
+    levels = to_uint8(read_image(tmp_path / name)).permute(1, 2, 0).numpy().astype(int)
     assert levels.shape == (*truth.shape[:2], 3)
     assert np.abs(levels - truth).max() <= tolerance
 
@@ -146,11 +124,3 @@ def test_odd_file_names(tmp_path, capsys):
     said = capsys.readouterr().out
     assert said.count(" inf\n") == len(names) + 1  # the mean as well
     assert f"{len(names)} of them without any error, so a mean is infinite." in said
-
-
-@pytest.mark.skipif(os.name == "nt" or os.geteuid() == 0, reason="root can read everything")
-def test_unreadable_file_is_reported(tmp_path):
-    (tmp_path / "secret.png").write_bytes(WHOLE["png"])
-    (tmp_path / "secret.png").chmod(0)
-    with pytest.raises(SrlabError, match=r"No permission to read .*secret\.png"):
-        read_image(tmp_path / "secret.png")
