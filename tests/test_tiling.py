@@ -92,8 +92,10 @@ def test_tiles_are_bounded_and_smaller_for_batch():
     assert max(count * height * width for count, height, width in pieces) <= TILE**2
 
 
-def test_uint8_and_gray_input_keep_format(photo, network):
+def test_result_has_the_format_of_the_input(photo, network):
     whole = upscale(network, quantize(photo), tile=64)
+    assert torch.equal(upscale(network, quantize(photo)[0], tile=64), whole[0])
+    assert torch.equal(upscale(network, quantize(photo).double(), tile=64), whole.double())
     levels = upscale(network, to_uint8(photo), tile=64)
     assert torch.equal(levels, to_uint8(whole))
     gray = upscale(network, photo[:, :1])
@@ -203,16 +205,6 @@ def test_other_errors_are_not_treated_as_out_of_memory(photo):
 
 
 # --- rejected input ----
-
-
-def test_single_image_is_upscaled_as_batch_of_one(photo):
-    assert torch.equal(upscale(lambda lr: upsample(lr, 2), photo[0]), upscale(lambda lr: upsample(lr, 2), photo)[0])
-
-
-def test_result_has_type_of_input(photo, network):
-    double = upscale(network, photo.double())
-    assert double.dtype == torch.float64
-    assert torch.equal(double.float(), upscale(network, photo))
 
 
 @pytest.mark.parametrize(

@@ -79,32 +79,21 @@ FLICKR2K_TERMS = (
     "Timofte et al., NTIRE 2017 Challenge on Single Image Super-Resolution: Methods and Results; Lim et al., "
     "Enhanced Deep Residual Networks for Single Image Super-Resolution (EDSR); both CVPR Workshops 2017",
 )
-# Title, name in the archive of all four, images, citation.
-BENCHMARKS = (
-    (
-        *("Set5", "Set5", 5),
-        "Bevilacqua et al., Low-Complexity Single-Image Super-Resolution Based on Nonnegative Neighbor Embedding, "
-        "BMVC 2012",
-    ),
-    (
-        *("Set14", "Set14", 14),
-        "Zeyde, Elad and Protter, On Single Image Scale-Up Using Sparse-Representations, Curves and Surfaces 2010",
-    ),
-    (
-        *("BSD100", "B100", 100),
-        "Martin et al., A Database of Human Segmented Natural Images and Its Application to Evaluating Segmentation "
-        "Algorithms and Measuring Ecological Statistics, ICCV 2001 (the 100 test images)",
-    ),
-    (
-        *("Urban100", "Urban100", 100),
-        "Huang, Singh and Ahuja, Single Image Super-Resolution from Transformed Self-Exemplars, CVPR 2015",
-    ),
-)
+# Title -> name in the archive of all four, and number of images.
+BENCHMARKS = {"Set5": ("Set5", 5), "Set14": ("Set14", 14), "BSD100": ("B100", 100), "Urban100": ("Urban100", 100)}
+CITATIONS = {
+    "Set5": "Bevilacqua et al., Low-Complexity Single-Image Super-Resolution Based on Nonnegative Neighbor Embedding, "
+    "BMVC 2012",
+    "Set14": "Zeyde, Elad and Protter, On Single Image Scale-Up Using Sparse-Representations, Curves and Surfaces 2010",
+    "BSD100": "Martin et al., A Database of Human Segmented Natural Images and Its Application to Evaluating "
+    "Segmentation Algorithms and Measuring Ecological Statistics, ICCV 2001 (the 100 test images)",
+    "Urban100": "Huang, Singh and Ahuja, Single Image Super-Resolution from Transformed Self-Exemplars, CVPR 2015",
+}
 BENCHMARK = Archive(
     f"{EDSR}/benchmark.tar",
     tuple(
         Folder(f"{title}/{ours}", f"{name}/{theirs}", images)
-        for title, name, images, _ in BENCHMARKS
+        for title, (name, images) in BENCHMARKS.items()
         for ours, theirs in (("HR", "HR"), ("LRx4", "LR_bicubic/X4"))
     ),
 )
@@ -115,8 +104,8 @@ SETS = {
     "div2k-valid": DataSet("DIV2K, validation", "DIV2K/valid", 100, SIZE_2K, DIV2K_VALID, *DIV2K_TERMS),
     "flickr2k": DataSet("Flickr2K", "Flickr2K", 2650, SIZE_2K, (FLICKR2K,), *FLICKR2K_TERMS),
 } | {
-    title.lower(): DataSet(title, title, images, (321, 481), (BENCHMARK,), NO_LICENSE, citation)
-    for title, _, images, citation in BENCHMARKS
+    title.lower(): DataSet(title, title, images, (321, 481), (BENCHMARK,), NO_LICENSE, CITATIONS[title])
+    for title, (_, images) in BENCHMARKS.items()
 }
 
 
@@ -132,6 +121,6 @@ def data_set(name: str | Path) -> DataSet:
     return SETS[str(name).lower()]
 
 
-def folder_of(name: str | Path, home: Path | None = None) -> Path:
+def folder_of(name: str | Path) -> Path:
     """Return the folder of a dataset to train, validate or evaluate on, whether or not it exists."""
-    return (home or data_home()) / data_set(name).folder
+    return data_home() / data_set(name).folder
