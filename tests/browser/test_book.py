@@ -142,30 +142,11 @@ def test_lab_page(site):
     assert not soup.find_all(string=lambda text: "install(" in text)
 
 
-def test_site_without_npm(book, executed, site, tmp_path, monkeypatch, capsys):
-    """Check that pages link to the page that upscales photos only if it was built."""
-    monkeypatch.setattr(book.try_page, "ROOT", tmp_path)  # without an earlier download
-    monkeypatch.setattr(book.shutil, "which", lambda _: None)
-    assert book.build(executed, tmp_path / "book") == 0
-    assert "npm is missing" in capsys.readouterr().err
-    links = [
-        [address.endswith("try/index.html") for address in addresses(read(folder / name))].count(True)
-        for folder in (site, tmp_path / "book" / "html")
-        for name in ("index.html", f"{NAME}.html")
-    ]
-    assert links == [2, 1, 0, 0]
-
-
-def test_start_page_asks_question_of_each_lab(site):
-    asked = read(site / "index.html").select(".poster-questions a")
-    assert [link["href"] for link in asked] == [f"notebooks/{lab.stem}.html" for lab in LABS]
-    titles = [nbformat.read(lab, 4).cells[0].source.splitlines()[0] for lab in LABS]
-    assert ["# Lab {}: {}".format(*link.get_text().split(maxsplit=1)) for link in asked] == titles
-
-
-def test_divider_of_start_page(site, open_page):
-    """Check that one line divides both photos, and that the choice replaces what is left of it."""
+def test_start_page(site, open_page):
+    """Check that it leads to each lab, that one line divides both photos, and that a choice replaces the left side."""
     page = open_page((site / "index.html").as_uri())
+    links = [link.get_attribute("href") for link in page.locator(".poster-questions a").all()]
+    assert links == [f"notebooks/{lab.stem}.html" for lab in LABS]
     left, right = page.locator(".poster-photo").all()
     box = right.bounding_box()
     page.mouse.click(box["x"] + box["width"] / 4, box["y"] + box["height"] / 2)
@@ -185,20 +166,16 @@ def test_search_finds_word_of_lab(site, open_page):
     assert NAME in page.locator("#search-results a").first.get_attribute("href")
 
 
-def test_slider_on_phone(site, open_page):
+def test_pages_on_phone(site, open_page):
     phone = {"has_touch": True, "is_mobile": True, "viewport": {"width": 390, "height": 844}, "color_scheme": "dark"}
-    page = open_page((site / f"{NAME}.html").as_uri(), **phone)
+    for name in ("index.html", "docs/next.html", f"{NAME}.html"):
+        page = open_page((site / name).as_uri(), **phone)
+        assert page.evaluate("document.documentElement.scrollWidth") == 390, name
     stage = page.locator(".srlab-stage")
     stage.scroll_into_view_if_needed()
     box = stage.bounding_box()
     page.touchscreen.tap(box["x"] + box["width"] / 4, box["y"] + box["height"] / 2)
     page.wait_for_function("document.querySelector('.srlab-stage').ariaValueNow === '25'", timeout=WAIT)
-
-
-@pytest.mark.parametrize("name", ["index.html", f"{NAME}.html", "docs/next.html"])
-def test_page_fits_phone(site, open_page, name):
-    page = open_page((site / name).as_uri(), is_mobile=True, viewport={"width": 390, "height": 844})
-    assert page.evaluate("document.documentElement.scrollWidth") == 390
 
 
 def test_stale_labs_are_detected(book, tmp_path):
