@@ -5,6 +5,7 @@
 
 import argparse
 import re
+import sys
 from pathlib import Path
 
 from srlab.errors import SrlabError
@@ -18,23 +19,33 @@ from srlab_course.notebooks.marks import Result, checks_in, marks_in
 
 
 def progress(options: argparse.Namespace) -> int:
-    """Print a line per lab, or a table for each notebook that is named."""
+    """Print a line per lab, or a table for each notebook that is named. Return 2 if one has no readable exercises."""
+    unread = 0
     for name in options.notebooks or find_notebooks():
-        path = expand_user(name) if Path(name).suffix == ".ipynb" else find_lab(name)
-        notebook = read_saved(path)
-        results = read_results(notebook)
-        if options.notebooks and not results:
-            raise SrlabError(f"{path} has no exercises of this version of the course. Check the file.")
-        if results:
-            where = printable(seen_from_here(path)) if options.notebooks else path.stem
-            right = sum(result == Result.CORRECT for result in results.values())
-            print(f"{where}: {right} of {len(results)} correct{with_quiz(count_right(notebook))}")
-        if options.notebooks:
-            order = [pair for lab in dict.fromkeys(map(lab_of, results)) for pair in numbered(lab).items()]
-            print(in_columns([(number, name, exercises()[name].level, results[name]) for name, number in order]))
+        try:
+            _print_results(name, whole=bool(options.notebooks))
+        except SrlabError as error:
+            print(f"srlab: {error}", file=sys.stderr)
+            unread += 1
     more = "" if options.notebooks else " For the exercises of a lab, add its name: srlab progress 00"
     print(f"These are saved results. Save a notebook to count its new results.{more}")
-    return 0
+    return 2 if unread else 0
+
+
+def _print_results(name: str | Path, whole: bool) -> None:
+    """Print the results of a lab or notebook in a line, and if `whole` also those of each exercise."""
+    path = expand_user(name) if Path(name).suffix == ".ipynb" else find_lab(str(name))
+    notebook = read_saved(path)
+    results = read_results(notebook)
+    if whole and not results:
+        raise SrlabError(f"{path} has no exercises of this version of the course. Check the file.")
+    if results:
+        where = printable(seen_from_here(path)) if whole else path.stem
+        right = sum(result == Result.CORRECT for result in results.values())
+        print(f"{where}: {right} of {len(results)} correct{with_quiz(count_right(notebook))}")
+    if whole:
+        order = [pair for lab in dict.fromkeys(map(lab_of, results)) for pair in numbered(lab).items()]
+        print(in_columns([(number, name, exercises()[name].level, results[name]) for name, number in order]))
 
 
 def with_quiz(right: int | None) -> str:

@@ -337,7 +337,7 @@ def test_unusable_files_get_a_sentence_and_nothing_is_lost(visit, own, tmp_path)
     upscale_in_page(page, save(crop(120, 160), tmp_path / "first.png"), "bicubic")  # still at work
     page.locator("#network").set_input_files(own)
     page.locator("#status", has_text="is in the list").wait_for()
-    double = srlab.export(Own(2), tmp_path / "double.onnx", smallest=8).read_bytes()
+    double = srlab.export(Own(2), tmp_path / "double.onnx").read_bytes()
     refused = {
         "text.onnx": (b"Not a network.", "can't be used here"),
         "double.onnx": (double, "it made float32 1 × 3 × 32 × 48, not float32"),

@@ -99,6 +99,7 @@ def test_unreadable_notebook_is_named(capsys, monkeypatch, tmp_path):
     for typed, words in {
         "": "01_srresnet.ipynb is not a valid Jupyter notebook",
         "00": "has no exercises of this version",
+        "nosuch.ipynb 00": "has no exercises of this version",  # one bad file does not end the others
         "nosuch.ipynb": "File nosuch.ipynb not found",
     }.items():
         assert main(["progress", *typed.split()]) == 2
