@@ -81,10 +81,10 @@ def quiz(lab: str, answers: str) -> None:
     """
     questions = read_questions(lab)[:ASKED]
     given = _letters(answers)
-    known = [{*question.choices, OPEN} for question in questions]
-    fits = len(given) == ASKED and all(letter in letters for letter, letters in zip(given, known, strict=True))
-    letters = given if fits else OPEN * ASKED
-    pairs = zip(questions, letters, strict=True)
+    fits = len(given) == ASKED and all(
+        letter in (*question.choices, OPEN) for letter, question in zip(given, questions, strict=True)
+    )
+    pairs = zip(questions, given if fits else OPEN * ASKED, strict=True)
     text = "\n\n".join(question.answered(number, letter) for number, (question, letter) in enumerate(pairs, 1))
     if running_shell() is None:
         print(text)
