@@ -1,7 +1,6 @@
 """Test the exercise cells of the labs and extras, untouched and solved."""
 
 import inspect
-import re
 
 import nbformat
 import pytest
@@ -59,14 +58,6 @@ def test_solutions_are_correct(lab, displayed, monkeypatch):
             cell.outputs = displayed.copy()
     names = [name for (place, *_), name in zip(CELLS, NAMES, strict=True) if place == lab.stem]
     assert read_results(notebook) == dict.fromkeys(names, Result.CORRECT)
-
-
-@pytest.mark.parametrize("lab", ALL, ids=lambda lab: lab.stem)
-def test_points_of_labs(lab):
-    cells = nbformat.read(lab, 4).cells
-    for text, _, check in zip(cells, cells[1:], cells[2:], strict=False):
-        if check.cell_type == "code" and (name := re.search(r'course\.check\("([\w.]+)"', check.source)):
-            assert re.findall(r"(\d) points?\.", text.source) == [str(find(name[1]).points)]
 
 
 def test_every_exercise_is_in_a_lab():

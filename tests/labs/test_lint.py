@@ -9,6 +9,7 @@ import re
 import nbformat
 import pytest
 
+from srlab_course.feedback.all_exercises import find
 from srlab_course.feedback.quiz import count_right
 from srlab_course.lab.recipes import read_book
 from srlab_course.lab.setup import DEGRADATION
@@ -16,17 +17,28 @@ from srlab_course.notebooks.claims import read_claims
 from tests.conftest import EXTRAS, LABS, ROOT
 
 KEPT = {"nbval-check-output", "keep_output"}
+# All cells except the Colab cell, which tests/test_colab.py covers.
+CELLS = {
+    lab: [cell for cell in nbformat.read(lab, 4).cells if "colab" not in cell.metadata.get("tags", [])]
+    for lab in (*LABS, *EXTRAS)
+}
+# A kind of cell, text that it must not have, and why.
+FORBIDDEN = [
+    ("code", r"lab\.expect\(", "claims are in notebooks/claims/"),
+    ("code", r"\binteract(ive)?\(|\bOutput\(", "the output widget can make a headless run hang (nbclient 312)"),
+    ("hide-input", r"\.fit\(|\.backward\(", "training is visible"),
+    ("markdown", r"!\[\s*\]|<img(?![^>]*\balt=[\"'][^\"'])", "an image has an alternative text"),
+]
 
 
-@pytest.fixture(params=[*LABS, *EXTRAS], ids=lambda lab: lab.stem)
+@pytest.fixture(params=CELLS, ids=lambda lab: lab.stem)
 def lab(request):
     return request.param
 
 
 @pytest.fixture
 def cells(lab):
-    """Return all cells except the Colab cell, which tests/test_colab.py covers."""
-    return [cell for cell in nbformat.read(lab, 4).cells if "colab" not in tags(cell)]
+    return CELLS[lab]
 
 
 def tags(cell):
@@ -37,14 +49,20 @@ def code(cells):
     return [cell for cell in cells if cell.cell_type == "code"]
 
 
-def prose(cells):
-    return "\n\n".join(cell.source for cell in cells if cell.cell_type == "markdown")
+@pytest.mark.parametrize(("kind", "text", "why"), FORBIDDEN, ids=[why for *_, why in FORBIDDEN])
+def test_cells_do_not_have(kind, text, why):
+    cells = [(lab.stem, cell) for lab, cells in CELLS.items() for cell in cells]
+    asked = [(lab, cell.source) for lab, cell in cells if kind in {cell.cell_type, *tags(cell)}]
+    assert asked
+    assert [(lab, source) for lab, source in asked if re.search(text, source)] == [], why
 
 
-def test_title_parameters_and_setup(lab, cells):
-    notebook = nbformat.read(lab, 4)
+def test_form(lab, cells):
+    text = lab.read_text(encoding="utf-8")
+    notebook = nbformat.reads(text, 4)
+    assert text == nbformat.writes(notebook) + "\n", "not as Jupyter writes it; run `make clean-notebooks`"
     nbformat.validate(notebook)
-    ids = [cell["id"] for cell in json.loads(lab.read_text(encoding="utf-8"))["cells"]]  # nbformat would repair them
+    ids = [cell["id"] for cell in json.loads(text)["cells"]]  # nbformat would repair them
     assert len(set(ids)) == len(ids)
     assert notebook.metadata["kernelspec"]["name"] == "python3"
     assert "widgets" not in notebook.metadata
@@ -53,12 +71,10 @@ def test_title_parameters_and_setup(lab, cells):
     first, second = code(cells)[:2]
     assert [cell for cell in cells if "parameters" in tags(cell)] == [first]
     assert f'course.setup("{lab.stem}", globals())' in second.source
-
-
-def test_file_is_written_like_in_jupyter(lab):
-    """So saving it, or running `make clean-notebooks`, changes only what somebody edited."""
-    text = lab.read_text(encoding="utf-8")
-    assert text == nbformat.writes(nbformat.reads(text, 4)) + "\n", "run `make clean-notebooks`"
+    assert "111" not in "".join("1" if cell.metadata.get("jupyter", {}).get("source_hidden") else "0" for cell in cells)
+    prose = "\n\n".join(cell.source for cell in cells if cell.cell_type == "markdown")
+    for name in re.findall(r"!\[[^\]]+\]\((?!https?:)([^)]+)\)", prose):
+        assert (lab.parent / name).is_file(), name
 
 
 def test_all_recipe_settings_are_used(lab, cells):
@@ -79,9 +95,8 @@ def test_saved_outputs(cells):
     for before, cell in itertools.pairwise(cells):
         if tags(cell) & KEPT:
             assert tags(cell) >= KEPT, f"needs both tags or none: {cell.source[:60]}"
-            assert {output.get("name") for output in cell.outputs} == {"stdout"}, (
-                f"run `make clean-notebooks`: {cell.source}"
-            )
+            names = {output.get("name") for output in cell.outputs}
+            assert names == {"stdout"}, f"run `make clean-notebooks`: {cell.source}"
             assert not (before.cell_type == "markdown" and before.source.strip().endswith("?*")), cell.source
             assert ".reveal(" not in cell.source, cell.source
         else:
@@ -91,21 +106,21 @@ def test_saved_outputs(cells):
 
 def test_exercises(cells):
     checks = [place for place, cell in enumerate(cells) if "course.check(" in cell.source]
-    for place in checks:
-        name = re.fullmatch(r'(\w+) = course\.check\("\w+\.(\w+)", (\w+)\)', cells[place].source.strip())
-        assert name, cells[place].source
-        assert len(set(name.groups())) == 1
-        assert "return course.TODO" in cells[place - 1].source
-        assert "exercise" in tags(cells[place]) & tags(cells[place - 1])
-    form = r"^\*\*Exercise (\d+)\.\*\* \*\d+ minutes, [1-5] points?\.\*"
-    above = [re.search(form, cells[place - 2].source, re.M) for place in checks]
-    assert [line and int(line[1]) for line in above] == list(range(1, len(checks) + 1))
+    for number, place in enumerate(checks, start=1):
+        text, stub, check = cells[place - 2 : place + 1]
+        name, exercise, given = re.fullmatch(
+            r'(\w+) = course\.check\("([\w.]+)", (\w+)\)', check.source.strip()
+        ).groups()
+        assert name == exercise.partition(".")[2] == given
+        assert "return course.TODO" in stub.source
+        assert "exercise" in tags(stub) & tags(check)
+        form = rf"^\*\*Exercise {number}\.\*\* \*\d+ minutes, {find(exercise).points} points?\.\*"
+        assert re.search(form, text.source, re.M), text.source
 
 
 def test_claims(lab, cells):
     """Check that the functions called by claims exist; most claims only run at full length, which takes too long."""
     assert read_claims(lab.stem).keys() <= {cell.id for cell in code(cells)}
-    assert [cell.source for cell in code(cells) if "lab.expect(" in cell.source] == []
     modules = {}
     for line in re.findall(r"^(?:from srlab.* )?import .+$", "\n".join(cell.source for cell in code(cells)), re.M):
         exec(line, modules)
@@ -121,25 +136,6 @@ def test_guesses_are_revealed(cells):
             assert left_out.pop(name) or "not-in-studies" not in tags(cell), cell.source
         left_out |= dict.fromkeys(re.findall(r"(\w+)\.reveal\(", cell.source), "not-in-studies" in tags(cell))
     assert left_out == {}
-
-
-def test_images_have_files_and_alternative_texts(lab, cells):
-    assert not re.search(r"!\[\s*\]|<img(?![^>]*\balt=[\"'][^\"'])", prose(cells))
-    for name in re.findall(r"!\[[^\]]+\]\((?!https?:)([^)]+)\)", prose(cells)):
-        assert (lab.parent / name).is_file(), name
-
-
-def test_no_output_widgets(cells):
-    """Reject ipywidgets' output widget, which sometimes makes a headless run hang (nbclient 312)."""
-    for cell in code(cells):
-        assert not re.search(r"\binteract(ive)?\(|\bOutput\(", cell.source), cell.source
-
-
-def test_folded_cells(cells):
-    folded = ["1" if cell.metadata.get("jupyter", {}).get("source_hidden") else "0" for cell in cells]
-    assert "111" not in "".join(folded)
-    for cell in cells:
-        assert "hide-input" not in tags(cell) or not re.search(r"\.fit\(|\.backward\(", cell.source), cell.source
 
 
 def test_quiz(lab, cells):

@@ -3,6 +3,7 @@
 import re
 
 import nbformat
+import pytest
 
 from srlab.cli.main import main
 from tests.conftest import ROOT
@@ -22,6 +23,7 @@ def notebook_of(text):
     return notebook
 
 
+@pytest.mark.nightly
 def test_smallest_lab(tmp_path, home, monkeypatch, capsys):
     text = (ROOT / "docs" / "extending.md").read_text(encoding="utf-8")
     recipes, cells = (re.search(rf"```{kind}\n(.*?)```", text, re.DOTALL)[1] for kind in ("yaml", "py"))
