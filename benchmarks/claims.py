@@ -16,8 +16,8 @@ import nbformat
 import torch
 
 import srlab
-from srlab_course.notebooks.finding import find_notebooks, outputs_of
-from srlab_course.notebooks.marks import CLAIM
+from srlab_course.notebook_files.finding import find_notebooks, outputs_of
+from srlab_course.notebook_files.marks import CLAIM
 
 ENOUGH = 12  # seeds; with fewer, the standard deviation is too uncertain for the rule
 MARGIN = 4  # standard deviations between the mean and the bound

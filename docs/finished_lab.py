@@ -14,7 +14,7 @@ import nbclient
 import nbformat
 from PIL import Image
 
-from srlab_course.notebooks.finding import tags_of
+from srlab_course.notebook_files.finding import tags_of
 from srlab_course.teaching.solutions import fill_in
 
 ROOT = Path(__file__).resolve().parents[1]

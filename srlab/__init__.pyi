@@ -56,8 +56,6 @@ from .models.realesrgan import find_realesrgan as find_realesrgan
 from .models.realesrgan import load_realesrgan as load_realesrgan
 from .paths import data_home as data_home
 from .paths import runs_home as runs_home
-from .photo_files import upscale_file as upscale_file
-from .photo_files import upscale_folder as upscale_folder
 from .slider import compare as compare
 from .tiling import upscale as upscale
 from .training.gan import gan_step as gan_step
@@ -67,3 +65,5 @@ from .training.schedules import Milestones as Milestones
 from .training.schedules import OneCycle as OneCycle
 from .training.schedules import constant as constant
 from .training.trainer import Trainer as Trainer
+from .upscale_files import upscale_file as upscale_file
+from .upscale_files import upscale_folder as upscale_folder

@@ -1,8 +1,8 @@
 from .feedback.checks import check as check
-from .feedback.diagnosis import diagnose as diagnose
 from .feedback.exercise import TODO as TODO
 from .feedback.layer_comparison import compare_layers as compare_layers
 from .feedback.quiz import quiz as quiz
+from .feedback.run_diagnosis import diagnose as diagnose
 from .figures.ballot import Ballot as Ballot
 from .figures.diagrams import diagram as diagram
 from .figures.show import report_metric as report_metric

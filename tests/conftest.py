@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from srlab.training.runs import FORMAT, Run
-from srlab_course.notebooks.marks import MARK
+from srlab_course.notebook_files.marks import MARK
 
 ROOT = Path(__file__).resolve().parents[1]
 # Found by their recipes, because the folder of notebooks may also have copies, short labs and other files.

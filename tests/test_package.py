@@ -15,8 +15,8 @@ from tests.conftest import ROOT
 # House -> its rooms in order: each only imports those before it. The course may import all of srlab.
 ROOMS = {
     "srlab": "text errors shell paths files tensor_files devices data models losses training tiling metadata "
-    "photo_files exporting evaluation slider cli",
-    "srlab_course": "layout notebooks material figures feedback exercises workshops lab teaching cli",
+    "upscale_files exporting evaluation slider cli",
+    "srlab_course": "layout notebook_files material figures feedback exercises workshops lab teaching cli",
 }
 
 
@@ -25,7 +25,7 @@ def test_imports_are_fast_and_a_script_needs_no_course():
     late = {
         "import srlab_course, srlab.cli.main": {"torch"},
         "import srlab_course.teaching.grading": {"nbformat"},
-        "import inspect, srlab_course.notebooks.finding; inspect.getmodule(inspect.currentframe())": {
+        "import inspect, srlab_course.notebook_files.finding; inspect.getmodule(inspect.currentframe())": {
             "torch",
             "nbformat",
         },

@@ -13,7 +13,7 @@ from srlab.data import datasets
 from srlab.errors import SrlabError
 from srlab.models import loading
 from srlab_course.lab.earlier.trained import load_trained
-from srlab_course.notebooks import execute as executing
+from srlab_course.notebook_files import execute as executing
 
 
 def noise():

@@ -19,7 +19,7 @@ from srlab.errors import SrlabError
 from srlab.paths import runs_home
 from srlab.training.runs import Run
 from srlab_course.lab.earlier.start import begun_with
-from srlab_course.notebooks.execute import execute
+from srlab_course.notebook_files.execute import execute
 from studies.content_loss.jobs import has_layers
 from studies.train import failed
 

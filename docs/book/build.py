@@ -18,7 +18,7 @@ from sphinx.cmd.build import main as sphinx
 from srlab.errors import SrlabError
 from srlab.paths import runs_home
 from srlab_course.cli.execute_command import run_labs
-from srlab_course.notebooks.finding import find_notebooks
+from srlab_course.notebook_files.finding import find_notebooks
 
 INSERTED = {"injected-parameters", "check"}  # tags of cells that papermill and the labs' claims add
 

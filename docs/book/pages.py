@@ -8,8 +8,8 @@ import nbformat
 import poster
 from set_address import GITHUB, in_colab, in_kaggle
 
-from srlab_course.notebooks.finding import find_notebooks, tags_of
-from srlab_course.notebooks.marks import METRIC
+from srlab_course.notebook_files.finding import find_notebooks, tags_of
+from srlab_course.notebook_files.marks import METRIC
 from srlab_course.teaching.solutions import open_exercises
 
 BOOK = Path(__file__).resolve().parent

@@ -1,4 +1,4 @@
-"""What lab 00 claims about its results. How these blocks run: srlab_course/notebooks/claims.py."""
+"""What lab 00 claims about its results. For how these blocks run, see notebook_files/claims.py."""
 
 # %% after 0a11c004
 table = pd.DataFrame(proof)

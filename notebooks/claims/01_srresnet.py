@@ -1,4 +1,4 @@
-"""What lab 01 claims about its results. How these blocks run: srlab_course/notebooks/claims.py."""
+"""What lab 01 claims about its results. For how these blocks run, see notebook_files/claims.py."""
 
 # %% after 77a41e3c
 lab.expect("there are fifty pieces", len(stones_fit) == 50)

@@ -1,4 +1,4 @@
-"""What lab 02 claims about its results. How these blocks run: srlab_course/notebooks/claims.py."""
+"""What lab 02 claims about its results. For how these blocks run, see notebook_files/claims.py."""
 
 # %% after ce69e776
 errors = [F.mse_loss(image, face).item() for image in distorted.values()]

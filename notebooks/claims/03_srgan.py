@@ -1,4 +1,4 @@
-"""What lab 03 claims about its results. How these blocks run: srlab_course/notebooks/claims.py."""
+"""What lab 03 claims about its results. For how these blocks run, see notebook_files/claims.py."""
 
 # %% after 0767fcce
 lab.expect("the MSE generator puts its points near the center of the ring", radius, below=0.3)

@@ -1,4 +1,4 @@
-"""What lab 06 claims about its results. How these blocks run: srlab_course/notebooks/claims.py."""
+"""What lab 06 claims about its results. For how these blocks run, see notebook_files/claims.py."""
 
 # %% after f0601a01
 if lab.recipe == "laptop":

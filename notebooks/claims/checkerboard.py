@@ -1,4 +1,4 @@
-"""What the extra claims about its results. How these blocks run: srlab_course/notebooks/claims.py."""
+"""What the extra claims about its results. For how these blocks run, see notebook_files/claims.py."""
 
 # %% after c4ec0106
 lab.expect(

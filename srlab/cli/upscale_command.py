@@ -11,8 +11,8 @@ from srlab.cli.upscalers import pick_upscaler
 from srlab.errors import SrlabError
 from srlab.models.flow import FlowNet
 from srlab.paths import expand_patterns, expand_user
-from srlab.photo_files import results_of_folder, upscale_file, upscale_files
 from srlab.tiling import Upscaler, precision_of
+from srlab.upscale_files import results_of_folder, upscale_file, upscale_files
 
 
 def run(options: argparse.Namespace) -> int:

@@ -18,12 +18,12 @@ from srlab.devices import cudnn_settings, explaining_lack_of_memory, pick_device
 from srlab.errors import SrlabError
 from srlab.tensor_files import all_finite
 from srlab.training.calendar import LOG_EVERY, Calendar
+from srlab.training.cuda_graph import AS_WRITTEN, WITH_PROCESSES, NotRecordable, RecordedStep, Step, on_stream
 from srlab.training.divergence import detect_divergence
 from srlab.training.interrupts import Interrupts
 from srlab.training.objects import Losses, as_scalars, average_of, sorted_out
 from srlab.training.progress import Pace, Progress
 from srlab.training.rates import Rates
-from srlab.training.recording import AS_WRITTEN, WITH_PROCESSES, NotRecordable, RecordedStep, Step, on_stream
 from srlab.training.runs import Run
 from srlab.training.schedules import Schedule, constant
 from srlab.training.settings import describe_optimizer, describe_schedule, hash_of_source
@@ -65,7 +65,7 @@ class Trainer:
     launch
         Who launches a GPU's work. With ``"python"`` the step runs as written, and a fast GPU waits for Python most of
         the time. With ``"graph"`` the step is recorded as a CUDA graph and replayed, with the same results
-        (`srlab.training.recording`). ``"auto"`` does the same if there is one process, and in runs of `PAYS_FROM` steps
+        (`cuda_graph.py`). ``"auto"`` does the same if there is one process, and in runs of `PAYS_FROM` steps
         or more it also compiles the repeated blocks of the networks, which may then round differently; on a CPU it does
         nothing. Where something does not work, the trainer prints why and continues without it.
     turns

@@ -25,8 +25,8 @@ from srlab.paths import recipes, runs_home
 from srlab_course.lab.recipes import read_book
 from srlab_course.lab.setup import setup
 from srlab_course.lab.sizes import pick_size
-from srlab_course.notebooks.finding import read_saved
-from srlab_course.notebooks.marks import parse_cell
+from srlab_course.notebook_files.finding import read_saved
+from srlab_course.notebook_files.marks import parse_cell
 
 MEMORY = 3.5  # GiB; a machine with 4 GB reports 3.6 to 3.9
 FREE_MEMORY = 1.5  # GiB; the largest requirement in the first cell of a lab

@@ -8,8 +8,8 @@ from srlab.files import writing
 from srlab.paths import recipes, runs_home
 from srlab_course.lab.recipes import read_book
 from srlab_course.layout import seen_from_here
-from srlab_course.notebooks.execute import execute
-from srlab_course.notebooks.finding import find_lab, find_notebooks
+from srlab_course.notebook_files.execute import execute
+from srlab_course.notebook_files.finding import find_lab, find_notebooks
 
 
 def execute_labs(options: argparse.Namespace) -> int:

@@ -7,7 +7,7 @@ from typing import Any
 from srlab.paths import recipes
 from srlab_course.lab.recipes import read_book
 from srlab_course.lab.setup import setup
-from srlab_course.notebooks.finding import find_lab
+from srlab_course.notebook_files.finding import find_lab
 
 
 def plan(options: argparse.Namespace) -> int:

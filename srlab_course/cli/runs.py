@@ -6,7 +6,7 @@ import time
 from srlab.paths import runs_home
 from srlab.text import printable
 from srlab.training.runs import read_runs
-from srlab_course.feedback.diagnosis import diagnose
+from srlab_course.feedback.run_diagnosis import diagnose
 from srlab_course.layout import in_columns, seen_from_here
 
 

@@ -13,9 +13,9 @@ from srlab_course.feedback.all_exercises import find
 from srlab_course.feedback.exercise import Answer, IncorrectAnswer, NotAttempted
 from srlab_course.feedback.fallback import is_fallback, make_fallback, repeat
 from srlab_course.feedback.judging import judge
-from srlab_course.feedback.running import running
+from srlab_course.feedback.still_running import running
 from srlab_course.layout import WIDTH, in_lines
-from srlab_course.notebooks.marks import ACCEPTED, MARK, Result
+from srlab_course.notebook_files.marks import ACCEPTED, MARK, Result
 
 # Numbers in the 256-color table of terminals, which can be read on white and on black.
 COLORS = {Result.CORRECT: 28, Result.INCORRECT: 196, Result.NOT_ATTEMPTED: 244}

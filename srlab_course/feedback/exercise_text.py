@@ -23,11 +23,13 @@ The text has up to five sections::
 
     - the shape: The message for a difference that no mistake explains.
 
-An indented block has wrong answers for the hint above it (in "Accepted": correct ones, and in "Notes": those that are
-accepted with a remark). A line ``-`` is text of the reference, and ``+`` is what the student wrote instead; both may be
-parts of a line or several lines, and each occurrence is replaced. Another ``-`` is a further change of the same answer,
-``|`` is another answer with something else instead of the last ``+``, and an empty line begins a new answer. A block
-that does not begin with ``-`` is a whole answer. Answers may use the imports of the module, and `USUAL`.
+An indented block has wrong answers for the hint above it. In "Accepted" are correct ones in another style: a test holds
+that they pass, so if one is rejected, correct what the exercise observes. Those in "Notes" pass with a remark.
+
+A line ``-`` is text of the reference, and ``+`` is what the student wrote instead; both may be parts of a line or
+several lines, and each occurrence is replaced. Another ``-`` is a further change of the same answer, ``|`` is another
+answer with something else instead of the last ``+``, and an empty line begins a new answer. A block that does not begin
+with ``-`` is a whole answer. Answers may use the imports of the module, and `USUAL`.
 
 ``python -m srlab_course.feedback.all_exercises srresnet.Tail nearest`` prints the answers of a mistake.
 """

@@ -15,7 +15,7 @@ from IPython.display import display
 
 from srlab.errors import SrlabError
 from srlab.shell import running_shell
-from srlab_course.notebooks.marks import calls_of
+from srlab_course.notebook_files.marks import calls_of
 
 ASKED = 5  # number of questions that a lab uses, the first ones in its file
 OPEN = "?"

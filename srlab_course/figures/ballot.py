@@ -1,7 +1,8 @@
 """A blind ranking in the notebook: images labeled with letters, and a button for each."""
 
 import json
-from collections.abc import Callable, Mapping
+import string
+from collections.abc import Callable, Iterable, Mapping
 from html import escape
 from importlib.resources import files
 from pathlib import Path
@@ -13,7 +14,6 @@ from srlab.errors import SrlabError
 from srlab.files import write_atomic
 from srlab.paths import expand_user
 from srlab.slider import encode
-from srlab_course.figures.mos import blind_trials
 from srlab_course.figures.widgets import PRESENCE, CellBox, Presence
 
 ZOOM = 2  # CSS pixels per image pixel and side
@@ -46,7 +46,7 @@ class Ballot(CellBox):
     trials
         Image -> letter -> method.
     votes
-        Image -> methods from best to worst. Pass the values to `srlab_course.figures.mos.mean_opinion_scores`.
+        Image -> methods from best to worst. Pass the values to `opinion_scores.mean_opinion_scores`.
     ranking
         Letters ranked so far in this trial, best first.
     """
@@ -144,3 +144,19 @@ class Ballot(CellBox):
             else "Done: run the next cells for the scores."
         )
         self._title.value = f"<b>{title}</b> {escape(problem)}"
+
+
+def blind_trials(methods: Mapping[str, Iterable[str]], seed: int = 0) -> dict[str, dict[str, str]]:
+    """Return image -> letter -> method, with the images and the methods of each image in random order.
+
+    `methods` maps an image to the methods to rank; HR can be one of them.
+    """
+    images = _shuffled(methods, torch.Generator().manual_seed(seed))
+    random = torch.Generator().manual_seed(seed + 1)
+    letters = string.ascii_uppercase
+    return {image: dict(zip(letters, _shuffled(methods[image], random), strict=False)) for image in images}
+
+
+def _shuffled(names: Iterable[str], random: torch.Generator) -> list[str]:
+    names = list(names)
+    return [names[i] for i in torch.randperm(len(names), generator=random)]

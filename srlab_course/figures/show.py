@@ -8,7 +8,7 @@ from typing import Any
 from IPython.display import Markdown, display
 
 from srlab import devices
-from srlab_course.notebooks.marks import METRIC
+from srlab_course.notebook_files.marks import METRIC
 
 COURSE = Path(__file__).parents[2]
 

@@ -13,8 +13,8 @@ from srlab.devices import from_torchrun
 from srlab.errors import SrlabError
 from srlab.models import build_discriminator
 from srlab.models.discriminators import Noise, WithNoise
+from srlab.training.cuda_graph import Step
 from srlab.training.gan import DLoss, GLoss, chances, gan_step
-from srlab.training.recording import Step
 from srlab.training.schedules import Schedule
 from srlab.training.trainer import Losses, Trainer
 from srlab_course.lab.lab import Lab

@@ -15,7 +15,7 @@ from srlab.data.datasets import ImageSet
 from srlab.data.degradation import Degradation
 from srlab.errors import SrlabError
 from srlab_course.lab.sizes import check_limit, pick_size
-from srlab_course.notebooks.marks import CLAIM
+from srlab_course.notebook_files.marks import CLAIM
 
 
 @dataclass(frozen=True, eq=False)

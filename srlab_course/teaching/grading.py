@@ -18,8 +18,8 @@ from srlab.paths import expand_user
 from srlab.text import printable
 from srlab_course.feedback.all_exercises import exercises
 from srlab_course.feedback.quiz import count_right
-from srlab_course.notebooks.finding import read_saved
-from srlab_course.notebooks.marks import Result, answers_in, hints_in
+from srlab_course.notebook_files.finding import read_saved
+from srlab_course.notebook_files.marks import Result, answers_in, hints_in
 from srlab_course.teaching.progress import lab_of, numbered, read_results, with_quiz
 
 

@@ -11,8 +11,8 @@ from srlab import paths
 from srlab.errors import SrlabError
 from srlab.files import refuse_existing, write_atomic
 from srlab_course.layout import seen_from_here
-from srlab_course.notebooks.finding import find_lab, tags_of
-from srlab_course.notebooks.validated import read_notebook
+from srlab_course.notebook_files.finding import find_lab, tags_of
+from srlab_course.notebook_files.validated import read_notebook
 
 FOLDED = re.compile(r"<details>.*?</details>", re.DOTALL)  # answers, and what paper could not open
 PAGE = "{% extends 'lab/index.html.j2' %}{% block html_head_js %}{% endblock %}"  # without require.js, for widgets

@@ -14,8 +14,8 @@ from srlab.text import printable
 from srlab_course.feedback.all_exercises import exercises
 from srlab_course.feedback.quiz import ASKED, count_right
 from srlab_course.layout import in_columns, seen_from_here
-from srlab_course.notebooks.finding import Saved, find_lab, find_notebooks, own_notebook, read_saved
-from srlab_course.notebooks.marks import Result, checks_in, marks_in
+from srlab_course.notebook_files.finding import Saved, find_lab, find_notebooks, own_notebook, read_saved
+from srlab_course.notebook_files.marks import Result, checks_in, marks_in
 
 
 def progress(options: argparse.Namespace) -> int:

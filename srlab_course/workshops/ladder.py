@@ -15,7 +15,7 @@ from srlab_course.exercises.srgan.train_step import adversary_of_scene, d_loss_o
 from srlab_course.feedback.checks import say
 from srlab_course.feedback.exercise import TODO
 from srlab_course.feedback.judging import stopped
-from srlab_course.feedback.running import running
+from srlab_course.feedback.still_running import running
 from srlab_course.workshops.network import RGB
 from srlab_course.workshops.promises import expect_items, expect_tensor
 

@@ -17,7 +17,7 @@ import torch
 from srlab.errors import SrlabError
 from srlab_course.feedback.exercise import IncorrectAnswer
 from srlab_course.feedback.judging import how
-from srlab_course.feedback.running import running
+from srlab_course.feedback.still_running import running
 
 File = str | os.PathLike[str]
 Mine = File | ModuleType  # a student's file, or the module that `load` returned for it

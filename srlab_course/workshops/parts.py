@@ -9,7 +9,7 @@ import torch
 
 from srlab.errors import SrlabError
 from srlab_course.feedback.checks import say
-from srlab_course.feedback.running import running
+from srlab_course.feedback.still_running import running
 from srlab_course.workshops import adversary, alone, flow, network, photos_and_pairs, resuming, training
 from srlab_course.workshops.own_file import Mine, execute, hash_of_file, own_file, saved, stopped_in
 from srlab_course.workshops.promises import WIDTH, Line, Printed, Promises, in_words, say_all

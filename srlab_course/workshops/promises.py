@@ -14,7 +14,7 @@ import torch
 from srlab_course.feedback.checks import say
 from srlab_course.feedback.exercise import IncorrectAnswer, filled
 from srlab_course.feedback.judging import how
-from srlab_course.feedback.running import running
+from srlab_course.feedback.still_running import running
 
 PRINTED = 10  # lines that a student's code prints in a check and that are shown
 WIDTH = 64  # characters per line, because the notebook shares the window with the student's file

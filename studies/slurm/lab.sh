@@ -20,4 +20,4 @@ source .venv/bin/activate
 first=$(scontrol show hostnames "$SLURM_JOB_NODELIST" | head -n 1)
 port=$((10000 + SLURM_JOB_ID % 20000))  # differs between jobs that share a machine
 srun torchrun --nnodes "$SLURM_NNODES" --nproc-per-node gpu --rdzv-backend c10d --rdzv-id "$SLURM_JOB_ID" \
-    --rdzv-endpoint "$first:$port" -m srlab_course.notebooks.execute "$@"
+    --rdzv-endpoint "$first:$port" -m srlab_course.notebook_files.execute "$@"

@@ -9,7 +9,7 @@ from unittest import mock
 import pytest
 import torch
 
-from srlab.training import recording
+from srlab.training import cuda_graph
 from tests.conftest import ROOT
 from tests.training.fake_cuda import FakeCuda
 
@@ -28,7 +28,7 @@ def test_recorded_steps_are_timed(task, monkeypatch):
 
 def test_step_that_is_not_recorded_is_not_in_the_table(monkeypatch):
     FakeCuda(monkeypatch)
-    monkeypatch.setattr(recording.RecordedStep, "_capture", mock.Mock(side_effect=recording.NotRecordable("a test")))
+    monkeypatch.setattr(cuda_graph.RecordedStep, "_capture", mock.Mock(side_effect=cuda_graph.NotRecordable("a test")))
     with pytest.raises(RuntimeError, match="was not recorded"):
         next(ways.timed_fit(steps.resized(steps.SRRESNET, **TINY), 4, CPU, "refused", "graph"))
 

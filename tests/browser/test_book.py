@@ -11,7 +11,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_outp
 from PIL import Image
 
 import srlab
-import srlab_course.notebooks.marks
+import srlab_course.notebook_files.marks
 from tests.conftest import EXTRAS, LABS, ROOT, load_script
 
 from .conftest import WAIT, pictures
@@ -59,7 +59,7 @@ def first_lab():
         {"text/html": "Guessing needs its kernel.", "text/plain": "Guess"},
         widget | {"text/plain": "VBox(children=(IntSlider(value=1),))"},
         {"text/html": srlab.compare(pictures(), left="A", right="B").html},
-        {"text/plain": "gain: 1.00 dB", srlab_course.notebooks.marks.METRIC: {"label": "gain"}},
+        {"text/plain": "gain: 1.00 dB", srlab_course.notebook_files.marks.METRIC: {"label": "gain"}},
     ]
     outputs = [new_output("display_data", data) for data in shown]
     folded = "<details><summary>One solution (try your own first!)</summary><pre>psnr</pre></details>"

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import nbformat
 
-from srlab_course.notebooks.execute import execute
-from srlab_course.notebooks.finding import find_notebooks
+from srlab_course.notebook_files.execute import execute
+from srlab_course.notebook_files.finding import find_notebooks
 
 KEPT = {"nbval-check-output", "keep_output"}
 KEPT_METADATA = ("tags", "slideshow")  # the second begins a slide at each heading

@@ -5,7 +5,7 @@ import pytest
 import srlab
 from srlab.data import datasets
 from srlab_course.lab.recipes import read_book
-from srlab_course.notebooks.execute import execute
+from srlab_course.notebook_files.execute import execute
 from tests.conftest import ROOT
 
 BLIND = read_book(ROOT / "notebooks" / "recipes" / "01_srresnet.yaml").recipes["blind"].values

@@ -57,7 +57,7 @@ def test_two_processes_train_one_run(typed):
         "--nproc-per-node",
         2,
         "-m",
-        "srlab_course.notebooks.execute",
+        "srlab_course.notebook_files.execute",
     )
     typed("-p", "iters", 12, start=torchrun)
     run = Run("04_esrgan", "smoke-12-batch-2")

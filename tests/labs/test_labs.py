@@ -14,9 +14,9 @@ import torch
 import srlab
 from srlab.models import realesrgan
 from srlab_course.lab.recipes import read_book
-from srlab_course.notebooks.claims import insert_claims
-from srlab_course.notebooks.execute import execute
-from srlab_course.notebooks.validated import read_notebook
+from srlab_course.notebook_files.claims import insert_claims
+from srlab_course.notebook_files.execute import execute
+from srlab_course.notebook_files.validated import read_notebook
 from srlab_course.teaching.solutions import fill_in
 from tests.conftest import EXTRAS, LABS, ROOT
 

@@ -13,7 +13,7 @@ from srlab_course.feedback.all_exercises import find
 from srlab_course.feedback.quiz import count_right
 from srlab_course.lab.recipes import read_book
 from srlab_course.lab.setup import DEGRADATION
-from srlab_course.notebooks.claims import read_claims
+from srlab_course.notebook_files.claims import read_claims
 from tests.conftest import EXTRAS, LABS, ROOT
 
 KEPT = {"nbval-check-output", "keep_output"}

@@ -5,7 +5,7 @@ import re
 import nbformat
 import pytest
 
-from srlab_course.notebooks.execute import execute
+from srlab_course.notebook_files.execute import execute
 from tests.conftest import LABS, ROOT
 
 TABLE = re.findall(

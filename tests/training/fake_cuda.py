@@ -14,7 +14,7 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from srlab.training import recording, trainer
+from srlab.training import cuda_graph, trainer
 
 READS = torch.ops.aten._local_scalar_dense.default
 
@@ -47,7 +47,7 @@ class Reads(TorchDispatchMode):
 
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):
         if func is READS:
-            warnings.warn(recording.WAITS, stacklevel=1)
+            warnings.warn(cuda_graph.WAITS, stacklevel=1)
         return func(*args, **(kwargs or {}))
 
 
@@ -69,7 +69,7 @@ class Graph:
 
 
 class FakeCuda:
-    """Stand in for `torch.cuda` in `srlab.training.recording` and the trainer."""
+    """Stand in for `torch.cuda` in `srlab.training.cuda_graph` and the trainer."""
 
     def __init__(self, monkeypatch):
         self.capturing, self.mode, self.reads, self.replays = False, "default", None, 0
@@ -90,7 +90,7 @@ class FakeCuda:
             monkeypatch.setattr(torch.cuda, name, replacement)
         monkeypatch.setattr(torch.Tensor, "to", moved_once(torch.Tensor.to))
         # Here torch's random numbers are the GPU's, so only those of other libraries are on the CPU.
-        monkeypatch.setattr(recording, "_cpu_randomness", random.getstate)
+        monkeypatch.setattr(cuda_graph, "_cpu_randomness", random.getstate)
         monkeypatch.setattr(trainer, "RECORDS_ON", "cpu")
 
     def warn(self, mode):

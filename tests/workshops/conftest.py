@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 import srlab
-from srlab_course.feedback import running
+from srlab_course.feedback import still_running
 from srlab_course.workshops import parts
 
 from .files import joined
@@ -14,7 +14,7 @@ from .files import joined
 @pytest.fixture(autouse=True)
 def patient(monkeypatch):
     """On a busy machine, a check takes longer than the time after which it prints that it still runs."""
-    monkeypatch.setattr(running, "PATIENCE", 3600.0)
+    monkeypatch.setattr(still_running, "PATIENCE", 3600.0)
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from srlab_course.feedback.exercise import TODO, Answer, IncorrectAnswer, NotAtt
 from srlab_course.feedback.fallback import make_fallback
 from srlab_course.feedback.judging import judge
 from srlab_course.layout import in_lines
-from srlab_course.notebooks.finding import own_notebook, without_number
+from srlab_course.notebook_files.finding import own_notebook, without_number
 
 DEFINING = (ast.Import, ast.ImportFrom, ast.FunctionDef, ast.ClassDef)
 

@@ -16,7 +16,7 @@ from srlab.cli.main import all_commands, main
 from srlab.errors import SrlabError
 from srlab.models import MSRResNet
 from srlab_course.cli import execute_command, plan_command
-from srlab_course.notebooks.finding import find_lab
+from srlab_course.notebook_files.finding import find_lab
 from tests.conftest import EXTRAS, LABS, ROOT, leave_run
 
 

@@ -19,7 +19,7 @@ from srlab_course.feedback.checks import check
 from srlab_course.feedback.difference import difference
 from srlab_course.feedback.exercise import TODO, Exercise, Mistake
 from srlab_course.layout import WIDTH, in_lines
-from srlab_course.notebooks.marks import Result
+from srlab_course.notebook_files.marks import Result
 from srlab_course.teaching.progress import read_results
 from tests.course.exercises.test_exercises import said
 

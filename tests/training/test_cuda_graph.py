@@ -10,9 +10,9 @@ import torch.nn.functional as F
 import srlab
 from srlab import losses
 from srlab.models import MSRResNet, PatchDiscriminator, RRDBNet
-from srlab.training import recording
+from srlab.training import cuda_graph
 from srlab.training import trainer as training
-from srlab.training.recording import AS_WRITTEN
+from srlab.training.cuda_graph import AS_WRITTEN
 from srlab.training.wrapping import repeated_blocks
 
 from .fake_cuda import FakeCuda
@@ -100,7 +100,7 @@ def test_recorded_run_equals_run_as_written(gan, capsys):
     assert recorded.calls == CALLS
     assert_same(written, recorded)
     assert [little.run.manifest()["recorded"] for little in (written, recorded)] == [False, True]
-    assert recording.WARNING not in capsys.readouterr().out, "the first replay starts from another state"
+    assert cuda_graph.WARNING not in capsys.readouterr().out, "the first replay starts from another state"
 
 
 def test_recorded_run_resumes_with_same_bits():
@@ -277,7 +277,7 @@ def test_counter_that_changes_little_is_reported(capsys):
         little.extra = lambda lr: 1e-4 * little.calls
 
     runs = written_and_recorded(count_slowly, iters=AS_WRITTEN + 1)
-    assert recording.WARNING in capsys.readouterr().out
+    assert cuda_graph.WARNING in capsys.readouterr().out
     assert runs[1].run.manifest()["recorded"], "operations that are not deterministic look the same"
     assert_same(*runs)  # the step as written counts, not its replay
 
@@ -334,7 +334,7 @@ def test_gradients_that_add_up_in_one_turn_are_recorded(capsys):
     runs = written_and_recorded(accumulate)
     assert_same(*runs)
     assert runs[1].run.manifest()["recorded"]
-    assert recording.WARNING not in capsys.readouterr().out, "the first replay starts from other gradients"
+    assert cuda_graph.WARNING not in capsys.readouterr().out, "the first replay starts from other gradients"
 
 
 def test_other_losses_in_each_step(capsys):
@@ -387,7 +387,7 @@ def recorded_in_float16(before_update):
         scaler.update()
         return {"loss": loss}
 
-    recorded = recording.RecordedStep(step, [network], [optimizer], torch.cuda.Stream(), scaler=scaler)
+    recorded = cuda_graph.RecordedStep(step, [network], [optimizer], torch.cuda.Stream(), scaler=scaler)
     return recorded, scaler, torch.ones(1, 1, device=DEVICE)
 
 

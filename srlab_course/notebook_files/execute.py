@@ -1,7 +1,7 @@
 """Execute a notebook headlessly with papermill, with the lab's claims if ``SRLAB_CLAIMS`` is set.
 
-``torchrun --nproc-per-node N -m srlab_course.notebooks.execute LAB OUT -p ...`` accepts the arguments of ``papermill``
-and trains on N devices: each process executes the notebook, and the output of the first process is kept.
+``torchrun --nproc-per-node N -m srlab_course.notebook_files.execute LAB OUT -p ...`` accepts papermill's arguments and
+trains on N devices: each process executes the notebook, and the output of the first process is kept.
 """
 
 import sys
@@ -20,10 +20,10 @@ from srlab.devices import from_torchrun
 from srlab.errors import SrlabError
 from srlab.paths import switched_on
 from srlab_course.layout import seen_from_here
-from srlab_course.notebooks.claims import insert_claims
-from srlab_course.notebooks.finding import outputs_of, tags_of
-from srlab_course.notebooks.marks import METRIC
-from srlab_course.notebooks.validated import read_notebook
+from srlab_course.notebook_files.claims import insert_claims
+from srlab_course.notebook_files.finding import outputs_of, tags_of
+from srlab_course.notebook_files.marks import METRIC
+from srlab_course.notebook_files.validated import read_notebook
 
 
 def execute(notebook: Path, output: Path, parameters: dict[str, Any], without: str | None = None) -> dict[str, Any]:

@@ -5,7 +5,8 @@ import math
 import pytest
 import torch
 
-from srlab_course.figures.mos import blind_trials, mean_opinion_scores
+from srlab_course.figures.ballot import blind_trials
+from srlab_course.figures.opinion_scores import mean_opinion_scores
 
 METHODS = ("HR", "ESRGAN", "bicubic")
 IMAGES = dict.fromkeys(("cat", "cup", "sky"), METHODS)

@@ -10,9 +10,9 @@ import pytest
 from benchmarks.claims import distance, read_records, rows_of
 from srlab.errors import SrlabError
 from srlab_course.lab.lab import Lab
-from srlab_course.notebooks.claims import insert_claims
-from srlab_course.notebooks.execute import execute, read_metric
-from srlab_course.notebooks.marks import CLAIM
+from srlab_course.notebook_files.claims import insert_claims
+from srlab_course.notebook_files.execute import execute, read_metric
+from srlab_course.notebook_files.marks import CLAIM
 
 LAB = """\
 import dataclasses

@@ -1,27 +1,9 @@
-"""Blind trials, and mean opinion scores from rankings."""
+"""Mean opinion scores from rankings."""
 
-import string
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 
 import pandas as pd
-import torch
 from scipy.special import stdtrit
-
-
-def blind_trials(methods: Mapping[str, Iterable[str]], seed: int = 0) -> dict[str, dict[str, str]]:
-    """Return image -> letter -> method, with the images and the methods of each image in random order.
-
-    `methods` maps an image to the methods to rank; HR can be one of them.
-    """
-    images = _shuffled(methods, torch.Generator().manual_seed(seed))
-    random = torch.Generator().manual_seed(seed + 1)
-    letters = string.ascii_uppercase
-    return {image: dict(zip(letters, _shuffled(methods[image], random), strict=False)) for image in images}
-
-
-def _shuffled(names: Iterable[str], random: torch.Generator) -> list[str]:
-    names = list(names)
-    return [names[i] for i in torch.randperm(len(names), generator=random)]
 
 
 def mean_opinion_scores(votes: Iterable[Sequence[str]]) -> pd.DataFrame:

@@ -1,8 +1,8 @@
-"""Test `python -m srlab_course.notebooks.execute`, which accepts the arguments of papermill."""
+"""Test `python -m srlab_course.notebook_files.execute`, which accepts the arguments of papermill."""
 
 import pytest
 
-from srlab_course.notebooks.execute import main
+from srlab_course.notebook_files.execute import main
 
 
 @pytest.mark.parametrize(
@@ -23,7 +23,7 @@ def test_usage_is_that_of_papermill(arguments, code, words, capsys):
 def test_only_the_first_process_keeps_its_notebook(rank, monkeypatch):
     given = {}
     monkeypatch.setattr("papermill.cli.execute_notebook", lambda **arguments: given.update(arguments))
-    monkeypatch.setattr("srlab_course.notebooks.execute.from_torchrun", lambda name: rank)
+    monkeypatch.setattr("srlab_course.notebook_files.execute.from_torchrun", lambda name: rank)
     with pytest.raises(SystemExit, match="0"):
         main(["lab.ipynb", "out.ipynb", "-p", "iters", "5"])
     assert given["parameters"] == {"iters": 5}

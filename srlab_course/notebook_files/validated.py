@@ -6,7 +6,7 @@ import nbformat
 from nbformat import NotebookNode
 
 from srlab.errors import SrlabError
-from srlab_course.notebooks.finding import NOT_VALID, read_json
+from srlab_course.notebook_files.finding import NOT_VALID, read_json
 
 
 def read_notebook(path: Path) -> NotebookNode:

@@ -7,7 +7,7 @@ import pytest
 import srlab_course as course
 from srlab.cli.main import main
 from srlab.training.divergence import detect_divergence
-from srlab_course.feedback.diagnosis import find_symptoms
+from srlab_course.feedback.run_diagnosis import find_symptoms
 from tests.conftest import leave_run
 
 

@@ -1,4 +1,4 @@
-"""Test srlab.photo_files: properties of image files are kept, and targets are complete or missing."""
+"""Test srlab.upscale_files: properties of image files are kept, and targets are complete or missing."""
 
 import numpy as np
 import psutil
@@ -11,7 +11,7 @@ from skimage import data
 from srlab.data.images import read_image, to_uint8
 from srlab.data.resampling import upsample
 from srlab.errors import SrlabError
-from srlab.photo_files import upscale_file, upscale_folder
+from srlab.upscale_files import upscale_file, upscale_folder
 
 RGB = np.random.default_rng(0).integers(0, 256, (21, 34, 3), dtype=np.uint8)
 SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
