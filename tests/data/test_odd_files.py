@@ -123,4 +123,3 @@ def test_odd_file_names(tmp_path, capsys):
     assert main(["evaluate", "--sr", str(sr), "--hr", str(hr), "--protocol", "face", "--metrics", "psnr"]) == 0
     said = capsys.readouterr().out
     assert said.count(" inf\n") == len(names) + 1  # the mean as well
-    assert f"{len(names)} of them without any error, so a mean is infinite." in said

@@ -2,10 +2,12 @@
 
 # ruff: noqa: E501 - a style or a mistake is one line
 
+import random
 import re
 import shutil
 
 import nbformat
+import numpy
 import papermill
 import pooch
 import pytest
@@ -871,6 +873,18 @@ def test_mistake_breaks_promise(part, mistake, write, lines):
     assert len(broken) == 1, found
     assert wanted in broken[0][1], found
     assert part != "generator" or found[-1][1] == broken[0][0], found  # what follows would only be confusing
+
+
+def test_check_leaves_all_random_states(tmp_path, folder):
+    file = tmp_path / "mine.py"
+    file.write_text("import random, numpy, torch\nrandom.seed(1)\nnumpy.random.seed(1)\ntorch.manual_seed(1)\n")
+
+    def states() -> str:
+        return repr((random.getstate(), numpy.random.get_state(), torch.get_rng_state().tolist()))  # noqa: NPY002
+
+    before = states()
+    workshops.check(file, "psnr", folder)
+    assert states() == before
 
 
 @pytest.mark.parametrize("part", PARTS)

@@ -69,8 +69,9 @@ def with_own_start(lab: Lab, named: bool = False) -> Lab:
         return lab
     own, made = f"{OWN}/{name}", Run(OWN, name).manifest()["parameters"]
     another_run = begun_with(Run(lab.name, lab.run)) not in ("", own)
-    same_kind = made["generator"]["network"] == generator_of(lab.parameters)["network"]
-    if not (is_own(own) and same_kind) or (another_run and named):
+    if not is_own(own) or made["generator"]["network"] != generator_of(lab.parameters)["network"]:
+        return lab
+    if another_run and named:
         return lab
     network, found = _first_that_fits([own], lab)
     if not found:
