@@ -15,11 +15,11 @@ from .data.images import quantize as quantize
 from .data.images import read_image as read_image
 from .data.images import to_uint8 as to_uint8
 from .data.images import write_image as write_image
+from .data.patch_sampler import PatchSampler as PatchSampler
 from .data.resampling import DOWNSAMPLERS as DOWNSAMPLERS
 from .data.resampling import downsample as downsample
 from .data.resampling import resize as resize
 from .data.resampling import upsample as upsample
-from .data.sampler import PatchSampler as PatchSampler
 from .devices import pick_device as pick_device
 from .devices import pick_precision as pick_precision
 from .errors import SrlabError as SrlabError

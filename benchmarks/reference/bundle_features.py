@@ -21,7 +21,7 @@ from srlab import files, tensor_files
 from srlab.data import datasets
 from srlab.data.datasets import ImageSet
 from srlab.data.degradation import blur
-from srlab.data.sampler import PatchSampler
+from srlab.data.patch_sampler import PatchSampler
 from srlab.models.backbones import OWN, OWN_WEIGHTS
 from srlab.models.features import FeatureExtractor
 

@@ -5,7 +5,7 @@ import sys
 
 import pandas as pd
 
-from srlab.cli.upscalers import pick_upscaler
+from srlab.cli.pick_upscaler import pick_upscaler
 from srlab.data.datasets import load_images
 from srlab.errors import SrlabError
 from srlab.evaluation.folders import evaluate_folders

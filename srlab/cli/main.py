@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from importlib.metadata import entry_points
 
 from srlab import __version__
-from srlab.cli import arguments
+from srlab.cli.commands import add_evaluate, add_export, add_upscale
 from srlab.errors import SrlabError
 from srlab.text import printable
 
@@ -19,9 +19,9 @@ from srlab.text import printable
 # module that does the work is imported when its command is chosen, because most of them import torch.
 Commands = dict[str, tuple[Callable[[argparse.ArgumentParser], None], str]]
 OWN: Commands = {
-    "upscale": (arguments.add_upscale, "upscale images or folders of images"),
-    "evaluate": (arguments.add_evaluate, "score images or a run against ground truth"),
-    "export": (arguments.add_export, "write a network for other programs"),
+    "upscale": (add_upscale, "upscale images or folders of images"),
+    "evaluate": (add_evaluate, "score images or a run against ground truth"),
+    "export": (add_export, "write a network for other programs"),
 }
 
 

@@ -6,8 +6,8 @@ import sys
 from collections import Counter
 from pathlib import Path
 
-from srlab.cli.arguments import BUNDLED
-from srlab.cli.upscalers import pick_upscaler
+from srlab.cli.commands import BUNDLED
+from srlab.cli.pick_upscaler import pick_upscaler
 from srlab.errors import SrlabError
 from srlab.models.flow import FlowNet
 from srlab.paths import expand_patterns, expand_user

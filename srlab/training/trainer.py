@@ -13,7 +13,7 @@ from accelerate.utils import broadcast_object_list, gather_object
 from torch import nn
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
-from srlab.data.sampler import PatchSampler
+from srlab.data.patch_sampler import PatchSampler
 from srlab.devices import cudnn_settings, explaining_lack_of_memory, pick_device, pick_precision, widest_float
 from srlab.errors import SrlabError
 from srlab.tensor_files import all_finite

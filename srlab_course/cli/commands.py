@@ -1,4 +1,4 @@
-"""The arguments of the course's commands; `srlab.cli.arguments` has those of the other commands."""
+"""The arguments of the course's commands; `srlab.cli.commands` has those of the other commands."""
 
 import argparse
 

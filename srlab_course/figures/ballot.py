@@ -47,6 +47,8 @@ class Ballot(CellBox):
         Image -> letter -> method.
     votes
         Image -> methods from best to worst. Pass the values to `opinion_scores.mean_opinion_scores`.
+    letters
+        Letter -> method of the current trial; {} after the last one.
     ranking
         Letters ranked so far in this trial, best first.
     """
@@ -68,7 +70,7 @@ class Ballot(CellBox):
     def _begin(self) -> None:
         """Begin the next trial, or name the methods after the last one."""
         self.image = next((image for image in self.trials if image not in self.votes), "")
-        self.letters = self.trials.get(self.image, {})  # of this trial
+        self.letters = self.trials.get(self.image, {})
         self.ranking: list[str] = []
         self._cards.children = [self._card(letter) for letter in self.letters]
         if not self.letters:

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from srlab import losses
-from srlab.data.sampler import PatchSampler
+from srlab.data.patch_sampler import PatchSampler
 from srlab.devices import from_torchrun
 from srlab.errors import SrlabError
 from srlab.models import build_discriminator

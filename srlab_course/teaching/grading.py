@@ -20,7 +20,7 @@ from srlab_course.feedback.all_exercises import exercises
 from srlab_course.feedback.quiz import count_right
 from srlab_course.notebook_files.finding import read_saved
 from srlab_course.notebook_files.marks import Result, answers_in, hints_in
-from srlab_course.teaching.progress import lab_of, numbered, read_results, with_quiz
+from srlab_course.teaching.saved_results import lab_of, numbered, read_results, with_quiz
 
 
 @dataclass

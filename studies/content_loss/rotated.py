@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from srlab.data.datasets import ImageSet
 from srlab.data.degradation import Degrade
 from srlab.data.images import quantize
-from srlab.data.sampler import PatchSampler, check_sizes
+from srlab.data.patch_sampler import PatchSampler, check_sizes
 from srlab.errors import SrlabError
 from srlab_course.lab.lab import Lab
 

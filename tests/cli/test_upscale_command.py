@@ -9,7 +9,7 @@ import torch
 from PIL import Image
 from spandrel.architectures.SPAN import SPAN
 
-from srlab.cli import upscalers
+from srlab.cli import pick_upscaler
 from srlab.cli.main import main
 from srlab.data.images import read_image, to_uint8, write_image
 from srlab.models import FlowNet, SRResNet
@@ -160,7 +160,7 @@ def test_upscale_error_is_one_line_without_output(
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_interrupt_exits_130_without_output(source, tmp_path, capsys, monkeypatch, number):
-    monkeypatch.setattr(upscalers, "upsample", lambda *_: signal.raise_signal(number))
+    monkeypatch.setattr(pick_upscaler, "upsample", lambda *_: signal.raise_signal(number))
     assert main(["upscale", str(source), str(tmp_path / "sr.png"), "--method", "bicubic"]) == 130
     assert "stopped" in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == [source]

@@ -10,7 +10,7 @@ from PIL import Image
 
 from srlab.data import cache, datasets
 from srlab.data.images import read_pixels, write_image
-from srlab.data.sampler import PatchSampler
+from srlab.data.patch_sampler import PatchSampler
 from srlab.errors import SrlabError
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="files have no change time there")

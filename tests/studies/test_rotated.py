@@ -7,7 +7,7 @@ import torch
 
 from srlab.errors import SrlabError
 from studies.content_loss.rotated import RotatedSampler
-from tests.data.test_sampler import image_set, random_set
+from tests.data.test_patch_sampler import image_set, random_set
 
 WHITE = torch.full((3, 40, 40), 255, dtype=torch.uint8)
 

@@ -15,7 +15,7 @@ import srlab
 from srlab import losses
 from srlab.data.datasets import ImageSet
 from srlab.data.degradation import Degradation
-from srlab.data.sampler import PatchSampler
+from srlab.data.patch_sampler import PatchSampler
 from srlab.errors import SrlabError
 from srlab.models import WithNoise
 from srlab.training.runs import Run

@@ -7,7 +7,7 @@ from torch.utils._pytree import tree_leaves
 
 from srlab import devices
 from srlab.data import resampling
-from srlab.data.sampler import PatchSampler
+from srlab.data.patch_sampler import PatchSampler
 from srlab.tiling import upscale
 
 from .little_run import LittleRun

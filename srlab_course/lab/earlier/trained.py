@@ -76,8 +76,8 @@ def load_trained(
 def newest_run(lab: str, name: str = "default") -> str | None:
     """Return which finished run was started last: `name`, or one that the lab trained with other code; None if none is.
 
-    With changed code, labs 02, 03, 06 and 07 train another run, such as "default-4f0c21", and lab 07 also with another
-    teacher (`srlab_course.lab.earlier.whose_code.run_of`).
+    A lab with changed code trains another run, such as "default-4f0c21", and lab 07 also does with another teacher
+    (`srlab_course.lab.earlier.whose_code.run_of`).
     """
     return _newest(finished_runs(lab), lab, name)
 

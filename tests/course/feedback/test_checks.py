@@ -20,7 +20,7 @@ from srlab_course.feedback.difference import difference
 from srlab_course.feedback.exercise import TODO, Exercise, Mistake
 from srlab_course.layout import WIDTH, in_lines
 from srlab_course.notebook_files.marks import Result
-from srlab_course.teaching.progress import read_results
+from srlab_course.teaching.saved_results import read_results
 from tests.course.exercises.test_exercises import said
 
 SMALL_AND_LARGE = {"small": (torch.tensor(1.0),), "large": lambda: (torch.tensor(9.0),)}

@@ -16,7 +16,7 @@ from srlab_course.feedback.all_exercises import find, names
 from srlab_course.feedback.checks import check
 from srlab_course.feedback.exercise import TODO
 from srlab_course.notebook_files.marks import hints_in
-from srlab_course.teaching.progress import read_results
+from srlab_course.teaching.saved_results import read_results
 from tests.conftest import ROOT, left
 
 CROP, PROJECT, MATRIX = "degradation.training_pairs", "degradation.back_project", "degradation.downscale_matrix"

@@ -1,4 +1,4 @@
-"""Test srlab.data.sampler: the same seed gives the same batches, which match the images and settings."""
+"""Test srlab.data.patch_sampler: the same seed gives the same batches, which match the images and settings."""
 
 import hashlib
 import itertools
