@@ -14,4 +14,5 @@ from .lab.earlier.whose_code import credit as credit
 from .lab.guesses import guess as guess
 from .lab.setup import setup as setup
 from .lab.sizes import pick_size as pick_size
+from .material.subjects import badge as badge
 from .material.subjects import split_photo as split_photo

@@ -1,8 +1,10 @@
-"""Subjects: one photo, split into a left half to train on and a right half to show and score."""
+"""What labs show: one photo, split into a half to train on and a half to score, and the badge of the running example."""
 
 from pathlib import Path
 
-from srlab.data.datasets import PHOTOS, ImageSet, photo_file, read_images
+import torch
+
+from srlab.data.datasets import PHOTOS, ImageSet, bundled_photos, photo_file, read_images
 from srlab.data.images import mod_crop, to_float
 from srlab.data.resampling import downsample, upsample
 from srlab.errors import SrlabError
@@ -14,6 +16,26 @@ SMALLEST = 96  # side of a half in pixels; below it patches repeat and a score m
 # PSNR of bicubic at scale 4, in dB, above which no difference is visible (2.5 gray levels). All bundled photos except
 # the retina have less than 32; upscaled 2x, as blurry as a phone's, less than 38; upscaled 4x, most have more than 40.
 SMOOTH = 40.0
+
+BADGE = (336, 96, 96, 144)  # top, left, height and width of the badge on the photo "astronaut"
+
+
+def badge(scale: int = 4) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return the badge with the names of Eileen Collins's crew, ``(1, 3, 96 / scale, 144 / scale)``, and its HR crop.
+
+    Each lab upscales it. The photo is for validation, so no network of the course has learned it, and its letters are
+    too fine for the LR image.
+
+    Parameters
+    ----------
+    scale
+        HR pixels per LR pixel, a divisor of 48.
+    """
+    top, left, height, width = BADGE
+    hr = mod_crop(bundled_photos("validation")["astronaut"], scale)
+    lr = downsample(hr, scale)
+    low = lr[..., top // scale : (top + height) // scale, left // scale : (left + width) // scale]
+    return low, hr[..., top : top + height, left : left + width]
 
 
 def split_photo(subject: str | Path) -> tuple[ImageSet, ImageSet]:

@@ -7,6 +7,7 @@ from PIL import Image
 
 from srlab.data import datasets
 from srlab.data.images import read_pixels
+from srlab.data.resampling import downsample
 from srlab.errors import SrlabError
 from srlab.models.loading import load_bundled
 from srlab_course.material import subjects
@@ -88,3 +89,10 @@ def test_slightly_blurry_phone_photo_is_accepted(own):
 def test_invalid_subject_is_rejected(name, said):
     with pytest.raises(SrlabError, match=said):
         subjects.split_photo(name)
+
+
+@pytest.mark.parametrize("scale", [2, 4, 8])
+def test_badge_is_the_lr_image_of_its_crop(scale):
+    lr, hr = subjects.badge(scale)
+    inner = (..., slice(4, -4), slice(4, -4))  # the rest of the photo reaches the border
+    torch.testing.assert_close(lr[inner], downsample(hr, scale)[inner], atol=1e-6, rtol=0)
