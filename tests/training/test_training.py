@@ -73,10 +73,13 @@ def test_training_depends_on_no_other_random_numbers():
 # --- Schedules -----------------------------------------------------------------------------------------------
 
 
-def test_schedule_uses_absolute_steps_after_resume():
+def test_schedule_and_progress_use_absolute_steps_after_resume():
     first, second = LittleRun(rate=1e-2), LittleRun(rate=1e-2)
     first.fail_at(6, KeyboardInterrupt(), 9, validate_every=5)
+    shares = []
+    second.before_step = lambda number: shares.append(second.trainer.progress.item())
     second.fit(9)
+    assert shares == pytest.approx([step / 9 for step in range(len(first.rates), 9)])
     assert first.rates + second.rates == pytest.approx([1e-2 * OneCycle(9)(step) for step in range(9)])
 
 
