@@ -45,6 +45,7 @@ import random
 import re
 import sys
 import textwrap
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -65,9 +66,7 @@ USUAL |= {"np": np, "torch": torch, "nn": nn, "F": F, "srlab": srlab}
 def with_text(exercise: Exercise, file: Path) -> Exercise:
     """Return an exercise with the hints, mistakes, notes, accepted answers and messages of its text."""
     text = file.read_text(encoding="utf-8")
-    sections = dict(re.findall(r"^# ([^\n]+)\n(.*?)(?=^# |\Z)", text, re.MULTILINE | re.DOTALL))
-    if unknown := sections.keys() - set(SECTIONS):
-        raise SrlabError(f"{file} has the section '{min(unknown)}'. Use {', '.join(SECTIONS)}.")
+    sections = read_sections(text, file, SECTIONS)
     mistakes, notes = (_mistakes(sections.get(name, ""), exercise, file) for name in ("Mistakes", "Notes"))
     accepted = _answers(sections.get("Accepted", ""), exercise, file)
     messages = [" ".join(one.split()) for one in re.split(r"^- ", sections.get("Otherwise", ""), flags=re.M)[1:]]
@@ -83,23 +82,38 @@ def with_text(exercise: Exercise, file: Path) -> Exercise:
 
 def _mistakes(section: str, exercise: Exercise, file: Path) -> list[Mistake]:
     """Return the mistakes of a section: each has a heading, a hint and its answers."""
-    found = []
-    for name, body in re.findall(r"^## ([^\n]+)\n(.*?)(?=^## |\Z)", section, re.MULTILINE | re.DOTALL):
-        hint, *blocks = re.split(r"\n(?=    )", body, maxsplit=1)
-        answers = _answers("\n".join(blocks), exercise, file)
-        if not (hint.strip() and answers):
-            raise SrlabError(f"In {file}, the mistake '{name}' needs a hint and an indented answer below it.")
-        found.append(Mistake(name, " ".join(hint.split()), tuple(answers)))
-    return found
+    return [
+        Mistake(name, hint, tuple(_answers(blocks, exercise, file)))
+        for name, hint, blocks in read_entries(section, file)
+    ]
 
 
 def _answers(blocks: str, exercise: Exercise, file: Path) -> list[Answer]:
-    return [build_answer(source, exercise.reference, file) for source in _sources(blocks, exercise, file)]
-
-
-def _sources(blocks: str, exercise: Exercise, file: Path) -> list[str]:
-    """Return the source of each answer in indented blocks, which empty lines separate."""
     reference = inspect.getsource(exercise.reference)
+    return [build_answer(source, exercise.reference, file) for source in read_sources(blocks, reference, file)]
+
+
+def read_sections(text: str, file: Path, known: Sequence[str]) -> dict[str, str]:
+    """Return the sections of a text by their headings, which begin with ``#`` and must be known."""
+    sections = dict(re.findall(r"^# ([^\n]+)\n(.*?)(?=^# |\Z)", text, re.MULTILINE | re.DOTALL))
+    if unknown := sections.keys() - set(known):
+        raise SrlabError(f"{file} has the section '{min(unknown)}'. Use {', '.join(known)}.")
+    return sections
+
+
+def read_entries(section: str, file: Path) -> list[tuple[str, str, str]]:
+    """Return the entries of a section: each has a heading, a paragraph, and indented blocks below it."""
+    found = []
+    for name, body in re.findall(r"^## ([^\n]+)\n(.*?)(?=^## |\Z)", section, re.MULTILINE | re.DOTALL):
+        paragraph, *blocks = re.split(r"\n(?=    )", body, maxsplit=1)
+        if not (paragraph.strip() and blocks):
+            raise SrlabError(f"In {file}, '{name}' needs a text and an indented answer below it.")
+        found.append((name, " ".join(paragraph.split()), blocks[0]))
+    return found
+
+
+def read_sources(blocks: str, reference: str, file: Path) -> list[str]:
+    """Return the source of each answer in indented blocks, which empty lines separate."""
     found = []
     for block in re.split(r"\n{2,}", textwrap.dedent(blocks.strip("\n"))):
         if not block.startswith("- "):

@@ -6,6 +6,8 @@ from srlab_course.workshops.kept import keep as keep
 from srlab_course.workshops.kept import kept as kept
 from srlab_course.workshops.own_file import load as load
 from srlab_course.workshops.own_file import written as written
+from srlab_course.workshops.own_tests import model_tests as model_tests
+from srlab_course.workshops.own_tests import try_tests as try_tests
 from srlab_course.workshops.page import page as page
 from srlab_course.workshops.parts import check as check
 from srlab_course.workshops.photos_and_pairs import photo_folder as photo_folder

@@ -105,8 +105,8 @@ MISTAKE = "# Mistakes\n\n## a name\n\n{}"
     ("text", "words"),
     [
         ("# Mistake\n", "has the section 'Mistake'. Use Hints, Mistakes"),
-        (MISTAKE.format("A hint.\n"), "'a name' needs a hint and an indented answer"),
-        (MISTAKE.format("    - 2\n    + 3\n"), "'a name' needs a hint"),
+        (MISTAKE.format("A hint.\n"), "'a name' needs a text and an indented answer"),
+        (MISTAKE.format("    - 2\n    + 3\n"), "'a name' needs a text"),
         (MISTAKE.format("A hint.\n\n    - 4 * x\n    + 3 * x\n"), "'4 \\* x' does not occur in the reference"),
         (MISTAKE.format("A hint.\n\n    - 2 *\n    + 2 x\n"), r"not valid Python: twice = 2 x x \("),
         (MISTAKE.format("A hint.\n\n    - 2\n    3\n"), "the line '3' of an edit does not begin"),

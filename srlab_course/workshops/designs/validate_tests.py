@@ -1,0 +1,73 @@
+"""Tests of `validate` after two rounds: they accept all right designs and catch all broken ones."""
+
+import pytest
+import torch
+from mine import psnr, validate
+from torch import nn
+
+
+class Fourfold(nn.Module):
+    """Multiply by a weight, normalize and repeat pixels: a network whose mode and weights matter."""
+
+    modes = []  # of the class, because `validate` may use a copy
+
+    def __init__(self):
+        super().__init__()
+        self.scale = nn.Parameter(torch.tensor(0.5))
+        self.norm = nn.BatchNorm2d(3)
+        self.drop = nn.Dropout(0.5)
+
+    def forward(self, lr):
+        self.modes.append({layer.training for layer in self.modules()})
+        sr = self.scale * self.drop(self.norm(lr)).repeat_interleave(4, 2).repeat_interleave(4, 3)
+        return 0.5 + 0.1 * sr.tanh()  # inside [0, 1], so that a clamp changes nothing
+
+
+def pairs():
+    random = torch.Generator().manual_seed(0)
+    sides = (8, 12)
+    return [(torch.rand(1, 3, s, s, generator=random), torch.rand(1, 3, 4 * s, 4 * s, generator=random)) for s in sides]
+
+
+def test_validate_is_the_mean_of_scores():
+    network = Fourfold().eval()
+    with torch.no_grad():
+        scores = [float(psnr(network(lr), hr, 4)) for lr, hr in pairs()]
+    assert float(validate(network, pairs())) == pytest.approx(sum(scores) / 2, abs=1e-3)
+
+
+def test_validate_counts_photos_equally():
+    easy, hard = torch.full((1, 3, 32, 32), 0.51), torch.full((1, 3, 32, 32), 0.9)
+    network = nn.Upsample(scale_factor=4)
+    gray = torch.full((1, 3, 8, 8), 0.5)
+    score = float(validate(network, [(gray, easy), (gray, hard)]))
+    assert score == pytest.approx((40 - 20 * torch.tensor(0.4).log10().item()) / 2, abs=0.01)
+
+
+def test_validate_returns_a_number_without_graph():
+    result = validate(Fourfold(), pairs())
+    assert float(result) > 0
+    assert not getattr(result, "requires_grad", False)
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_validate_scores_in_eval_mode_and_restores_all_modes(training):
+    network = Fourfold().train(training)
+    Fourfold.modes.clear()
+    validate(network, pairs())
+    assert Fourfold.modes == [{False}, {False}]
+    assert {layer.training for layer in network.modules()} == {training}
+
+
+def test_validate_leaves_no_trace():
+    network = Fourfold()
+    network.norm.requires_grad_(False)
+    network.scale.grad = torch.tensor(7.0)
+    before = {name: value.clone() for name, value in network.state_dict().items()}
+    random = torch.get_rng_state()
+    validate(network, pairs())
+    assert torch.equal(torch.get_rng_state(), random)
+    assert network.scale.grad == 7
+    assert network.scale.requires_grad and not network.norm.weight.requires_grad
+    assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())
+    assert torch.is_grad_enabled()

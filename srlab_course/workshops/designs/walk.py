@@ -1,0 +1,11 @@
+"""The reference of `walk`, which the designs of walk.md change."""
+
+import torch
+
+
+def walk(flow, x, lr, steps):
+    with torch.no_grad():
+        for step in range(steps):
+            t = torch.full((len(x),), step / steps)
+            x = x + flow(x, t, lr) / steps
+    return x

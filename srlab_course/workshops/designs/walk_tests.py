@@ -1,0 +1,59 @@
+"""Tests of `walk` after two rounds: they accept all right designs and catch all broken ones."""
+
+import pytest
+import torch
+from mine import walk
+from torch import nn
+
+
+class Velocity(nn.Module):
+    """Return a velocity that is known on paper, and write down the place and the time of each forward pass."""
+
+    def __init__(self, velocity):
+        super().__init__()
+        self.velocity, self.calls = velocity, []
+        self.weight = nn.Parameter(torch.ones(()))
+
+    def forward(self, x, t, lr):
+        self.calls.append((x.detach().clone(), t.detach().clone()))
+        return self.weight * self.velocity(x, t.view(-1, 1, 1, 1))
+
+
+LR = torch.zeros(2, 3, 8, 8)
+
+
+def noise():
+    return torch.randn(2, 3, 32, 32, generator=torch.Generator().manual_seed(0))
+
+
+@pytest.mark.parametrize("steps", [1, 2, 20])
+@pytest.mark.parametrize("velocity", [1.0, -5.0])
+def test_walk_with_constant_velocity_moves_by_it(steps, velocity):
+    end = walk(Velocity(lambda x, t: velocity + 0 * x), noise(), LR, steps)
+    assert torch.allclose(end, noise() + velocity, atol=1e-4)
+
+
+def test_walk_with_velocity_t_moves_by_a_half():
+    end = walk(Velocity(lambda x, t: t + 0 * x), noise(), LR, 100)
+    assert torch.allclose(end, noise() + 0.5, atol=0.02)
+
+
+@pytest.mark.parametrize("steps", [1, 4])
+def test_walk_passes_the_time_of_the_place(steps):
+    flow = Velocity(lambda x, t: torch.ones_like(x))
+    walk(flow, torch.zeros(2, 3, 32, 32), LR, steps)
+    assert steps <= len(flow.calls) <= 2 * steps
+    for x, t in flow.calls:  # from 0 with velocity 1, the place is the time
+        assert t.shape == (2,)
+        assert torch.allclose(x, t.view(-1, 1, 1, 1).expand_as(x), atol=1e-5)
+
+
+def test_walk_leaves_the_noise_as_it_is():
+    start = noise()
+    walk(Velocity(lambda x, t: torch.ones_like(x)), start, LR, 3)
+    assert torch.equal(start, noise())
+
+
+def test_walk_builds_no_graph():
+    end = walk(Velocity(lambda x, t: torch.ones_like(x)), noise(), LR, 3)
+    assert not end.requires_grad

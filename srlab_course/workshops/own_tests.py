@@ -1,0 +1,211 @@
+"""Judge a student's tests: they must accept the right designs of a function, and should catch the broken ones.
+
+The designs are text, in ``designs/<function>.md``, and change the reference next to it, in the form of the exercises
+(`srlab_course.feedback.exercise_text`). A right design has a sentence about what is different, and a broken one the
+symptom that a bug report would describe. ``<function>_tests.py`` are tests that accept and catch all of them.
+"""
+
+import json
+import os
+import queue
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from srlab.errors import SrlabError
+from srlab_course.feedback.checks import say
+from srlab_course.feedback.exercise_text import read_entries, read_sections, read_sources
+from srlab_course.feedback.still_running import running
+from srlab_course.workshops.own_file import File, written
+from srlab_course.workshops.promises import WIDTH
+
+FOLDER = files("srlab_course.workshops") / "designs"
+FUNCTIONS = ("validate", "gan_step", "walk")
+LIMIT = 20.0  # seconds for the tests of one design
+START = 300.0  # seconds until torch is imported, on a busy machine
+OWN = "your mine.py"
+ENDLESS = "it never ended, or it stopped Python"
+
+
+@dataclass(frozen=True)
+class Design:
+    """A design of a function: its name, what is different or the symptom, and the source of its module."""
+
+    name: str
+    text: str
+    source: str
+
+
+def read_designs(function: str, folder: Path = FOLDER) -> tuple[list[Design], list[Design]]:
+    """Return the right designs of a function, the course's own first, and the broken ones."""
+    if not (file := folder / f"{function}.md").is_file():
+        raise SrlabError(f"There are no designs of '{function}'. Choose {', '.join(FUNCTIONS)}.")
+    reference = (folder / f"{function}.py").read_text(encoding="utf-8")
+    sections = read_sections(file.read_text(encoding="utf-8"), file, ("Right", "Broken"))
+    right, broken = (
+        [
+            Design(name, text, source)
+            for name, text, blocks in read_entries(sections[section], file)
+            for source in read_sources(blocks, reference, file)
+        ]
+        for section in ("Right", "Broken")
+    )
+    return [
+        Design("the course's own", "It does what the specification says, in the plainest way.", reference),
+        *right,
+    ], broken
+
+
+def try_tests(tests: File, function: str, mine: File = "mine.py") -> None:
+    """Run a student's tests for right and broken designs of a function, and print which they accept and catch.
+
+    Broken designs count only if all right ones are accepted, because a test that always fails catches everything. A
+    missed one is told as a symptom, and named once it's caught. At the end, the tests run for the student's own code.
+
+    Parameters
+    ----------
+    tests
+        Path of the test file. Tests whose names contain that of the function are run. They import it from ``mine``.
+    function
+        ``"validate"``, ``"gan_step"`` or ``"walk"``.
+    mine
+        Path of the student's file.
+
+    Raises
+    ------
+    SrlabError
+        There are no designs of this function.
+    """
+    right, broken = read_designs(function)
+    path = Path(tests)
+    if not path.is_file():
+        say(
+            "to do",
+            f"{path} not found. Create it next to this notebook, with tests whose names begin with test_{function}.",
+            WIDTH,
+        )
+        return
+    sources = {design.name: design.source for design in (*right, *broken)}
+    own = Path(mine)
+    if own.is_file() and hasattr(written(own), function):
+        sources[OWN] = own.read_text(encoding="utf-8")
+    with running(path.name):
+        outcomes = outcomes_of(path, function, sources)
+        first = next(outcomes)
+        if problem := _unusable(first, path.name, function):
+            say("broken", problem, WIDTH)
+            return
+        seen = {first["design"]: first} | {one["design"]: one for one in outcomes}
+    if _accepts(right, seen):
+        _catches(broken, seen, len(right))
+    if OWN in seen:
+        _own(seen[OWN])
+
+
+def model_tests(function: str) -> None:
+    """Print tests of a function that accept all right designs and catch all broken ones."""
+    read_designs(function)  # which knows the names
+    print((FOLDER / f"{function}_tests.py").read_text(encoding="utf-8"))
+
+
+def _unusable(outcome: Mapping[str, Any], name: str, function: str) -> str:
+    """Return why tests can't be judged, from their outcome for the course's own design, or nothing."""
+    if outcome["broken"]:
+        return f"{name} can't be imported: {outcome['broken']}. Tests begin with `from mine import {function}`."
+    if not outcome["ran"]:
+        return f"{name} has no test of `{function}`. Begin the name of each with test_{function}."
+    return ""
+
+
+def _accepts(right: list[Design], seen: Mapping[str, Mapping[str, Any]]) -> bool:
+    """Print which right designs are rejected, by which test, and return whether there are none."""
+    rejected = [design for design in right if seen[design.name]["failed"]]
+    for design in rejected:
+        test, where = next(iter(seen[design.name]["failed"].items()))
+        say("strict", f"{test} rejects a right design, {design.name}. {design.text} {where}", WIDTH)
+    for test in sorted(set.intersection(*(set(seen[design.name]["failed"]) for design in right))):
+        say("hint", f"{test} rejects all right designs. Does the specification say what it checks?", WIDTH)
+    if rejected:
+        accepted = f"{len(right) - len(rejected)} of {len(right)} right designs are accepted"
+        say("to do", f"{accepted}. Broken ones count once all of them are.", WIDTH)
+    return not rejected
+
+
+def _catches(broken: list[Design], seen: Mapping[str, Mapping[str, Any]], right: int) -> None:
+    """Print which broken designs are caught, by which test, the symptoms of the others, and idle tests."""
+    say("kept", f"All {right} right designs are accepted.", WIDTH)
+    caught = {design.name: [*seen[design.name]["failed"]] for design in broken if seen[design.name]["failed"]}
+    for name, tests in caught.items():
+        say("caught", f"{name}, by {tests[0]}", WIDTH)
+    for design in broken:
+        if design.name not in caught:
+            say("missed", f'A bug report: "{design.text}"', WIDTH)
+    catching = {test for tests in caught.values() for test in tests}
+    if idle := [test for test in next(iter(seen.values()))["ran"] if test not in catching]:
+        say("hint", f"Caught nothing: {', '.join(idle)}. What would have to be wrong for it to fail?", WIDTH)
+    say("kept" if len(caught) == len(broken) else "to do", f"{len(caught)} of {len(broken)} are caught.", WIDTH)
+
+
+def _own(outcome: Mapping[str, Any]) -> None:
+    """Print what the tests find in the student's own code."""
+    for test, where in outcome["failed"].items():
+        say("broken", f"{test} fails for {OWN}: {where}", WIDTH)
+    if outcome["broken"]:
+        say("broken", f"The tests can't import from {OWN}: {outcome['broken']}.", WIDTH)
+    elif not outcome["failed"]:
+        say("kept", f"Your {len(outcome['ran'])} tests pass for {OWN}.", WIDTH)
+
+
+def outcomes_of(
+    tests: Path, function: str, sources: Mapping[str, str], limit: float = LIMIT
+) -> Iterator[dict[str, Any]]:
+    """Yield the outcome of the tests for each design: its name, and what `design_runner.Observer` has written down.
+
+    Tests that take longer than `limit` seconds count as failed, and the designs that follow get a new process.
+    """
+    left = dict(sources)
+    while left:
+        with subprocess.Popen(
+            [sys.executable, "-B", "-m", "srlab_course.workshops.design_runner"],
+            env=os.environ | {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},  # those of a test suite cost seconds
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            encoding="utf-8",
+        ) as process:
+            try:
+                lines: queue.Queue[str] = queue.Queue()
+                threading.Thread(target=_feed, args=(process.stdout, lines), daemon=True).start()
+                json.dump({"tests": str(tests.resolve()), "function": function, "sources": left}, process.stdin)
+                process.stdin.close()
+                if _next(lines, START) != "ready\n":
+                    raise SrlabError(f"The tests could not be started: {process.stderr.read().strip()[-300:]}")
+                while left:
+                    name = next(iter(left))
+                    del left[name]
+                    if not (line := _next(lines, limit)):
+                        yield {"design": name, "ran": [function], "failed": {"a test": ENDLESS}, "broken": ""}
+                        break
+                    yield json.loads(line)
+            finally:
+                process.kill()
+
+
+def _feed(stream: Any, lines: "queue.Queue[str]") -> None:
+    for line in stream:
+        lines.put(line)
+    lines.put("")
+
+
+def _next(lines: "queue.Queue[str]", limit: float) -> str:
+    """Return the next line, or nothing if the process has ended or takes longer than `limit` seconds."""
+    try:
+        return lines.get(timeout=limit)
+    except queue.Empty:
+        return ""

@@ -1,0 +1,164 @@
+"""Test how a student's tests are judged: by right and broken designs, each in a clean state."""
+
+import textwrap
+
+import pytest
+
+from srlab.errors import SrlabError
+from srlab_course.workshops import own_tests
+from srlab_course.workshops.own_tests import FOLDER, FUNCTIONS, model_tests, outcomes_of, read_designs, try_tests
+
+
+def said(capsys):
+    return " ".join(capsys.readouterr().out.split())
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_model_tests_accept_right_designs_and_catch_broken_ones(function, capsys, tmp_path):
+    try_tests(FOLDER / f"{function}_tests.py", function, FOLDER / f"{function}.py")
+    right, broken = read_designs(function)
+    printed = said(capsys)
+    assert f"All {len(right)} right designs are accepted" in printed
+    assert f"{len(broken)} of {len(broken)} are caught" in printed
+    assert "Caught nothing" not in printed
+    assert "tests pass for your mine.py" in printed
+    model_tests(function)
+    assert f"from mine import {function}" in said(capsys).replace("psnr, ", "")
+
+
+DOUBLE = """
+import math
+import random
+import sys
+
+import torch
+from mine import double
+
+
+def test_double_of_two():
+    assert double(2) == 4
+
+
+class TestDouble:
+    def test_of_zero(self):
+        assert double(0) == 0
+
+
+def test_double_in_a_clean_state():
+    double(1)
+    assert torch.is_grad_enabled() and torch.get_default_dtype() == torch.float32
+
+
+def test_halve():
+    raise AssertionError("of another function")
+"""
+RIGHT = "def double(x):\n    return 2 * x\n"
+SOURCES = {
+    "right": RIGHT,
+    "wrong": "def double(x):\n    return 2 + x\n",
+    "stops Python": "import sys\n\ndef double(x):\n    sys.exit(3)\n",
+    "interrupted": "def double(x):\n    raise KeyboardInterrupt\n",
+    "kills": "import os\n\ndef double(x):\n    os._exit(0)\n",
+    "leaves a trace": "import torch\n\ndef double(x):\n    torch.set_grad_enabled(False)\n    return 2 * x\n",
+    "after the trace": RIGHT,
+    "endless": "def double(x):\n    while True:\n        pass\n",
+    "after endless": RIGHT,
+    "not named so": "def twice(x):\n    return 2 * x\n",
+    "no Python": "def double(x):\nreturn 2 * x\n",
+}
+
+
+@pytest.fixture(scope="module")
+def outcomes(tmp_path_factory):
+    file = tmp_path_factory.mktemp("tests") / "test_mine.py"
+    file.write_text(DOUBLE, encoding="utf-8")
+    return {one["design"]: one for one in outcomes_of(file, "double", SOURCES, limit=3.0)}
+
+
+def test_each_design_is_tried_in_a_clean_state(outcomes):
+    assert list(outcomes) == list(SOURCES)
+    names = ["test_double_of_two", "TestDouble::test_of_zero", "test_double_in_a_clean_state"]
+    for name in ("right", "after the trace", "after endless"):
+        assert outcomes[name] == {"design": name, "ran": names, "failed": {}, "broken": ""}
+    assert list(outcomes["wrong"]["failed"]) == names[1:2]
+    assert list(outcomes["stops Python"]["failed"]) == names
+    assert list(outcomes["interrupted"]["failed"]) == names[:1]
+    assert list(outcomes["leaves a trace"]["failed"]) == names[2:]
+    assert outcomes["endless"]["failed"] == outcomes["kills"]["failed"] == {"a test": own_tests.ENDLESS}
+    assert "cannot import name 'double' from 'mine'" in outcomes["not named so"]["broken"]
+    assert "IndentationError" in outcomes["no Python"]["broken"]
+
+
+def test_failure_names_line_and_message(outcomes):
+    assert outcomes["wrong"]["failed"]["TestDouble::test_of_zero"] == "line 16, `assert double(0) == 0`: assert 2 == 0"
+
+
+def outcome(design, *failed, broken="", ran=("test_walk_a", "test_walk_b")):
+    return {"design": design, "ran": [*ran], "failed": dict.fromkeys(failed, "line 7: assert 1 == 2"), "broken": broken}
+
+
+@pytest.fixture
+def judged(monkeypatch, capsys, tmp_path):
+    """Return a function that prints the judgment of tests with these outcomes; the other designs pass both tests."""
+
+    def judge(*given):
+        right, broken = read_designs("walk")
+        found = {design.name: outcome(design.name) for design in (*right, *broken)}
+        found |= {one["design"]: one for one in given}
+        monkeypatch.setattr(own_tests, "outcomes_of", lambda *_: iter(found.values()))
+        (tmp_path / "test_mine.py").touch()
+        try_tests(tmp_path / "test_mine.py", "walk", tmp_path / "mine.py")
+        return said(capsys)
+
+    return judge
+
+
+def test_missed_design_is_told_as_a_symptom(judged):
+    _, [first, second, *_] = read_designs("walk")
+    printed = judged(outcome(first.name, "test_walk_a"))
+    assert f"caught {first.name}, by test_walk_a" in printed
+    assert first.text not in printed
+    assert f'A bug report: "{second.text}"' in printed
+    assert second.name not in printed
+    assert "1 of 8 are caught" in printed
+    assert "Caught nothing: test_walk_b." in printed
+
+
+def test_nothing_is_counted_before_right_designs_pass(judged):
+    right, [first, *_] = read_designs("walk")
+    printed = judged(outcome("Heun", "test_walk_b"), outcome(first.name, "test_walk_a"))
+    assert "test_walk_b rejects a right design, Heun. It runs the flow twice per step" in printed
+    assert "line 7: assert 1 == 2" in printed
+    assert f"{len(right) - 1} of {len(right)} right designs are accepted" in printed
+    assert "caught" not in printed
+    assert "bug report" not in printed
+    everywhere = judged(*(outcome(design.name, "test_walk_a") for design in right))
+    assert "test_walk_a rejects all right designs." in everywhere
+
+
+@pytest.mark.parametrize(
+    ("first", "words"),
+    [
+        ({"broken": "ImportError: no walk"}, "test_mine.py can't be imported: ImportError: no walk. Tests begin with"),
+        ({"ran": ()}, "test_mine.py has no test of `walk`. Begin the name of each with test_walk."),
+    ],
+)
+def test_unusable_file_gets_one_sentence(judged, first, words):
+    printed = judged(outcome("the course's own", **first))
+    assert words in printed
+    assert "of 8" not in printed
+
+
+def test_missing_file_or_function(tmp_path, capsys):
+    try_tests(tmp_path / "test_mine.py", "walk")
+    assert "test_mine.py not found. Create it" in said(capsys)
+    with pytest.raises(SrlabError, match=r"no designs of 'run'\. Choose validate, gan_step, walk"):
+        try_tests(tmp_path / "test_mine.py", "run")
+
+
+def test_design_needs_a_symptom(tmp_path):
+    (tmp_path / "walk.py").write_text(RIGHT, encoding="utf-8")
+    text = "# Right\n\n# Broken\n\n## sum\n\n    - 2 * x\n    + 2 + x\n"
+    (tmp_path / "walk.md").write_text(textwrap.dedent(text), encoding="utf-8")
+    with pytest.raises(SrlabError, match="'sum' needs a text"):
+        read_designs("walk", tmp_path)
