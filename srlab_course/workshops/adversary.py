@@ -1,22 +1,15 @@
 """Check a discriminator, the losses of a GAN, and the nine promises of its step."""
 
-import copy
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
-from typing import Any
 
 import torch
 import torch.nn as nn
-import torch.nn.functional as F
-from torch.nn.utils import parameters_to_vector
 
-from srlab_course.exercises.gan_observation import gan_scene, observe
 from srlab_course.exercises.networks import gradient
-from srlab_course.exercises.srgan.train_step import train_step, whole_loss_of_scene
-from srlab_course.feedback.difference import difference
-from srlab_course.feedback.exercise import Answer, IncorrectAnswer, filled, sample
-from srlab_course.workshops.promises import Promise, expect, expect_tensor, in_order, percent, trying
+from srlab_course.feedback.exercise import sample
+from srlab_course.workshops.promises import Promise, expect, expect_tensor, in_order, trying
 
 
 class Brightness(nn.Module):
@@ -139,173 +132,3 @@ def _slopes(loss: Callable[..., torch.Tensor], *levels: float) -> tuple[float, .
     arguments = [torch.full((4, 1), level, requires_grad=True) for level in levels]
     value = loss(*arguments)
     return tuple(gradient(value, [argument]).sum().item() for argument in arguments)
-
-
-# --- The step --------------------------------------------------------------------------------------------------
-
-
-def gan_step(mine: ModuleType, folder: Path) -> Iterator[Promise]:
-    """Check the nine promises of a GAN step, in two steps in a row on tiny networks."""
-    first, second = _two_steps(mine.gan_step)
-    # Promise -> those that must be kept, or it can't be measured. An error ends a step in G's half.
-    stopped = {2: {3, 5}, 5: {1, 3}, 7: {*range(1, 7)}}
-    needs = stopped if first["a PyTorch error"] else {3: {2}, 4: {1, 2}, 5: {1, 2}, 7: {2}}
-    needs |= {6: {*range(1, 6)}, 8: {*range(1, 8)}, 9: {*range(1, 7)}}
-    promises = _nine(mine, first, second)
-    broken = {number for number, (kept, _, _) in promises.items() if not kept}
-    roots = {number for number in broken if not needs.get(number, set()) & broken}
-    for number, (kept, text, hint) in promises.items():
-        if not kept and number not in roots:
-            text, hint = f"{text.partition(':')[0]}: this can't be measured yet.", f"Fix promise {min(roots)} first."
-        yield kept, f"{number}. {text}", hint
-
-
-def _nine(mine: ModuleType, first: dict[str, Any], second: dict[str, Any]) -> dict[int, Promise]:
-    stopped = f" PyTorch stopped: {first['a PyTorch error']}." if first["a PyTorch error"] else ""
-    runs, graphs, images = first["the number of generator runs"], first["graphs"], first["D's images in its half"]
-    training, order = first["training mode throughout"], first["the order of the optimizer steps"]
-    alone, kept, frozen = first["no new gradient for G in D's half"], first["D is as its step left it"], first["frozen"]
-    later = first["D's images after its step"]
-    again, graph = "SR" in later, "without a graph" not in later
-    off, later = ({name: step[f"{name} is off by"] for name in "DG"} for step in (first, second))
-    return {
-        1: (
-            first["the generator's input"] and images == "HR and SR" and training and runs <= 2 and graphs <= 1,
-            f"G gets lr, D gets HR and SR: G ran {runs} times, {graphs} of them with a graph, D got "
-            f"{images}, and the mode was {'training' if training else 'eval'}.",
-            "Run G once on lr, and use its sr in both halves, unchanged. If you run it for D, too, use no_grad there."
-            if training
-            else "A network ran in eval mode, or was left in it. Where do you call eval()?",
-        ),
-        2: (
-            order == "D, G",
-            f"Each optimizer takes one step, D's first: your steps are {order}.{stopped * (order != 'D, G')}",
-            "There is one half for D and one for G, each with zero_grad, backward and one optimizer's step.",
-        ),
-        3: (
-            alone,
-            f"D's half leaves G alone: it sends {'no' if alone else 'a'} gradient into G.",
-            "In D's half, sr is data, like hr. Where do you cut its graph?",
-        ),
-        4: (
-            off["D"] < 1e-4,
-            f"D learns from d_loss, and from nothing else: its gradient is {percent(off['D'])} off."
-            f"{stopped * (off['D'] >= 1e-4)}",
-            "" if off["D"] < 1e-4 else _cause(mine, first["D's gradient"]),
-        ),
-        5: (
-            again and graph,
-            "G's half runs the updated D: after its step, the updated D "
-            f"{'did not run on SR' if not again else 'ran on SR' if graph else 'ran on an SR without a graph'}.",
-            "D has changed in its half, so earlier logits are outdated, and so is a copy from before. When do you call "
-            "g_loss, and with which sr and D?",
-        ),
-        6: (
-            off["G"] < 1e-4,
-            f"g_loss reaches G through D: G's gradient is {percent(off['G'])} off.{stopped * (off['G'] >= 1e-4)}",
-            "Is it the g_loss that the step gets as an argument, called as g_loss(sr, hr, discriminator)? Is there a "
-            "detach or no_grad on the way from D's output to sr?",
-        ),
-        7: (
-            kept and not frozen,
-            f"G's half leaves D alone: afterwards, D's weights are {'those' if kept else 'not those'} of D's own step"
-            f"{', but D is left frozen' if frozen else ''}.",
-            "You froze D's parameters for G's half. Where do you switch requires_grad on again?"
-            if frozen
-            else "g_loss must not train D. How often does D's optimizer step, and which parameters does G's have?",
-        ),
-        8: (
-            later["D"] < 1e-4 and later["G"] < 1e-4,
-            f"Nothing is left over: in the second step, D's gradient is {percent(later['D'])} off, and G's "
-            f"{percent(later['G'])}.",
-            "backward adds to .grad, and G's backward also fills the .grad of D. When do you clear which?",
-        ),
-        9: _numbers(first["result"], (first["wanted d_loss"], first["wanted g_loss"])),
-    }
-
-
-def relativistic(real: torch.Tensor, fake: torch.Tensor) -> torch.Tensor:
-    """Return a loss of D that isn't a sum of a half for HR and a half for SR (Jolicoeur-Martineau 2018)."""
-    return 1.5 * (F.softplus(fake.mean() - real) + F.softplus(fake - real.mean())).mean()
-
-
-def _two_steps(step: Answer) -> list[dict[str, Any]]:
-    """Observe two steps in a row, and how far each is from the reference with the same weights and no gradients."""
-    *networks, g_optimizer, d_optimizer, lr, hr = gan_scene()
-    data = (lr, hr, relativistic, whole_loss_of_scene)
-    weights: list[torch.Tensor] = []  # those of D, after each step of its optimizer
-    graphs: list[bool] = []  # whether a run of G built a graph
-    results: list[Any] = []
-
-    def weights_of_d() -> torch.Tensor:
-        return parameters_to_vector(networks[1].parameters()).detach().clone()
-
-    def recorded(*scene: Any) -> tuple[float, float]:
-        results.append(filled(step(*scene)))
-        return 0.0, 0.0
-
-    d_optimizer.register_step_post_hook(lambda *_: weights.append(weights_of_d()))
-    networks[0].register_forward_hook(lambda _, inputs, sr: graphs.append(sr.requires_grad))
-    observed = []
-    for _ in range(2):
-        copies = [copy.deepcopy(network).requires_grad_(True) for network in networks]
-        for network in copies:
-            network.zero_grad()
-        optimizers = [torch.optim.SGD(network.parameters(), lr=0.5) for network in copies]
-        clean = observe(train_step, *copies, *optimizers, *data)
-        for record in (weights, graphs, results):
-            record.clear()
-        seen = observe(recorded, *networks, g_optimizer, d_optimizer, *data)
-        for name in "DG":
-            given, wanted = (scene[f"{name}'s gradient"] for scene in (seen, clean))
-            seen[f"{name} is off by"] = ((given - wanted).norm() / wanted.norm()).item()
-        observed.append(
-            seen
-            | {
-                "graphs": sum(graphs),
-                "D is as its step left it": bool(weights) and torch.equal(weights[0], weights_of_d()),
-                "frozen": not all(parameter.requires_grad for parameter in networks[1].parameters()),
-                "result": results[0] if results else None,
-                "wanted d_loss": clean["d_loss"],
-                "wanted g_loss": clean["g_loss"],
-            }
-        )
-    return observed
-
-
-def _cause(mine: ModuleType, given: torch.Tensor) -> str:
-    """Return a hint about the loss that D's gradient comes from."""
-    losses: dict[str, Answer] = {
-        "That is the gradient of d_loss with its arguments swapped: D's logits of HR come first.": (
-            lambda real, fake: relativistic(fake, real)
-        ),
-        "That is the gradient of the d_loss in your file. Use the one that the step gets as an argument.": getattr(
-            mine, "d_loss", relativistic
-        ),
-        "You call d_loss once for HR and once for SR. Call it once, because it may compare the two.": (
-            lambda real, fake: relativistic(real, 0 * real) + relativistic(0 * fake, fake)
-        ),
-    }
-    for hint, loss in losses.items():
-        if not difference(observe(train_step, *gan_scene(), loss, whole_loss_of_scene)["D's gradient"], given, 1e-5):
-            return hint
-    return (
-        "Call d_loss once, with the logits of hr and of sr, both with the graph that leads to D. Is it the d_loss that "
-        "the step gets as an argument, and is D's .grad empty before?"
-    )
-
-
-def _numbers(result: Any, wanted: tuple[Any, Any]) -> Promise:
-    """Return the promise about the returned losses."""
-    graph = isinstance(result, tuple | list) and any(getattr(loss, "requires_grad", False) for loss in result)
-    try:
-        problem = difference(result, wanted, 1e-4)
-    except IncorrectAnswer as error:  # None
-        problem = str(error)
-    if graph:
-        problem = "One of them still has its graph, which keeps all activations of the step in memory."
-    return (
-        not problem,
-        f"It returns d_loss and g_loss as numbers: {problem or 'yes'}.".replace("..", "."),
-        "Return d_loss first, both as they were before the updates, as numbers: loss.item().",
-    )

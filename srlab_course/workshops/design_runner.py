@@ -56,7 +56,6 @@ class Observer:
         torch.manual_seed(0)
         torch.set_grad_enabled(True)
         torch.set_default_dtype(torch.float32)
-        torch.set_num_threads(1)
 
     def pytest_runtest_logstart(self, nodeid: str) -> None:
         """Note the test that begins, for `pytest_keyboard_interrupt`."""
@@ -120,6 +119,7 @@ def main() -> None:
     """Run the tests for each design that stdin names."""
     given = json.load(sys.stdin)
     answer = sys.stdout
+    torch.set_num_threads(1)
     print("ready", file=answer, flush=True)
     for name, source in given["sources"].items():
         result = observe(Path(given["tests"]), given["function"], source)

@@ -1,6 +1,5 @@
 """Check a generator, a PSNR and a validation."""
 
-import copy
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
@@ -10,9 +9,9 @@ import torch.nn as nn
 
 from srlab.evaluation import metrics
 from srlab_course.feedback.all_exercises import find
-from srlab_course.feedback.exercise import IncorrectAnswer, filled, sample
+from srlab_course.feedback.exercise import IncorrectAnswer, sample
 from srlab_course.feedback.judging import judge
-from srlab_course.workshops.promises import Promise, expect, expect_number, expect_tensor, in_order, trying
+from srlab_course.workshops.promises import Promise, expect, expect_tensor, in_order, trying
 
 RGB = metrics.Protocol(color="rgb", quantize=False)
 IDLE = 6  # steps in which each parameter has to get a gradient
@@ -128,47 +127,4 @@ def psnr(mine: ModuleType, folder: Path) -> Iterator[Promise]:
         abs(high - 140) < 0.01,
         f"It has no ceiling: an error of 1e-7 in each pixel is 140 dB; yours is {high:.2f} dB.",
         "Do you add something tiny to the MSE, or clamp it? Equal images may have inf.",
-    )
-
-
-def validation(mine: ModuleType, folder: Path) -> Iterator[Promise]:
-    """Check that a validation scores a network as at inference, and leaves it as it was."""
-    network = nn.Sequential(nn.Conv2d(3, 3, 1), nn.BatchNorm2d(3), nn.Upsample(scale_factor=4), nn.Sigmoid()).eval()
-    for seed, parameter in enumerate(network.parameters()):
-        parameter.data, parameter.grad = sample(*parameter.shape, low=-3, high=3, seed=seed), torch.ones_like(parameter)
-    network[0].bias.requires_grad_(False)
-    pairs, frozen = [], [p.requires_grad for p in network.parameters()]
-    for lr, noise in ((sample(1, 3, 8, 10), 0.02), (sample(1, 3, 9, 6, seed=1), 0.5)):  # a mean of MSE would be 16 dB
-        sr = network(lr).detach()
-        pairs.append((lr, (sr + noise * sample(*sr.shape, low=-1, seed=2)).clamp(0, 1)))
-    wanted = sum(metrics.psnr(network(lr), hr, RGB).item() for lr, hr in pairs) / len(pairs)
-    before, modes, scores = copy.deepcopy(network.state_dict()), [], []
-    random = torch.get_rng_state()
-    for training in (True, False):
-        scores.append(filled(mine.validate(network.train(training), pairs)))
-        modes.append({module.training for module in network.modules()} == {training})
-    weights, parameters = network.state_dict(), [*network.parameters()]
-    changed = {
-        "the mode": not all(modes),
-        "weights or statistics": not all(torch.equal(weights[name], before[name]) for name in before),
-        "gradients": not all(p.grad is not None and (p.grad == 1).all() for p in parameters),
-        "requires_grad": [p.requires_grad for p in parameters] != frozen,
-        "whether graphs are built": not torch.is_grad_enabled(),
-        "the global random state": not torch.equal(torch.get_rng_state(), random),
-        "memory, by a score with its graph": any(getattr(score, "requires_grad", False) for score in scores),
-    }
-    found = [what for what, is_changed in changed.items() if is_changed]
-    yield (
-        not found,
-        f"It leaves no trace{': yours changes ' * bool(found)}{' and '.join(found)}.",
-        "Remember generator.training, and restore it at the end with train(mode), which reaches every layer. Score in "
-        "`with torch.no_grad():`, which ends by itself. Clear no gradients, because a training step owns them, and "
-        "seed nothing.",
-    )
-    first, second = (expect_number(score, "The result of `validate`") for score in scores)
-    yield (
-        max(abs(first - wanted), abs(second - wanted)) < 1e-3,
-        f"The score is of eval mode: {wanted:.3f} dB. Yours: {second:.3f} dB; after training mode {first:.3f} dB.",
-        "With batch norm or dropout, a network computes something else in training mode. The score is the mean of "
-        "psnr(sr, hr, 4) over the pairs: a mean of decibels, not of errors, without rounding.",
     )

@@ -5,6 +5,7 @@ The designs are text, in ``designs/<function>.md``, and change the reference nex
 symptom that a bug report would describe. ``<function>_tests.py`` are tests that accept and catch all of them.
 """
 
+import ast
 import json
 import os
 import queue
@@ -15,14 +16,17 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from srlab.errors import SrlabError
 from srlab_course.feedback.checks import say
+from srlab_course.feedback.exercise import IncorrectAnswer
 from srlab_course.feedback.exercise_text import read_entries, read_sections, read_sources
 from srlab_course.feedback.still_running import running
+from srlab_course.workshops.design_runner import observe
 from srlab_course.workshops.own_file import File, written
-from srlab_course.workshops.promises import WIDTH
+from srlab_course.workshops.promises import WIDTH, Promise, Promises
 
 FOLDER = files("srlab_course.workshops") / "designs"
 FUNCTIONS = ("validate", "gan_step", "walk")
@@ -111,6 +115,24 @@ def model_tests(function: str) -> None:
     """Print tests of a function that accept all right designs and catch all broken ones."""
     read_designs(function)  # which knows the names
     print((FOLDER / f"{function}_tests.py").read_text(encoding="utf-8"))
+
+
+def promises_of(function: str) -> Promises:
+    """Return the check of a function: each model test is a promise, in the words of its docstring."""
+
+    def promises(mine: ModuleType, folder: Path) -> Iterator[Promise]:
+        tests = FOLDER / f"{function}_tests.py"
+        outcome = observe(tests, function, Path(mine.__file__).read_text(encoding="utf-8"))
+        if outcome["broken"]:
+            raise IncorrectAnswer(f"The tests can't import from your file: {outcome['broken']}.")
+        for test in ast.parse(tests.read_text(encoding="utf-8")).body:
+            if isinstance(test, ast.FunctionDef) and test.name.startswith(f"test_{function}"):
+                promise, _, hint = ast.get_docstring(test).partition("\n\n")
+                wrong = [where for name, where in outcome["failed"].items() if name.partition("[")[0] == test.name]
+                found = f" It fails at {wrong[0]}" if wrong else ""
+                yield not wrong, f"{promise}{found}", " ".join(hint.split())
+
+    return promises
 
 
 def _unusable(outcome: Mapping[str, Any], name: str, function: str) -> str:

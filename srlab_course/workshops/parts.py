@@ -12,7 +12,7 @@ import torch
 from srlab.errors import SrlabError
 from srlab_course.feedback.checks import say
 from srlab_course.feedback.still_running import running
-from srlab_course.workshops import adversary, alone, flow, network, photos_and_pairs, resuming, training
+from srlab_course.workshops import adversary, alone, flow, network, own_tests, photos_and_pairs, resuming, training
 from srlab_course.workshops.own_file import Mine, execute, hash_of_file, own_file, saved, stopped_in
 from srlab_course.workshops.promises import WIDTH, Line, Printed, Promises, in_words, say_all
 
@@ -40,22 +40,23 @@ class Part:
 
 
 PARTS = {
-    "photos": Part(1, ("load_photos",), photos_and_pairs.photos, quick=False),
     "pairs": Part(1, ("sample_pairs",), photos_and_pairs.pairs),
     "generator": Part(1, ("Generator",), network.generator),
     "psnr": Part(1, ("psnr",), network.psnr),
-    "validation": Part(1, ("validate",), network.validation),
+    "validation": Part(1, ("validate",), own_tests.promises_of("validate")),
     "one batch": Part(1, ("Generator", "train_step"), training.one_batch, quick=False),
     "fit": Part(1, ("fit",), training.fit),
     "train": Part(1, ("sample_pairs", "Generator", "train"), training.train, quick=False),
-    "alone": Part(1, ("load_photos", "Generator"), alone.alone, quick=False),
-    "checkpoint": Part(2, ("Checkpoint", "fit"), resuming.checkpoint),
+    "alone": Part(1, ("Generator",), alone.alone, quick=False),
+    "checkpoint": Part(2, ("Checkpoint",), resuming.checkpoint),
+    "saving": Part(2, ("fit",), resuming.saving),
     "resuming": Part(2, ("train", "Checkpoint"), resuming.resuming, quick=False),
     "adversary": Part(2, ("Discriminator", "d_loss", "g_loss"), adversary.adversary),
-    "gan step": Part(2, ("gan_step",), adversary.gan_step),
+    "gan step": Part(2, ("gan_step",), own_tests.promises_of("gan_step")),
     "gan training": Part(2, ("train_gan",), resuming.gan_training, quick=False),
     "flow": Part(3, ("Flow",), flow.network),
     "flow loss": Part(3, ("flow_loss",), flow.loss),
+    "walk": Part(3, ("walk",), own_tests.promises_of("walk")),
     "sampler": Part(3, ("flow_loss", "sample"), flow.sampler),
     "train_flow": Part(3, ("flow_loss", "train_flow"), flow.training, quick=False),
 }

@@ -1,31 +1,21 @@
 """Check how photos are read and split, and how training pairs are drawn."""
 
-import os
-import tempfile
 from collections.abc import Callable, Iterator
 from itertools import product
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Self
-from unittest.mock import patch
 
 import pooch
 import torch
 import torch.nn.functional as F
-from PIL import Image
 
 from srlab.data.datasets import PHOTOS, photo_file
-from srlab.data.images import EXTENSIONS, read_image
 from srlab.data.resampling import DOWNSAMPLERS, resize, upsample
 from srlab.errors import SrlabError
 from srlab.files import write_atomic
 from srlab.paths import find_in_course
 from srlab_course.feedback.exercise import sample
-from srlab_course.workshops.promises import Promise, expect, expect_items, expect_tensor, trying
-
-MODES = {"color.png": "RGB", "palette.png": "P", "alpha.png": "LA", "CMYK.JPG": "CMYK"}  # which convert("RGB") knows
-IMAGES = (".png", ".jpg", ".jpeg")  # endings that `load_photos` has to know; it may read others
-SAME_SCENE = 0.8  # correlation of thumbnails: 0.87 for the bundled stereo pair, at most 0.58 for other bundled photos
+from srlab_course.workshops.promises import Promise, expect_items, expect_tensor
 
 # Largest error of LR for white noise, in its standard deviations. Rounded to 8 bits: 0.02, another bicubic kernel
 # (a = -0.75): 0.09; Lanczos 0.17, bilinear 0.23, area 0.60, a shift of one HR pixel 0.42.
@@ -48,115 +38,6 @@ def photo_folder(path: str = "") -> Path:
         if not (copied := folder / f"{name}{file.suffix}").exists():
             write_atomic(copied, file.read_bytes(), "with XDG_CACHE_HOME")
     return folder
-
-
-def photos(mine: ModuleType, folder: Path) -> Iterator[Promise]:
-    """Check that each photo of a folder is read correctly and is either for training or held out."""
-    train, held_out = _split(mine, folder)
-    files = {file.name: file for file in folder.iterdir() if file.name.lower().endswith(EXTENSIONS)}
-    files = {name: file for name, file in files.items() if name[0] != "."}  # macOS writes ._NAME.jpg, which is no image
-    twice = sorted(train.keys() & held_out.keys())
-    missing = sorted(name for name in files.keys() - train.keys() - held_out.keys() if name.lower().endswith(IMAGES))
-    strange = sorted({*train, *held_out} - {*files})
-    yield (
-        bool(train and held_out) and not strange + twice + missing,
-        f"Each file is in one of the two sets: {len(train)} for training, {len(held_out)} held out, {len(twice)} in "
-        f"both, {len(missing)} in neither, {len(strange)} that are not the name of a file.",
-        "Both sets are empty. Is `return` inside the loop?"
-        if not train and not held_out
-        else f"{strange[0]} is not the name of a file, which has an ending."
-        if strange
-        else f"Look at {', '.join((twice + missing)[:3]) or 'the empty set'}. Which endings do you read? Don't score a "
-        "network on photos that it has learned from.",
-    )
-    if strange or not (train and held_out):
-        return
-    with tempfile.TemporaryDirectory() as other, trying("A folder with photos of other kinds"):
-        new = {file.name: file for file in _of_modes(Path(other))}
-        there = {name: photo for photos in _split(mine, Path(other)) for name, photo in photos.items()}
-        found = [(name, photo, files[name]) for name, photo in {**train, **held_out}.items()]
-        found += [(f"{name}, a file of this check,", photo, new[name]) for name, photo in there.items() if name in new]
-        misread = [f"{name} {wrong}" for name, p, file in found if (wrong := _misread(p, read_image(file)))]
-    yield (
-        not misread,
-        f"{misread[0]}." if misread else "Each photo is (3, H, W), float32 in [0, 1], and equals its file.",
-        "Return the whole photo in red, green and blue, also if its file is gray or CMYK, or has a palette or an alpha "
-        "channel, with height before width. Level 0 is 0, and level 255, white, is 1. A tag in the file (EXIF) may "
-        "turn it.",
-    )
-    same = [{*photos} for photos in _split(mine, folder)] == [{*train}, {*held_out}]
-    with patch("os.listdir", _backward(os.listdir)), patch("os.scandir", _backward(os.scandir)):
-        same = same and [{*photos} for photos in _split(mine, folder)] == [{*train}, {*held_out}]
-    own, unread = new.keys() == there.keys(), sorted(new.keys() - there.keys())
-    yield (
-        same and own,
-        f"Another call, with files in another order, returns {'the same' if same else 'other'} sets, and another "
-        f"folder gives {'its own' if own else 'other'} ones{f', without {unread[0]}' if unread else ''}.",
-        "Read each file of `folder`, also if its ending is in capitals, and choose by name, or with a seed after "
-        "sorting. The order of files varies.",
-    )
-    seen, unseen = ({name: _thumbnail(photo) for name, photo in photos.items()} for photos in (train, held_out))
-    likeness, pair = max(((a * b).sum().item(), f"{m} and {n}") for m, a in seen.items() for n, b in unseen.items())
-    yield (
-        likeness < SAME_SCENE,
-        f"No held-out photo looks like a training photo. The nearest are {pair}, with a correlation of {likeness:.2f}.",
-        "If both show the same scene, put them into the same set. If they don't, ignore this line.",
-    )
-
-
-class Listing(list):
-    """Entries of a folder, in a `with` block, too."""
-
-    def __enter__(self) -> Self:
-        """Return the entries."""
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """Do nothing, because no folder is open."""
-
-
-def _backward(list_folder: Callable[..., Any]) -> Callable[..., Any]:
-    """Return a function that lists a folder in another order, as another file system may."""
-
-    def listed(*arguments: Any) -> Any:
-        entries = sorted(list_folder(*arguments), key=lambda entry: getattr(entry, "name", entry), reverse=True)
-        return Listing(entries)
-
-    return listed
-
-
-def _split(mine: ModuleType, folder: Path) -> tuple[Photos, Photos]:
-    """Return both sets of photos that `load_photos` returns, if they are dictionaries of float32 images."""
-    train, held_out = expect_items(mine.load_photos(folder), "The result of `load_photos`", 2)
-    for photos, name in ((train, "train"), (held_out, "held_out")):
-        for key, photo in expect(photos, f"`{name}`", dict, "a dictionary").items():
-            expect_tensor(photo, f"The photo {key!r} in `{name}`")
-    return train, held_out
-
-
-def _of_modes(folder: Path) -> Iterator[Path]:
-    """Write photos in some modes of Pillow, and return their paths."""
-    for k, (name, mode) in enumerate(2 * [*MODES.items()]):
-        file = folder / f"{k}_{name}"
-        Image.fromarray((255 * sample(80, 80, 3, seed=k)).byte().numpy()).convert(mode).save(file)
-        yield file
-
-
-def _misread(photo: torch.Tensor, wanted: torch.Tensor) -> str:
-    """Return what is wrong with a photo as it was read, or ""."""
-    if photo.shape != wanted.shape:
-        return f"is {tuple(photo.shape)}, but its file shows {tuple(wanted.shape)}"
-    low, high, ratio = photo.min().item(), photo.max().item(), (photo.mean() / wanted.mean()).item()
-    error = (photo - wanted).abs().mean().item()  # decoders of JPEG differ by less than a gray level, 0.004
-    if low > -1e-6 and high < 1 + 1e-6 and abs(ratio - 1) < 0.002 and error < 0.004:
-        return ""
-    return f"has values from {low:.4g} to {high:.4g}, {ratio:.3f} times as bright as its file, and {error:.3g} off"
-
-
-def _thumbnail(photo: torch.Tensor) -> torch.Tensor:
-    """Return a gray thumbnail with mean 0 and norm 1: the sum of the product of two is their correlation."""
-    small = F.interpolate(photo.mean(0)[None, None], (16, 16), mode="area")
-    return F.normalize((small - small.mean()).flatten(), dim=0)
 
 
 def pairs(mine: ModuleType, folder: Path) -> Iterator[Promise]:

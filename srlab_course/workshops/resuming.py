@@ -114,6 +114,10 @@ def checkpoint(mine: ModuleType, folder: Path) -> Iterator[Promise]:
             f"A damaged file is no new run: load {f'returns {found[0]}' if found else 'raises an error'}.",
             "Return 0 only if there is no file. A run that begins again overwrites what could still be saved.",
         )
+
+
+def saving(mine: ModuleType, folder: Path) -> Iterator[Promise]:
+    """Check that the loop also saves in the middle of a call."""
     saves: list[int] = []
     mine.fit(lambda: 0.0, 250, SimpleNamespace(load=lambda: 0, save=saves.append))
     most = max(later - earlier for earlier, later in pairwise([0, *saves, 250]))

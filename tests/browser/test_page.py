@@ -26,7 +26,7 @@ def test_page_fits_and_its_slider_and_die_work(open_page, tmp_path, width):
     drag(page, box, (box["width"] / 2, box["height"] / 3), (box["width"] / 4, box["height"] / 3))
     assert abs(int(stage.get_attribute("aria-valuenow")) - 25) <= 1
     for guess in (1, 2, 3, 4, 1):
-        page.get_by_role("button", name="Throw the die").press("Enter")
+        page.get_by_role("button", name="Roll the die").press("Enter")
         assert page.locator(".srlab-right b").inner_text() == f"guess {guess}"
     page.get_by_role("group", name="Right image").get_by_role("button", name="differ").click()
     assert page.locator(".srlab-right b").inner_text() == "where guesses differ"
@@ -37,4 +37,4 @@ def test_page_without_a_flow_has_no_die(open_page, tmp_path):
     photo = srlab.write_image(srlab.bundled_photos("validation")["chelsea"], tmp_path / "cat.png")
     page = open_page(workshops.page(keep_tiny(tmp_path, kinds=["network"]), photo).as_uri())
     assert page.locator(".srlab-stage").count() == 1
-    assert page.get_by_role("button", name="Throw the die").count() == 0
+    assert page.get_by_role("button", name="Roll the die").count() == 0

@@ -211,7 +211,7 @@ def test_slider_shows_what_is_offered_for_download(visit, tmp_path):
     names = {label: label for label in ("bicubic", "SRGAN", "MSRResNet", "RRDB")}
     for seed in (0, 1):
         if seed:
-            page.get_by_role("button", name="Throw the die").click()
+            page.get_by_role("button", name="Roll the die").click()
         for label, name in ({"one step": f"one-step-seed-{seed}"} | names).items():
             wanted = download(page, f"noise-{name}.png")
             right.get_by_role("button", name=label).click()

@@ -42,7 +42,7 @@ def lines(tmp_path, capsys, monkeypatch):
     return lines
 
 
-PARTS = ["checkpoint", "resuming", "adversary", "gan step", "gan training"]
+PARTS = ["checkpoint", "saving", "resuming", "adversary", "gan step", "gan training"]
 
 
 @pytest.mark.parametrize("part", PARTS)
@@ -281,7 +281,7 @@ MISTAKES = {  # mistake -> part, replacements, and last: a part of the broken pr
     "None without a file": ("checkpoint", ("            return 0\n", "            return\n"), ("load returns None", "return 0")),
     "the wrong count": ("checkpoint", ('return saved["done"]', 'return saved["done"] + 1'), ("returns 4 after 3 steps", "number of steps")),
     "a path that is a string": ("checkpoint", ("self.file, self.parts = Path(file), parts", "self.file, self.parts = file, parts"), ("'str' object has no attribute 'is_file'", "")),
-    "no save in between": ("checkpoint", ("            if checkpoint and done % 100 == 0:\n                checkpoint.save(done)\n", ""), ("up to 250 pass without a save", "every 100 steps")),
+    "no save in between": ("saving", ("            if checkpoint and done % 100 == 0:\n                checkpoint.save(done)\n", ""), ("up to 250 pass without a save", "every 100 steps")),
     # resuming
     "a batch drawn ahead": (
         "resuming",
@@ -432,13 +432,13 @@ MISTAKES = {  # mistake -> part, replacements, and last: a part of the broken pr
 def test_mistake_breaks_promise(mistake, lines):
     part, *replacements, (promise, hint) = MISTAKES[mistake]
     printed = lines(part, *replacements)
+    if part == "gan step":  # by its model tests, whose words test_own_tests.py covers
+        assert "broken" in {word for word, _ in printed}
+        return
     broken = [place for place, (word, text) in enumerate(printed) if word == "broken" and promise in text]
     assert len(broken) == 1, printed
     assert not hint or hint in printed[broken[0] + 1][1], printed
     assert sum(word == "broken" and text.startswith("d_loss") for word, text in printed) <= 1, printed
-    if part == "gan step":  # later promises say what to fix first
-        others = [text for word, text in printed if word == "hint" and hint not in text]
-        assert all(re.match(r"Fix promise \d first", text) for text in others), printed
 
 
 SHARPNESS = {  # what is added to the network's image -> the broken promises

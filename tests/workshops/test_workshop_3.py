@@ -41,7 +41,7 @@ def promises(tmp_path):
 
 
 CLASS = FLOW[FLOW.index("class Flow(") : FLOW.index("def flow_loss(")]
-LOSS = FLOW[FLOW.index("def flow_loss(") : FLOW.index("def sample(")]
+LOSS = FLOW[FLOW.index("def flow_loss(") : FLOW.index("def walk(")]
 SAMPLE = FLOW[FLOW.index("def sample(") : FLOW.index("def train_flow(")]
 EULER = "            x = x + flow(x, t, lr) / steps\n"
 TO_DATA, TO_IMAGE = "(hr - upscaled(lr)) / DETAIL", "upscaled(lr) + DETAIL * x"
@@ -182,7 +182,7 @@ ALSO_TRAINED = [*STYLES][:5]  # the others take too long
 
 @pytest.mark.parametrize("style", STYLES)
 def test_right_style_keeps_all_promises(style, promises):
-    for part in [*PARTS][-4:] if style in ALSO_TRAINED else [*PARTS][-4:-1]:
+    for part in [*PARTS][-5:] if style in ALSO_TRAINED else [*PARTS][-5:-1]:
         broken = [line for line in promises(part, *STYLES[style]) if not line[0]]
         assert not broken, (part, broken)
 
@@ -190,7 +190,7 @@ def test_right_style_keeps_all_promises(style, promises):
 X = "(1 - part) * noise + part * data"
 NORMAL, ONE_TIME = "torch.randn(data.shape, generator=random)", "torch.rand(len(data), generator=random)"
 START_X = "torch.randn(upscaled(lr).shape, generator=random)"
-T = "torch.full((len(lr),), step / steps)"
+T = "torch.full((len(x),), step / steps)"
 LAST = "self.last = nn.Conv2d(features, 3 * SCALE**2, 3, padding=1)"
 BATCH = "*sample_pairs(photos, 8, 12, random), random)"
 # Part -> mistakes: what to replace, what by, a part of the promise that breaks, and of its hint.
@@ -269,22 +269,23 @@ MISTAKES = {
         (TO_DATA, "upscaled(lr)", "Data comes from HR", "Data is HR"),
         (TO_DATA, "hr / hr.std()", "on a straight line", ""),
     ],
+    "walk": [
+        (EULER, "            x = x + flow(x, t, lr)\n", "it ends where that leads", "Do the lengths"),
+        (EULER, "            x = x - flow(x, t, lr) / steps\n", "it ends where that leads", "Do the lengths"),
+        (EULER, f"{EULER}            x = x + 0.1 * torch.randn(x.shape)\n", "it ends where that leads", ""),
+        (EULER, EULER.replace("x = x + flow", "x += flow"), "doesn't change the noise", "a new one"),
+        (T, "torch.full((len(x),), (step + 1) / steps)", "the time of this place", "at t = 0"),
+        (T, "torch.full((len(x),), 1 - step / steps)", "the time of this place", "at t = 0"),
+        (T, "torch.full((len(x),), step / max(steps - 1, 1))", "the time of this place", ""),
+        (T, "torch.full((len(x),), float(step))", "moves by a half", "a share"),
+        (T, "torch.zeros(len(x))", "moves by a half", ""),
+        ("step / steps)", "step / steps)[:1]", "the time of this place", "one per image"),
+        ("range(steps)", "range(steps - 1)", "it ends where that leads", ""),
+        ("range(steps)", "range(steps + 1)", "it ends where that leads", ""),
+        ("range(steps)", "range(20)", "it ends where that leads", ""),
+        ("torch.no_grad()", "torch.enable_grad()", "It builds no graph", "Which block"),
+    ],
     "sampler": [
-        (EULER, "            x = x + flow(x, t, lr)\n", "where the velocity leads", "length of the step"),
-        (EULER, "            x = x - flow(x, t, lr) / steps\n", "where the velocity leads", "length of the step"),
-        (EULER, f"{EULER}            x = x + 0.1 * torch.randn(x.shape)\n", "leads by then", "nothing else"),
-        (EULER, EULER.replace("flow(x,", "flow(x.clamp(-1, 1),"), "It starts with noise", ""),
-        (T, "torch.full((len(lr),), (step + 1) / steps)", "where the velocity leads", "at t = 0"),
-        (T, "torch.full((len(lr),), 1 - step / steps)", "where the velocity leads", "at t = 0"),
-        (T, "torch.full((len(lr),), step / max(steps - 1, 1))", "where the velocity leads", ""),
-        (T, "torch.full((len(lr),), float(step))", "where the velocity leads", "at t = 1"),
-        (T, "torch.zeros(len(lr))", "where the velocity leads", "new velocity"),
-        ("step / steps)", "step / steps)[:1]", "The t of", ""),
-        ("range(steps)", "range(steps - 1)", "doesn't run the flow", ""),
-        ("range(steps)", "range(steps + 1)", "It returns an image", "end at t = 1"),
-        ("range(steps)", "range(20)", "20 times", ""),
-        (SAMPLE, f"{SAMPLE.replace('sample(', 'one(')}def sample(flow, lr, *rest):\n"
-         "    return torch.cat([one(flow, image, *rest) for image in lr.split(1)])\n\n\n", "on 1 of 24 images", ""),
         (TO_IMAGE, "upscaled(lr) + x", "It returns an image", "Undo"),
         (TO_IMAGE, "DETAIL * x", "It returns an image", "Undo"),
         (TO_IMAGE, "x", "It returns an image", "Undo"),
@@ -294,13 +295,12 @@ MISTAKES = {
         (START_X, "torch.randn(1, *upscaled(lr).shape[1:], generator=random).repeat(len(lr), 1, 1, 1)",
          "starts with noise", "each image"),
         (START_X, "torch.randn(upscaled(lr).shape, generator=random.manual_seed(0))", "starts with noise", ""),
-        ("    flow.eval()\n", "", "runs in training mode", "eval mode"),
+        ("flow.eval()", "flow", "runs in training mode", "eval mode"),
         ("    flow.train(was_training)\n", "", "another mode at the end", "restore"),
         ("    flow.train(was_training)\n", "    flow.training = was_training\n", "another mode at the end",
          "every layer"),
         ("    flow.train(was_training)\n", "    flow.train()\n", "another mode at the end", "restore"),
-        ("with torch.no_grad():\n        x =", "if True:\n        x =", "a graph is built", "`with`"),
-        ("x + flow(x, t, lr)", "x + flow(x, t, 2 * lr - 1)", "it gets another lr", ""),
+        (", lr, steps)\n    flow", ", 2 * lr - 1, steps)\n    flow", "it gets another lr", ""),
         ("return upscaled(lr) + DETAIL * x", "return x, lr", "should be a tensor, but it is a tuple", ""),
         ("    return upscaled(lr) + DETAIL * x\n", "", "is None", ""),
         ("data - noise)", "noise - data)", "breaks a promise", "Fix it first"),
@@ -337,6 +337,8 @@ MISTAKES = {
 def test_mistake_breaks_promise(part, number, promises):
     old, new, promise, hint = MISTAKES[part][number]
     broken = [line for line in promises(part, (old, new)) if not line[0]]
+    if part == "walk":  # its model tests don't wait for one another
+        broken = [line for line in broken if promise in line[1]]
     assert len(broken) == 1, broken
     assert promise in broken[0][1], broken
     assert hint in broken[0][2], broken

@@ -30,6 +30,10 @@ def pairs():
 
 
 def test_validate_is_the_mean_of_scores():
+    """The score is the mean of psnr(sr, hr, 4) over the pairs, in eval mode.
+
+    With batch norm or dropout, a network computes something else in training mode. Nothing is rounded.
+    """
     network = Fourfold().eval()
     with torch.no_grad():
         scores = [float(psnr(network(lr), hr, 4)) for lr, hr in pairs()]
@@ -37,6 +41,10 @@ def test_validate_is_the_mean_of_scores():
 
 
 def test_validate_counts_photos_equally():
+    """Each photo counts the same: the mean is one of decibels, not of errors.
+
+    A mean of squared errors is nearly that of the hardest photo alone. Which mean do you take?
+    """
     easy, hard = torch.full((1, 3, 32, 32), 0.51), torch.full((1, 3, 32, 32), 0.9)
     network = nn.Upsample(scale_factor=4)
     gray = torch.full((1, 3, 8, 8), 0.5)
@@ -45,6 +53,10 @@ def test_validate_counts_photos_equally():
 
 
 def test_validate_returns_a_number_without_graph():
+    """It returns a number without a graph.
+
+    A score with its graph keeps the network's activations in memory. Which block builds no graphs?
+    """
     result = validate(Fourfold(), pairs())
     assert float(result) > 0
     assert not getattr(result, "requires_grad", False)
@@ -52,6 +64,10 @@ def test_validate_returns_a_number_without_graph():
 
 @pytest.mark.parametrize("training", [True, False])
 def test_validate_scores_in_eval_mode_and_restores_all_modes(training):
+    """The network runs in eval mode, and each of its layers has its mode back afterward.
+
+    Remember generator.training, and restore it with train(mode). Does your way reach every layer?
+    """
     network = Fourfold().train(training)
     Fourfold.modes.clear()
     validate(network, pairs())
@@ -60,6 +76,10 @@ def test_validate_scores_in_eval_mode_and_restores_all_modes(training):
 
 
 def test_validate_leaves_no_trace():
+    """It leaves no trace: weights, statistics, gradients, requires_grad and random numbers are as before.
+
+    Gradients belong to the training step. Do you clear some, freeze a weight, set a seed, or forbid graphs for good?
+    """
     network = Fourfold()
     network.norm.requires_grad_(False)
     network.scale.grad = torch.tensor(7.0)

@@ -29,17 +29,29 @@ def noise():
 @pytest.mark.parametrize("steps", [1, 2, 20])
 @pytest.mark.parametrize("velocity", [1.0, -5.0])
 def test_walk_with_constant_velocity_moves_by_it(steps, velocity):
+    """With a constant velocity, it ends where that leads in a time of 1, with any number of steps.
+
+    Do the lengths of your steps sum to 1? Is x only changed by velocity times length?
+    """
     end = walk(Velocity(lambda x, t: velocity + 0 * x), noise(), LR, steps)
     assert torch.allclose(end, noise() + velocity, atol=1e-4)
 
 
 def test_walk_with_velocity_t_moves_by_a_half():
+    """With the velocity t, it moves by a half.
+
+    Is the time a share from 0 to 1, or the number of a step?
+    """
     end = walk(Velocity(lambda x, t: t + 0 * x), noise(), LR, 100)
     assert torch.allclose(end, noise() + 0.5, atol=0.02)
 
 
 @pytest.mark.parametrize("steps", [1, 4])
 def test_walk_passes_the_time_of_the_place(steps):
+    """Each forward pass gets a place and the time of this place, one per image; a step takes one or two.
+
+    Begin at t = 0. After a step of length h, both x and t have moved. Which of them is behind?
+    """
     flow = Velocity(lambda x, t: torch.ones_like(x))
     walk(flow, torch.zeros(2, 3, 32, 32), LR, steps)
     assert steps <= len(flow.calls) <= 2 * steps
@@ -49,11 +61,19 @@ def test_walk_passes_the_time_of_the_place(steps):
 
 
 def test_walk_leaves_the_noise_as_it_is():
+    """It doesn't change the noise that it gets.
+
+    `x += ...` writes into the caller's tensor. Which line makes a new one?
+    """
     start = noise()
     walk(Velocity(lambda x, t: torch.ones_like(x)), start, LR, 3)
     assert torch.equal(start, noise())
 
 
 def test_walk_builds_no_graph():
+    """It builds no graph.
+
+    Which block builds no graphs?
+    """
     end = walk(Velocity(lambda x, t: torch.ones_like(x)), noise(), LR, 3)
     assert not end.requires_grad
