@@ -158,7 +158,7 @@ def flow() -> list[Row]:
         for network.seed in range(16):
             samples.append(srlab.upscale(network, lr, precision="auto"))
         images = {"one sample": samples[0], "another": samples[1]}
-        images |= {"of sixteen": torch.stack(samples).mean(0), "HR": hr}
+        images |= {"mean of 16": torch.stack(samples).mean(0), "HR": hr}
         rows.append({label: cut(image, box) for label, image in images.items()})
     return rows
 
@@ -170,9 +170,9 @@ def one_step() -> list[Row]:
     """
     hr = srlab.mod_crop(course.split_photo("gravel")[1]["gravel"], 4)
     lr = srlab.downsample(hr, 4)
-    images = {"lab 01: 1 run": srlab.upscale(srlab.load_bundled()["MSRResNet"], lr)}
-    images["lab 06: 19 runs"] = srlab.upscale(srlab.load_generator("06_flow"), lr, precision="auto")
-    images["lab 07: 1 run"] = srlab.upscale(srlab.load_generator("07_one_step"), lr, precision="auto")
+    images = {"lab 01: 1 pass": srlab.upscale(srlab.load_bundled()["MSRResNet"], lr)}
+    images["lab 06: 19 passes"] = srlab.upscale(srlab.load_generator("06_flow"), lr, precision="auto")
+    images["lab 07: 1 pass"] = srlab.upscale(srlab.load_generator("07_one_step"), lr, precision="auto")
     return [{label: cut(image, (248, 40, 144, 140)) for label, image in (images | {"HR": hr}).items()}]
 
 

@@ -48,7 +48,7 @@ if lab.recipe == "laptop":
 
 # %% after 7b31d409
 if lab.recipe == "laptop":
-    by_euler, by_heun = (dict(zip(runs, values, strict=True)) for values in misses.values())
+    by_euler, by_heun = (dict(zip(passes, values, strict=True)) for values in misses.values())
     lab.expect(
         "with four runs Euler's method ends nearer",
         by_heun[4] / by_euler[4],

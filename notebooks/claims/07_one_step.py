@@ -66,16 +66,6 @@ if lab.recipe == "laptop" and own_flow:
     lab.expect("the mean of sixteen is smooth", smooth, above=50, below=75)
     lab.expect("one step is nearest to the flow's answer to its noise", alike - unlike, above=8)
 
-# %% after a70cf010
-if lab.recipe == "laptop" and own_flow:
-    lab.expect(
-        "samples differ more in the gaps than on the stones",
-        in_gaps / on_stones,
-        above=1.2,
-        ratio=True,
-    )
-    lab.expect("downscaled, the samples hardly differ", downscaled_spread, below=2)
-
 # %% after a70cf00a
 if lab.recipe == "laptop" and own_flow:
     for name in ("shuffled", "zeros"):
@@ -90,33 +80,3 @@ if lab.recipe == "laptop" and own_flow:
     lab.expect("with shuffled answers images still differ", controlled.spread["shuffled"], above=1)
     behind = controlled.PSNR["lab 01, MSE"] - controlled.PSNR["zeros"]
     lab.expect("with zeros the PSNR is lab 01's", behind, above=-0.5, below=0.5)
-
-# %% after a70cf00b
-if lab.recipe == "laptop" and own_flow:
-    lab.expect("weaker noise raises the PSNR", knob.PSNR[0.8] - knob.PSNR[1.0], above=0.2)
-    lab.expect(
-        "weaker noise lowers the sharpness", knob.sharpness[1.0] - knob.sharpness[0.8], above=5
-    )
-
-# %% after a70cf00c
-if lab.recipe == "laptop" and own_flow:
-    of_one = lost.sharpness / lost.sharpness["student"]
-    lab.expect(
-        "a teacher of two steps makes a blurred student",
-        of_one["a teacher of two steps"],
-        below=0.9,
-        ratio=True,
-    )
-    lab.expect(
-        "a pool of two answers is enough", of_one["a pool of two samples"], above=0.95, ratio=True
-    )
-
-# %% after a70cf00e
-if lab.recipe == "laptop" and own_flow:
-    base = others["Heun, 2 steps"]
-    lab.expect(
-        "at the PSNR of Heun 2, one run has a smaller energy error", base[1] - at_heun, above=0
-    )
-    lab.expect("the PSNR of Heun 2 is within the curve", bool(psnr[0] < base[0] < psnr[-1]))
-    worse_by = others["mean of three"][1] - base[1]
-    lab.expect("the mean of three has a larger energy error than Heun 2", worse_by, above=0)

@@ -1,4 +1,4 @@
-"""Lab 07: two pools in which noise and ends are no longer tied."""
+"""Lab 07: two pools in which noise and ends are no longer paired."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ Example = tuple[torch.Tensor, torch.Tensor, torch.Tensor]
 
 
 def control_pools(pool: list[Example]) -> tuple[list[Example], list[Example]]:
-    """Return two copies of a pool in which noise and ends are not tied.
+    """Return two copies of a pool in which noise and ends are not paired.
 
     Parameters
     ----------
