@@ -24,6 +24,7 @@ SETUP = ('recipe = "auto"', "course.setup(")  # text in the cells that the secti
 SECTION, END = "section-2", "### Is the mean cheaper"  # tag of the section, and the heading at which the page ends
 GUESS = ("cheapest = course.guess(", "cheapest.taken = '0.2'")  # text in a cell, and a line to run after it
 SLIDER = re.compile(r'<img src="data:image/webp;base64,([^"]*)" alt="([^"]*)"')
+DIAGRAM = re.compile(r'course\.diagram\("(\w+)"\)')
 SOURCE = re.compile(r"`(\w+)`, from `([\w/]+\.py)`")
 OPENING = """# A look into a finished lab
 
@@ -80,6 +81,9 @@ def to_markdown(cells: list[nbformat.NotebookNode], images: Path) -> str:
             continue
         code = f"```py\n{cell.source}\n```"
         parts.append(fold("Code of the figure", code) if "plots." in cell.source else code)
+        if drawn := DIAGRAM.match(cell.source):
+            alt = cell.outputs[0]["data"]["text/plain"]
+            parts.append(f"![{alt}](../srlab_course/figures/diagrams/{drawn[1]}.svg)")
         for output in cell.outputs:
             parts += [text] if (text := text_in(output)) else []
             for data, alt in pictures_in(output):

@@ -57,10 +57,6 @@ lab.expect("half the squared error is 3 dB more", abs(psnr(half, hr, 0).item() -
 in_color, as_in_papers = psnr(plain, hr, 4).item(), srlab.psnr(plain, hr).item()
 lab.expect("luma raises the score by more than 1.3 dB", as_in_papers - in_color > 1.33)
 
-# %% after 3db00004
-lab.expect("SSIM tolerates a change of brightness", abs(ssims[0] - 0.98) < 0.005)
-lab.expect("SSIM penalizes lost stripes", abs(ssims[1] - 0.08) < 0.005)
-
 # %% after 1aacacf1
 ranked = means.set_index("method").psnr
 if scale == 4 and not known:
@@ -87,8 +83,7 @@ if scale == 4:
     spot = torch.zeros(1, 1, 15, 15)
     spot[..., 7, 7] = 1
     found_again = to_lr(to_hr(spot))[0, 0]
-    lab.expect("0.66 of a correction arrives", abs(found_again[7, 7].item() - 0.66) < 0.005)
-    lab.expect("a tenth of it leaks to each neighbor", abs(found_again[7, 8].item() - 0.1) < 0.005)
+    lab.expect("two thirds of a correction arrive", abs(found_again[7, 7].item() - 2 / 3) < 0.02)
     third, tenth = (
         srlab.psnr(agree(bicubic(lr), lr, to_lr, to_hr, steps)[0], hr).item() for steps in (3, 10)
     )
@@ -96,14 +91,7 @@ if scale == 4:
     lab.expect(
         "most of the PSNR is gained in three steps", gained > 0.75 * (gained + tenth - third)
     )
-
-# %% after e25d0565
-usual, true, after_blur = scores.values()
-lab.expect("back-projection gains 0.8 dB or more", true > usual + 0.8)
-lab.expect("back-projection with the wrong kernel loses PSNR", after_blur < usual)
-lab.expect(
-    "only the true kernel's result agrees with LR", min(off, key=off.get) == "bicubic (true)"
-)
+    lab.expect("back-projection gains nearly a decibel", 0.8 < gained + tenth - third < 1)
 
 # %% after 7a5c0001
 dice = torch.Generator().manual_seed(seed)
@@ -127,6 +115,21 @@ if scale == 4:
         gap = 255 * (to_lr(fitted_to_lr) - lr).abs().mean().item()
         lab.expect(f"{name} agrees with LR to half a level", gap < 0.5)
 
+# %% after 6d0c0004
+if scale == 4:
+    repaired, before = scores["bad mirror: assuming it"], scores["bad mirror: bicubic"]
+    lab.expect("ten steps repair the bad mirror to more than 27 dB", repaired > 27.3)
+    lab.expect("ignoring the mirror isn't enough for 27 dB", before < 26)
+    unblurred = scores["no mirror: bicubic"]
+    lab.expect("the repair beats bicubic of the photo without a mirror", repaired > unblurred + 0.5)
+    lab.expect(
+        "the wrong blur is worse than doing nothing",
+        scores["no mirror: assuming it"] < unblurred - 2,
+    )
+    lab.expect(
+        "the wrong blur scores worst", min(scores, key=scores.get) == "no mirror: assuming it"
+    )
+
 # %% after 5a3c0002
 found = []
 for (row, column), pair in zip(
@@ -137,45 +140,6 @@ for (row, column), pair in zip(
         "A" if torch.equal(pair[0], there) else "B" if torch.equal(pair[1], there) else "?"
     )
 lab.expect("the photos of the first picture are B, A, B", " ".join(found) == "B A B")
-
-# %% after 2c8a5be1
-if lab.recipe == "laptop":
-    fall = sum(broken_losses[-80:]) / sum(broken_losses[:80])
-    lab.expect("the loss falls on broken pairs", fall, below=0.85, ratio=True)
-    if scale == 4:
-        over = sum(broken_losses[-200:]) / sum(broken_bicubic[-200:])
-        lab.expect("the layer passes bicubic's MSE on broken pairs", over, below=0.75)
-
-# %% after 9e0d47c3
-if lab.recipe == "laptop" and scale == 4:
-    behind = reached["layer, broken pairs"] - reached["bicubic"]
-    lab.expect("broken pairs leave the layer six decibels behind", behind, above=-8, below=-6)
-
-# %% after d3fc6a70
-wide, fine = left_over(broken_pairs).square().mean().item(), whole.square().mean().item()
-lab.expect("a broken pair leaves three times the residual", wide > 3 * fine)
-
-# %% after 5ba10005
-if lab.recipe == "laptop" and scale == 4:
-    gain = reached["layer, correct pairs"] - reached["bicubic"]
-    lab.expect("one layer beats bicubic by half a decibel", gain, above=0.3, below=0.8)
-    lower = sum(fixed_losses[-200:]) / sum(broken_losses[-200:])
-    lab.expect("the loss falls further on correct pairs", lower, below=0.7, ratio=True)
-
-    def half_fixed(photo, scale, side, places):
-        aliased = F.interpolate(photo, scale_factor=1 / scale, mode="bicubic")
-        parts = [], []
-        for top, left, mirror in places:
-            one = aliased[..., top : top + side, left : left + side]
-            y, x, length = scale * top, scale * left, scale * side
-            two = photo[..., y : y + length, x : x + length]
-            for part, patch in zip(parts, (one, two), strict=True):
-                part.append(patch.flip(-1) if mirror else patch)
-        return torch.cat(parts[0]), torch.cat(parts[1])
-
-    half, _, _ = train_layer(*draw_pairs(half_fixed))
-    left_behind = srlab.psnr(srlab.upscale(half, lr), hr).item() - reached["bicubic"]
-    lab.expect("aliased pairs leave the layer behind bicubic", left_behind, above=-2, below=-0.4)
 
 # %% after f86dc12a
 if scale == 4:

@@ -116,14 +116,6 @@ if lab.recipe == "laptop":
         above=0.05,
     )
 
-# %% after b4bd7362
-if lab.recipe == "laptop":
-    scored = [row for row in trainer.history if "val_psnr" in row]
-    gains = {row["step"]: row["val_psnr"] - baseline.psnr.mean() for row in scored}
-    lab.expect(
-        "half of the gain is there by step 250", gains[250] / gains[1000], above=0.5, usually=True
-    )
-
 # %% after 6b53cbc5
 if lab.recipe == "laptop" and set(CROPS) <= set(table.index):
     ordered = table.gained.sort_values()
@@ -143,6 +135,7 @@ if lab.recipe == "laptop" and set(CROPS) <= set(table.index):
         above=0,
         usually=True,
     )
+    lab.expect("your network gains about 1.5 dB", gain, above=1.3, below=1.75)
 
 # %% after a4c7e5d1
 if lab.recipe == "laptop" and scale == 4 and set(CROPS) <= set(table.index):
@@ -187,45 +180,28 @@ if lab.recipe == "laptop" and scale == 4:
                 row[other] - row["mean of fifty"],
                 above=0,
             )
+        lab.expect(
+            f"bicubic is further from the mean than your network: {subject}",
+            row["bicubic from the mean"] - row["mean of fifty"],
+            above=0,
+            usually=True,
+        )
 
-# %% after c93d58a7
+# %% after 67c040cd
 if lab.recipe == "laptop" and scale == 4:
-    sharp, trained, longer = (paid[label] for label in ("a piece", "your network", "pretrained"))
-    for subject in ("gravel", "chelsea"):
-        lab.expect(
-            f"a sharp piece costs twice the mean's squared error: {subject}",
-            sharp[subject],
-            above=1.8,
-            below=2.2,
-        )
-    for subject in ("text", "astronaut"):
-        lab.expect(
-            f"a sharp piece costs 1.5 times the mean's squared error: {subject}",
-            sharp[subject],
-            above=1.35,
-            below=1.65,
-        )
-    lab.expect("on the gravel your network costs less than the mean", trained["gravel"], below=0.93)
-    for label, column in {"your network": trained, "pretrained": longer}.items():
-        lab.expect(
-            f"on the fur the mean and the network tie: {label}",
-            column["chelsea"],
-            above=0.93,
-            below=1.05,
-        )
-    lab.expect(
-        "longer training takes a third of the bricks' error away",
-        longer["brick"] / trained["brick"],
-        below=0.67,
-        ratio=True,
-    )
-    for subject in ("gravel", "chelsea"):
-        lab.expect(
-            f"longer training does not change the cost: {subject}",
-            longer[subject] - trained[subject],
-            above=-0.06,
-            below=0.06,
-        )
+    of_broken = on_pairs["broken pairs"]
+    _, *losses_of_broken = (loss for _, loss, _ in of_broken)
+    fall = sum(losses_of_broken[-2:]) / sum(losses_of_broken[:2])
+    lab.expect("the loss falls on broken pairs", fall, below=0.95, ratio=True, usually=True)
+    behind = of_broken[-1][2] - to_beat
+    lab.expect("broken pairs leave the network far behind bicubic", behind, below=-3, usually=True)
 
-# %% after 04c7e9d8
-lab.expect("pixel shuffle makes HR of its channels", torch.equal(pixel_shuffle(parts, scale), hr))
+# %% after d3fc6a70
+if not validation and scale == 4:
+    wide, fine = left_over(broken_pairs).square().mean().item(), whole.square().mean().item()
+    lab.expect("a broken pair leaves three times the residual", wide > 3 * fine)
+
+# %% after 5ba10005
+if lab.recipe == "laptop" and scale == 4:
+    of_yours = on_pairs["your pairs"]
+    lab.expect("correct pairs beat bicubic", of_yours[-1][2] - to_beat, above=0)

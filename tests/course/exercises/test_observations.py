@@ -9,7 +9,7 @@ from srlab_course.feedback.all_exercises import find
 from srlab_course.feedback.exercise import IncorrectAnswer
 from srlab_course.feedback.judging import judge
 
-reference = {name: find(name).reference for name in ("degradation.training_pairs", "evaluation.score_all")}
+reference = {name: find(name).reference for name in ("srresnet.training_pairs", "evaluation.score_all")}
 
 
 def small_ceiling(sr, hr, crop):
@@ -24,7 +24,7 @@ def several_steps(sr, lr, down, up):
 
 
 def upside_down(photo, scale, side, places):
-    low, high = reference["degradation.training_pairs"](photo, scale, side, [(y, x, False) for y, x, _ in places])
+    low, high = reference["srresnet.training_pairs"](photo, scale, side, [(y, x, False) for y, x, _ in places])
     turned = [mirror for _, _, mirror in places]
     low[turned], high[turned] = low[turned].flip(-2), high[turned].flip(-2)
     return low, high
@@ -32,7 +32,7 @@ def upside_down(photo, scale, side, places):
 
 def same_place(photo, scale, side, places):
     places = [(*places[0][:2], mirror) for _, _, mirror in places]
-    return reference["degradation.training_pairs"](photo, scale, side, places)
+    return reference["srresnet.training_pairs"](photo, scale, side, places)
 
 
 def methods_outside(upscalers, photos, score):
@@ -57,8 +57,8 @@ def negated(upscalers, photos, score):
         ),
         ("degradation.back_project", lambda sr, lr, down, up: sr + 0.3 * up(lr - down(sr)), "missing 0.3 times"),
         ("degradation.back_project", several_steps, "several steps"),
-        ("degradation.training_pairs", upside_down, "['upside down', 'upside down']"),
-        ("degradation.training_pairs", same_place, "aren't at `top` and `left`"),
+        ("srresnet.training_pairs", upside_down, "['upside down', 'upside down']"),
+        ("srresnet.training_pairs", same_place, "aren't at `top` and `left`"),
         ("evaluation.score_all", methods_outside, "scores have the keys inverted, nearest"),
         ("evaluation.score_all", negated, "your scores aren't those"),
         (

@@ -53,7 +53,7 @@ def test_downscaling_matrix_matches_package_inside_border():
 
 def test_training_pairs_match_lr_of_package():
     photo, places = sample(1, 3, 64, 72), [(3, 4, False), (5, 6, True)]
-    low, high = find("degradation.training_pairs").reference(photo, 4, 4, places)
+    low, high = find("srresnet.training_pairs").reference(photo, 4, 4, places)
     lr = srlab.resize(photo, 1 / 4)
     for index, (top, left, mirrored) in enumerate(places):
         small, large = lr[0, :, top + 1 : top + 5, left + 1 : left + 5], photo[0, :, 4 * top + 4 : 4 * top + 20]

@@ -102,20 +102,20 @@ def test_gradebook_has_a_row_per_folder_or_file(school, capsys):
     assert table.startswith(b"\xef\xbb\xbf"), "Excel would assume another encoding"
     rows = list(csv.DictReader(table.decode("utf-8-sig").splitlines()))
     exercises = [column for column in rows[0] if column.startswith("degradation.")]
-    assert re.findall(r"exercise (\d)", " ".join(exercises)) == list("123456"), "the order of the notebook"
+    assert re.findall(r"exercise (\d)", " ".join(exercises)) == list("12345"), "the order of the notebook"
     by_name = {row["student"]: row for row in rows}
     assert len(by_name) == len(rows) == 16
     keys = ("degradation", "degradation possible", "degradation.psnr (exercise 3)", "degradation quiz", "note")
     for file, (_, result) in COUNTED.items():
-        points = "23" if result == "correct" else "20"  # psnr has 3 points
-        assert [by_name[student_of(file)][key] for key in keys] == [points, "23", result, "4", ""], file
+        points = "18" if result == "correct" else "15"  # psnr has 3 points
+        assert [by_name[student_of(file)][key] for key in keys] == [points, "18", result, "4", ""], file
     for file, (_, note) in NOT_COUNTED.items():
         *results, noted = (by_name[student_of(file)][key] for key in keys)
-        assert results == ["", "23", "", ""]
+        assert results == ["", "18", "", ""]
         assert f"{file} {note}" in noted
     assert by_name["Absent"]["note"] == "nothing submitted"
     assert all(said.count(f"{file}: ") == 1 for file in COUNTED | NOT_COUNTED), "no file is hidden"
-    assert "Bo/lab.ipynb: Bo Wrong: degradation 20 of 23 points, quiz 4 of 5\n" in said
+    assert "Bo/lab.ipynb: Bo Wrong: degradation 15 of 18 points, quiz 4 of 5\n" in said
     assert "No valid degradation submission: Absent; =1+1; Broken; Foreign; Odd; Two\n" in said
     assert "Not in the class list: =1+1; Broken; " in said
     assert f"Hints of {PSNR}: nearest 2, a & b 1\n16 files from 15 students; not counted: 6.\n" in said
@@ -128,8 +128,8 @@ def test_correct_answer_that_is_still_a_stub_gets_a_note(tmp_path, capsys):
     (tmp_path / "Ann.ipynb").write_bytes(lab(found=read_notebook(ROOT / "notebooks" / "00_degradation.ipynb")))
     assert main(["grade", str(tmp_path)]) == 0, "a note is not a verdict"
     said = capsys.readouterr().out
-    assert "Ann: degradation 23 of 23 points, quiz 0 of 5. Note: " in said
-    assert said.count("is correct, but still contains course.TODO.") == 6
+    assert "Ann: degradation 18 of 18 points, quiz 0 of 5. Note: " in said
+    assert said.count("is correct, but still contains course.TODO.") == 5
 
 
 def test_grading_executes_and_prints_nothing_from_files(tmp_path, capsys, monkeypatch):
@@ -145,8 +145,8 @@ def test_grading_executes_and_prints_nothing_from_files(tmp_path, capsys, monkey
     assert main(["progress", f"a{escape}\n.ipynb"]) == 0
     said = "".join(capsys.readouterr())
     assert all(line.isprintable() for line in said.split("\n"))
-    assert "degradation 3 of 23 points\n" in said
-    assert "1 of 6 correct\n" in said
+    assert "degradation 3 of 18 points\n" in said
+    assert "1 of 5 correct\n" in said
     assert not Path("ran").exists()
 
 

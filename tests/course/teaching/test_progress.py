@@ -19,7 +19,7 @@ from srlab_course.notebook_files.marks import hints_in
 from srlab_course.teaching.saved_results import read_results
 from tests.conftest import ROOT, left
 
-CROP, PROJECT, MATRIX = "degradation.training_pairs", "degradation.back_project", "degradation.downscale_matrix"
+CROP, PROJECT, MATRIX = "degradation.agree", "degradation.back_project", "degradation.downscale_matrix"
 PSNR, TAIL = "degradation.psnr", "srresnet.Tail"
 
 
@@ -82,7 +82,7 @@ def test_progress_lists_labs_and_their_exercises(capsys, monkeypatch):
     monkeypatch.chdir(ROOT)
     assert main(["progress"]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert lines[:2] == ["00_degradation: 0 of 6 correct, quiz 0 of 5", "01_srresnet: 0 of 9 correct, quiz 0 of 5"]
+    assert lines[:2] == ["00_degradation: 0 of 5 correct, quiz 0 of 5", "01_srresnet: 0 of 9 correct, quiz 0 of 5"]
     assert "attention: 0 of 4 correct" in lines
     assert main(["progress", *(line.partition(":")[0] for line in lines[:-1])]) == 0
     said = capsys.readouterr().out

@@ -1,4 +1,4 @@
-"""Lab 00, find the bug: pairs of LR and HR patches that a network can learn from."""
+"""Lab 01, find the bug: pairs of LR and HR patches that a network can learn from."""
 
 from typing import Any
 
