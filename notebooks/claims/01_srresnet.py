@@ -195,7 +195,7 @@ if lab.recipe == "laptop" and scale == 4:
     lab.expect("broken pairs leave the network far behind bicubic", of_broken[-1][2] < to_beat - 2)
 
 # %% after d3fc6a70
-if not validation and scale == 4:
+if scale == 4:
     wide, fine = left_over(broken_pairs).square().mean().item(), whole.square().mean().item()
     lab.expect("a broken pair leaves three times the residual", wide > 3 * fine)
 
