@@ -1,4 +1,4 @@
-"""Lab 05: training a copy of a network on another kind of LR image."""
+"""The extra on your own camera: training a copy of a network on another kind of LR image."""
 
 import copy
 from collections.abc import Callable, Iterator
