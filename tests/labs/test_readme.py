@@ -6,6 +6,7 @@ import shlex
 import shutil
 import subprocess
 
+import mistune
 import nbformat
 import pytest
 import torch
@@ -117,6 +118,27 @@ def test_python_code(code, tmp_path, monkeypatch):
         assert main(["upscale", "photo.jpg", "wanted.png", "--precision", "fp32"]) == 0
         difference = read_image("photo_x4.png") - read_image("wanted.png")
         assert difference.abs().max() < 1.5 / 255
+
+
+PAGES_WITH_TABLES = [*PAGES, *ROOT.glob("srlab*/README.md"), *(ROOT / "notebooks" / "claims").glob("*.md")]
+
+
+def rows_outside_tables(text):
+    """Return the rows that a page on the web would show as text with pipes, such as those below a blank line."""
+    tokens = mistune.create_markdown(renderer=None, plugins=["table"])(text)
+    paragraphs = [token["children"] for token in tokens if token["type"] == "paragraph"]
+    lines = [line for parts in paragraphs for line in "".join(part.get("raw", "\n") for part in parts).splitlines()]
+    return [line for line in lines if line.lstrip().startswith("|")]
+
+
+def test_row_below_blank_line_is_found():
+    assert rows_outside_tables("| a | b |\n|---|---|\n| 1 | 2 |\n\ntext\n") == []
+    assert rows_outside_tables("| a | b |\n|---|---|\n| 1 | 2 |\n\n| 3 | 4 |\n") == ["| 3 | 4 |"]
+
+
+@pytest.mark.parametrize("page", PAGES_WITH_TABLES, ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_tables_are_whole(page):
+    assert rows_outside_tables(page.read_text(encoding="utf-8")) == []
 
 
 def test_table_of_labs():
