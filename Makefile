@@ -79,7 +79,7 @@ study: .venv/study
 book: .venv/book
 	$(BIN)/python docs/book/build.py
 
-# A zip file of the executed labs and the site, and the notes from the changelog. docs/maintaining.md lists the steps.
+# A zip file of the executed labs and the site, and the notes from the changelog. docs/extending.md lists the steps.
 TAG ?=
 release: book
 	$(BIN)/python docs/book/release.py $(TAG)

@@ -26,7 +26,7 @@ GUESS = ("cheapest = course.guess(", "cheapest.taken = '0.2'")  # text in a cell
 SLIDER = re.compile(r'<img src="data:image/webp;base64,([^"]*)" alt="([^"]*)"')
 DIAGRAM = re.compile(r'course\.diagram\("(\w+)"\)')
 SOURCE = re.compile(r"`(\w+)`, from `([\w/]+\.py)`")
-OPENING = """# A look into a finished lab
+OPENING = """# Inside a finished lab
 
 What is a lab like? Before you install anything, you can read the first part of section 2 of
 [lab 01](../notebooks/01_srresnet.ipynb) here. It shows why a network trained for the best PSNR blurs fur and gravel.
@@ -46,7 +46,7 @@ CLOSING = """
 ---
 
 In the lab, you then compute how much a blurry answer and a sharp one cost, and train the network. Want to try it?
-The [README](../README.md#quick-start) has the commands that install the course and open JupyterLab.
+The [README](../README.md#install) has the commands that install the course and open JupyterLab.
 """
 
 
