@@ -65,11 +65,18 @@ def gather(executed: Path, source: Path, address: str = "") -> None:
 def start_page(labs: list[Path], address: str) -> str:
     """Return the text of the start page, with the parts that are generated."""
     how = f"[The README]({address}/blob/main/README.md) of the course tells you how." if address else ""
-    parts = {"photos": poster.photos(), "questions": poster.questions(labs), "address": how}
+    parts = {"photos": poster.photos(), "labs": sections_of_map(labs), "address": how}
     text = (BOOK / "index.md").read_text(encoding="utf-8")
     for name, part in parts.items():
         text = text.replace(f"<!-- the {name} -->", part)
     return text
+
+
+def sections_of_map(labs: list[Path]) -> str:
+    """Return the sections of the map about these labs: question, answer and picture, with links from the start page."""
+    sections = re.split(r"^(?=## )", (ROOT / "docs" / "map.md").read_text(encoding="utf-8"), flags=re.MULTILINE)
+    shown = [part for part in sections if any(f"(../notebooks/{lab.name})" in part.partition("\n")[0] for lab in labs)]
+    return "".join(shown).replace("](../", "](").replace("](images/", "](docs/images/")
 
 
 def relink(text: str, address: str) -> str:

@@ -1,4 +1,4 @@
-"""Make the parts of the start page: two photos under a divider, and the question of each lab.
+"""Make the top of the start page: two photos under a divider.
 
 Where a link to the site is shared, a preview shows both photos.
 """
@@ -6,7 +6,6 @@ Where a link to the site is shared, a preview shows both photos.
 from html import escape
 from pathlib import Path
 
-import nbformat
 import torch
 from PIL import Image, ImageDraw, ImageFont
 
@@ -84,14 +83,3 @@ def _choice(name: str, label: str) -> str:
     """Return the radio button of a method."""
     chosen = f'id="poster-{list(METHODS).index(name)}"' + (" checked" if name == FIRST else "")
     return f'<label><input type="radio" name="method" {chosen}><span>{escape(label)}</span></label>'
-
-
-def questions(labs: list[Path]) -> str:
-    """Return a Markdown list of labs: the picture and the question of each, linked to its page."""
-    lines = []
-    for lab in labs:
-        title = nbformat.read(lab, 4).cells[0].source.partition("\n")[0]
-        number, _, question = title.removeprefix("# Lab ").partition(": ")
-        picture = f"![](notebooks/pictures/{lab.stem}.jpg)"
-        lines.append(f"- [{picture} *{number}* {question}](notebooks/{lab.name})")
-    return "\n".join(lines)
