@@ -145,7 +145,7 @@ def test_lab_page(site):
 def test_start_page(site, open_page):
     """Check that it leads to each lab, that one line divides both photos, and that a choice replaces the left side."""
     page = open_page((site / "index.html").as_uri())
-    links = [link.get_attribute("href") for link in page.locator(".poster-map h2 a:not(.headerlink)").all()]
+    links = [link.get_attribute("href") for link in page.locator(".bd-article h2 a.internal").all()]
     assert links == [f"notebooks/{lab.stem}.html" for lab in LABS]
     left, right = page.locator(".poster-photo").all()
     box = right.bounding_box()
