@@ -1,7 +1,6 @@
 """Check a discriminator, the losses of a GAN, and the nine promises of its step."""
 
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from types import ModuleType
 
 import torch
@@ -24,7 +23,7 @@ class Brightness(nn.Module):
         return self.factor * image.mean((1, 2, 3), keepdim=True)
 
 
-def adversary(mine: ModuleType, folder: Path) -> Iterator[Promise]:
+def adversary(mine: ModuleType) -> Iterator[Promise]:
     """Check that a discriminator judges images and can teach, and that both losses reward the right thing."""
     discriminator = expect(mine.Discriminator(), "`Discriminator()`", nn.Module, "a network")
     images, logits = [sample(2, 3, *size).requires_grad_() for size in ((64, 64), (96, 128))], []
@@ -44,7 +43,7 @@ def adversary(mine: ModuleType, folder: Path) -> Iterator[Promise]:
         f"D returns logits: with other weights, its output is from {lowest:.3g} to {highest:.3g}.",
         "That is a probability. Does D end in a sigmoid? The loss has it already, and twice it teaches very slowly.",
     )
-    yield from _d_loss(mine, folder)
+    yield from _d_loss(mine)
 
     def g_loss(sr: torch.Tensor, hr: torch.Tensor, factor: float) -> torch.Tensor:
         with trying("g_loss gets another discriminator than yours"):
@@ -86,7 +85,7 @@ def adversary(mine: ModuleType, folder: Path) -> Iterator[Promise]:
 
 
 @in_order
-def _d_loss(mine: ModuleType, folder: Path) -> Iterator[Promise]:
+def _d_loss(mine: ModuleType) -> Iterator[Promise]:
     def d_loss(real: float | torch.Tensor, fake: float | torch.Tensor) -> torch.Tensor:
         both = (level if isinstance(level, torch.Tensor) else torch.full((4, 1), level) for level in (real, fake))
         return expect_tensor(mine.d_loss(*both), "`d_loss`", ())

@@ -24,7 +24,7 @@ runpy.run_path(mine.__file__, run_name="__main__")
 """
 
 
-def alone(mine: ModuleType, folder: Path) -> Iterator[Promise]:
+def alone(mine: ModuleType) -> Iterator[Promise]:
     """Check in a new process that a file needs no srlab, and upscales a photo."""
     torch.manual_seed(0)
     network = moved(new_generator(mine))  # other weights than any new network

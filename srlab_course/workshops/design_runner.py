@@ -21,6 +21,7 @@ import pytest
 import torch
 
 MODULE = "mine"  # what the tests import
+SEED = 8191  # unlikely in a design, so that seeding in it changes the state of the random numbers
 
 
 class Observer:
@@ -51,9 +52,9 @@ class Observer:
 
     def pytest_runtest_setup(self) -> None:
         """Begin each test with the same random and global states, whatever the tests before it did."""
-        random.seed(0)
-        np.random.seed(0)  # noqa: NPY002 - a student may use it
-        torch.manual_seed(0)
+        random.seed(SEED)
+        np.random.seed(SEED)  # noqa: NPY002 - a student may use it
+        torch.manual_seed(SEED)
         torch.set_grad_enabled(True)
         torch.set_default_dtype(torch.float32)
 

@@ -59,7 +59,7 @@ class Probe(nn.Module):
 
 
 @in_order
-def network(mine: ModuleType, folder: Path) -> Iterator[Promise]:
+def network(mine: ModuleType) -> Iterator[Promise]:
     """Check that the velocity of each image depends on its x, its time and its LR, and that all of it can learn."""
     torch.manual_seed(0)
     flow, again = (expect(mine.Flow(), "`Flow()`", nn.Module, "an nn.Module") for _ in range(2))
@@ -176,7 +176,7 @@ OTHER_CAUSE = "x = (1 - t) noise + t data, with one t in all pixels. What is its
 
 
 @in_order
-def loss(mine: ModuleType, folder: Path) -> Iterator[Promise]:
+def loss(mine: ModuleType) -> Iterator[Promise]:
     """Check that a loss puts each image on a straight line from its own noise to data, at a time of its own."""
     (lr, hr), random, same = _pairs(), torch.Generator().manual_seed(0), torch.Generator().manual_seed(0)
     orders = [torch.arange(COUNT), torch.arange(COUNT // 2), torch.arange(COUNT).flip(0)]
@@ -253,9 +253,9 @@ def _run(mine: ModuleType, line: Line, lr: torch.Tensor, hr: torch.Tensor, steps
 
 
 @in_order
-def sampler(mine: ModuleType, folder: Path) -> Iterator[Promise]:
+def sampler(mine: ModuleType) -> Iterator[Promise]:
     """Check that a sampler starts with new noise, follows the velocity to time 1, and returns an image."""
-    if not all(kept for kept, _, _ in loss(mine, folder)):
+    if not all(kept for kept, _, _ in loss(mine)):
         yield False, "The sampler is checked with the data of your flow_loss, which breaks a promise.", "Fix it first."
     (lr, hr), random = _pairs(), torch.Generator().manual_seed(0)
     line, steps = _line(mine, lr, hr, torch.Generator().manual_seed(1)), (4, 10, 1)
@@ -284,7 +284,7 @@ def sampler(mine: ModuleType, folder: Path) -> Iterator[Promise]:
 
 
 @in_order
-def training(mine: ModuleType, folder: Path) -> Iterator[Promise]:
+def training(mine: ModuleType) -> Iterator[Promise]:
     """Check on artificial photos that training repeats, learns from its photos, lowers the loss and resumes."""
     photos = make_photos("soft", lambda k: upsample(sample(1, 3, 20, 20 + k, seed=k), 16)[0])
     own_loss, batches, weights = mine.flow_loss, [], []

@@ -120,7 +120,7 @@ def model_tests(function: str) -> None:
 def promises_of(function: str) -> Promises:
     """Return the check of a function: each model test is a promise, in the words of its docstring."""
 
-    def promises(mine: ModuleType, folder: Path) -> Iterator[Promise]:
+    def promises(mine: ModuleType) -> Iterator[Promise]:
         tests = FOLDER / f"{function}_tests.py"
         outcome = observe(tests, function, Path(mine.__file__).read_text(encoding="utf-8"))
         if outcome["broken"]:

@@ -63,7 +63,7 @@ PARTS = {
 _checked: dict[tuple[Path, str], str] = {}  # (file, part) -> hash of the file at the last check of this part
 
 
-def check(mine: Mine, part: str, folder: Path | None = None) -> None:
+def check(mine: Mine, part: str) -> None:
     """Check a part of a student's file, and print a line per promise.
 
     Parts from before are checked again, and only printed if they broke, because a file grows and breaks.
@@ -74,8 +74,6 @@ def check(mine: Mine, part: str, folder: Path | None = None) -> None:
         Path of the file, or the module that `load` returned for it.
     part
         Name of the part, as in ``PARTS``.
-    folder
-        Folder of photos; the bundled ones by default.
 
     Raises
     ------
@@ -85,7 +83,7 @@ def check(mine: Mine, part: str, folder: Path | None = None) -> None:
     if part not in PARTS:
         raise SrlabError(f"Part '{part}' not found. Parts: {', '.join(PARTS)}.")
     try:
-        path, folder = own_file(mine), folder or photos_and_pairs.photo_folder()
+        path = own_file(mine)
     except SrlabError as missing:
         say("to do", str(missing), WIDTH)
         return
@@ -96,11 +94,11 @@ def check(mine: Mine, part: str, folder: Path | None = None) -> None:
     if unchanged:
         print("Did you save it? Click into the file and press Ctrl+S.")
     with running(" or ".join(PARTS[part].names)), Printed(path.name) as printed:
-        if say_all(printed.apart(_lines(path, PARTS[part], folder))):
-            say_all(printed.apart(_broken_before(path, part, folder)))
+        if say_all(printed.apart(_lines(path, PARTS[part]))):
+            say_all(printed.apart(_broken_before(path, part)))
 
 
-def _lines(path: Path, part: Part, folder: Path) -> Iterator[Line]:
+def _lines(path: Path, part: Part) -> Iterator[Line]:
     """Yield the line of each promise of a part, or of what is missing, or of an error in the file."""
     states = random.getstate(), np.random.get_state()  # noqa: NPY002 - a student may use it
     try:
@@ -112,7 +110,7 @@ def _lines(path: Path, part: Part, folder: Path) -> Iterator[Line]:
                 text = f"{path.name} doesn't define {' and '.join(f'`{name}`' for name in missing)} yet"
                 yield "to do", f"{text}{''.join(f', but `{name}`' for name in near)}.", ""
             else:
-                yield from in_words(part.promises(module, folder))
+                yield from in_words(part.promises(module))
     except (Exception, SystemExit) as error:
         yield "broken", stopped_in(error, path), ""
     finally:
@@ -120,10 +118,10 @@ def _lines(path: Path, part: Part, folder: Path) -> Iterator[Line]:
         np.random.set_state(states[1])  # noqa: NPY002
 
 
-def _broken_before(path: Path, part: str, folder: Path) -> Iterator[Line]:
+def _broken_before(path: Path, part: str) -> Iterator[Line]:
     """Check the quick parts before this one again, and yield the first promise that is broken now."""
     for name in [*PARTS][: [*PARTS].index(part)]:
-        lines = _lines(path, PARTS[name], folder) if PARTS[name].quick else ()
+        lines = _lines(path, PARTS[name]) if PARTS[name].quick else ()
         for word, text, _ in lines:
             if word == "broken":
                 hint = f'Run workshops.check(mine, "{name}") for all of its lines.'

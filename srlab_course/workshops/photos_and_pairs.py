@@ -40,7 +40,7 @@ def photo_folder(path: str = "") -> Path:
     return folder
 
 
-def pairs(mine: ModuleType, folder: Path) -> Iterator[Promise]:
+def pairs(mine: ModuleType) -> Iterator[Promise]:
     """Check on photos of white noise that pairs are varied patches of these photos, and that LR is HR downscaled."""
     sizes = ((128, 240), (240, 128), (144, 176), (176, 144))
     noise = make_photos("noise", lambda k: sample(3, *sizes[k], seed=k))

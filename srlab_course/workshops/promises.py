@@ -5,7 +5,6 @@ import io
 import textwrap
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, redirect_stdout
-from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -21,7 +20,7 @@ WIDTH = 64  # characters per line, because the notebook shares the window with t
 
 # Whether it is kept; the promise, with what was measured; a hint in case it is broken.
 Promise = tuple[bool, str, str]
-Promises = Callable[[ModuleType, Path], Iterator[Promise]]  # gets the student's file and the folder of photos
+Promises = Callable[[ModuleType], Iterator[Promise]]  # gets the student's file
 Line = tuple[str, str, str]  # kept, broken or to do; the promise; a hint, or nothing
 
 
@@ -29,8 +28,8 @@ def in_order(promises: Promises) -> Promises:
     """Stop at the first broken promise, because the later ones rely on it."""
 
     @functools.wraps(promises)
-    def until_broken(mine: ModuleType, folder: Path) -> Iterator[Promise]:
-        for promise in promises(mine, folder):
+    def until_broken(mine: ModuleType) -> Iterator[Promise]:
+        for promise in promises(mine):
             yield promise
             if not promise[0]:
                 return

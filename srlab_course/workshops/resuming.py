@@ -43,7 +43,7 @@ torch.save((weights, [float(loss) for loss in losses], [float(loss) for loss in 
 """
 
 
-def checkpoint(mine: ModuleType, folder: Path) -> Iterator[Promise]:
+def checkpoint(mine: ModuleType) -> Iterator[Promise]:
     """Check that a checkpoint restores all state, in other objects, and that an unfinished write does no harm."""
     with tempfile.TemporaryDirectory() as place:
         file = Path(place) / "run.pt"
@@ -116,7 +116,7 @@ def checkpoint(mine: ModuleType, folder: Path) -> Iterator[Promise]:
         )
 
 
-def saving(mine: ModuleType, folder: Path) -> Iterator[Promise]:
+def saving(mine: ModuleType) -> Iterator[Promise]:
     """Check that the loop also saves in the middle of a call."""
     saves: list[int] = []
     mine.fit(lambda: 0.0, 250, SimpleNamespace(load=lambda: 0, save=saves.append))
@@ -128,7 +128,7 @@ def saving(mine: ModuleType, folder: Path) -> Iterator[Promise]:
     )
 
 
-def resuming(mine: ModuleType, folder: Path) -> Iterator[Promise]:
+def resuming(mine: ModuleType) -> Iterator[Promise]:
     """Check on artificial photos that a run pauses twice, and ends in a new process as if it had never stopped."""
     photos = photos_of_shapes()
     network, losses = _trained(mine, photos)
@@ -187,7 +187,7 @@ def resuming(mine: ModuleType, folder: Path) -> Iterator[Promise]:
         )
 
 
-def gan_training(mine: ModuleType, folder: Path) -> Iterator[Promise]:
+def gan_training(mine: ModuleType) -> Iterator[Promise]:
     """Check on artificial photos that adversarial training leaves its start alone, pauses and resumes."""
     photos = photos_of_shapes()
     torch.manual_seed(0)

@@ -3,7 +3,6 @@
 import random
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
@@ -23,7 +22,7 @@ LEARNED = 0.7  # the MSE that is left; training ends at 0.5, which these network
 ITERS = 40  # steps of the training run of `train`
 
 
-def one_batch(mine: ModuleType, folder: Path) -> Iterator[Promise]:
+def one_batch(mine: ModuleType) -> Iterator[Promise]:
     """Check a training step on a tiny network, and then let the student's network learn one batch by heart."""
     hr = shapes(4, 3, 4, 4, zoom=8, seed=0)
     lr = resize(hr, 1 / 4)
@@ -121,7 +120,7 @@ LOOPS = (
 )  # fmt: skip
 
 
-def fit(mine: ModuleType, folder: Path) -> Iterator[Promise]:
+def fit(mine: ModuleType) -> Iterator[Promise]:
     """Check what a loop does, in which order, with steps and checkpoints that only take notes."""
     for done, stop, interrupted, wanted, hint in LOOPS:
         seen = _seen(mine, done, stop, interrupted)
@@ -158,7 +157,7 @@ def _seen(mine: ModuleType, done: int | None, stop: int | None, interrupted: int
     return ", ".join([*loads, f"{len(results)} step{'s' * (len(results) != 1)}", *saves[-1:], *end])
 
 
-def train(mine: ModuleType, folder: Path) -> Iterator[Promise]:
+def train(mine: ModuleType) -> Iterator[Promise]:
     """Check on artificial photos that training repeats, learns from the photos that it gets, and improves a network."""
     photos, others = photos_of_shapes(), photos_of_shapes(9)
     used: list[torch.Tensor] = []

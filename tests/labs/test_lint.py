@@ -150,3 +150,12 @@ def test_quiz(lab, cells):
     assert tags(cell) == {"quiz"}
     assert cell.source.splitlines()[1:] == [f'course.quiz("{lab.stem}", "?????")']
     assert count_right({"cells": [cell]}) == 0
+
+
+def test_table_of_losses_grows_from_lab_to_lab():
+    before = []
+    for lab in LABS:
+        (table,) = [cell.source for cell in CELLS[lab] if "| lab | loss | rewards |" in cell.source]
+        rows = [line for line in table.splitlines() if re.match(r"\| \d\d \|", line)]
+        assert rows[: len(before)] == before, lab
+        before = rows

@@ -20,7 +20,6 @@ def test_model_tests_accept_right_designs_and_catch_broken_ones(function, capsys
     printed = said(capsys)
     assert f"All {len(right)} right designs are accepted" in printed
     assert f"{len(broken)} of {len(broken)} are caught" in printed
-    assert "Caught nothing" not in printed
     assert "tests pass for your mine.py" in printed
     model_tests(function)
     assert f"from mine import {function}" in said(capsys).replace("psnr, ", "")

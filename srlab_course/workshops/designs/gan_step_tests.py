@@ -106,7 +106,20 @@ def test_gan_step_calls_d_loss_once_with_both_logits():
     given = []
     _, d, _ = steps(1, lambda real, fake: given.append((real.item(), fake.item())) or d_loss(real, fake))
     assert given == [(6.0, 2.0)]  # 2 * 3 and 2 * 1
-    assert {float(image) for image in d.inputs} == {1, 3}
+    assert set(torch.cat(d.inputs).tolist()) == {1, 3}
+
+
+def test_gan_step_sends_no_gradient_of_d_loss_into_g():
+    """D's half leaves G alone: when D takes its step, G has no gradient.
+
+    For D, SR is data, like HR. Where do you cut its graph?
+    """
+    g, d, seen = OneWeight(1.0), OneWeight(2.0), []
+    optimizers = [torch.optim.SGD(network.parameters(), lr=0.1) for network in (g, d)]
+    optimizers[1].register_step_pre_hook(lambda *_: seen.append(g.weight.grad))
+    gan_step(g, d, *optimizers, LR, HR, d_loss, g_loss)
+    assert len(seen) == 1
+    assert seen[0] is None or seen[0] == 0
 
 
 def test_gan_step_builds_one_graph_of_g():
