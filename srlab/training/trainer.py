@@ -18,6 +18,7 @@ from srlab.devices import cudnn_settings, explaining_lack_of_memory, pick_device
 from srlab.errors import SrlabError
 from srlab.tensor_files import all_finite
 from srlab.training.calendar import LOG_EVERY, Calendar
+from srlab.training.checkpoint import State, is_finite, load_state, refuse_other_layers, state_of
 from srlab.training.cuda_graph import AS_WRITTEN, WITH_PROCESSES, NotRecordable, RecordedStep, Step, on_stream
 from srlab.training.divergence import detect_divergence
 from srlab.training.interrupts import Interrupts
@@ -27,7 +28,6 @@ from srlab.training.rates import Rates
 from srlab.training.runs import Run
 from srlab.training.schedules import Schedule, constant
 from srlab.training.settings import describe_optimizer, describe_schedule, hash_of_source
-from srlab.training.state import State, is_finite, load_state, refuse_other_layers, state_of
 from srlab.training.wrapping import bare, compile_in_place, make_accelerator, mixed_precision, repeated_blocks
 
 LAUNCHES = ("auto", "graph", "python")
@@ -224,7 +224,7 @@ class Trainer:
             Steps between validations; each also saves a checkpoint and calls `monitor`, to draw. The first interval has
             two extra validations, after a quarter and after half of it.
         monitor
-            ``monitor(trainer)``, called after each validation, such as a `srlab_course.figures.monitors.Monitor`.
+            ``monitor(trainer)``, called after each validation, for example to draw samples.
         min_psnr
             Lowest acceptable ``psnr`` in dB, for example a few dB below bicubic. Training stops if the score falls
             below it and far below its best value, so that no later stage starts from a collapsed network.

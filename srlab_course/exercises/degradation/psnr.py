@@ -2,7 +2,7 @@
 
 import torch
 
-from srlab_course.exercises.decibels import Formula, mistakes_of
+from srlab_course.exercises.psnr_mistakes import Formula, mistakes_of
 from srlab_course.feedback.exercise import Answer, Exercise, sample
 
 

@@ -8,7 +8,7 @@ import torch.nn.functional as F
 
 from srlab.data.images import quantize
 from srlab.data.resampling import resize
-from srlab_course.exercises.decibels import Formula, mistakes_of
+from srlab_course.exercises.psnr_mistakes import Formula, mistakes_of
 from srlab_course.feedback.exercise import Answer, Exercise, IncorrectAnswer, filled, sample
 
 Shrink = Callable[[torch.Tensor], torch.Tensor]

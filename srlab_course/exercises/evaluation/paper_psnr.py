@@ -5,7 +5,7 @@ from typing import Any
 import torch
 
 from srlab.data.images import luma, quantize
-from srlab_course.exercises.decibels import Formula, mistakes_of
+from srlab_course.exercises.psnr_mistakes import Formula, mistakes_of
 from srlab_course.feedback.exercise import Answer, Exercise, sample
 
 
