@@ -33,17 +33,22 @@ class Observer:
         Names of the tests that ran.
     failed
         Test -> line of the test file where it failed, with the message; in order.
+    left_out
+        Names of the tests of other functions.
     broken
         Why the file could not be imported, or nothing.
     """
 
     def __init__(self, function: str) -> None:
-        self.function, self.ran, self.failed, self.broken, self._last = function, [], {}, "", ""
+        self.function, self.broken, self._last = function, "", ""
+        self.ran, self.failed, self.left_out = [], {}, []
 
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
         """Keep the tests, or the tests of a class, whose name contains that of the function."""
         wanted = self.function.replace("_", "")
-        items[:] = [item for item in items if wanted in _name(item.nodeid).replace("_", "").lower()]
+        chosen = [item for item in items if wanted in _name(item.nodeid).replace("_", "").lower()]
+        self.left_out = [_name(item.nodeid) for item in items if item not in chosen]
+        items[:] = chosen
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         """Note an error in an import."""
@@ -105,7 +110,7 @@ def observe(tests: Path, function: str, source: str) -> dict[str, Any]:
     try:
         exec(compile(source, module.__file__, "exec"), module.__dict__)  # noqa: S102 - a design, or a student's file
     except Exception as error:
-        return {"ran": [], "failed": {}, "broken": repr(error)}
+        return {"ran": [], "failed": {}, "left_out": [], "broken": repr(error)}
     sys.modules[MODULE] = module
     sys.modules.pop(tests.stem, None)
     linecache.checkcache(str(tests))
@@ -113,7 +118,7 @@ def observe(tests: Path, function: str, source: str) -> dict[str, Any]:
     with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
         options = ["-c", os.devnull, f"--rootdir={tests.parent}", "-p", "no:cacheprovider", "-p", "no:terminal"]
         pytest.main([*options, str(tests)], [observer])
-    return {"ran": observer.ran, "failed": observer.failed, "broken": observer.broken}
+    return {name: getattr(observer, name) for name in ("ran", "failed", "left_out", "broken")}
 
 
 def main() -> None:

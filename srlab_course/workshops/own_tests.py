@@ -105,6 +105,8 @@ def try_tests(tests: File, function: str, mine: File = "mine.py") -> None:
             say("broken", problem, WIDTH)
             return
         seen = {first["design"]: first} | {one["design"]: one for one in outcomes}
+    if first["left_out"]:
+        say("hint", f"Not run, by their names: {', '.join(first['left_out'])}.", WIDTH)
     if _accepts(right, seen):
         _catches(broken, seen, len(right))
     if OWN in seen:
@@ -147,11 +149,13 @@ def _unusable(outcome: Mapping[str, Any], name: str, function: str) -> str:
 def _accepts(right: list[Design], seen: Mapping[str, Mapping[str, Any]]) -> bool:
     """Print which right designs are rejected, by which test, and return whether there are none."""
     rejected = [design for design in right if seen[design.name]["failed"]]
+    always = set.intersection(*(set(seen[design.name]["failed"]) for design in right))
+    for test in sorted(always):
+        where = seen[right[0].name]["failed"][test]
+        say("broken", f"{test} fails with each right design, so look at the test first: {where}", WIDTH)
     for design in rejected:
-        test, where = next(iter(seen[design.name]["failed"].items()))
-        say("strict", f"{test} rejects a right design, {design.name}. {design.text} {where}", WIDTH)
-    for test in sorted(set.intersection(*(set(seen[design.name]["failed"]) for design in right))):
-        say("hint", f"{test} rejects all right designs. Does the specification say what it checks?", WIDTH)
+        for test, where in [(t, w) for t, w in seen[design.name]["failed"].items() if t not in always][:1]:
+            say("strict", f"{test} rejects a right design, {design.name}. {design.text} {where}", WIDTH)
     if rejected:
         accepted = f"{len(right) - len(rejected)} of {len(right)} right designs are accepted"
         say("to do", f"{accepted}. Broken ones count once all of them are.", WIDTH)
@@ -212,7 +216,13 @@ def outcomes_of(
                     name = next(iter(left))
                     del left[name]
                     if not (line := _next(lines, limit)):
-                        yield {"design": name, "ran": [function], "failed": {"a test": ENDLESS}, "broken": ""}
+                        yield {
+                            "design": name,
+                            "ran": [function],
+                            "failed": {"a test": ENDLESS},
+                            "left_out": [],
+                            "broken": "",
+                        }
                         break
                     yield json.loads(line)
             finally:

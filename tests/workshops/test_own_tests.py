@@ -78,7 +78,7 @@ def test_each_design_is_tried_in_a_clean_state(outcomes):
     assert list(outcomes) == list(SOURCES)
     names = ["test_double_of_two", "TestDouble::test_of_zero", "test_double_in_a_clean_state"]
     for name in ("right", "after the trace", "after endless"):
-        assert outcomes[name] == {"design": name, "ran": names, "failed": {}, "broken": ""}
+        assert outcomes[name] == {"design": name, "ran": names, "failed": {}, "left_out": ["test_halve"], "broken": ""}
     assert list(outcomes["wrong"]["failed"]) == names[1:2]
     assert list(outcomes["stops Python"]["failed"]) == names
     assert list(outcomes["interrupted"]["failed"]) == names[:1]
@@ -93,7 +93,8 @@ def test_failure_names_line_and_message(outcomes):
 
 
 def outcome(design, *failed, broken="", ran=("test_walk_a", "test_walk_b")):
-    return {"design": design, "ran": [*ran], "failed": dict.fromkeys(failed, "line 7: assert 1 == 2"), "broken": broken}
+    where = dict.fromkeys(failed, "line 7: assert 1 == 2")
+    return {"design": design, "ran": [*ran], "failed": where, "left_out": ["test_mean"], "broken": broken}
 
 
 @pytest.fixture
@@ -121,6 +122,7 @@ def test_missed_design_is_told_as_a_symptom(judged):
     assert second.name not in printed
     assert "1 of 8 are caught" in printed
     assert "Caught nothing: test_walk_b." in printed
+    assert "Not run, by their names: test_mean." in printed
 
 
 def test_nothing_is_counted_before_right_designs_pass(judged):
@@ -132,7 +134,8 @@ def test_nothing_is_counted_before_right_designs_pass(judged):
     assert "caught" not in printed
     assert "bug report" not in printed
     everywhere = judged(*(outcome(design.name, "test_walk_a") for design in right))
-    assert "test_walk_a rejects all right designs." in everywhere
+    assert "test_walk_a fails with each right design, so look at the test first: line 7" in everywhere
+    assert "rejects a right design" not in everywhere
 
 
 @pytest.mark.parametrize(
