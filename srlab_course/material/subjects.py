@@ -1,4 +1,4 @@
-"""Show one photo, split into a half to train on and a half to score, and the badge of the running example."""
+"""Provide one photo, split into a half to train on and a half to score, and the badge of the running example."""
 
 from pathlib import Path
 

@@ -107,17 +107,18 @@ def observe(tests: Path, function: str, source: str) -> dict[str, Any]:
     """Run the tests for the source of one design."""
     module = ModuleType(MODULE)
     module.__file__ = f"{MODULE}.py"
+    observer = Observer(function)
     try:
         exec(compile(source, module.__file__, "exec"), module.__dict__)  # noqa: S102 - a design, or a student's file
     except Exception as error:
-        return {"ran": [], "failed": {}, "left_out": [], "broken": repr(error)}
-    sys.modules[MODULE] = module
-    sys.modules.pop(tests.stem, None)
-    linecache.checkcache(str(tests))
-    observer = Observer(function)
-    with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+        observer.broken = repr(error)
+    else:
+        sys.modules[MODULE] = module
+        sys.modules.pop(tests.stem, None)
+        linecache.checkcache(str(tests))
         options = ["-c", os.devnull, f"--rootdir={tests.parent}", "-p", "no:cacheprovider", "-p", "no:terminal"]
-        pytest.main([*options, str(tests)], [observer])
+        with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+            pytest.main([*options, str(tests)], [observer])
     return {name: getattr(observer, name) for name in ("ran", "failed", "left_out", "broken")}
 
 

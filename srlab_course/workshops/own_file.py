@@ -52,7 +52,7 @@ def execute(path: Path) -> ModuleType:
     module = ModuleType(MODULE)
     module.__file__ = str(path)
     sys.modules[MODULE] = module  # dataclasses and torch.compile look it up
-    code = compile(_source(path), str(path), "exec")
+    code = compile(source_of(path), str(path), "exec")
     try:
         exec(code, module.__dict__)  # noqa: S102 - importlib keeps the old code if a file is saved twice in a second
     except SystemExit as error:
@@ -63,7 +63,7 @@ def execute(path: Path) -> ModuleType:
     return module
 
 
-def _source(path: Path) -> str:
+def source_of(path: Path) -> str:
     """Return the text of a Python file, in an encoding that Python reads: UTF-8, or the one that it declares."""
     content = path.read_bytes()
     try:

@@ -25,7 +25,7 @@ from srlab_course.feedback.exercise import IncorrectAnswer
 from srlab_course.feedback.exercise_text import read_entries, read_sections, read_sources
 from srlab_course.feedback.still_running import running
 from srlab_course.workshops.design_runner import observe
-from srlab_course.workshops.own_file import File, written
+from srlab_course.workshops.own_file import File, own_file, source_of, written
 from srlab_course.workshops.promises import WIDTH, Promise, Promises
 
 FOLDER = files("srlab_course.workshops") / "designs"
@@ -97,7 +97,7 @@ def try_tests(tests: File, function: str, mine: File = "mine.py") -> None:
     sources = {design.name: design.source for design in (*right, *broken)}
     own = Path(mine)
     if own.is_file() and hasattr(written(own), function):
-        sources[OWN] = own.read_text(encoding="utf-8")
+        sources[OWN] = source_of(own)
     with running(path.name):
         outcomes = outcomes_of(path, function, sources)
         first = next(outcomes)
@@ -124,7 +124,7 @@ def promises_of(function: str) -> Promises:
 
     def promises(mine: ModuleType) -> Iterator[Promise]:
         tests = FOLDER / f"{function}_tests.py"
-        outcome = observe(tests, function, Path(mine.__file__).read_text(encoding="utf-8"))
+        outcome = observe(tests, function, source_of(own_file(mine)))
         if outcome["broken"]:
             raise IncorrectAnswer(f"The tests can't import from your file: {outcome['broken']}.")
         for test in ast.parse(tests.read_text(encoding="utf-8")).body:

@@ -9,7 +9,7 @@ import pytest
 from srlab_course.workshops import parts
 from tests.conftest import LABS, ROOT
 
-from .files import written
+from .files import joined
 
 NOTEBOOKS = sorted((ROOT / "notebooks" / "workshops").glob("[0-9]_*.ipynb"))
 SHORT = {1: {"iters": 12}, 2: {"iters": 30, "subject": "gravel"}, 3: {"iters": 60, "subject": "gravel"}}
@@ -62,7 +62,8 @@ def test_notebook_as_handed_out(number, tmp_path):
 @pytest.mark.nightly
 @pytest.mark.parametrize("number", SHORT)
 def test_notebook_with_reference(number, tmp_path):
-    mine = written(tmp_path, workshops=3)
+    mine = tmp_path / "mine.py"
+    mine.write_text(joined(3), encoding="utf-8")
     printed = executed(NOTEBOOKS[number - 1], mine, tmp_path, **SHORT[number])
     ends = {1: "The network beats bicubic", 2: "The images are sharper", 3: "samples differ"}
     before, end, _ = printed.partition(ends[number])
