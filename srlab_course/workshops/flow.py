@@ -3,36 +3,26 @@
 Loss and sampler are checked with a probe, a flow whose velocity is known and which notes what it gets.
 """
 
-import copy
-import tempfile
 from collections.abc import Callable, Iterator
 from itertools import product
-from math import isfinite
-from pathlib import Path
 from types import ModuleType
 from typing import Any, NamedTuple
 
 import torch
 import torch.nn as nn
-from torch.nn.utils import parameters_to_vector
 
 from srlab.data.resampling import downsample, upsample
 from srlab.evaluation.metrics import psnr
 from srlab_course.feedback.exercise import IncorrectAnswer, sample
 from srlab_course.workshops.network import IDLE, RGB, TWO_ZEROS, idle
-from srlab_course.workshops.photos_and_pairs import Photos, make_photos
 from srlab_course.workshops.promises import (
     Promise,
     expect,
-    expect_items,
-    expect_number,
     expect_tensor,
     in_order,
-    percent,
     show,
     trying,
 )
-from srlab_course.workshops.training import elsewhere
 
 COUNT = 24  # pairs in a batch
 ITERS, PAUSE = 10, 4  # steps of the training runs, and when one of them pauses
@@ -281,72 +271,6 @@ def sampler(mine: ModuleType) -> Iterator[Promise]:
         "Remember flow.training, switch to eval mode, sample in a `with` block without graphs, and restore the mode "
         "with train(mode), which reaches every layer.",
     )
-
-
-@in_order
-def training(mine: ModuleType) -> Iterator[Promise]:
-    """Check on artificial photos that training repeats, learns from its photos, lowers the loss and resumes."""
-    photos = make_photos("soft", lambda k: upsample(sample(1, 3, 20, 20 + k, seed=k), 16)[0])
-    own_loss, batches, weights = mine.flow_loss, [], []
-
-    def noted(flow: nn.Module, lr: torch.Tensor, hr: torch.Tensor, random: torch.Generator) -> torch.Tensor:
-        weights.append(parameters_to_vector(flow.parameters()).detach())  # before each step
-        batches.append((hr.double().sum().item(), random.get_state().numpy().tobytes()))
-        return own_loss(flow, lr, hr, random)
-
-    mine.flow_loss = noted
-    with tempfile.TemporaryDirectory() as place:
-        file = Path(place) / "flow.pt"
-        straight, losses = _trained(mine, photos)
-        began, ended = weights[0], weights[-1]
-        paused, first = _trained(mine, photos, file=file, stop=PAUSE)
-        resumed, rest = _trained(mine, photos, file=file)
-        _, other = _trained(mine, {name: 1 - photo for name, photo in photos.items()}, stop=1)
-    yield (
-        len(losses) == ITERS and isfinite(sum(losses)) and first == losses[:PAUSE],
-        f"The same seed repeats a run: {ITERS} steps return {len(losses)} losses; stop={PAUSE} gives {len(first)}, "
-        f"{'the same' if first == losses[:PAUSE] else 'others'}.",
-        "Return one number per step. Seed PyTorch before Flow(), and a torch.Generator for pairs, noise and times.",
-    )
-    same = [what for what, a, b in zip(("pairs", "noise and times"), *batches[:2], strict=True) if a == b]
-    yield (
-        not same and other[0] != losses[0],
-        f"Each step draws {f'the same {same[0]}' if same else 'new pairs, noise and times'}: the first loss is "
-        f"{losses[0]:.4f}, and {other[0]:.4f} on other photos.",
-        "Create `random` once, before the steps. Draw pairs from the photos that you get, and from no others.",
-    )
-    hr = torch.stack([photo[:, :96, :96] for photo in photos.values()])
-    lr, noise = downsample(hr, 4), torch.Generator()
-    early, late = (own_loss(flow.eval(), lr, hr, noise.manual_seed(0)).item() for flow in (paused, straight))
-    yield (
-        late < (1 - 1e-5) * early,  # a slow average of the weights hardly moves
-        f"Training lowers the loss: for one batch it is {early:.6f} after {PAUSE} steps, and {late:.6f} after {ITERS}.",
-        "In which order are zero_grad, backward and step? Does the optimizer have the parameters of this flow?",
-    )
-    pause, end, again = (parameters_to_vector(flow.parameters()) for flow in (paused, straight, resumed))
-    share = ((end - began).norm() / (ended - began).norm()).item() if end.shape == began.shape else 1.0
-    yield (
-        share > SLOW,
-        f"The flow that you return has moved from its start {percent(share)} as far as the one that is trained.",
-        "Is it an average of the weights, which hardly moves? Let its decay begin low, or lower it: 1 / (1 - decay) is "
-        "the number of steps that it looks back.",
-    )
-    apart = ((again - end).norm() / (end - pause).norm()).item()
-    yield (
-        rest == losses[PAUSE:] and apart == 0,  # two runs are equal, so a pause must not make a difference either
-        f"A run resumes: the next call takes {len(rest)} steps, and then differs by {percent(apart)} of their effect.",
-        "Give fit a Checkpoint of `file`. Its parts are all that changes: flow, optimizer, schedule, random, an "
-        "average, and torch.default_generator if a layer such as dropout draws from it. Gradients aren't in it: does "
-        "each step clear them?",
-    )
-    yield elsewhere(mine, "Flow", straight, lambda module, flow: module.sample(flow, lr, 2, noise.manual_seed(0)))
-
-
-def _trained(mine: ModuleType, photos: Photos, **options: Any) -> tuple[nn.Module, list[float]]:
-    torch.seed()  # as if it were a new process
-    flow, losses = expect_items(mine.train_flow(photos, ITERS, 0, **options), "The result of `train_flow`", 2)
-    flow = copy.deepcopy(expect(flow, "The first result of `train_flow`", nn.Module, "an nn.Module"))
-    return flow, [expect_number(one, "Each loss of `train_flow`") for one in losses]
 
 
 def check_samples(samples: torch.Tensor, hr: torch.Tensor) -> bool:

@@ -1,21 +1,17 @@
-"""Check a training step, the loop around it, and a whole training run."""
+"""Check a training step, and the loop around it."""
 
-import random
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
+from itertools import pairwise
 from types import ModuleType, SimpleNamespace
-from typing import Any
 
 import torch
 import torch.nn as nn
-from torch.nn.modules.module import register_module_forward_pre_hook
 
 from srlab.data.resampling import resize
 from srlab_course.exercises.networks import gradients_of, watch_modes
-from srlab_course.workshops.network import moved, new_generator
-from srlab_course.workshops.own_file import load
-from srlab_course.workshops.photos_and_pairs import Photos, photos_of_shapes, shapes
-from srlab_course.workshops.promises import Promise, expect, expect_items, expect_number, percent
+from srlab_course.workshops.network import new_generator
+from srlab_course.workshops.photos_and_pairs import shapes
+from srlab_course.workshops.promises import Promise, expect, expect_number
 
 STEPS = 200  # largest number of steps on one batch, for each of two learning rates; 10 networks need 4 to 121
 LEARNED = 0.7  # the MSE that is left; training ends at 0.5, which these networks reach with the better learning rate
@@ -157,96 +153,13 @@ def _seen(mine: ModuleType, done: int | None, stop: int | None, interrupted: int
     return ", ".join([*loads, f"{len(results)} step{'s' * (len(results) != 1)}", *saves[-1:], *end])
 
 
-def train(mine: ModuleType) -> Iterator[Promise]:
-    """Check on artificial photos that training repeats, learns from the photos that it gets, and improves a network."""
-    photos, others = photos_of_shapes(), photos_of_shapes(9)
-    used: list[torch.Tensor] = []
-    sample_pairs = mine.sample_pairs
-
-    def recorded(photos: Photos, *args: Any, **kwargs: Any) -> Any:
-        used.extend(photos.values())
-        return sample_pairs(photos, *args, **kwargs)
-
-    mine.sample_pairs = recorded
-    with seen_by(mine.Generator) as inputs:
-        network, losses = _trained(mine, photos, ITERS)
-    new, strange = len(set(inputs)), {id(photo) for photo in used} - {id(photo) for photo in photos.values()}
-    started, repeated = _trained(mine, photos, 2)
-    _, other = _trained(mine, others, 2)
+def saving(mine: ModuleType) -> Iterator[Promise]:
+    """Check that the loop also saves in the middle of a call."""
+    saves: list[int] = []
+    mine.fit(lambda: 0.0, 250, SimpleNamespace(load=lambda: 0, save=saves.append))
+    most = max(later - earlier for earlier, later in pairwise([0, *saves, 250]))
     yield (
-        len(losses) == ITERS and bool(torch.tensor(losses).isfinite().all()),
-        f"Training for {ITERS} steps returns {len(losses)} losses, all of them finite.",
-        "Return what `fit` returns: the loss of each step as a number. If it isn't finite, lower the learning rate.",
+        most <= 100,
+        f"fit also saves in between: in a run of 250 steps, up to {most} pass without a save.",
+        "A power cut doesn't wait for the end of a call. Let fit call save(done) every 100 steps, too.",
     )
-    if not losses:
-        return
-    yield (
-        abs(repeated[0] - losses[0]) <= 1e-3 * abs(losses[0]),
-        f"The same seed repeats a run: the first loss of two runs is {losses[0]:.4f} and {repeated[0]:.4f}.",
-        "Seed PyTorch before you create the generator, and draw patches with a torch.Generator that has this seed.",
-    )
-    yield (
-        not strange and other[0] != repeated[0] and new >= len(losses),
-        f"Each step draws a new batch from the photos of the argument: in {len(losses)} steps the generator gets {new} "
-        f"batches, of {len(strange)} other photos, and other photos change the first loss to {other[0]:.4f}.",
-        "Create the torch.Generator once, before the first step. Other photos may be held out: learn from none.",
-    )
-    hr = torch.stack([photo[:, :192, :192] for photo in photos.values()])
-    with torch.no_grad():
-        errors = [(run.eval()(resize(hr, 1 / 4)) - hr).abs().mean().item() for run in (started, network)]
-    yield (
-        errors[1] < 0.9999 * errors[0],
-        f"Training improves the network: its error is {errors[0]:.4f} after 2 steps, {errors[1]:.4f} after {ITERS}.",
-        "Does the optimizer have the parameters of the generator that you return? Is the learning rate very low?",
-    )
-    yield elsewhere(mine, "Generator", network, lambda _, generator: generator(resize(hr, 1 / 4)))
-
-
-def elsewhere(
-    mine: ModuleType, name: str, network: nn.Module, run: Callable[[ModuleType, nn.Module], torch.Tensor]
-) -> Promise:
-    """Return the promise that its weights are all that a network needs in a new process, where no global has changed.
-
-    Networks with other weights than a new one of the class are left out, because they can't be kept anyway. Noise is
-    added to the weights, because small ones would hide what other layers do.
-    """
-    new = load(mine)
-    there, apart = getattr(new, name)(), 0.0
-    own, other = ({key: value.shape for key, value in one.state_dict().items()} for one in (network, there))
-    if own == other:
-        there.load_state_dict(moved(network).state_dict())
-        with torch.no_grad():
-            here = run(mine, network)
-            apart = ((here - run(new, there.eval())).abs().max() / here.std()).item()
-    return (
-        not apart > 1e-4,
-        f"The weights are all that a new process needs: with them, a new {name}() there is {percent(apart)} off.",
-        "Does training set a global variable, or an attribute? A new process has the value that is in the file. Write "
-        "a scale as a constant, or use register_buffer.",
-    )
-
-
-@contextmanager
-def seen_by(kind: Any) -> Iterator[list[float]]:
-    """Record a number for each batch that networks of a class get; equal batches have equal numbers."""
-    inputs: list[float] = []
-
-    def note(network: nn.Module, given: tuple[Any, ...]) -> None:
-        if isinstance(kind, type) and isinstance(network, kind) and given:
-            inputs.append(given[0].detach().double().sum().item())
-
-    hook = register_module_forward_pre_hook(note)
-    try:
-        yield inputs
-    finally:
-        hook.remove()
-
-
-def _trained(mine: ModuleType, photos: Photos, iters: int) -> tuple[nn.Module, list[float]]:
-    """Train with seed 0, after drawing from the global random states; return the network and the losses as floats."""
-    torch.rand(3)
-    random.random()
-    network, losses = expect_items(mine.train(dict(photos), iters, 0), "The result of `train`", 2)
-    network = expect(network, "The first result of `train`", nn.Module, "a network")
-    losses = expect(losses, "The second result of `train`", (list, tuple), "a list of losses")
-    return network, [expect_number(loss, "A loss") for loss in losses]

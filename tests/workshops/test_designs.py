@@ -4,14 +4,11 @@ The text of a mistake has a part of the broken promise and, after a slash, a par
 """
 
 import re
-import sys
-from unittest.mock import patch
 
 import pytest
 import torch
 
 from srlab_course.feedback.exercise_text import read_entries, read_sections, read_sources
-from srlab_course.workshops import own_file, resuming
 from srlab_course.workshops.parts import PARTS, _lines
 from tests.workshops.files import FILES, joined
 
@@ -61,16 +58,10 @@ RIGHT, WRONG = ([design for design in DESIGNS if len(design.values) == count] fo
 
 
 @pytest.fixture
-def lines(tmp_path, monkeypatch):
+def lines(tmp_path):
     """Return a function that checks a part of a student's file, and returns the (word, text, hint) of each line."""
 
-    def in_this_process(path, code, *arguments):
-        with patch.object(sys, "argv", ["", "", *arguments]):
-            exec(code, {"mine": own_file.load(path), "sys": sys})
-
-    def lines(part, source, alone=False):
-        if not alone:
-            monkeypatch.setattr(resuming, "run_alone", in_this_process)
+    def lines(part, source):
         (tmp_path / "mine.py").write_text(source, encoding="utf-8")
         torch.manual_seed(3)
         return [*_lines(tmp_path / "mine.py", PARTS[part])]
@@ -80,7 +71,7 @@ def lines(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("part", PARTS)
 def test_reference_keeps_all_promises(part, lines):
-    found = lines(part, reference(PARTS[part].workshop), alone=True)
+    found = lines(part, reference(PARTS[part].workshop))
     assert {word for word, *_ in found} == {"kept"}, found
 
 

@@ -1,0 +1,325 @@
+"""Check whole training runs on artificial photos: `train`, `train_gan` and `train_flow` keep the same promises."""
+
+import copy
+import random
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from math import isfinite
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn as nn
+from torch.nn.modules.module import register_module_forward_pre_hook
+from torch.nn.utils import parameters_to_vector
+
+from srlab.data.resampling import resize
+from srlab_course.feedback.exercise import sample
+from srlab_course.workshops.network import moved
+from srlab_course.workshops.own_file import load
+from srlab_course.workshops.photos_and_pairs import Photos, photos_of_shapes
+from srlab_course.workshops.promises import Promise, expect, expect_items, expect_number, in_order, percent, trying
+
+# How far the losses of two runs may be apart, compared with their size, and the weights, compared with how far they
+# moved: a computer may add in varying order.
+NEAR, SAME = 1e-6, 1e-3
+LR = sample(2, 3, 16, 20)  # images on which networks are compared
+Log = list[list[float]]  # the numbers of each step
+Output = Callable[[ModuleType, nn.Module], torch.Tensor]
+
+
+@dataclass(frozen=True)
+class Training:
+    """A function that trains: its name, the class that it trains, and the steps of a run.
+
+    Attributes
+    ----------
+    output
+        Result of a trained network, by the file that its class is from.
+    error
+        Number that training lowers, by the file and the network; None: there isn't one.
+    start
+        Network that the function begins with; None: it makes a new one.
+    """
+
+    function: str
+    kind: str
+    iters: int
+    output: Output
+    error: Callable[[ModuleType, nn.Module], float] | None = None
+    start: nn.Module | None = None
+
+    def run(self, mine: ModuleType, photos: Photos, iters: int, **paused: Any) -> tuple[nn.Module, Log]:
+        """Train as in a new process, whose random states are others; return a copy of the network, and the log."""
+        for set_seed in (torch.manual_seed, random.seed, np.random.seed):
+            set_seed(random.SystemRandom().randrange(2**31))
+        scene = (dict(photos),) if self.start is None else (dict(photos), self.start)
+        name = f"The result of `{self.function}`"
+        network, log = expect_items(getattr(mine, self.function)(*scene, iters, 0, **paused), name, 2)
+        expect(network, f"The first result of `{self.function}`", nn.Module, "a network")
+        log = expect(log, f"The second result of `{self.function}`", (list, tuple), "the list that `fit` returns")
+        return copy.deepcopy(network), [_numbers(entry) for entry in log]
+
+
+def trains(mine: ModuleType, training: Training, stops: bool = True) -> Iterator[Promise]:
+    """Check that training repeats, learns from the photos that it gets, and improves a network."""
+    photos, iters = photos_of_shapes(), training.iters
+    steps, stop = (iters, {"stop": 2}) if stops else (2, {})
+    with inputs_of(getattr(mine, training.kind)) as inputs:
+        network, log = training.run(mine, photos, iters)
+    early, first = training.run(mine, photos, steps, **stop)
+    _, other = training.run(mine, {name: (1 + photo) / 4 for name, photo in photos.items()}, steps, **stop)
+    call = "with stop=2 one" if stops else "for 2 steps one"
+    yield (
+        len(log) == iters and len(first) == 2 and all(isfinite(number) for entry in log for number in entry),
+        f"Training for {iters} steps returns a list of {len(log)} losses, and {call} of {len(first)}, all finite.",
+        "Return what `fit` returns: the loss of each step as a number. If it isn't finite, lower the learning rate.",
+    )
+    yield (
+        _near(first[0], log[0]),
+        f"The same seed repeats a run: the first loss of two runs is {_shown(log[:1])} and {_shown(first[:1])}.",
+        "Seed PyTorch before you create the network, and draw pairs with a torch.Generator that has this seed.",
+    )
+    new = min((len(set(values)) for values in zip(*inputs, strict=True)), default=0)
+    yield (
+        not _near(other[0], first[0]) and new >= iters,
+        f"Each step draws a new batch from the photos of the argument: in {iters} steps, {new} batches are new, and "
+        f"other photos change the first loss from {_shown(first[:1])} to {_shown(other[:1])}.",
+        "Create the torch.Generator once, before the first step. Other photos may be held out: learn from none.",
+    )
+    if training.error:
+        before, after = (training.error(mine, one) for one in (early, network))
+        yield (
+            after < (1 - 1e-4) * before,  # an average of the weights moves less
+            f"Training improves the network: its error is {before:.6f} after 2 steps, and {after:.6f} after {iters}.",
+            "In which order are zero_grad, backward and step? Does the optimizer have the parameters of the network "
+            "that you return? Is the learning rate very low, or is an average of the weights very slow?",
+        )
+    yield elsewhere(mine, training.kind, network, training.output)
+
+
+def pauses(mine: ModuleType, training: Training) -> Iterator[Promise]:
+    """Check that a run pauses twice, and ends in a new process as if it had never stopped."""
+    photos, iters = photos_of_shapes(), training.iters
+    third, two_thirds = iters // 3, 2 * (iters // 3)
+    network, log = training.run(mine, photos, iters)
+    straight = network.state_dict()
+    with tempfile.TemporaryDirectory() as place:
+        file = Path(place) / "run.pt"
+        _, first = training.run(mine, photos, iters, file=file, stop=third)
+        yield (
+            all(map(_near, first, log)),
+            f"The same seed repeats a run: one with stop={third} ends with {_shown(first[-1:])}, and one that goes on "
+            f"has {_shown(log[: len(first)][-1:])} there.",
+            "Does a schedule run over `stop` instead of `iters`? Is PyTorch seeded before you create the network?",
+        )
+        network, second = training.run(load(mine), photos, iters, file=file, stop=two_thirds)
+        paused, counts = network.state_dict(), [len(first), len(second)]
+        yield (
+            counts == [third, third] and file.is_file(),
+            f"It pauses at stop={third} and again at stop={two_thirds}: these calls take {counts[0]} and {counts[1]} "
+            f"steps, and leave {'a' if file.is_file() else 'no'} checkpoint.",
+            f"They should take {third} each: stop counts all steps, also those of earlier calls, and each call ends "
+            "with a checkpoint. Does fit get a Checkpoint(file, ...) and stop?",
+        )
+        network, rest = training.run(load(mine), photos, iters, file=file)
+        resumed = network.state_dict()
+        yield _resumed(
+            second + rest, log[third:], _distance(resumed, straight) / max(_distance(straight, paused), 1e-12)
+        )
+        network, more = training.run(load(mine), photos, iters, file=file)
+    same = _distance(network.state_dict(), resumed) <= SAME * _distance(straight, paused)
+    yield (
+        not more and same,
+        f"A finished run stays finished: another call takes {len(more)} steps, and returns "
+        f"{'the same' if same else 'another'} network.",
+        "The call that reaches `iters` ends with a checkpoint, too, and load restores the network that you return.",
+    )
+
+
+def _resumed(log: Log, wanted: Log, apart: float) -> Promise:
+    """Return the promise that a run resumes as if it had never stopped; the hint depends on the first difference."""
+    wrong = next(
+        (k for k, (losses, right) in enumerate(zip(log, wanted, strict=False)) if not _near(losses, right)), -1
+    )
+    if wrong == 0:
+        hint = "Its first loss is another one. Are the weights restored, all networks and optimizers, and the state of "
+        hint += "all random numbers? Dropout draws from torch.default_generator, and so does randn without a generator."
+        hint += " Was a batch drawn ahead, or anything else made before load()?"
+    elif wrong > 0 or len(log) != len(wanted):
+        hint = "It begins right, so weights and pairs are restored. What else changes with each step? Think of the "
+        hint += "optimizers' memory, of a schedule, of gradients that no step clears, and of random numbers that a "
+        hint += "layer draws."
+    else:
+        hint = "All losses are equal. What else is in the network that you return? Think of an average of the weights, "
+        hint += "or of batch norm's statistics. A global variable isn't in the file."
+    return (
+        apart <= SAME and len(log) == len(wanted) and wrong < 0,
+        f"A resumed run ends like one that never stopped: {_shown(log[:1])} comes first and should be "
+        f"{_shown(wanted[:1])}, and the weights differ by {percent(apart)} of what they moved since the pause.",
+        hint,
+    )
+
+
+def elsewhere(mine: ModuleType, name: str, network: nn.Module, output: Output) -> Promise:
+    """Return the promise that its weights are all that a network needs in a new process, where no global has changed.
+
+    Networks with other weights than a new one of the class are left out, because they can't be kept anyway. Noise is
+    added to the weights, because small ones would hide what other layers do.
+    """
+    new = load(mine)
+    there, apart = getattr(new, name)(), 0.0
+    own, other = ({key: value.shape for key, value in one.state_dict().items()} for one in (network, there))
+    if own == other:
+        there.load_state_dict(moved(network).state_dict())
+        with torch.no_grad():
+            here = output(mine, network)
+            apart = ((here - output(new, there.eval())).abs().max() / here.std()).item()
+    return (
+        not apart > 1e-4,
+        f"The weights are all that a new process needs: with them, a new {name}() there is {percent(apart)} off.",
+        "Does training set a global variable, or an attribute? A new process has the value that is in the file. Write "
+        "a scale as a constant, or use register_buffer.",
+    )
+
+
+@contextmanager
+def inputs_of(kind: Any) -> Iterator[list[list[float]]]:
+    """Note a number for each tensor that networks of a class get, call by call; equal tensors have equal numbers."""
+    inputs: list[list[float]] = []
+
+    def note(network: nn.Module, given: tuple[Any, ...]) -> None:
+        if isinstance(kind, type) and isinstance(network, kind):
+            inputs.append([one.detach().double().sum().item() for one in given if isinstance(one, torch.Tensor)])
+
+    hook = register_module_forward_pre_hook(note)
+    try:
+        yield inputs
+    finally:
+        hook.remove()
+
+
+# --- The three functions --------------------------------------------------------------------------------------------
+
+
+def _error(_: ModuleType, generator: nn.Module) -> float:
+    hr = torch.stack([photo[:, :192, :192] for photo in photos_of_shapes().values()])
+    with torch.no_grad():
+        return (generator.eval()(resize(hr, 1 / 4)) - hr).abs().mean().item()
+
+
+def _flow_error(mine: ModuleType, flow: nn.Module) -> float:
+    hr = torch.stack([photo[:, :96, :96] for photo in photos_of_shapes().values()])
+    with torch.no_grad():
+        return float(mine.flow_loss(flow.eval(), resize(hr, 1 / 4), hr, torch.Generator().manual_seed(0)))
+
+
+def _sample(module: ModuleType, flow: nn.Module) -> torch.Tensor:
+    return module.sample(flow, LR, 2, torch.Generator().manual_seed(0))
+
+
+TRAIN = Training("train", "Generator", 24, lambda _, generator: generator(LR), _error)
+TRAIN_FLOW = Training("train_flow", "Flow", 9, _sample, _flow_error)
+
+
+@in_order
+def train(mine: ModuleType) -> Iterator[Promise]:
+    """Check `train` as workshop 1 needs it: in one call."""
+    yield from trains(mine, TRAIN, stops=False)
+
+
+@in_order
+def resuming(mine: ModuleType) -> Iterator[Promise]:
+    """Check `train` as workshop 2 needs it: with a checkpoint."""
+    yield from pauses(mine, TRAIN)
+
+
+@in_order
+def train_flow(mine: ModuleType) -> Iterator[Promise]:
+    """Check `train_flow`, from its first step to a resumed run."""
+    yield from trains(mine, TRAIN_FLOW)
+    yield from pauses(mine, TRAIN_FLOW)
+
+
+@in_order
+def train_gan(mine: ModuleType) -> Iterator[Promise]:
+    """Check that `train_gan` trains a copy of any network, and D, and keeps the promises of a training run."""
+    torch.manual_seed(0)
+    network = mine.Generator().eval()
+    training = Training("train_gan", "Generator", 6, lambda _, generator: generator(LR), start=network)
+    before, frozen = copy.deepcopy(network.state_dict()), [one.requires_grad for one in network.parameters()]
+    with changes_of_d(mine) as changes:
+        gan, _ = training.run(mine, photos_of_shapes(), 6, stop=2)
+    changed = {
+        "weights": _distance(network.state_dict(), before) > 0,
+        "mode": any(module.training for module in network.modules()),
+        "requires_grad": [one.requires_grad for one in network.parameters()] != frozen,
+    }
+    found = " and ".join(what for what, is_changed in changed.items() if is_changed)
+    yield (
+        not found,
+        f"`network` stays as it is: you change {f'its {found}' if found else 'nothing in it'}.",
+        "Train a copy: copy.deepcopy(network). Is the mode switched in the copy, and not in the original?",
+    )
+    with trying("`network` may be of any class"):
+        other = nn.Sequential(nn.Conv2d(3, 48, 3, padding=1), nn.PixelShuffle(4))  # the course's is no Generator either
+        copied, _ = replace(training, start=other).run(mine, photos_of_shapes(), 6, stop=1)
+    same = copied.state_dict().keys() == other.state_dict().keys()
+    yield (
+        same,
+        f"`network` may be of any class: another one gives a network with {'its' if same else 'other'} layers.",
+        "Without workshop 1, it is the course's network. copy.deepcopy copies any, and Generator() only makes yours.",
+    )
+    moved_by = _distance(gan.state_dict(), before)
+    yield (
+        moved_by > 0 and all(changes),
+        f"Both learn: two steps move G's weights by {moved_by:.2g}, and D {'is not' if all(changes) else 'is'} as it "
+        "was before a step.",
+        "Do g_optimizer and d_optimizer have the parameters of the copy and of D, and a learning rate?",
+    )
+    yield from trains(mine, training)
+    yield from pauses(mine, training)
+
+
+@contextmanager
+def changes_of_d(mine: ModuleType) -> Iterator[list[bool]]:
+    """Note for each call of a student's `gan_step` whether it changed D."""
+    own_step, changes = mine.gan_step, []
+
+    def noted(generator: nn.Module, discriminator: nn.Module, *scene: Any) -> Any:
+        start = parameters_to_vector(discriminator.parameters()).detach().clone()
+        result = own_step(generator, discriminator, *scene)
+        changes.append(not torch.equal(parameters_to_vector(discriminator.parameters()), start))
+        return result
+
+    mine.gan_step = noted
+    try:
+        yield changes
+    finally:
+        mine.gan_step = own_step
+
+
+def _distance(one: Mapping[str, torch.Tensor], other: Mapping[str, torch.Tensor]) -> float:
+    differences = [(one[name] - other[name]).double().flatten() for name in one if one[name].is_floating_point()]
+    return torch.cat(differences).norm().item()
+
+
+def _numbers(entry: Any) -> list[float]:
+    """Return the numbers of an entry of a log: one, or a tuple, list or dict of them."""
+    if isinstance(entry, Mapping):
+        entry = list(entry.values())
+    if isinstance(entry, list | tuple):
+        return [number for one in entry for number in _numbers(one)]
+    return [expect_number(entry, "Each loss")]
+
+
+def _near(losses: Iterable[float], wanted: Iterable[float]) -> bool:
+    return all(abs(a - b) <= NEAR * abs(b) for a, b in zip(losses, wanted, strict=True))
+
+
+def _shown(log: Log) -> str:
+    return ", ".join(f"{loss:.7g}" for entry in log for loss in entry) or "none"
