@@ -6,7 +6,7 @@ takes seconds.
 
 import argparse
 
-BUNDLED = "msrresnet"  # the network of ``srlab upscale`` without ``--run`` and ``--method``
+DEFAULT = "msrresnet"  # the network of ``srlab upscale`` without ``--run`` and ``--method``
 RUN = (
     "<lab>/<name>, a run folder, a weights file (.safetensors or .pth, also of other architectures), a bundled "
     "network (msrresnet, rrdb, srgan: sharper but less faithful, or one_step: one of many answers), or realesrgan if "
@@ -24,7 +24,7 @@ def add_upscale(parser: argparse.ArgumentParser) -> None:
         "PNGs; without OUT, the result of photo.jpg is photo_x4.png next to it",
     )
     parser.add_argument("--out", metavar="OUT", help="the result, if all paths are inputs")
-    _add_choice(parser.add_mutually_exclusive_group(), BUNDLED)
+    _add_choice(parser.add_mutually_exclusive_group(), DEFAULT)
     parser.add_argument(
         "--scale",
         type=float,

@@ -6,7 +6,7 @@ import sys
 from collections import Counter
 from pathlib import Path
 
-from srlab.cli.commands import BUNDLED
+from srlab.cli.commands import DEFAULT
 from srlab.cli.pick_upscaler import pick_upscaler
 from srlab.errors import SrlabError
 from srlab.models.flow import FlowNet
@@ -19,14 +19,14 @@ def run(options: argparse.Namespace) -> int:
     """Upscale the images, print the output files, and return the exit code."""
     sources, target = _divided(options)
     if not options.run and not options.method:
-        print(f"Using the bundled network {BUNDLED}. Choose another one with --run.", file=sys.stderr)
+        print(f"Using the bundled network {DEFAULT}. Choose another one with --run.", file=sys.stderr)
     if options.scale is not None and not 0 < options.scale < math.inf:
         raise SrlabError(f"--scale must be above 0, but is {options.scale:g}.")
     whole = None if options.scale is None else math.ceil(options.scale)
-    upscaler, own = pick_upscaler(options.run or BUNDLED, options.method, whole, options.device)
+    upscaler, own = pick_upscaler(options.run or DEFAULT, options.method, whole, options.device)
     scale = own if options.scale is None else options.scale
     if scale > own:
-        raise SrlabError(f"{options.run or BUNDLED} upscales by {own}, but --scale is {scale:g}. Pass at most {own}.")
+        raise SrlabError(f"{options.run or DEFAULT} upscales by {own}, but --scale is {scale:g}. Pass at most {own}.")
     if options.seed is not None:
         _set_seed(upscaler, options)
     settings = {"force": options.force, "tile": options.tile, "overlap": options.overlap}
@@ -47,7 +47,7 @@ def run(options: argparse.Namespace) -> int:
 def _set_seed(upscaler: Upscaler, options: argparse.Namespace) -> None:
     """Choose an answer of a network that draws noise."""
     if not isinstance(upscaler, FlowNet):
-        name = options.method or options.run or BUNDLED
+        name = options.method or options.run or DEFAULT
         raise SrlabError(f"{name} has only one answer. --seed is for flows, such as one_step or 07_one_step/default.")
     upscaler.seed = options.seed
 

@@ -10,7 +10,7 @@
 - ``samples/``: images saved by a monitor
 
 Only `srlab.Trainer` writes there. It calls `Run.resume` and `Run.begin`, then `Run.log`, `Run.keep_best` and `Run.save`
-during training, and at the end `Run.finish` or `Run.fail`.
+during training and at its end, or `Run.fail`. If nothing is left to train, it calls `Run.repair_finished`.
 
 After a kill -9 only the steps since the last checkpoint are lost. Each file except the log is written under another
 name, flushed to disk and then renamed (`srlab.files.open_atomic`). A checkpoint contains the manifest and is written
@@ -22,20 +22,19 @@ ends.
 import json
 import os
 import time
-import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import nn
 
 from srlab import files, tensor_files
-from srlab.devices import out_of_memory, peak_memory_mib
+from srlab.devices import peak_memory_mib
 from srlab.errors import SrlabError
 from srlab.paths import exists, generator_file, locate, run_folder, runs_home
+from srlab.training.checkpoints import find_checkpoints, read_newest_checkpoint, write_checkpoint
 from srlab.training.settings import as_read_back, differences, environment
 
 FORMAT = 2  # version of the run folder; folders of other versions are left untouched
@@ -109,23 +108,8 @@ class Run:
 
     def load_checkpoint(self) -> dict[str, Any] | None:
         """Load the newest readable checkpoint on the CPU; return None if there are no checkpoints."""
-        for file in reversed(self._checkpoints()):
-            try:
-                state = _read_checkpoint(file)
-            except SrlabError as error:
-                print(f"{error} Falling back to the previous checkpoint.")
-                continue
-            except PermissionError as error:
-                raise SrlabError(f"No permission to read {file}. Change its permissions.") from error
-            return state | {"manifest": self._ours(state["manifest"])}
-        if self._checkpoints():
-            raise SrlabError(
-                f"No checkpoint in {self.path / 'checkpoints'} can be read. Delete {self.path} to start from scratch."
-            )
-        return None
-
-    def _checkpoints(self) -> list[Path]:
-        return _checkpoints_in(self.path)
+        state = read_newest_checkpoint(self.path, IN_EACH_MANIFEST)
+        return state and state | {"manifest": self._ours(state["manifest"])}
 
     def is_usable(self) -> bool:
         """Return whether another training run can start from this one: it has begun and has not failed."""
@@ -201,7 +185,7 @@ class Run:
         if self.writes:
             rows = "".join(json.dumps(row) + "\n" for row in self.history)
             files.write_atomic(self.path / "metrics.jsonl", rows.encode(), WHERE)
-            for later in self._checkpoints():  # damaged, so the run continues from an earlier one
+            for later in find_checkpoints(self.path):  # damaged, so the run continues from an earlier one
                 if int(later.stem) > step:
                     with files.writing(later, WHERE):
                         files.patiently(later.unlink)
@@ -281,7 +265,7 @@ class Run:
             self.save_generator(generator, step)
         self._write_status(status)
 
-    def finish(self, step: int, generator: nn.Module) -> None:
+    def repair_finished(self, step: int, generator: nn.Module) -> None:
         """Write what a crash may have prevented: the weights and the status "finished".
 
         A run that failed or was stopped early keeps its status, even if fewer steps are requested now.
@@ -313,16 +297,9 @@ class Run:
             files.write_atomic(self.path / "run.json", json.dumps(manifest, indent=1).encode(), WHERE)
 
     def save_checkpoint(self, state: dict[str, Any]) -> None:
-        """Write a checkpoint as one file, and keep the previous one.
-
-        `state` has the entries ``step`` and ``manifest``, and contains only tensors, numbers, strings, lists and dicts.
-        """
+        """Write a checkpoint with the entries ``step`` and ``manifest``, and keep the previous one."""
         if self.writes:
-            with files.open_atomic(self.path / "checkpoints" / f"{state['step']:09d}.pt", WHERE) as file:
-                torch.save(state, file)
-            for old in self._checkpoints()[:-2]:
-                with suppress(OSError):  # the next save tries again
-                    files.patiently(old.unlink)
+            write_checkpoint(self.path, state, WHERE)
 
     def save_generator(self, generator: nn.Module, step: int, best: str = "", **notes: float) -> None:
         """Write the generator's weights with its architecture, so that a later lab can load them by the run's name.
@@ -334,27 +311,6 @@ class Run:
             notes |= {"network": type(generator).__name__, "config": getattr(generator, "config", {})}
             notes |= {"step": step, "lab": self.lab}
             tensor_files.write_safetensors(self.path / generator_file(best), generator.state_dict(), notes, WHERE)
-
-
-def _checkpoints_in(folder: Path) -> list[Path]:
-    """Return the checkpoints in a run folder, oldest first."""
-    return sorted(file for file in (folder / "checkpoints").glob("*.pt") if file.stem.isdecimal())
-
-
-def _read_checkpoint(file: Path) -> dict[str, Any]:
-    """Load a checkpoint and check that it is complete, without executing anything in it."""
-    try:
-        with zipfile.ZipFile(file) as archive:  # torch.load ignores checksums
-            if archive.testzip():
-                raise ValueError("its checksum is wrong")
-        state = torch.load(file, map_location="cpu", weights_only=True)
-        if not (state["manifest"].keys() >= IN_EACH_MANIFEST and "step" in state):
-            raise ValueError("entries are missing")
-    except Exception as error:  # a damaged file can raise almost anything
-        if out_of_memory(error) or isinstance(error, PermissionError):
-            raise
-        raise SrlabError(f"{file} is damaged or is not a checkpoint.") from error
-    return state
 
 
 # --- Finding runs --------------------------------------------------------------------------------------------
@@ -385,4 +341,4 @@ def read_runs(labs: str = "*") -> Iterator[tuple[Run, dict[str, Any]]]:
 
 def _is_run(folder: Path) -> bool:
     """Return whether a folder has a manifest, or a checkpoint, which contains one."""
-    return exists(folder / "run.json") or bool(_checkpoints_in(folder))
+    return exists(folder / "run.json") or bool(find_checkpoints(folder))

@@ -18,7 +18,6 @@ from srlab.devices import cudnn_settings, explaining_lack_of_memory, pick_device
 from srlab.errors import SrlabError
 from srlab.tensor_files import all_finite
 from srlab.training.calendar import LOG_EVERY, Calendar
-from srlab.training.checkpoint import State, is_finite, load_state, refuse_other_layers, state_of
 from srlab.training.cuda_graph import AS_WRITTEN, WITH_PROCESSES, NotRecordable, RecordedStep, Step, on_stream
 from srlab.training.divergence import detect_divergence
 from srlab.training.interrupts import Interrupts
@@ -28,6 +27,7 @@ from srlab.training.rates import Rates
 from srlab.training.runs import Run
 from srlab.training.schedules import Schedule, constant
 from srlab.training.settings import describe_optimizer, describe_schedule, hash_of_source
+from srlab.training.state import State, is_finite, load_state, refuse_other_layers, state_of
 from srlab.training.wrapping import bare, compile_in_place, make_accelerator, mixed_precision, repeated_blocks
 
 LAUNCHES = ("auto", "graph", "python")
@@ -261,7 +261,7 @@ class Trainer:
                 print(
                     f"The run '{self.run.name}' has already done {self.steps_done} of {iters} steps. Nothing to train."
                 )
-                self.run.finish(self.steps_done, self.ema)
+                self.run.repair_finished(self.steps_done, self.ema)
                 draw(self)
                 self.accelerator.wait_for_everyone()  # until the first process has written its files
                 return self.ema

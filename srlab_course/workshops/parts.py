@@ -13,9 +13,9 @@ from srlab.errors import SrlabError
 from srlab_course.feedback.checks import say
 from srlab_course.feedback.still_running import running
 from srlab_course.workshops import (
-    adversary,
     alone,
     checkpoint,
+    discriminator,
     flow,
     network,
     own_tests,
@@ -61,7 +61,7 @@ PARTS = {
     "checkpoint": Part(2, ("Checkpoint",), checkpoint.checkpoint),
     "saving": Part(2, ("fit",), training.saving),
     "resuming": Part(2, ("train", "Checkpoint"), training_runs.resuming, quick=False),
-    "adversary": Part(2, ("Discriminator", "d_loss", "g_loss"), adversary.adversary),
+    "adversary": Part(2, ("Discriminator", "d_loss", "g_loss"), discriminator.discriminator),
     "gan step": Part(2, ("gan_step",), own_tests.promises_of("gan_step")),
     "gan training": Part(2, ("train_gan",), training_runs.train_gan, quick=False),
     "flow": Part(3, ("Flow",), flow.network),

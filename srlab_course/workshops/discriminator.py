@@ -1,4 +1,4 @@
-"""Check a discriminator, the losses of a GAN, and the nine promises of its step."""
+"""Check a discriminator, and the losses of a GAN."""
 
 from collections.abc import Callable, Iterator
 from types import ModuleType
@@ -23,7 +23,7 @@ class Brightness(nn.Module):
         return self.factor * image.mean((1, 2, 3), keepdim=True)
 
 
-def adversary(mine: ModuleType) -> Iterator[Promise]:
+def discriminator(mine: ModuleType) -> Iterator[Promise]:
     """Check that a discriminator judges images and can teach, and that both losses reward the right thing."""
     discriminator = expect(mine.Discriminator(), "`Discriminator()`", nn.Module, "a network")
     images, logits = [sample(2, 3, *size).requires_grad_() for size in ((64, 64), (96, 128))], []

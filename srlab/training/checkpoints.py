@@ -1,0 +1,81 @@
+"""The checkpoint files of a run folder: the last two are kept, and the newest readable one is loaded."""
+
+import zipfile
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from srlab import files
+from srlab.devices import out_of_memory
+from srlab.errors import SrlabError
+
+KEPT = 2  # because the newest one may be damaged
+
+
+def find_checkpoints(run: Path) -> list[Path]:
+    """Return the checkpoints in a run folder, oldest first."""
+    return sorted(file for file in (run / "checkpoints").glob("*.pt") if file.stem.isdecimal())
+
+
+def write_checkpoint(run: Path, state: dict[str, Any], where: str) -> None:
+    """Write a checkpoint as one file, and delete all but the last ones.
+
+    Parameters
+    ----------
+    run
+        Run folder.
+    state
+        Has the entry ``step``, and contains only tensors, numbers, strings, lists and dicts.
+    where
+        What an error suggests if the folder can't be written, as in `srlab.files.open_atomic`.
+    """
+    with files.open_atomic(run / "checkpoints" / f"{state['step']:09d}.pt", where) as file:
+        torch.save(state, file)
+    for old in find_checkpoints(run)[:-KEPT]:
+        with suppress(OSError):  # the next write tries again
+            files.patiently(old.unlink)
+
+
+def read_newest_checkpoint(run: Path, entries: set[str]) -> dict[str, Any] | None:
+    """Load the newest readable checkpoint on the CPU; return None if there are no checkpoints.
+
+    Parameters
+    ----------
+    run
+        Run folder.
+    entries
+        Names that the checkpoint's manifest must have.
+
+    Raises
+    ------
+    SrlabError
+        No checkpoint can be read, or one may not be read.
+    """
+    for file in reversed(found := find_checkpoints(run)):
+        try:
+            return _read(file, entries)
+        except SrlabError as error:
+            print(f"{error} Falling back to the previous checkpoint.")
+        except PermissionError as error:
+            raise SrlabError(f"No permission to read {file}. Change its permissions.") from error
+    if found:
+        raise SrlabError(f"No checkpoint in {run / 'checkpoints'} can be read. Delete {run} to start from scratch.")
+    return None
+
+
+def _read(file: Path, entries: set[str]) -> dict[str, Any]:
+    """Load a checkpoint and check that it is complete, without executing anything in it."""
+    try:
+        with zipfile.ZipFile(file) as archive:  # torch.load ignores checksums
+            if archive.testzip():
+                raise ValueError("its checksum is wrong")
+        state = torch.load(file, map_location="cpu", weights_only=True)
+        if not (state["manifest"].keys() >= entries and "step" in state):
+            raise ValueError("entries are missing")
+    except Exception as error:  # a damaged file can raise almost anything
+        if out_of_memory(error) or isinstance(error, PermissionError):
+            raise
+        raise SrlabError(f"{file} is damaged or is not a checkpoint.") from error
+    return state
