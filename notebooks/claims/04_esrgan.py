@@ -23,7 +23,11 @@ if published:
         "the signal in Real-ESRGAN grows to less than twice its size", growth, above=1, below=2
     )
 
-# %% after 18b0e220
+# %% after d1f65d02
+photos, fakes = (
+    torch.tensor([2.0, 0.0]),
+    torch.tensor([0.0, -1.0]),
+)  # the four logits of the example
 lab.expect(
     "the discriminator's relativistic loss of the four logits is 0.497",
     round(ragan_discriminator_loss(photos, fakes).item(), 3) == 0.497,
@@ -31,14 +35,6 @@ lab.expect(
 lab.expect(
     "the generator's relativistic loss of the four logits is 3.497",
     round(ragan_generator_loss(fakes, photos, lambda image: image).item(), 3) == 3.497,
-)
-lab.expect(
-    "your loss pulls harder at SR as the photos' logits rise",
-    [round(total / 2, 2) for total in sums] == [0.79, 0.96, 0.99],
-)
-lab.expect(
-    "lab 03's loss ignores the photos' logits",
-    all(torch.equal(one, gradients["lab 03's loss"][0]) for one in gradients["lab 03's loss"]),
 )
 
 # %% after 0afbe511

@@ -152,7 +152,7 @@ def test_name_without_code(name, code, plain):
     assert without_code(name, {"parameters": {"code": code}}) == plain
 
 
-LAB_07 = ["heun", "pairs", "draw_pool", "train_step", "control_pools"]  # the last is for the controls
+LAB_07 = ["heun", "draw_pool", "train_step", "control_pools"]  # the last is for the controls
 
 
 @pytest.mark.parametrize("changed", LAB_07)
