@@ -17,7 +17,7 @@ def running(name: str) -> Iterator[None]:
 
     In IPython, `exit()` doesn't raise SystemExit and ends the kernel later. In the block, it is `sys.exit`.
     """
-    line = f"{name} still runs. You can stop it with the stop button (the black square)."
+    line = f"{name} still runs, which may be fine. The stop button (the black square) ends it."
     timer = threading.Timer(PATIENCE, print, [line], {"file": sys.stdout, "flush": True})
     timer.daemon = True
     timer.start()

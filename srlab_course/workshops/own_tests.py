@@ -111,6 +111,8 @@ def try_tests(tests: File, function: str, mine: File = "mine.py") -> None:
         _catches(broken, seen, len(right))
     if OWN in seen:
         _own(seen[OWN])
+    else:
+        say("to do", f"Write {function} in {own.name}, and run this cell again for it.", WIDTH)
 
 
 def model_tests(function: str) -> None:
@@ -173,7 +175,8 @@ def _catches(broken: list[Design], seen: Mapping[str, Mapping[str, Any]], right:
             say("missed", f'A bug report: "{design.text}"', WIDTH)
     catching = {test for tests in caught.values() for test in tests}
     if idle := [test for test in next(iter(seen.values()))["ran"] if test not in catching]:
-        say("hint", f"Caught nothing: {', '.join(idle)}. What would have to be wrong for it to fail?", WIDTH)
+        caught_nothing = f"Caught none of these: {', '.join(idle)}. What would have to be wrong for it to fail?"
+        say("hint", f"{caught_nothing} Break your own function like that, and see.", WIDTH)
     say("kept" if len(caught) == len(broken) else "to do", f"{len(caught)} of {len(broken)} are caught.", WIDTH)
 
 
@@ -184,7 +187,7 @@ def _own(outcome: Mapping[str, Any]) -> None:
     if outcome["broken"]:
         say("broken", f"The tests can't import from {OWN}: {outcome['broken']}.", WIDTH)
     elif not outcome["failed"]:
-        say("kept", f"Your {len(outcome['ran'])} tests pass for {OWN}.", WIDTH)
+        say("kept", f"All of your tests ({len(outcome['ran'])}) pass for {OWN}.", WIDTH)
 
 
 def outcomes_of(

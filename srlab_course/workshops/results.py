@@ -90,8 +90,8 @@ def sharpness(gan: Upscaler, network: Upscaler, held_out: Photos) -> Iterator[Pr
     before, after, moves, filtered, pattern, lost = (sum(each) / len(each) for each in zip(*measured, strict=True))
     yield (
         before + 0.05 <= after <= 1.2,
-        f"The images are sharper: their mean gradient is {before:.2f} of HR's before, and {after:.2f} after. It should "
-        "rise by 0.05, and at most to 1.2.",
+        f"The images are sharper: the mean gradient is {before:.2f} of HR's for `network`, and {after:.2f} for `gan`. "
+        "It should rise by 0.05, and at most to 1.2.",
         "Is D too weak, its weight too small, or training too short? Print the size of each part of g_loss."
         if after < before + 0.05
         else "More gradient than HR has is noise or a pattern. Look at an image at four times its size.",
@@ -105,14 +105,15 @@ def sharpness(gan: Upscaler, network: Upscaler, held_out: Photos) -> Iterator[Pr
     )
     yield (
         filtered < 0.7,
-        f"It is more than sharpening: a filter of 7 x 7 pixels can explain {100 * filtered:.0f} % of it.",
+        f"It is more than sharpening: a filter of 7 x 7 pixels can explain {100 * filtered:.0f} % of it; 70 % "
+        "would be too much.",
         "A filter sharpens the edges that are there, and invents no texture. Does G get a gradient through D?",
     )
     yield (
         pattern < 1.5,
-        f"No pattern repeats from LR pixel to LR pixel: its strength is {pattern:.2f}, and from 1.5 on you can see it.",
-        "That's a checkerboard. Average the weights over many steps, add noise to D's images, or upsample by nearest "
-        "and a convolution.",
+        f"No pattern repeats from LR pixel to LR pixel: its strength is {pattern:.2f}; 1.5 would be too much.",
+        "That's a checkerboard. Average the weights over many steps, or add noise to D's images. A G that upsamples by "
+        "nearest and a convolution has less of it; train it again in Workshop 1 first.",
     )
     yield (
         lost < 3,

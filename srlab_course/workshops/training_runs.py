@@ -252,7 +252,7 @@ def train_gan(mine: ModuleType) -> Iterator[Promise]:
     network = mine.Generator().eval()
     training = Training("train_gan", "Generator", 6, lambda _, generator: generator(LR), start=network)
     before, frozen = copy.deepcopy(network.state_dict()), [one.requires_grad for one in network.parameters()]
-    with changes_of_d(mine) as changes:
+    with steps_of_gan(mine) as (changes, modes):
         gan, _ = training.run(mine, photos_of_shapes(), 6, stop=2)
     changed = {
         "weights": _distance(network.state_dict(), before) > 0,
@@ -276,21 +276,23 @@ def train_gan(mine: ModuleType) -> Iterator[Promise]:
     )
     moved_by = _distance(gan.state_dict(), before)
     yield (
-        moved_by > 0 and all(changes),
+        moved_by > 0 and all(changes) and all(modes),
         f"Both learn: two steps move G's weights by {moved_by:.2g}, and D {'is not' if all(changes) else 'is'} as it "
-        "was before a step.",
-        "Do g_optimizer and d_optimizer have the parameters of the copy and of D, and a learning rate?",
+        f"was before a step. They arrive {'in training mode' if all(modes) else 'in eval mode'}.",
+        "Do g_optimizer and d_optimizer have the parameters of the copy and of D, and a learning rate? Where do you "
+        "call train() for the copy?",
     )
     yield from trains(mine, training)
     yield from pauses(mine, training)
 
 
 @contextmanager
-def changes_of_d(mine: ModuleType) -> Iterator[list[bool]]:
-    """Note for each call of a student's `gan_step` whether it changed D."""
-    own_step, changes = mine.gan_step, []
+def steps_of_gan(mine: ModuleType) -> Iterator[tuple[list[bool], list[bool]]]:
+    """Note for each call of a student's `gan_step` whether it changed D, and whether both are in training mode."""
+    own_step, changes, modes = mine.gan_step, [], []
 
     def noted(generator: nn.Module, discriminator: nn.Module, *scene: Any) -> Any:
+        modes.append(all(one.training for network in (generator, discriminator) for one in network.modules()))
         start = parameters_to_vector(discriminator.parameters()).detach().clone()
         result = own_step(generator, discriminator, *scene)
         changes.append(not torch.equal(parameters_to_vector(discriminator.parameters()), start))
@@ -298,7 +300,7 @@ def changes_of_d(mine: ModuleType) -> Iterator[list[bool]]:
 
     mine.gan_step = noted
     try:
-        yield changes
+        yield changes, modes
     finally:
         mine.gan_step = own_step
 

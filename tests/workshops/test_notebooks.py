@@ -6,7 +6,7 @@ import nbformat
 import papermill
 import pytest
 
-from srlab_course.workshops import parts
+from srlab_course.workshops import own_tests, parts
 from tests.conftest import LABS, ROOT
 
 from .files import joined
@@ -64,7 +64,8 @@ def test_notebook_as_handed_out(number, tmp_path):
 def test_notebook_with_reference(number, tmp_path):
     mine = tmp_path / "mine.py"
     mine.write_text(joined(3), encoding="utf-8")
-    printed = executed(NOTEBOOKS[number - 1], mine, tmp_path, **SHORT[number])
+    tests = own_tests.FOLDER / f"{own_tests.FUNCTIONS[number - 1]}_tests.py"
+    printed = executed(NOTEBOOKS[number - 1], mine, tmp_path, tests=str(tests), **SHORT[number])
     ends = {1: "The network beats bicubic", 2: "The images are sharper", 3: "samples differ"}
     before, end, _ = printed.partition(ends[number])
     assert end

@@ -81,7 +81,7 @@ def test_gan_step_returns_no_graph():
 
 
 def test_gan_step_runs_in_training_mode():
-    """Both networks run in training mode, and stay in it.
+    """Both networks arrive in training mode, run in it and stay in it.
 
     Where do you call eval()?
     """

@@ -9,7 +9,7 @@ import pytest
 from srlab_course.feedback import still_running
 
 
-@pytest.mark.parametrize(("seconds", "said"), [(0.0, ""), (0.3, "psnr still runs. You can stop it")])
+@pytest.mark.parametrize(("seconds", "said"), [(0.0, ""), (0.3, "psnr still runs, which may be fine")])
 def test_only_a_long_run_is_reported(seconds, said, monkeypatch, capsys):
     monkeypatch.setattr(still_running, "PATIENCE", 0.05)
     with still_running.running("psnr"):
