@@ -8,6 +8,8 @@ from srlab.errors import SrlabError
 from srlab_course.workshops import own_tests
 from srlab_course.workshops.own_tests import FOLDER, FUNCTIONS, model_tests, outcomes_of, read_designs, try_tests
 
+pytestmark = pytest.mark.xdist_group("own tests")  # so that the designs start once, not once per worker
+
 
 def said(capsys):
     return " ".join(capsys.readouterr().out.split())
