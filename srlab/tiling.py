@@ -20,7 +20,7 @@ TILE = 320
 # Largest default overlap in LR pixels (receptive radius of SRResNet 40, of RRDBNet 349). Pixels further away change the
 # result by less than half an 8-bit level in our networks and by at most one level in Real-ESRGAN, where an overlap of
 # 24 pixels would cause errors of 26 levels (benchmarks/RESULTS.md).
-OVERLAP = 80
+MAX_OVERLAP = 80
 SMALLEST_TILE = 16
 DTYPES = {"bf16": torch.bfloat16, "fp16": torch.float16}
 
@@ -125,8 +125,8 @@ def tile_of(upscaler: Upscaler, scale: int | None = None) -> int:
 
 
 def overlap_of(upscaler: Upscaler) -> int:
-    """Return the default overlap of tiles in LR pixels: the upscaler's own, or its radius, at most `OVERLAP`."""
-    return getattr(upscaler, "overlap", min(getattr(upscaler, "radius", OVERLAP), OVERLAP))
+    """Return the default overlap of tiles in LR pixels: the upscaler's own, or its radius, at most `MAX_OVERLAP`."""
+    return getattr(upscaler, "overlap", min(getattr(upscaler, "radius", MAX_OVERLAP), MAX_OVERLAP))
 
 
 def precision_of(upscaler: Upscaler, precision: str) -> str:

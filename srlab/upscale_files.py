@@ -21,6 +21,7 @@ from srlab.tiling import Upscaler, upscale
 TIFF, JPEG = {"compression": "tiff_adobe_deflate"}, {"quality": 95, "subsampling": "4:4:4"}
 WEBP = {"lossless": True, "exact": True}  # exact keeps the colors of transparent pixels
 # Options for writing each format.
+DEFAULT_ENDING = ".png"
 OPTIONS = {".png": {}, ".tif": TIFF, ".tiff": TIFF, ".jpg": JPEG, ".jpeg": JPEG, ".webp": WEBP}
 BYTES = 8  # bytes of memory per pixel of the result, for Pillow's pixels and the encoded file
 HIDDEN_REACH = 4.0  # sigma in pixels of the blur that spreads colors to transparent pixels
@@ -137,7 +138,7 @@ def results_of_folder(source: Path, target: Path) -> dict[Path, Path]:
     others = {path.name for path in source.iterdir() if path.is_file() and path.name[0] != "."}
     if left := sorted(others - {path.name for path in images.values()}):
         print(f"Left out, because they are not {', '.join(EXTENSIONS)}: {', '.join(left)}.", file=sys.stderr)
-    return {path: target / f"{name}.png" for name, path in images.items()}
+    return {path: target / f"{name}{DEFAULT_ENDING}" for name, path in images.items()}
 
 
 def upscale_files(

@@ -12,7 +12,7 @@ from srlab.data.images import full_range, luma, quantize, to_uint8
 from srlab.data.resampling import upsample
 from srlab.errors import SrlabError
 from srlab.models import MSRResNet, RRDBNet, SRResNet
-from srlab.tiling import OVERLAP, TILE, overlap_of, precision_of, tile_of, upscale, upscale_whole
+from srlab.tiling import MAX_OVERLAP, TILE, overlap_of, precision_of, tile_of, upscale, upscale_whole
 
 
 def trained_size(network, seed, gain):
@@ -62,8 +62,8 @@ def test_default_tile_and_overlap():
     class Own(nn.Module):
         tile, overlap = 100, 5
 
-    assert (tile_of(RRDBNet(23, 4, 4)), overlap_of(RRDBNet(23, 4, 4))) == (TILE, OVERLAP)
-    assert overlap_of(SRResNet(1, 4)) == SRResNet(1, 4).radius < OVERLAP
+    assert (tile_of(RRDBNet(23, 4, 4)), overlap_of(RRDBNet(23, 4, 4))) == (TILE, MAX_OVERLAP)
+    assert overlap_of(SRResNet(1, 4)) == SRResNet(1, 4).radius < MAX_OVERLAP
     assert (tile_of(Own()), overlap_of(Own())) == (100, 5)
     assert [tile_of(upsample, scale) for scale in (None, 2, 8, 10**6)] == [TILE, TILE, TILE // 2, 1]
 

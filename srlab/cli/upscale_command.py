@@ -12,7 +12,7 @@ from srlab.errors import SrlabError
 from srlab.models.flow import FlowNet
 from srlab.paths import expand_patterns, expand_user
 from srlab.tiling import Upscaler, precision_of
-from srlab.upscale_files import results_of_folder, upscale_file, upscale_files
+from srlab.upscale_files import DEFAULT_ENDING, results_of_folder, upscale_file, upscale_files
 
 
 def run(options: argparse.Namespace) -> int:
@@ -83,9 +83,9 @@ def _results(sources: list[Path], target: Path | None, scale: float) -> dict[Pat
             inside = target if target is None or len(sources) == 1 else target / place.name
             results |= results_of_folder(source, inside or place.with_name(f"{place.name}_x{scale:g}"))
         elif target is None:
-            results[source] = source.with_name(f"{place.stem}_x{scale:g}.png")
+            results[source] = source.with_name(f"{place.stem}_x{scale:g}{DEFAULT_ENDING}")
         else:
-            results[source] = target / f"{place.stem}.png"
+            results[source] = target / f"{place.stem}{DEFAULT_ENDING}"
     counts = Counter(results.values())
     if twice := [path.name for path, count in counts.items() if count > 1]:
         raise SrlabError(f"Several results would be called {twice[0]}. Upscale them into different folders.")

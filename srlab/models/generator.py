@@ -17,7 +17,7 @@ class Generator(Protocol):
         Arguments of its class, from which a weights file or a run builds it again; one of them is ``scale``.
     radius
         Receptive radius: LR pixels on each side of an SR pixel that can affect it. Tiles overlap by it, but by at most
-        `srlab.tiling.OVERLAP` (the default).
+        `srlab.tiling.MAX_OVERLAP` (the default).
 
     Other Attributes
     ----------------

@@ -180,7 +180,7 @@ class Run:
         `facts` go into the manifest: ``device``, ``precision``, ``compiled``, ``processes`` and ``code_of_step``.
         """
         if step:
-            self._print_changes(step, iters, facts)
+            self._print_resumed(step, iters, facts)
         self.history = [row for row in self.metrics() if row["step"] <= step] if step else []
         if self.writes:
             rows = "".join(json.dumps(row) + "\n" for row in self.history)
@@ -194,7 +194,7 @@ class Run:
             self._write_status("running")
         self._started_at = time.perf_counter() - self._draft["wall_time_s"]
 
-    def _print_changes(self, step: int, iters: int, facts: dict[str, Any]) -> None:
+    def _print_resumed(self, step: int, iters: int, facts: dict[str, Any]) -> None:
         code, total = self._draft["code_of_step"], self._draft["schedule_total"]
         if facts["code_of_step"] and code not in ("", facts["code_of_step"]):
             now = f"steps after {step:,} use the new code" if step < iters else "these weights are from the old code"

@@ -17,7 +17,7 @@ def said(capsys):
 
 @pytest.mark.parametrize("function", FUNCTIONS)
 def test_model_tests_accept_right_designs_and_catch_broken_ones(function, capsys, tmp_path):
-    try_tests(FOLDER / f"{function}_tests.py", function, FOLDER / f"{function}.py")
+    try_tests(FOLDER / f"{function}_tests.py", function, FOLDER / f"{function}_reference.py")
     right, broken = read_designs(function)
     printed = said(capsys)
     assert f"All {len(right)} right designs are accepted" in printed
@@ -161,7 +161,7 @@ def test_missing_file_or_function(tmp_path, capsys):
 
 
 def test_design_needs_a_symptom(tmp_path):
-    (tmp_path / "walk.py").write_text(RIGHT, encoding="utf-8")
+    (tmp_path / "walk_reference.py").write_text(RIGHT, encoding="utf-8")
     text = "# Right\n\n# Broken\n\n## sum\n\n    - 2 * x\n    + 2 + x\n"
     (tmp_path / "walk.md").write_text(textwrap.dedent(text), encoding="utf-8")
     with pytest.raises(SrlabError, match="'sum' needs a text"):
