@@ -32,7 +32,7 @@ from srlab.training.wrapping import bare, compile_in_place, make_accelerator, mi
 
 LAUNCHES = ("auto", "graph", "python")
 RECORDS_ON = "cuda"  # type of the devices that can record a step
-PAYS_FROM = 2000  # steps; compiling blocks takes 3 to 13 s and saves 0.4 to 11 ms per step (docs/gpu.md)
+PAYS_FROM = 2000  # steps; compiling blocks takes 3 to 13 s and saves 0.4 to 11 ms per step (benchmarks/RESULTS.md)
 
 
 class Trainer:
