@@ -1,6 +1,6 @@
 """``srlab grade``: read the saved results of a class into a gradebook, without executing anything.
 
-Saved results can be forged. docs/grading.md describes how to execute submissions again.
+Saved results can be forged. docs/teaching.md describes how to execute submissions again.
 """
 
 import argparse

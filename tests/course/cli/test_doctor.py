@@ -107,5 +107,5 @@ def test_doctor_checks_memory_for_labs():
     pages = "".join(lab.read_text(encoding="utf-8") for lab in LABS)
     told = max(map(float, re.findall(r"([\d.]+) GiB", pages)))
     assert told == doctor.FREE_MEMORY
-    for page in ("docs/classroom.md", "docs/troubleshooting.md"):
+    for page in ("docs/teaching.md", "docs/troubleshooting.md"):
         assert f"{told} GiB" in (ROOT / page).read_text(encoding="utf-8"), page
