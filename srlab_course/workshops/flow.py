@@ -263,7 +263,7 @@ def sampler(mine: ModuleType) -> Iterator[Promise]:
     yield (
         max(error) < 2e-3,
         f"It returns an image: if the flow leads to the data of HR, the result is {max(error):.2g} off HR.",
-        "Undo what flow_loss did to HR, from lr only. Does `walk` keep its promises?",
+        "Undo what flow_loss did to HR, from lr only, and with the same scale.",
     )
     yield (
         not any(wrong),

@@ -107,8 +107,9 @@ def try_tests(tests: File, function: str, mine: File = "mine.py") -> None:
         seen = {first["design"]: first} | {one["design"]: one for one in outcomes}
     if first["left_out"]:
         say("hint", f"Not run, by their names: {', '.join(first['left_out'])}.", WIDTH)
-    if _accepts(right, seen):
-        _catches(broken, seen, len(right))
+    if not _accepts(right, seen):
+        return
+    _catches(broken, seen, len(right))
     if OWN in seen:
         _own(seen[OWN])
     else:
@@ -133,7 +134,7 @@ def promises_of(function: str) -> Promises:
             if isinstance(test, ast.FunctionDef) and test.name.startswith(f"test_{function}"):
                 promise, _, hint = ast.get_docstring(test).partition("\n\n")
                 wrong = [where for name, where in outcome["failed"].items() if name.partition("[")[0] == test.name]
-                found = f" It fails at {wrong[0]}" if wrong else ""
+                found = f" One of our tests, which workshops.model_tests shows, fails at {wrong[0]}" if wrong else ""
                 yield not wrong, f"{promise}{found}", " ".join(hint.split())
 
     return promises
@@ -156,7 +157,7 @@ def _accepts(right: list[Design], seen: Mapping[str, Mapping[str, Any]]) -> bool
         where = seen[right[0].name]["failed"][test]
         say("broken", f"{test} fails with each right design, so look at the test first: {where}", WIDTH)
     for design in rejected:
-        for test, where in [(t, w) for t, w in seen[design.name]["failed"].items() if t not in always][:1]:
+        for test, where in [(t, w) for t, w in seen[design.name]["failed"].items() if t not in always][:3]:
             say("strict", f"{test} rejects a right design, {design.name}. {design.text} {where}", WIDTH)
     if rejected:
         accepted = f"{len(right) - len(rejected)} of {len(right)} right designs are accepted"

@@ -113,8 +113,8 @@ def pauses(mine: ModuleType, training: Training) -> Iterator[Promise]:
         _, first = training.run(mine, photos, iters, file=file, stop=third)
         yield (
             all(map(_near, first, log)),
-            f"The same seed repeats a run: one with stop={third} ends with {_shown(first[-1:])}, and one that goes on "
-            f"has {_shown(log[: len(first)][-1:])} there.",
+            f"A pause changes nothing before it: with stop={third} the last loss is {_shown(first[-1:])}, and the "
+            f"whole run has {_shown(log[: len(first)][-1:])} there.",
             "Does a schedule run over `stop` instead of `iters`? Is PyTorch seeded before you create the network?",
         )
         network, second = training.run(load(mine), photos, iters, file=file, stop=two_thirds)

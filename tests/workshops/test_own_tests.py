@@ -122,7 +122,7 @@ def test_missed_design_is_told_as_a_symptom(judged):
     assert first.text not in printed
     assert f'A bug report: "{second.text}"' in printed
     assert second.name not in printed
-    assert "1 of 8 are caught" in printed
+    assert "1 of 9 are caught" in printed
     assert "Caught none of these: test_walk_b." in printed
     assert "Not run, by their names: test_mean." in printed
 

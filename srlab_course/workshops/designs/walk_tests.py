@@ -50,7 +50,8 @@ def test_walk_with_velocity_t_moves_by_a_half():
 def test_walk_passes_the_time_of_the_place(steps):
     """Each forward pass gets a place and the time of this place, one per image; a step takes one or two.
 
-    Begin at t = 0. After a step of length h, both x and t have moved. Which of them is behind?
+    Begin at t = 0. With the velocity 1, print x and t of each call: they have to be equal, also in
+    the second call of a step.
     """
     flow = Velocity(lambda x, t: torch.ones_like(x))
     walk(flow, torch.zeros(2, 3, 32, 32), LR, steps)
