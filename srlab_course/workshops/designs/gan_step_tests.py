@@ -32,7 +32,7 @@ def g_loss(sr, hr, discriminator):
 LR, HR = torch.tensor([1.0]), torch.tensor([3.0])
 
 
-def steps(count, d_loss=d_loss):
+def steps(count, d_loss=d_loss, g_loss=g_loss):
     """Take steps from v = 1 and w = 2 with a learning rate of 0.1; return G, D and the losses of each step."""
     g, d = OneWeight(1.0), OneWeight(2.0)
     optimizers = [torch.optim.SGD(network.parameters(), lr=0.1) for network in (g, d)]
@@ -107,6 +107,16 @@ def test_gan_step_calls_d_loss_once_with_both_logits():
     _, d, _ = steps(1, lambda real, fake: given.append((real.item(), fake.item())) or d_loss(real, fake))
     assert given == [(6.0, 2.0)]  # 2 * 3 and 2 * 1
     assert set(torch.cat(d.inputs).tolist()) == {1, 3}
+
+
+def test_gan_step_passes_sr_and_hr_to_g_loss():
+    """g_loss, the one that the step gets, compares SR with HR.
+
+    Most losses of G add a pixel loss, which is 0 if both images are the same. Which two do you pass?
+    """
+    given = []
+    steps(1, g_loss=lambda sr, hr, d: given.append((sr.item(), hr.item())) or g_loss(sr, hr, d))
+    assert given == [(1.0, 3.0)]
 
 
 def test_gan_step_sends_no_gradient_of_d_loss_into_g():
