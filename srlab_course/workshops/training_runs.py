@@ -253,7 +253,7 @@ def train_gan(mine: ModuleType) -> Iterator[Promise]:
     training = Training("train_gan", "Generator", 6, lambda _, generator: generator(LR), start=network)
     before, frozen = copy.deepcopy(network.state_dict()), [one.requires_grad for one in network.parameters()]
     with steps_of_gan(mine) as (changes, modes):
-        gan, _ = training.run(mine, photos_of_shapes(), 6, stop=2)
+        gan, _ = training.run(mine, photos_of_shapes(), training.iters, stop=2)
     changed = {
         "weights": _distance(network.state_dict(), before) > 0,
         "mode": any(module.training for module in network.modules()),
@@ -267,7 +267,7 @@ def train_gan(mine: ModuleType) -> Iterator[Promise]:
     )
     with trying("`network` may be of any class"):
         other = nn.Sequential(nn.Conv2d(3, 48, 3, padding=1), nn.PixelShuffle(4))  # the course's is no Generator either
-        copied, _ = replace(training, start=other).run(mine, photos_of_shapes(), 6, stop=1)
+        copied, _ = replace(training, start=other).run(mine, photos_of_shapes(), training.iters, stop=1)
     same = copied.state_dict().keys() == other.state_dict().keys()
     yield (
         same,
