@@ -7,8 +7,8 @@ from typing import Any
 import torch
 
 from srlab_course.exercises.networks import gradient, reaches
-from srlab_course.feedback.difference import take
 from srlab_course.feedback.exercise import Answer, sample
+from srlab_course.feedback.value_comparison import take
 
 
 def sample_logits(fakes: int = 2) -> tuple[torch.Tensor, torch.Tensor]:

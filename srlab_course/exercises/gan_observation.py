@@ -9,8 +9,8 @@ import torch.nn as nn
 from torch.optim import SGD
 
 from srlab_course.exercises.networks import gradients_of
-from srlab_course.feedback.difference import take
 from srlab_course.feedback.exercise import Answer, sample
+from srlab_course.feedback.value_comparison import take
 
 
 def gan_scene() -> tuple[Any, ...]:

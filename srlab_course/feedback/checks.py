@@ -10,7 +10,7 @@ from IPython.display import display
 from srlab.paths import switched_on
 from srlab.shell import running_shell
 from srlab_course.feedback.all_exercises import find
-from srlab_course.feedback.exercise import Answer, IncorrectAnswer, NotAttempted
+from srlab_course.feedback.exercise import Answer, Exercise, IncorrectAnswer, NotAttempted
 from srlab_course.feedback.fallback import is_fallback, make_fallback, repeat
 from srlab_course.feedback.judging import judge
 from srlab_course.feedback.still_running import running
@@ -58,32 +58,40 @@ def check(name: str, answer: Answer, hints: int = 1) -> Answer:
                 say(word, text)
                 passed.append((word, text))
     except IncorrectAnswer as wrong:
-        todo = isinstance(wrong, NotAttempted)
-        result = Result.NOT_ATTEMPTED if todo else Result.INCORRECT
-        said = exercise.hints if todo else (str(wrong), *exercise.hints)
         if wrong.name and wrong.name not in (shown := _appeared.setdefault(name, [])):
             shown.append(wrong.name)
         if switched_on("SRLAB_STRICT"):
-            message = "not attempted yet" if todo else str(wrong)
-            _leave(name, result)
-            raise type(wrong)(f"Exercise {name}: {message}") from wrong.__cause__
-        say(result, "The lab uses the reference solution for now.")
-        for hint in said[:hints]:
-            say("hint", hint)
-        own = exercise.reference.__name__
-        end = (
-            f"These hints are about your last answer; `{own}` is now the reference solution. Run the cell that defines "
-            f"`{own}`. When it runs without an error, run this cell again."
-            if again
-            else f"{'Write' if todo else 'Fix'} your answer, run its cell, then this one again."
-        )
-        more = f"For another hint, add hints={hints + 1} to this call."
-        print(in_lines("", f"{end} {more if hints < len(said) else 'That was the last hint.'}"))
-        _leave(name, result, exercise.reference)
+            _leave(name, _result(wrong))
+            raise type(wrong)(f"Exercise {name}: {str(wrong) or 'not attempted yet'}") from wrong.__cause__
+        say(_result(wrong), "The lab uses the reference solution for now.")
+        _hint(exercise, wrong, again, hints)
+        _leave(name, _result(wrong), exercise.reference)
         return answer if again else make_fallback(exercise, passed, wrong)
     say(Result.CORRECT, ACCEPTED)
     _leave(name, Result.CORRECT)
     return answer
+
+
+def _result(wrong: IncorrectAnswer) -> Result:
+    return Result.NOT_ATTEMPTED if isinstance(wrong, NotAttempted) else Result.INCORRECT
+
+
+def _hint(exercise: Exercise, wrong: IncorrectAnswer, again: bool, hints: int) -> None:
+    """Print the first `hints` hints, and what to do next; `again` if the fallback was checked, not an answer."""
+    texts = [text for text in (str(wrong), *exercise.hints) if text]
+    for text in texts[:hints]:
+        say("hint", text)
+    own = exercise.reference.__name__
+    if again:
+        end = (
+            f"These hints are about your last answer; `{own}` is now the reference solution. Run the cell that defines "
+            f"`{own}`. When it runs without an error, run this cell again."
+        )
+    else:
+        todo = isinstance(wrong, NotAttempted)
+        end = f"{'Write' if todo else 'Fix'} your answer, run its cell, then this one again."
+    more = f"For another hint, add hints={hints + 1} to this call." if hints < len(texts) else "That was the last hint."
+    print(in_lines("", f"{end} {more}"))
 
 
 def say(word: str, text: str, width: int = WIDTH) -> None:

@@ -13,9 +13,9 @@ from typing import Any
 
 import torch
 
-from srlab_course.feedback.difference import difference, shown
 from srlab_course.feedback.exercise import TODO, Answer, Exercise, IncorrectAnswer, Mistake, NotAttempted, filled
 from srlab_course.feedback.fallback import uses_fallback
+from srlab_course.feedback.value_comparison import difference, shown
 
 Outcome = dict[str, Any] | Exception  # observation -> value; what an answer does in one case
 GRAPH_LEFT = (
@@ -71,17 +71,16 @@ def _wrong(
     given, wanted = outcome(case), known_outcome(exercise, exercise.reference, case)
     only_its_kind = agree(exercise, given, wanted, observation)  # a value that is right except for its type
     mistake = None if only_its_kind else _known(exercise, exercise.known_mistakes, outcome, case, observation)
-    hint, failed = mistake.hint if mistake else "", isinstance(given, Exception)
-    if failed:
-        wrong = IncorrectAnswer(hint or stopped(given, answer))
+    if isinstance(given, Exception):
+        name, hint = mistake[:2] if mistake else (getattr(given, "name", ""), stopped(given, answer))
+        wrong = IncorrectAnswer(hint, name or type(given).__name__)
         wrong.__cause__ = given
-    else:
-        given, wanted = given[observation], wanted[observation]
-        kind = difference(given, wanted, math.inf) if hint else ""
-        wrong = IncorrectAnswer(f"{kind} {hint}".strip() or _unknown(exercise, observation, given, wanted))
-    unlisted = (getattr(given, "name", "") or type(given).__name__) if failed else observation
-    wrong.name = mistake.name if mistake else unlisted
-    return wrong
+        return wrong
+    given, wanted = given[observation], wanted[observation]
+    if mistake:
+        kind = difference(given, wanted, math.inf)
+        return IncorrectAnswer(f"{kind} {mistake.hint}".strip(), mistake.name)
+    return IncorrectAnswer(_unknown(exercise, observation, given, wanted), observation)
 
 
 def run(exercise: Exercise, answer: Answer, case: str) -> Outcome:

@@ -4,8 +4,8 @@ from typing import Any
 
 import torch
 
-from srlab_course.feedback.difference import take
 from srlab_course.feedback.exercise import Answer, Exercise, sample
+from srlab_course.feedback.value_comparison import take
 
 
 def icnr(weight: torch.Tensor, factor: int) -> torch.Tensor:

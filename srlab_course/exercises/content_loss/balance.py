@@ -6,8 +6,8 @@ import torch
 import torch.nn.functional as F
 
 from srlab_course.exercises.networks import reaches
-from srlab_course.feedback.difference import take
 from srlab_course.feedback.exercise import Answer, Exercise, IncorrectAnswer, sample
+from srlab_course.feedback.value_comparison import take
 
 
 def balance(pixel: torch.Tensor, content: torch.Tensor, sr: torch.Tensor, share: float) -> float:

@@ -8,8 +8,8 @@ from torch import nn
 
 from srlab.models.features import MEAN, STD
 from srlab_course.exercises.networks import build, gradient, reaches
-from srlab_course.feedback.difference import take
 from srlab_course.feedback.exercise import Answer, Exercise, IncorrectAnswer, sample
+from srlab_course.feedback.value_comparison import take
 
 
 class ContentLoss(nn.Module):

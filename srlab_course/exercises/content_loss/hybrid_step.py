@@ -9,8 +9,8 @@ from torch import nn
 from torch.optim import SGD, Optimizer
 
 from srlab_course.exercises.networks import gradients_of
-from srlab_course.feedback.difference import take
 from srlab_course.feedback.exercise import Answer, Exercise, IncorrectAnswer, filled, sample
+from srlab_course.feedback.value_comparison import take
 
 
 def hybrid_step(

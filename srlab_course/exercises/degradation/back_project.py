@@ -6,8 +6,8 @@ from typing import Any
 import torch
 
 from srlab.data.resampling import resize
-from srlab_course.feedback.difference import take
 from srlab_course.feedback.exercise import Answer, Exercise, IncorrectAnswer, filled, sample
+from srlab_course.feedback.value_comparison import take
 
 
 def back_project(

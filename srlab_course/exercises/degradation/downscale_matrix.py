@@ -6,8 +6,8 @@ from typing import Any
 import torch
 
 from srlab.data.resampling import cubic
-from srlab_course.feedback.difference import take
 from srlab_course.feedback.exercise import Answer, Exercise
+from srlab_course.feedback.value_comparison import take
 
 
 def downscale_matrix(size: int, scale: int, kernel: Callable[[torch.Tensor], torch.Tensor]) -> torch.Tensor:

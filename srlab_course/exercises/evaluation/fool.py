@@ -9,8 +9,8 @@ import torch
 from srlab.data.datasets import bundled_photos
 from srlab.data.degradation import blur
 from srlab.data.images import luma, quantize
-from srlab_course.feedback.difference import take
 from srlab_course.feedback.exercise import Answer, Exercise, IncorrectAnswer, filled
+from srlab_course.feedback.value_comparison import take
 
 
 def fool(picture: torch.Tensor) -> torch.Tensor:

@@ -7,8 +7,8 @@ import torch
 
 from srlab.data.images import mod_crop, quantize
 from srlab.data.resampling import downsample
-from srlab_course.feedback.difference import take
 from srlab_course.feedback.exercise import Answer, Exercise, IncorrectAnswer, filled, sample
+from srlab_course.feedback.value_comparison import take
 
 Upscale = Callable[[torch.Tensor], torch.Tensor]
 Score = Callable[[str, torch.Tensor, torch.Tensor], Any]

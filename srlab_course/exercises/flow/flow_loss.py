@@ -7,8 +7,8 @@ import torch
 import torch.nn.functional as F
 
 from srlab_course.exercises.draws import Draws
-from srlab_course.feedback.difference import take
 from srlab_course.feedback.exercise import Answer, Exercise, IncorrectAnswer, sample
+from srlab_course.feedback.value_comparison import take
 
 Velocity = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 

@@ -10,8 +10,8 @@ import torch.nn.functional as F
 from srlab.models.flow import waves
 from srlab_course.exercises.flow.flow_block import FlowBlock, odd_weights, set_weights, without
 from srlab_course.exercises.networks import build
-from srlab_course.feedback.difference import take
 from srlab_course.feedback.exercise import Answer, Exercise, filled, sample
+from srlab_course.feedback.value_comparison import take
 
 
 class FlowNet(nn.Module):

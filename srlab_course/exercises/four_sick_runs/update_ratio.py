@@ -5,8 +5,8 @@ from typing import Any
 import torch
 from torch import nn
 
-from srlab_course.feedback.difference import take
 from srlab_course.feedback.exercise import Answer, Exercise, sample
+from srlab_course.feedback.value_comparison import take
 
 
 def update_ratio(before: dict[str, torch.Tensor], network: nn.Module) -> dict[str, float]:

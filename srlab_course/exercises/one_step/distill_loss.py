@@ -7,8 +7,8 @@ import torch
 import torch.nn.functional as F
 
 from srlab_course.exercises.velocities import expect_times
-from srlab_course.feedback.difference import take
 from srlab_course.feedback.exercise import Answer, Exercise, sample
+from srlab_course.feedback.value_comparison import take
 
 Velocity = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 

@@ -7,8 +7,8 @@ import torch
 import torch.nn.functional as F
 
 from srlab.data.resampling import downsample
-from srlab_course.feedback.difference import take
 from srlab_course.feedback.exercise import Answer, Exercise, IncorrectAnswer, sample
+from srlab_course.feedback.value_comparison import take
 
 Ends = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 Example = tuple[torch.Tensor, torch.Tensor, torch.Tensor]

@@ -4,8 +4,8 @@ from typing import Any
 
 import torch
 
-from srlab_course.feedback.difference import take
 from srlab_course.feedback.exercise import Answer, Exercise
+from srlab_course.feedback.value_comparison import take
 
 POOL, SIZE, BATCHES = 64, 40, 100
 

@@ -8,8 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch.overrides import TorchFunctionMode
 
-from srlab_course.feedback.difference import take
 from srlab_course.feedback.exercise import Answer, Exercise, IncorrectAnswer, filled, sample
+from srlab_course.feedback.value_comparison import take
 
 Upscaler = Callable[[torch.Tensor], torch.Tensor]
 

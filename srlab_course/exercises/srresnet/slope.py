@@ -5,8 +5,8 @@ from typing import Any
 import torch
 
 from srlab.errors import SrlabError
-from srlab_course.feedback.difference import take
 from srlab_course.feedback.exercise import Answer, Exercise, filled, sample
+from srlab_course.feedback.value_comparison import take
 
 
 def slope(answer: torch.Tensor, pieces: torch.Tensor, loss: str) -> torch.Tensor:

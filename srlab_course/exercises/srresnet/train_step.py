@@ -8,8 +8,8 @@ import torch.nn.functional as F
 from torch.optim import SGD, Optimizer
 
 from srlab_course.exercises.networks import gradients_of
-from srlab_course.feedback.difference import take
 from srlab_course.feedback.exercise import Answer, Exercise, filled, sample
+from srlab_course.feedback.value_comparison import take
 
 
 def train_step(generator: nn.Module, optimizer: Optimizer, lr: torch.Tensor, hr: torch.Tensor) -> torch.Tensor:

@@ -5,8 +5,8 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 
-from srlab_course.feedback.difference import take
 from srlab_course.feedback.exercise import Answer, Exercise, filled, sample
+from srlab_course.feedback.value_comparison import take
 
 Place = tuple[int, int, bool]  # top and left in LR pixels, and whether the pair is mirrored
 SIZE = 150  # one HR pixel is 1 / SIZE in the channels that encode a position: 1.7 gray levels

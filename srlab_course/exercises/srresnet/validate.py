@@ -8,8 +8,8 @@ import torch.nn as nn
 
 from srlab.evaluation.metrics import psnr
 from srlab_course.exercises.networks import watch_modes
-from srlab_course.feedback.difference import take
 from srlab_course.feedback.exercise import Answer, Exercise, IncorrectAnswer, filled, sample
+from srlab_course.feedback.value_comparison import take
 
 
 def validate(generator: nn.Module, pairs: Sequence[tuple[torch.Tensor, torch.Tensor]]) -> float:

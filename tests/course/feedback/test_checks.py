@@ -16,8 +16,8 @@ from srlab.errors import SrlabError
 from srlab_course.feedback import checks
 from srlab_course.feedback.all_exercises import find, names
 from srlab_course.feedback.checks import check
-from srlab_course.feedback.difference import difference
 from srlab_course.feedback.exercise import TODO, Exercise, Mistake
+from srlab_course.feedback.value_comparison import difference
 from srlab_course.layout import WIDTH, in_lines
 from srlab_course.notebook_files.marks import Result
 from srlab_course.teaching.saved_results import read_results
