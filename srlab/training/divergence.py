@@ -1,14 +1,25 @@
-"""Detect a failed training run: an exploding loss or a collapsed PSNR. `Trainer` stops such a run."""
+"""Detect a failed training run: a loss that is NaN or explodes, or a collapsed PSNR. `Trainer` stops such a run."""
 
 import math
 from collections.abc import Collection, Mapping, Sequence
 from statistics import median
+
+import torch
 
 History = Sequence[Mapping[str, float]]
 DIVERGED = 100  # a loss above this multiple of its recent median has diverged
 FALLEN = 3.0  # dB below the best PSNR at which a network counts as collapsed
 # Ranges of D's mean output (0 to 1) from which G can learn: D tells HR from SR, but is not overconfident.
 HEALTHY = {"D(HR)": (0.5, 0.9), "D(SR)": (0.1, 0.5)}
+
+
+def first_bad_step(found: torch.Tensor, losses: Mapping[str, torch.Tensor], step: int) -> torch.Tensor:
+    """Return the first step with a loss that is NaN or infinite, or 0: the one `found` before, or this `step`.
+
+    The result ``()`` stays on the device, so that the loop does not wait for a GPU.
+    """
+    healthy = torch.stack([value.float() for value in losses.values()]).isfinite().all()
+    return torch.where(healthy | (found > 0), found, step)
 
 
 def detect_divergence(history: History, losses: Collection[str], min_psnr: float) -> str | None:

@@ -9,8 +9,8 @@
   ``generator-best-<score>.safetensors``
 - ``samples/``: images saved by a monitor
 
-Only `srlab.Trainer` writes there. It calls `Run.resume` and `Run.begin`, then `Run.log`, `Run.keep_best` and `Run.save`
-during training and at its end, or `Run.fail`. If nothing is left to train, it calls `Run.repair_finished`.
+`srlab.Trainer` writes all the others. It calls `Run.resume` and `Run.begin`, then `Run.log`, `Run.keep_best` and
+`Run.save` during training and at its end, or `Run.fail`. If nothing is left to train, it calls `Run.repair_finished`.
 
 After a kill -9 only the steps since the last checkpoint are lost. Each file except the log is written under another
 name, flushed to disk and then renamed (`srlab.files.open_atomic`). A checkpoint contains the manifest and is written
@@ -180,7 +180,7 @@ class Run:
         `facts` go into the manifest: ``device``, ``precision``, ``compiled``, ``processes`` and ``code_of_step``.
         """
         if step:
-            self._print_resumed(step, iters, facts)
+            self._note_resumed(step, iters, facts)
         self.history = [row for row in self.metrics() if row["step"] <= step] if step else []
         if self.writes:
             rows = "".join(json.dumps(row) + "\n" for row in self.history)
@@ -194,7 +194,8 @@ class Run:
             self._write_status("running")
         self._started_at = time.perf_counter() - self._draft["wall_time_s"]
 
-    def _print_resumed(self, step: int, iters: int, facts: dict[str, Any]) -> None:
+    def _note_resumed(self, step: int, iters: int, facts: dict[str, Any]) -> None:
+        """Print what has changed since the checkpoint, and note another number of steps in the manifest."""
         code, total = self._draft["code_of_step"], self._draft["schedule_total"]
         if facts["code_of_step"] and code not in ("", facts["code_of_step"]):
             now = f"steps after {step:,} use the new code" if step < iters else "these weights are from the old code"

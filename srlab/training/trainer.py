@@ -19,7 +19,7 @@ from srlab.errors import SrlabError
 from srlab.tensor_files import all_finite
 from srlab.training.calendar import LOG_EVERY, Calendar
 from srlab.training.cuda_graph import AS_WRITTEN, WITH_PROCESSES, NotRecordable, RecordedStep, Step, on_stream
-from srlab.training.divergence import detect_divergence
+from srlab.training.divergence import detect_divergence, first_bad_step
 from srlab.training.interrupts import Interrupts
 from srlab.training.objects import Losses, as_scalars, average_of, sorted_out
 from srlab.training.progress import Pace, Progress
@@ -278,7 +278,7 @@ class Trainer:
                     self.progress.fill_(self.steps_done / iters)
                     lr, hr = (batch.contiguous(memory_format=torch.channels_last) for batch in next(sampler))
                     losses = as_scalars(advance(lr, hr, self.turn), self.device)
-                    self._note_bad(losses)
+                    self._first_bad = first_bad_step(self._first_bad, losses, self.steps_done + 1)
                     self._steps_done += 1
                     self._update_average()
 
@@ -337,11 +337,6 @@ class Trainer:
         """Return the reason of the first process that has one, or ""."""
         reasons = gather_object([reason]) if self.accelerator.num_processes > 1 else [reason]
         return next(filter(None, reasons), "")
-
-    def _note_bad(self, losses: Losses) -> None:
-        """Note the first step with a bad loss, on the device, so that the loop does not wait for the GPU."""
-        healthy = torch.stack([value.float() for value in losses.values()]).isfinite().all()
-        self._first_bad = torch.where(healthy | (self._first_bad > 0), self._first_bad, self.steps_done + 1)
 
     def _update_average(self) -> None:
         decay = min(self.ema_decay, (1 + self.steps_done) / (self.ema_warmup + self.steps_done))

@@ -13,8 +13,8 @@ from torch.optim import Adam
 
 import srlab
 from srlab import losses
-from srlab.data.datasets import ImageSet
 from srlab.data.degradation import Degradation
+from srlab.data.image_set import ImageSet
 from srlab.data.patch_sampler import PatchSampler
 from srlab.errors import SrlabError
 from srlab.models import WithNoise
