@@ -85,24 +85,25 @@ def prepared(sr: torch.Tensor, hr: torch.Tensor, protocol: Protocol) -> tuple[to
     """
     if sr.shape != hr.shape:
         raise SrlabError(f"SR has shape {tuple(sr.shape)} and HR {tuple(hr.shape)}, but they must be the same.")
-    sr, hr = (x[None] if x.ndim == 3 else x for x in (sr, hr))
-    if sr.ndim != 4 or sr.shape[1] not in (1, 3):
-        raise SrlabError(f"Scoring needs RGB or gray images (N, C, H, W), but got a tensor of shape {tuple(sr.shape)}.")
-    if not (sr.isfinite().all() and hr.isfinite().all()):
+    return prepared_image(sr, protocol), prepared_image(hr, protocol)
+
+
+def prepared_image(image: torch.Tensor, protocol: Protocol = WHOLE_RGB) -> torch.Tensor:
+    """Check one batch and apply the protocol to it: ``(N, C, H, W)``, without gradients."""
+    image = image[None] if image.ndim == 3 else image
+    if image.ndim != 4 or image.shape[1] not in (1, 3):
+        shape = tuple(image.shape)
+        raise SrlabError(f"Scoring needs RGB or gray images (N, C, H, W), but got a tensor of shape {shape}.")
+    if not image.isfinite().all():
         raise SrlabError("An image contains NaN or infinity, so it cannot be scored.")
-    if max(sr.max(), hr.max()) > 2:
+    if image.max() > 2:
         raise SrlabError("Images are scored in [0, 1], but one has values above 2. Divide 8-bit levels by 255.")
-    if min(sr.min(), hr.min()) < LOWEST:
+    if image.min() < LOWEST:
         raise SrlabError(
             "Images are scored in [0, 1], but one has values of -0.5 or less. Convert [-1, 1] with (x + 1) / 2, and "
             "clamp the overshoot of a network."
         )
-    return protocol(to_float(sr.detach())), protocol(to_float(hr.detach()))
-
-
-def whole_rgb(image: torch.Tensor) -> torch.Tensor:
-    """Check one batch as `prepared` does, and apply `WHOLE_RGB` to it."""
-    return prepared(image, image, WHOLE_RGB)[0]
+    return protocol(to_float(image.detach()))
 
 
 def psnr(sr: torch.Tensor, hr: torch.Tensor, protocol: Protocol = PAPER) -> torch.Tensor:
@@ -142,7 +143,7 @@ def lr_consistency(sr: torch.Tensor, lr: torch.Tensor, resampler: str = "bicubic
     resampler
         Key of `srlab.DOWNSAMPLERS`.
     """
-    sr, lr = (whole_rgb(image) for image in (sr, lr))
+    sr, lr = (prepared_image(image) for image in (sr, lr))
     (height, width), (small_height, small_width) = sr.shape[-2:], lr.shape[-2:]
     scale = height // small_height
     if (height, width) != (scale * small_height, scale * small_width):

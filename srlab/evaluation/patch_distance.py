@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 
 from srlab.devices import cudnn_settings, pick_device
-from srlab.evaluation.metrics import TooSmall, whole_rgb
+from srlab.evaluation.metrics import TooSmall, prepared_image
 from srlab.models.features import FeatureExtractor
 
 PATCH = 32  # pixels per side of a patch; neighbors overlap by half
@@ -54,7 +54,7 @@ def _patch_features() -> FeatureExtractor:
 
 def _described(image: torch.Tensor, features: FeatureExtractor) -> torch.Tensor:
     """Return the mean features of the patches of each image, ``(N, patches, features)``, float64."""
-    image = whole_rgb(image).expand(-1, 3, -1, -1)
+    image = prepared_image(image).expand(-1, 3, -1, -1)
     height, width = image.shape[-2:]
     rows, columns = ((length - PATCH) // (PATCH // 2) + 1 for length in (height, width))
     if min(rows, columns) < 1 or rows * columns < FEWEST:

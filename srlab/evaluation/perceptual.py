@@ -14,7 +14,7 @@ from torch import nn
 
 from srlab.data.images import full_range, luma
 from srlab.errors import SrlabError
-from srlab.evaluation.metrics import WHOLE_RGB, TooSmall, prepared, whole_rgb
+from srlab.evaluation.metrics import WHOLE_RGB, TooSmall, prepared, prepared_image
 from srlab.models import backbones
 
 BLOCK = 16  # side of a block of the energy map in pixels
@@ -92,7 +92,7 @@ def checkerboard(sr: torch.Tensor, scale: int = 4) -> torch.Tensor:
     if scale < 2:
         raise SrlabError(f"A checkerboard needs a scale of 2 or more, but the scale is {scale}.")
     side = CELLS * scale
-    image = whole_rgb(sr).double()
+    image = prepared_image(sr).double()
     _refuse_small(image, 2 * side, "the checkerboard")
     spectra = _spectra(255 * (full_range(luma(image)) if image.shape[1] == 3 else image), side)
     grid = spectra[..., ::CELLS, ::CELLS]

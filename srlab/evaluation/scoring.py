@@ -8,8 +8,8 @@ from pathlib import Path
 import pandas as pd
 import torch
 
-from srlab.data.datasets import ImageSet
 from srlab.data.degradation import Degradation, Degrade
+from srlab.data.image_set import ImageSet
 from srlab.data.images import full_range, luma, mod_crop
 from srlab.data.resampling import downsample
 from srlab.errors import SrlabError
