@@ -78,16 +78,23 @@ class Guess(CellBox):
 
     def reveal(self, outcome: str | float) -> None:
         """Show the outcome next to the guess, if there is one. On a static page, the outcome is folded."""
-        number = "" if isinstance(outcome, str) else f"{outcome:.3g}" if abs(outcome) < 1000 else f"{outcome:,.0f}"
-        came, guessed = self._worded(number) if number else outcome, self._worded(self.taken)
-        said = f"Your guess: {guessed}. " if self.taken else ""
-        right = guessed in (came, came.replace(",", "") if number else came)
-        said += "Right!" if right else f"Outcome: {came}."
+        if not isinstance(outcome, str):
+            outcome = f"{outcome:.3g}" if abs(outcome) < 1000 else f"{outcome:,.0f}"
+        said = f"Your guess: {self._worded(self.taken)}. " if self.taken else ""
+        said += "Right!" if self._is_right(outcome) else f"Outcome: {self._worded(outcome)}."
         if running_shell() is None or on_a_page():
             print(said)
         else:
             folded = f"<details><summary>Outcome</summary>{escape(said)}</details>"
             display({"text/html": folded, "text/plain": said}, raw=True)
+
+    def _is_right(self, outcome: str) -> bool:
+        """Return whether the guess is the outcome as it is shown, however its digits are written."""
+        guessed = self.taken.removesuffix(self.unit).strip()
+        try:
+            return guessed == outcome or (not self.choices and float(guessed) == float(outcome.replace(",", "")))
+        except ValueError:  # such as 1,5
+            return False
 
     def _worded(self, value: str) -> str:
         return value if self.choices or value.endswith(self.unit) else f"{value} {self.unit}"

@@ -11,8 +11,8 @@ import torch
 from IPython.display import display
 
 from srlab import models
-from srlab.data.datasets import ImageSet
 from srlab.data.degradation import Degradation
+from srlab.data.image_set import ImageSet
 from srlab.errors import SrlabError
 from srlab_course.lab.sizes import check_limit, pick_size
 from srlab_course.notebook_files.marks import CLAIM

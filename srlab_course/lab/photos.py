@@ -8,7 +8,8 @@ import torch
 
 import srlab
 from srlab.data.catalog import data_set, folder_of, is_named
-from srlab.data.datasets import PHOTOS, ImageSet, load_images
+from srlab.data.datasets import PHOTOS, load_images
+from srlab.data.image_set import ImageSet
 from srlab.errors import SrlabError
 from srlab_course.material.subjects import split_photo, subject_file
 

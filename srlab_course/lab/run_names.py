@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from srlab import paths
-from srlab.data.datasets import PHOTOS, ImageSet
+from srlab.data.datasets import PHOTOS
+from srlab.data.image_set import ImageSet
 from srlab.errors import SrlabError
 
 # Parameters left out of a name: recipe and steps are added separately, and the others do not affect the weights.
@@ -43,13 +44,14 @@ def _said(key: str, value: Any, train_set: ImageSet, unseen: ImageSet) -> Any:
     if not isinstance(value, str):
         return value
     if key == "subject" and value not in ("", *PHOTOS):
-        return f"{Path(value).stem[:30]}-{_sign(value, train_set.fingerprint(), unseen.fingerprint())}"
+        return f"{Path(value).stem[:30]}-{short_hash(value, train_set.fingerprint(), unseen.fingerprint())}"
     if key in ("images", "validation") and (folder := paths.find_in_course(value)).is_dir():
-        return f"{folder.resolve().name}-{_sign((train_set if key == 'images' else unseen).fingerprint())}"
+        return f"{folder.resolve().name}-{short_hash((train_set if key == 'images' else unseen).fingerprint())}"
     return value if key == "start" else Path(value).name
 
 
-def _sign(*what: str) -> str:
+def short_hash(*what: str) -> str:
+    """Return six digits that tell texts apart in a name."""
     return hashlib.sha256("".join(what).encode()).hexdigest()[:6]
 
 

@@ -4,7 +4,6 @@ Changed code trains another run, so nothing finished is shown in its place.
 """
 
 import dis
-import hashlib
 import re
 from collections.abc import Iterator
 from functools import cached_property, partial
@@ -13,6 +12,7 @@ from typing import Any
 
 from srlab.training.runs import Run
 from srlab_course.lab.lab import Lab
+from srlab_course.lab.run_names import short_hash
 from srlab_course.layout import in_lines
 
 CODE = (FunctionType, BuiltinFunctionType, type, partial)
@@ -70,7 +70,7 @@ def run_of(lab: Lab, code: str, teacher: str = "") -> str:
     manifest = Run(lab.name, lab.run).manifest()
     trained = manifest["parameters"] if manifest else {"code": code, "teacher": teacher}
     new_code, new_teacher = trained.get("code") != code, trained.get("teacher", "") != teacher
-    name = lab.run + f"-{code}" * new_code + f"-from-{_short_hash(teacher)}" * new_teacher
+    name = lab.run + f"-{code}" * new_code + f"-from-{short_hash(teacher)}" * new_teacher
     if name != lab.run:
         other = " and ".join(["other code"] * new_code + ["another teacher"] * new_teacher)
         print(f"The run {lab.run} was trained with {other}, so yours trains as {name}.")
@@ -96,11 +96,7 @@ def hash_of(*answers: Any) -> str:
     own = [answer for answer in answers if _is_from_notebook(answer)]
     seen: set[int] = set()
     text = "".join(_text_of(answer, _inner(answer).__module__, seen) for answer in own)
-    return _short_hash(text) if own else "reference"
-
-
-def _short_hash(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()[:6]
+    return short_hash(text) if own else "reference"
 
 
 def _inner(answer: Any) -> Any:

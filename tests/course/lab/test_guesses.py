@@ -37,6 +37,7 @@ def said(asked):
         (["left", "right"], "", "right", "left", "Your guess: right. Outcome: left."),
         ((), "dB", " 28 dB", 29.777, "Your guess: 28 dB. Outcome: 29.8 dB."),
         ((), "dB", "28", 28.04, "Your guess: 28 dB. Right!"),
+        ((), "dB", "28.0 dB", 28.04, "Your guess: 28.0 dB. Right!"),
         ((), "", "4", 4.4, "Your guess: 4. Outcome: 4.4."),
         ((), "", "16697987", 16697987, "Your guess: 16697987. Right!"),
         ((), "", "1,5", 15, "Your guess: 1,5. Outcome: 15."),
