@@ -3,11 +3,11 @@ from . import evaluation as evaluation
 from . import losses as losses
 from . import models as models
 from . import training as training
-from .data.datasets import ImageSet as ImageSet
 from .data.datasets import bundled_photos as bundled_photos
 from .data.datasets import load_images as load_images
 from .data.degradation import Degradation as Degradation
 from .data.degradation import blur as blur
+from .data.image_set import ImageSet as ImageSet
 from .data.images import full_range as full_range
 from .data.images import luma as luma
 from .data.images import mod_crop as mod_crop

@@ -4,8 +4,8 @@ from typing import Any
 
 import torch
 
-from srlab.data.datasets import ImageSet
 from srlab.data.degradation import Degradation, Degrade
+from srlab.data.image_set import ImageSet
 from srlab.data.images import check_scale, to_float
 from srlab.data.resampling import mirrored
 from srlab.errors import SrlabError

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import torch
 
-from srlab.data.datasets import PHOTOS, ImageSet, bundled_photos, photo_file, read_images
+from srlab.data.datasets import PHOTOS, bundled_photos, photo_file, read_images
+from srlab.data.image_set import ImageSet
 from srlab.data.images import mod_crop, to_float
 from srlab.data.resampling import downsample, upsample
 from srlab.errors import SrlabError

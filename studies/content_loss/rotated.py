@@ -6,8 +6,8 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 
-from srlab.data.datasets import ImageSet
 from srlab.data.degradation import Degrade
+from srlab.data.image_set import ImageSet
 from srlab.data.images import quantize
 from srlab.data.patch_sampler import PatchSampler, check_sizes
 from srlab.errors import SrlabError

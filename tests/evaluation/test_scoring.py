@@ -7,8 +7,8 @@ from functools import partial
 import pytest
 import torch
 
-from srlab.data.datasets import ImageSet
 from srlab.data.degradation import Degradation
+from srlab.data.image_set import ImageSet
 from srlab.data.images import mod_crop, to_uint8
 from srlab.data.resampling import downsample, upsample
 from srlab.errors import SrlabError
