@@ -109,11 +109,11 @@ def srresnet() -> list[Row]:
 
 
 def content_loss() -> list[Row]:
-    """Return crops of a face and handwriting: lab 02's network trained with MSE, its hybrid, and HR."""
+    """Return crops of handwriting and bricks: lab 02's network trained with MSE, its hybrid, and HR."""
     runs = {"squared error": "default-ablation-mse", "another loss": "default-hybrid"}
     methods = {label: srlab.load_generator("02_content_loss", run) for label, run in runs.items()}
     photos = srlab.bundled_photos("validation")
-    places = {"astronaut": (52, 172, 80, 124), "text": (30, 64, 80, 124)}
+    places = {"text": (60, 16, 44, 62), "brick": (84, 120, 44, 62)}
     return [upscaled(methods, photos[name], box) for name, box in places.items()]
 
 
