@@ -1,4 +1,4 @@
-"""Test that labs run without the sections that teaching.md lists as optional."""
+"""Test that labs run without each section, and without those that `srlab short` drops with it."""
 
 import re
 
@@ -6,25 +6,8 @@ import nbformat
 import pytest
 
 from srlab_course.notebook_files.execute import execute
-from tests.conftest import LABS, ROOT
-
-TABLE = re.findall(
-    r"^\| (0\d) \| (\d[\d, to]*) \| (\d with .*|)\s*\|$", (ROOT / "docs" / "teaching.md").read_text("utf-8"), re.M
-)
-
-
-def numbers(text):
-    """Return the numbers in a text such as "1, 3 to 5"."""
-    found = re.findall(r"(\d+)(?: to (\d+))?", text)
-    return [number for first, last in found for number in range(int(first), int(last or first) + 1)]
-
-
-# Sections that can be left out together; the named one comes first.
-ROWS = {
-    lab: [[one] for one in numbers(alone)] + [numbers(p) for p in others.split(";") if p]
-    for lab, alone, others in TABLE
-}
-CASES = [(lab, left_out) for lab in LABS for left_out in ROWS[lab.stem[:2]]]
+from srlab_course.teaching.handouts import NEEDED_BY, with_later
+from tests.conftest import LABS
 
 
 def sections_of(notebook):
@@ -36,6 +19,11 @@ def sections_of(notebook):
             now = heading and int(heading[1])
         found.append(now)
     return found
+
+
+# Sections that can be dropped together: each section of a lab, with those that need it.
+SECTIONS = {lab: sorted(set(filter(None, sections_of(nbformat.read(lab, 4))))) for lab in LABS}
+CASES = [(lab, sorted(with_later(lab.stem, [section]))) for lab in LABS for section in SECTIONS[lab]]
 
 
 def tag_of(cell):
@@ -50,8 +38,9 @@ def test_section_tags(lab):
     assert [tag_of(cell) for cell in notebook.cells] == sections
     headings = [cell for cell in notebook.cells if cell.cell_type == "markdown" and cell.source.startswith("## ")]
     assert all(cell.metadata.slideshow.slide_type == "slide" for cell in headings)
-    listed = {left_out[0] for left_out in ROWS[lab.stem[:2]]}
-    assert listed == set(filter(None, sections)), "each section must be in the table of teaching.md"
+    needed_by = NEEDED_BY.get(lab.stem, {})
+    assert {*needed_by, *(later for sections in needed_by.values() for later in sections)} <= {*SECTIONS[lab]}
+    assert all(with_later(lab.stem, later) == {*later} for later in needed_by.values())
     later = {tag_of(cell) for cell in notebook.cells if "another-day" in cell.metadata.get("tags", [])}
     for cell in notebook.cells:  # optional parts are whole sections
         assert ("another-day" in cell.metadata.get("tags", [])) == (tag_of(cell) in later)

@@ -50,6 +50,8 @@ def test_short_lab_has_the_other_sections(course, capsys):
     before = nbformat.read(course / "notebooks" / "02_content_loss.ipynb", 4)
     assert main(["short", "02", "--without", "8", "12"]) == 2
     assert "02_content_loss has no section 12." in capsys.readouterr().err
+    assert main(["short", "02", "--without", "8", "3"]) == 2
+    assert "without one that you drop: 6, 7, 9. Pass --without 3 6 7 8 9." in capsys.readouterr().err
     assert main(["short", "02", "--without", "7", "9"]) == 0
     file = course / "notebooks" / "02_content_loss.short.ipynb"
     assert (course / capsys.readouterr().out.strip()).samefile(file)
