@@ -1,4 +1,6 @@
-"""Test that the page with a finished lab shows what lab 01 contains now, and the moving slider."""
+"""Test that pages show what their scripts draw: a finished lab, the moving slider, the sample project."""
+
+import re
 
 from PIL import Image
 
@@ -19,3 +21,13 @@ def test_moving_slider_is_up_to_date_and_small():
     assert script.TARGET.stat().st_size < 1_000_000
     with Image.open(script.TARGET) as picture:
         assert (picture.n_frames, picture.info["loop"]) == (script.STEPS * len(script.SHOTS), 0)
+
+
+def test_sample_project_is_repeatable(tmp_path, capsys):
+    script = load_script(ROOT / "docs" / "sample_project.py")
+    page = (ROOT / "docs" / "sample_project.md").read_text(encoding="utf-8")
+    script.main(tmp_path / "figure.png")
+    numbers = re.findall(r"\d+ of \d+|\d+%", capsys.readouterr().out)
+    assert len(numbers) == 8
+    assert [number for number in numbers if number not in page] == []
+    assert (tmp_path / "figure.png").is_file()
