@@ -1,35 +1,18 @@
-"""Test the smallest lab of docs/extending.md: two files that all commands accept."""
+"""Test the smallest lab, in docs/own_lab/: two files that all commands accept."""
 
-import re
+import shutil
 
-import nbformat
 import pytest
 
 from srlab.cli.main import main
 from tests.conftest import ROOT
 
 
-def notebook_of(text):
-    """Return a notebook from text with a cell below each ``# %%``."""
-    notebook = nbformat.v4.new_notebook(
-        metadata={"kernelspec": {"name": "python3", "display_name": "", "language": "python"}}
-    )
-    for head, body in re.findall(r"^# %%([^\n]*)\n(.*?)(?=^# %%|\Z)", text, re.MULTILINE | re.DOTALL):
-        if "markdown" in head:
-            notebook.cells.append(nbformat.v4.new_markdown_cell(body))
-        else:
-            tags = {"tags": ["parameters"]} if "parameters" in head else {}
-            notebook.cells.append(nbformat.v4.new_code_cell(body.strip(), metadata=tags))
-    return notebook
-
-
 @pytest.mark.nightly
 def test_smallest_lab(tmp_path, home, monkeypatch, capsys):
-    text = (ROOT / "docs" / "extending.md").read_text(encoding="utf-8")
-    recipes, cells = (re.search(rf"```{kind}\n(.*?)```", text, re.DOTALL)[1] for kind in ("yaml", "py"))
     (tmp_path / "notebooks" / "recipes").mkdir(parents=True)
-    (tmp_path / "notebooks" / "recipes" / "08_my_lab.yaml").write_text(recipes, encoding="utf-8")
-    nbformat.write(notebook_of(cells), tmp_path / "notebooks" / "08_my_lab.ipynb")
+    shutil.copy(ROOT / "docs" / "own_lab" / "08_my_lab.ipynb", tmp_path / "notebooks")
+    shutil.copy(ROOT / "docs" / "own_lab" / "08_my_lab.yaml", tmp_path / "notebooks" / "recipes")
     monkeypatch.chdir(tmp_path)
     assert main(["plan", "08", "-p", "batch", "2"]) == 0
     assert main(["execute", "08", "--recipe", "smoke"]) == 0
