@@ -1,4 +1,4 @@
-"""A hub for a class: students log in to their own accounts on this machine. Start it as root.
+"""A hub for a class: students log in to their own accounts on this machine. As root, `hub.sh start` starts it.
 
 The rest is JupyterHub's default: PAM checks the passwords, and each server runs in the account of its student.
 """
