@@ -46,6 +46,8 @@ def test_regrading_submissions(tmp_path, home):
     (tmp_path / "names.txt").write_text("Anna Li\nBo Ek\n")
     before = {path: path.read_bytes() for path in (tmp_path / "handed_in").rglob("*.ipynb")}
     (again,) = blocks("Execute submissions again")
+    (tmp_path / "docs").mkdir()
+    shutil.copy(ROOT / "docs" / "regrade.sh", tmp_path / "docs")
     run(again, tmp_path, SRLAB_HOME=str(home))
     with (tmp_path / "executed.csv").open(encoding="utf-8-sig") as file:
         found = {row["student"]: row["degradation.psnr (exercise 3)"] for row in csv.DictReader(file)}
