@@ -54,7 +54,7 @@ def main() -> None:
     """Write the animation, and print its size."""
     first, *others = frames()
     times = ([REST // 2] + [SWEEP] * (STEPS - 2) + [REST]) * len(SHOTS)
-    first.save(TARGET, save_all=True, append_images=others, duration=times, loop=0, quality=QUALITY, method=6)
+    first.save(TARGET, save_all=True, append_images=others, duration=times, loop=0, quality=QUALITY, method=6, kmax=1)
     print(f"docs/images/{TARGET.name}: {TARGET.stat().st_size // 1024} KiB")
 
 
