@@ -234,7 +234,7 @@ EXERCISE = Exercise(
     train_gan,
     level="hard",
     points=5,
-    cases={"three steps, at the beginning, at half-time and after four fifths of the run": _scene},
+    cases={"three steps, at the beginning, at half-time, and after four fifths of the run": _scene},
     observe=_observe,
     reveal=False,
 )
