@@ -5,16 +5,19 @@ import re
 import shlex
 import shutil
 import subprocess
+import textwrap
 
 import mistune
 import nbformat
 import pytest
 import torch
+import torch.nn.functional as F
 
 from srlab.cli.main import main
 from srlab.data.images import read_image, write_image
 from srlab.models import MSRResNet
 from srlab.models.realesrgan import find_realesrgan
+from srlab_course.feedback.checks import check
 from srlab_course.lab.recipes import read_book
 from tests.conftest import LABS as NOTEBOOKS
 from tests.conftest import ROOT, leave_run
@@ -162,3 +165,15 @@ def test_each_explain_question_has_answer():
         place = next(place for place, cell in enumerate(cells) if cell.source.startswith("## Explain it to a friend"))
         questions = re.findall(r"^- ", cells[place + 1].source, re.M)
         assert len(re.findall(r"^- ", answers[lab.name[:2]], re.M)) == len(questions) > 0, lab.name
+
+
+def test_hint_is_what_the_check_prints(capsys):
+    def train_step(generator, optimizer, lr, hr):
+        loss = F.mse_loss(generator(lr), hr)
+        loss.backward()
+        optimizer.step()
+        return loss.detach()
+
+    check("srresnet.train_step", train_step)
+    printed = textwrap.indent(capsys.readouterr().out, "   ")
+    assert f"   ```text\n{printed}   ```\n" in (ROOT / "README.md").read_text(encoding="utf-8")
