@@ -90,20 +90,6 @@ def g_loss(sr, hr, discriminator):
     return kept + 0.3 * F.l1_loss(sr, hr) + 0.01 * F.softplus(-discriminator(sr)).mean()
 
 
-def gan_step(generator, discriminator, g_optimizer, d_optimizer, lr, hr, d_loss, g_loss):
-    sr = generator(lr)
-    loss_of_d = d_loss(discriminator(hr), discriminator(sr.detach()))
-    d_optimizer.zero_grad()
-    loss_of_d.backward()
-    d_optimizer.step()
-
-    loss_of_g = g_loss(sr, hr, discriminator)
-    g_optimizer.zero_grad()
-    loss_of_g.backward()
-    g_optimizer.step()
-    return loss_of_d.item(), loss_of_g.item()
-
-
 def train_gan(photos, network, iters, seed, file=None, stop=None):
     torch.manual_seed(seed)
     random = torch.Generator().manual_seed(seed)

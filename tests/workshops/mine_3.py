@@ -48,14 +48,6 @@ def flow_loss(flow, lr, hr, random):
     return F.mse_loss(velocity, data - noise)
 
 
-def walk(flow, x, lr, steps):
-    with torch.no_grad():
-        for step in range(steps):
-            t = torch.full((len(x),), step / steps)
-            x = x + flow(x, t, lr) / steps
-    return x
-
-
 def sample(flow, lr, steps, random):
     was_training = flow.training
     x = walk(flow.eval(), torch.randn(upscaled(lr).shape, generator=random), lr, steps)

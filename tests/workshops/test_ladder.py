@@ -93,7 +93,7 @@ def test_rungs_can_be_chosen(climb):
 
 def test_examples_of_the_page_climb(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "mine.py").write_bytes((ROOT / "tests" / "workshops" / "mine.py").read_bytes())
+    (tmp_path / "mine.py").write_text(joined(1), encoding="utf-8")
     page = (ROOT / "docs" / "ladder.md").read_text(encoding="utf-8")
     blocks = re.findall(r"^```python\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
     answers = {"train_step": "srresnet.train_step", "validate": "srresnet.validate"}
