@@ -1,8 +1,9 @@
 """Run a student's tests for each of several designs: ``python -m srlab_course.workshops.design_runner``.
 
 It reads one JSON document from stdin, with the ``tests`` (a path), the ``function`` that they are about and the
-``sources`` of the designs by name. It writes a line "ready", and then one JSON line per design. It has a process of its
-own, so that a loop without an end can be stopped, and nothing that a design changes reaches the notebook.
+``sources`` of the designs by name. It writes a line "ready", and then the `Outcome` of each design, a line of JSON. It
+has a process of its own, so that a loop without an end can be stopped, and nothing that a design changes reaches the
+notebook.
 """
 
 import contextlib
@@ -12,9 +13,9 @@ import linecache
 import os
 import random
 import sys
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from types import ModuleType
-from typing import Any
 
 import numpy as np
 import pytest
@@ -24,8 +25,9 @@ MODULE = "mine"  # what the tests import
 SEED = 8191  # unlikely in a design, so that seeding in it changes the state of the random numbers
 
 
-class Observer:
-    """A plugin for pytest that runs only the tests of one function, and writes down what happens.
+@dataclass(frozen=True)
+class Outcome:
+    """What happened when tests ran for a design.
 
     Attributes
     ----------
@@ -39,9 +41,22 @@ class Observer:
         Why the file could not be imported, or nothing.
     """
 
+    ran: list[str] = field(default_factory=list)
+    failed: dict[str, str] = field(default_factory=dict)
+    left_out: list[str] = field(default_factory=list)
+    broken: str = ""
+
+
+class Observer:
+    """A plugin for pytest that runs only the tests of one function, and writes down their outcome."""
+
     def __init__(self, function: str) -> None:
         self.function, self.broken, self._last = function, "", ""
         self.ran, self.failed, self.left_out = [], {}, []
+
+    def outcome(self) -> Outcome:
+        """Return what was written down."""
+        return Outcome(self.ran, self.failed, self.left_out, self.broken)
 
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
         """Keep the tests, or the tests of a class, whose name contains that of the function."""
@@ -103,7 +118,7 @@ def _last_line(text: str) -> str:
     return lines[-1] if lines else text.strip().splitlines()[-1]
 
 
-def observe(tests: Path, function: str, source: str) -> dict[str, Any]:
+def observe(tests: Path, function: str, source: str) -> Outcome:
     """Run the tests for the source of one design."""
     module = ModuleType(MODULE)
     module.__file__ = f"{MODULE}.py"
@@ -119,7 +134,7 @@ def observe(tests: Path, function: str, source: str) -> dict[str, Any]:
         options = ["-c", os.devnull, f"--rootdir={tests.parent}", "-p", "no:cacheprovider", "-p", "no:terminal"]
         with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
             pytest.main([*options, str(tests)], [observer])
-    return {name: getattr(observer, name) for name in ("ran", "failed", "left_out", "broken")}
+    return observer.outcome()
 
 
 def main() -> None:
@@ -128,9 +143,9 @@ def main() -> None:
     answer = sys.stdout
     torch.set_num_threads(1)
     print("ready", file=answer, flush=True)
-    for name, source in given["sources"].items():
+    for source in given["sources"].values():
         result = observe(Path(given["tests"]), given["function"], source)
-        print(json.dumps({"design": name} | result), file=answer, flush=True)
+        print(json.dumps(asdict(result)), file=answer, flush=True)
 
 
 if __name__ == "__main__":

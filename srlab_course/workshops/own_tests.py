@@ -24,7 +24,7 @@ from srlab_course.feedback.checks import say
 from srlab_course.feedback.exercise import IncorrectAnswer
 from srlab_course.feedback.exercise_text import read_entries, read_sections, read_sources
 from srlab_course.feedback.still_running import running
-from srlab_course.workshops.design_runner import observe
+from srlab_course.workshops.design_runner import Outcome, observe
 from srlab_course.workshops.own_file import File, own_file, source_of, written
 from srlab_course.workshops.promises import WIDTH, Promise, Promises
 
@@ -33,7 +33,7 @@ FUNCTIONS = ("validate", "gan_step", "walk")
 LIMIT = 20.0  # seconds for the tests of one design
 START = 300.0  # seconds until torch is imported, on a busy machine
 OWN = "your mine.py"
-ENDLESS = "it never ended, or it stopped Python"
+STOPPED = Outcome(["a test"], {"a test": "it never ended, or it stopped Python"})
 
 
 @dataclass(frozen=True)
@@ -100,13 +100,13 @@ def try_tests(tests: File, function: str, mine: File = "mine.py") -> None:
         sources[OWN] = source_of(own)
     with running(path.name):
         outcomes = outcomes_of(path, function, sources)
-        first = next(outcomes)
+        name, first = next(outcomes)
         if problem := _unusable(first, path.name, function):
             say("broken", problem, WIDTH)
             return
-        seen = {first["design"]: first} | {one["design"]: one for one in outcomes}
-    if first["left_out"]:
-        say("hint", f"Not run, by their names: {', '.join(first['left_out'])}.", WIDTH)
+        seen = {name: first} | dict(outcomes)
+    if first.left_out:
+        say("hint", f"Not run, by their names: {', '.join(first.left_out)}.", WIDTH)
     if not _accepts(right, seen):
         return
     _catches(broken, seen, len(right))
@@ -128,36 +128,36 @@ def promises_of(function: str) -> Promises:
     def promises(mine: ModuleType) -> Iterator[Promise]:
         tests = FOLDER / f"{function}_tests.py"
         outcome = observe(tests, function, source_of(own_file(mine)))
-        if outcome["broken"]:
-            raise IncorrectAnswer(f"The tests can't import from your file: {outcome['broken']}.")
+        if outcome.broken:
+            raise IncorrectAnswer(f"The tests can't import from your file: {outcome.broken}.")
         for test in ast.parse(tests.read_text(encoding="utf-8")).body:
             if isinstance(test, ast.FunctionDef) and test.name.startswith(f"test_{function}"):
                 promise, _, hint = ast.get_docstring(test).partition("\n\n")
-                wrong = [where for name, where in outcome["failed"].items() if name.partition("[")[0] == test.name]
+                wrong = [where for name, where in outcome.failed.items() if name.partition("[")[0] == test.name]
                 found = f" One of our tests, which workshops.model_tests shows, fails at {wrong[0]}" if wrong else ""
                 yield not wrong, f"{promise}{found}", " ".join(hint.split())
 
     return promises
 
 
-def _unusable(outcome: Mapping[str, Any], name: str, function: str) -> str:
+def _unusable(outcome: Outcome, name: str, function: str) -> str:
     """Return why tests can't be judged, from their outcome for the course's own design, or nothing."""
-    if outcome["broken"]:
-        return f"{name} can't be imported: {outcome['broken']}. Tests begin with `from mine import {function}`."
-    if not outcome["ran"]:
+    if outcome.broken:
+        return f"{name} can't be imported: {outcome.broken}. Tests begin with `from mine import {function}`."
+    if not outcome.ran:
         return f"{name} has no test of `{function}`. Begin the name of each with test_{function}."
     return ""
 
 
-def _accepts(right: list[Design], seen: Mapping[str, Mapping[str, Any]]) -> bool:
+def _accepts(right: list[Design], seen: Mapping[str, Outcome]) -> bool:
     """Print which right designs are rejected, by which test, and return whether there are none."""
-    rejected = [design for design in right if seen[design.name]["failed"]]
-    always = set.intersection(*(set(seen[design.name]["failed"]) for design in right))
+    rejected = [design for design in right if seen[design.name].failed]
+    always = set.intersection(*(set(seen[design.name].failed) for design in right))
     for test in sorted(always):
-        where = seen[right[0].name]["failed"][test]
+        where = seen[right[0].name].failed[test]
         say("broken", f"{test} fails with each right design, so look at the test first: {where}", WIDTH)
     for design in rejected:
-        for test, where in [(t, w) for t, w in seen[design.name]["failed"].items() if t not in always][:3]:
+        for test, where in [(t, w) for t, w in seen[design.name].failed.items() if t not in always][:3]:
             say("strict", f"{test} rejects a right design, {design.name}. {design.text} {where}", WIDTH)
     if rejected:
         accepted = f"{len(right) - len(rejected)} of {len(right)} right designs are accepted"
@@ -165,36 +165,36 @@ def _accepts(right: list[Design], seen: Mapping[str, Mapping[str, Any]]) -> bool
     return not rejected
 
 
-def _catches(broken: list[Design], seen: Mapping[str, Mapping[str, Any]], right: int) -> None:
+def _catches(broken: list[Design], seen: Mapping[str, Outcome], right: int) -> None:
     """Print which broken designs are caught, by which test, the symptoms of the others, and idle tests."""
     say("kept", f"All {right} right designs are accepted.", WIDTH)
-    caught = {design.name: [*seen[design.name]["failed"]] for design in broken if seen[design.name]["failed"]}
+    caught = {design.name: [*seen[design.name].failed] for design in broken if seen[design.name].failed}
     for name, tests in caught.items():
         say("caught", f"{name}, by {tests[0]}", WIDTH)
     for design in broken:
         if design.name not in caught:
             say("missed", f'A bug report: "{design.text}"', WIDTH)
     catching = {test for tests in caught.values() for test in tests}
-    if idle := [test for test in next(iter(seen.values()))["ran"] if test not in catching]:
+    if idle := [test for test in next(iter(seen.values())).ran if test not in catching]:
         caught_nothing = f"Caught none of these: {', '.join(idle)}. What would have to be wrong for it to fail?"
         say("hint", f"{caught_nothing} Break your own function like that, and see.", WIDTH)
     say("kept" if len(caught) == len(broken) else "to do", f"{len(caught)} of {len(broken)} are caught.", WIDTH)
 
 
-def _own(outcome: Mapping[str, Any]) -> None:
+def _own(outcome: Outcome) -> None:
     """Print what the tests find in the student's own code."""
-    for test, where in outcome["failed"].items():
+    for test, where in outcome.failed.items():
         say("broken", f"{test} fails for {OWN}: {where}", WIDTH)
-    if outcome["broken"]:
-        say("broken", f"The tests can't import from {OWN}: {outcome['broken']}.", WIDTH)
-    elif not outcome["failed"]:
-        say("kept", f"All of your tests ({len(outcome['ran'])}) pass for {OWN}.", WIDTH)
+    if outcome.broken:
+        say("broken", f"The tests can't import from {OWN}: {outcome.broken}.", WIDTH)
+    elif not outcome.failed:
+        say("kept", f"All of your tests ({len(outcome.ran)}) pass for {OWN}.", WIDTH)
 
 
 def outcomes_of(
     tests: Path, function: str, sources: Mapping[str, str], limit: float = LIMIT
-) -> Iterator[dict[str, Any]]:
-    """Yield the outcome of the tests for each design: its name, and what `design_runner.Observer` has written down.
+) -> Iterator[tuple[str, Outcome]]:
+    """Yield the name of each design, and the outcome of the tests for it.
 
     Tests that take longer than `limit` seconds count as failed, and the designs that follow get a new process.
     """
@@ -220,15 +220,9 @@ def outcomes_of(
                     name = next(iter(left))
                     del left[name]
                     if not (line := _next(lines, limit)):
-                        yield {
-                            "design": name,
-                            "ran": [function],
-                            "failed": {"a test": ENDLESS},
-                            "left_out": [],
-                            "broken": "",
-                        }
+                        yield name, STOPPED
                         break
-                    yield json.loads(line)
+                    yield name, Outcome(**json.loads(line))
             finally:
                 process.kill()
 

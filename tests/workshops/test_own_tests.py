@@ -6,6 +6,7 @@ import pytest
 
 from srlab.errors import SrlabError
 from srlab_course.workshops import own_tests
+from srlab_course.workshops.design_runner import Outcome
 from srlab_course.workshops.own_tests import FOLDER, FUNCTIONS, model_tests, outcomes_of, read_designs, try_tests
 
 pytestmark = pytest.mark.xdist_group("own tests")  # so that the designs start once, not once per worker
@@ -75,41 +76,39 @@ SOURCES = {
 def outcomes(tmp_path_factory):
     file = tmp_path_factory.mktemp("tests") / "test_mine.py"
     file.write_text(DOUBLE, encoding="utf-8")
-    return {one["design"]: one for one in outcomes_of(file, "double", SOURCES, limit=3.0)}
+    return dict(outcomes_of(file, "double", SOURCES, limit=3.0))
 
 
 def test_each_design_is_tried_in_a_clean_state(outcomes):
     assert list(outcomes) == list(SOURCES)
     names = ["test_double_of_two", "TestDouble::test_of_zero", "test_double_in_a_clean_state"]
     for name in ("right", "after the trace", "after endless"):
-        assert outcomes[name] == {"design": name, "ran": names, "failed": {}, "left_out": ["test_halve"], "broken": ""}
-    assert list(outcomes["wrong"]["failed"]) == names[1:2]
-    assert list(outcomes["stops Python"]["failed"]) == names
-    assert list(outcomes["interrupted"]["failed"]) == names[:1]
-    assert list(outcomes["leaves a trace"]["failed"]) == names[2:]
-    assert outcomes["endless"]["failed"] == outcomes["kills"]["failed"] == {"a test": own_tests.ENDLESS}
-    assert "cannot import name 'double' from 'mine'" in outcomes["not named so"]["broken"]
-    assert "IndentationError" in outcomes["no Python"]["broken"]
+        assert outcomes[name] == Outcome(ran=names, left_out=["test_halve"])
+    assert list(outcomes["wrong"].failed) == names[1:2]
+    assert list(outcomes["stops Python"].failed) == names
+    assert list(outcomes["interrupted"].failed) == names[:1]
+    assert list(outcomes["leaves a trace"].failed) == names[2:]
+    assert outcomes["endless"] == outcomes["kills"] == own_tests.STOPPED
+    assert "cannot import name 'double' from 'mine'" in outcomes["not named so"].broken
+    assert "IndentationError" in outcomes["no Python"].broken
 
 
 def test_failure_names_line_and_message(outcomes):
-    assert outcomes["wrong"]["failed"]["TestDouble::test_of_zero"] == "line 16, `assert double(0) == 0`: assert 2 == 0"
+    assert outcomes["wrong"].failed["TestDouble::test_of_zero"] == "line 16, `assert double(0) == 0`: assert 2 == 0"
 
 
-def outcome(design, *failed, broken="", ran=("test_walk_a", "test_walk_b")):
-    where = dict.fromkeys(failed, "line 7: assert 1 == 2")
-    return {"design": design, "ran": [*ran], "failed": where, "left_out": ["test_mean"], "broken": broken}
+def outcome(*failed, broken="", ran=("test_walk_a", "test_walk_b")):
+    return Outcome([*ran], dict.fromkeys(failed, "line 7: assert 1 == 2"), ["test_mean"], broken)
 
 
 @pytest.fixture
 def judged(monkeypatch, capsys, tmp_path):
     """Return a function that prints the judgment of tests with these outcomes; the other designs pass both tests."""
 
-    def judge(*given):
+    def judge(given):
         right, broken = read_designs("walk")
-        found = {design.name: outcome(design.name) for design in (*right, *broken)}
-        found |= {one["design"]: one for one in given}
-        monkeypatch.setattr(own_tests, "outcomes_of", lambda *_: iter(found.values()))
+        found = {design.name: outcome() for design in (*right, *broken)} | given
+        monkeypatch.setattr(own_tests, "outcomes_of", lambda *_: iter(found.items()))
         (tmp_path / "test_mine.py").touch()
         try_tests(tmp_path / "test_mine.py", "walk", tmp_path / "mine.py")
         return said(capsys)
@@ -120,7 +119,7 @@ def judged(monkeypatch, capsys, tmp_path):
 def test_missed_design_is_told_as_a_symptom(judged):
     _, broken = read_designs("walk")
     first, second = broken[:2]
-    printed = judged(outcome(first.name, "test_walk_a"))
+    printed = judged({first.name: outcome("test_walk_a")})
     assert f"caught {first.name}, by test_walk_a" in printed
     assert first.text not in printed
     assert f'A bug report: "{second.text}"' in printed
@@ -132,13 +131,13 @@ def test_missed_design_is_told_as_a_symptom(judged):
 
 def test_nothing_is_counted_before_right_designs_pass(judged):
     right, [first, *_] = read_designs("walk")
-    printed = judged(outcome("Heun", "test_walk_b"), outcome(first.name, "test_walk_a"))
+    printed = judged({"Heun": outcome("test_walk_b"), first.name: outcome("test_walk_a")})
     assert "test_walk_b rejects a right design, Heun. It runs the flow twice per step" in printed
     assert "line 7: assert 1 == 2" in printed
     assert f"{len(right) - 1} of {len(right)} right designs are accepted" in printed
     assert "caught" not in printed
     assert "bug report" not in printed
-    everywhere = judged(*(outcome(design.name, "test_walk_a") for design in right))
+    everywhere = judged({design.name: outcome("test_walk_a") for design in right})
     assert "test_walk_a fails with each right design, so look at the test first: line 7" in everywhere
     assert "rejects a right design" not in everywhere
 
@@ -151,7 +150,7 @@ def test_nothing_is_counted_before_right_designs_pass(judged):
     ],
 )
 def test_unusable_file_gets_one_sentence(judged, first, words):
-    printed = judged(outcome("the course's own", **first))
+    printed = judged({"the course's own": outcome(**first)})
     assert words in printed
     assert "are caught" not in printed
 
