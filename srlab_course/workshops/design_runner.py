@@ -1,19 +1,18 @@
-"""Run a student's tests for each of several designs: ``python -m srlab_course.workshops.design_runner``.
+"""Run a student's tests for each of several designs, in a process of its own.
 
-It reads one JSON document from stdin, with the ``tests`` (a path), the ``function`` that they are about and the
-``sources`` of the designs by name. It writes a line "ready", and then the `Outcome` of each design, a line of JSON. It
-has a process of its own, so that a loop without an end can be stopped, and nothing that a design changes reaches the
-notebook.
+So a loop without an end can be stopped, and nothing that a design changes reaches the notebook.
 """
 
 import contextlib
+import faulthandler
 import io
 import json
-import linecache
 import os
 import random
+import subprocess
 import sys
-from dataclasses import asdict, dataclass, field
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from types import ModuleType
 
@@ -21,8 +20,11 @@ import numpy as np
 import pytest
 import torch
 
+from srlab.errors import SrlabError
+
 MODULE = "mine"  # what the tests import
 SEED = 8191  # unlikely in a design, so that seeding in it changes the state of the random numbers
+LIMIT = 20.0  # seconds for the tests of one design
 
 
 @dataclass(frozen=True)
@@ -47,28 +49,22 @@ class Outcome:
     broken: str = ""
 
 
+STOPPED = Outcome(["a test"], {"a test": "it never ended, or it stopped Python"})
+
+
 class Observer:
     """A plugin for pytest that runs only the tests of one function, and writes down their outcome."""
 
     def __init__(self, function: str) -> None:
-        self.function, self.broken, self._last = function, "", ""
-        self.ran, self.failed, self.left_out = [], {}, []
-
-    def outcome(self) -> Outcome:
-        """Return what was written down."""
-        return Outcome(self.ran, self.failed, self.left_out, self.broken)
+        self.function, self.outcome = function, Outcome()
 
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
         """Keep the tests, or the tests of a class, whose name contains that of the function."""
         wanted = self.function.replace("_", "")
-        chosen = [item for item in items if wanted in _name(item.nodeid).replace("_", "").lower()]
-        self.left_out = [_name(item.nodeid) for item in items if item not in chosen]
+        chosen = [item for item in items if wanted in _name(item).replace("_", "").lower()]
+        left_out = [_name(item) for item in items if item not in chosen]
+        self.outcome = replace(self.outcome, ran=[_name(item) for item in chosen], left_out=left_out)
         items[:] = chosen
-
-    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
-        """Note an error in an import."""
-        if report.failed:
-            self.broken = _last_line(str(report.longrepr))
 
     def pytest_runtest_setup(self) -> None:
         """Begin each test with the same random and global states, whatever the tests before it did."""
@@ -78,74 +74,72 @@ class Observer:
         torch.set_grad_enabled(True)
         torch.set_default_dtype(torch.float32)
 
-    def pytest_runtest_logstart(self, nodeid: str) -> None:
-        """Note the test that begins, for `pytest_keyboard_interrupt`."""
-        self._last = _name(nodeid)
-
-    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Note a test that ran, and where it failed."""
-        name = _name(report.nodeid)
-        if report.when == "call" or report.failed:
-            self.ran += [name] * (name not in self.ran)
-        if report.failed:
-            self.failed.setdefault(name, _where(report))
-
-    def pytest_keyboard_interrupt(self) -> None:
-        """Count an interrupt that a test lets pass as a failure."""
-        self.ran.append(self._last)
-        self.failed[self._last] = "it let a KeyboardInterrupt pass"
+    def pytest_exception_interact(self, node: pytest.Item, call: pytest.CallInfo, report: pytest.TestReport) -> None:
+        """Note why the file can't be imported, or at which of its lines a test failed, and the message."""
+        if not isinstance(node, pytest.Item):
+            self.outcome = Outcome(broken=repr(call.excinfo.value.__cause__ or call.excinfo.value))
+            return
+        inside = [entry for entry in call.excinfo.traceback if entry.path == node.path]
+        place = [f"line {entry.lineno + 1}, `{' '.join(str(entry.statement).split())}`" for entry in inside[-1:]]
+        message = [line[1:].strip() for line in report.longreprtext.splitlines() if line.startswith("E ")][:1]
+        self.outcome.failed.setdefault(_name(node), ": ".join(place + message))
 
 
-def _name(nodeid: str) -> str:
+def _name(item: pytest.Item) -> str:
     """Return the name of a test without its file: ``TestOrder::test_first``."""
-    return nodeid.partition("::")[2]
-
-
-def _where(report: pytest.TestReport) -> str:
-    """Return the line of the test at which it failed, and the first line of the message."""
-    crash = getattr(report.longrepr, "reprcrash", None)
-    if crash is None:
-        return _last_line(str(report.longrepr))
-    entries = [entry.reprfileloc for entry in report.longrepr.reprtraceback.reprentries if entry.reprfileloc]
-    inside = [place for place in entries if Path(place.path).name == Path(report.fspath).name]
-    line = inside[-1].lineno if inside else crash.lineno
-    source = linecache.getline(str(report.fspath), line).strip()
-    return f"line {line}, `{source}`: {crash.message.splitlines()[0] if crash.message else 'it failed'}"
-
-
-def _last_line(text: str) -> str:
-    lines = [line.removeprefix("E").strip() for line in text.splitlines() if line.startswith("E ")]
-    return lines[-1] if lines else text.strip().splitlines()[-1]
+    return item.nodeid.partition("::")[2]
 
 
 def observe(tests: Path, function: str, source: str) -> Outcome:
     """Run the tests for the source of one design."""
-    module = ModuleType(MODULE)
+    module, observer = ModuleType(MODULE), Observer(function)
     module.__file__ = f"{MODULE}.py"
-    observer = Observer(function)
-    try:
-        exec(compile(source, module.__file__, "exec"), module.__dict__)  # noqa: S102 - a design, or a student's file
-    except Exception as error:
-        observer.broken = repr(error)
-    else:
+    options = ["-c", os.devnull, f"--rootdir={tests.parent}", str(tests)]
+    options += [f"-pno:{plugin}" for plugin in ("cacheprovider", "terminal", "faulthandler")]
+    with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+        try:
+            exec(compile(source, module.__file__, "exec"), module.__dict__)  # noqa: S102 - a design, or a student's file
+        except Exception as error:
+            return Outcome(broken=repr(error))
         sys.modules[MODULE] = module
         sys.modules.pop(tests.stem, None)
-        linecache.checkcache(str(tests))
-        options = ["-c", os.devnull, f"--rootdir={tests.parent}", "-p", "no:cacheprovider", "-p", "no:terminal"]
-        with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
-            pytest.main([*options, str(tests)], [observer])
-    return observer.outcome()
+        end = pytest.main(options, [observer])
+    if end == pytest.ExitCode.INTERRUPTED and not observer.outcome.broken:  # pytest keeps the exception
+        raise KeyboardInterrupt
+    return observer.outcome
+
+
+def outcomes_of(tests: Path, function: str, sources: Mapping[str, str], limit: float = LIMIT) -> dict[str, Outcome]:
+    """Return the outcome of the tests for each design, by its name.
+
+    Tests that take longer than `limit` seconds count as failed, and the designs that follow get a new process.
+    """
+    seen: dict[str, Outcome] = {}
+    while left := {name: source for name, source in sources.items() if name not in seen}:
+        done = subprocess.run(
+            [sys.executable, "-B", "-m", __name__],
+            env=os.environ | {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},  # those of a test suite cost seconds
+            input=json.dumps([str(tests.resolve()), function, [*left.values()], limit]),
+            capture_output=True,
+            text=True,
+            encoding="utf-8",
+        )
+        ready, *lines = done.stdout.splitlines() or [""]
+        if not ready:
+            raise SrlabError(f"The tests could not be started: {done.stderr.strip()[-300:]}")
+        outcomes = [Outcome(**json.loads(line)) for line in lines]
+        seen |= zip(left, [*outcomes, STOPPED], strict=False)
+    return seen
 
 
 def main() -> None:
-    """Run the tests for each design that stdin names."""
-    given = json.load(sys.stdin)
-    answer = sys.stdout
+    """Print "ready", and then the outcome of the tests in stdin for each source, a line of JSON."""
+    tests, function, sources, limit = json.load(sys.stdin)
     torch.set_num_threads(1)
-    print("ready", file=answer, flush=True)
-    for source in given["sources"].values():
-        result = observe(Path(given["tests"]), given["function"], source)
-        print(json.dumps(asdict(result)), file=answer, flush=True)
+    print("ready", flush=True)
+    for source in sources:
+        faulthandler.dump_traceback_later(limit, exit=True)
+        print(json.dumps(asdict(observe(Path(tests), function, source))), flush=True)
 
 
 if __name__ == "__main__":

@@ -6,34 +6,24 @@ symptom that a bug report would describe. ``<function>_tests.py`` are tests that
 """
 
 import ast
-import json
-import os
-import queue
-import subprocess
-import sys
-import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 from types import ModuleType
-from typing import Any
 
 from srlab.errors import SrlabError
 from srlab_course.feedback.checks import say
 from srlab_course.feedback.exercise import IncorrectAnswer
 from srlab_course.feedback.exercise_text import read_entries, read_sections, read_sources
 from srlab_course.feedback.still_running import running
-from srlab_course.workshops.design_runner import Outcome, observe
+from srlab_course.workshops.design_runner import Outcome, observe, outcomes_of
 from srlab_course.workshops.own_file import File, own_file, source_of, written
 from srlab_course.workshops.promises import WIDTH, Promise, Promises
 
 FOLDER = files("srlab_course.workshops") / "designs"
 FUNCTIONS = ("validate", "gan_step", "walk")
-LIMIT = 20.0  # seconds for the tests of one design
-START = 300.0  # seconds until torch is imported, on a busy machine
 OWN = "your mine.py"
-STOPPED = Outcome(["a test"], {"a test": "it never ended, or it stopped Python"})
 
 
 @dataclass(frozen=True)
@@ -99,14 +89,17 @@ def try_tests(tests: File, function: str, mine: File = "mine.py") -> None:
     if own.is_file() and hasattr(written(own), function):
         sources[OWN] = source_of(own)
     with running(path.name):
-        outcomes = outcomes_of(path, function, sources)
-        name, first = next(outcomes)
-        if problem := _unusable(first, path.name, function):
-            say("broken", problem, WIDTH)
-            return
-        seen = {name: first} | dict(outcomes)
+        seen = outcomes_of(path, function, sources)
+    first = seen[right[0].name]
+    if first.broken:
+        text = f"{path.name} can't be imported: {first.broken}. Tests begin with `from mine import {function}`."
+        say("broken", text, WIDTH)
+        return
     if first.left_out:
         say("hint", f"Not run, by their names: {', '.join(first.left_out)}.", WIDTH)
+    if not first.ran:
+        say("broken", f"{path.name} has no test of `{function}`. Begin the name of each with test_{function}.", WIDTH)
+        return
     if not _accepts(right, seen):
         return
     _catches(broken, seen, len(right))
@@ -138,15 +131,6 @@ def promises_of(function: str) -> Promises:
                 yield not wrong, f"{promise}{found}", " ".join(hint.split())
 
     return promises
-
-
-def _unusable(outcome: Outcome, name: str, function: str) -> str:
-    """Return why tests can't be judged, from their outcome for the course's own design, or nothing."""
-    if outcome.broken:
-        return f"{name} can't be imported: {outcome.broken}. Tests begin with `from mine import {function}`."
-    if not outcome.ran:
-        return f"{name} has no test of `{function}`. Begin the name of each with test_{function}."
-    return ""
 
 
 def _accepts(right: list[Design], seen: Mapping[str, Outcome]) -> bool:
@@ -189,53 +173,3 @@ def _own(outcome: Outcome) -> None:
         say("broken", f"The tests can't import from {OWN}: {outcome.broken}.", WIDTH)
     elif not outcome.failed:
         say("kept", f"All of your tests ({len(outcome.ran)}) pass for {OWN}.", WIDTH)
-
-
-def outcomes_of(
-    tests: Path, function: str, sources: Mapping[str, str], limit: float = LIMIT
-) -> Iterator[tuple[str, Outcome]]:
-    """Yield the name of each design, and the outcome of the tests for it.
-
-    Tests that take longer than `limit` seconds count as failed, and the designs that follow get a new process.
-    """
-    left = dict(sources)
-    while left:
-        with subprocess.Popen(
-            [sys.executable, "-B", "-m", "srlab_course.workshops.design_runner"],
-            env=os.environ | {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},  # those of a test suite cost seconds
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            encoding="utf-8",
-        ) as process:
-            try:
-                lines: queue.Queue[str] = queue.Queue()
-                threading.Thread(target=_feed, args=(process.stdout, lines), daemon=True).start()
-                json.dump({"tests": str(tests.resolve()), "function": function, "sources": left}, process.stdin)
-                process.stdin.close()
-                if _next(lines, START) != "ready\n":
-                    raise SrlabError(f"The tests could not be started: {process.stderr.read().strip()[-300:]}")
-                while left:
-                    name = next(iter(left))
-                    del left[name]
-                    if not (line := _next(lines, limit)):
-                        yield name, STOPPED
-                        break
-                    yield name, Outcome(**json.loads(line))
-            finally:
-                process.kill()
-
-
-def _feed(stream: Any, lines: "queue.Queue[str]") -> None:
-    for line in stream:
-        lines.put(line)
-    lines.put("")
-
-
-def _next(lines: "queue.Queue[str]", limit: float) -> str:
-    """Return the next line, or nothing if the process has ended or takes longer than `limit` seconds."""
-    try:
-        return lines.get(timeout=limit)
-    except queue.Empty:
-        return ""

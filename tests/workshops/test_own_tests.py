@@ -6,8 +6,8 @@ import pytest
 
 from srlab.errors import SrlabError
 from srlab_course.workshops import own_tests
-from srlab_course.workshops.design_runner import Outcome
-from srlab_course.workshops.own_tests import FOLDER, FUNCTIONS, model_tests, outcomes_of, read_designs, try_tests
+from srlab_course.workshops.design_runner import STOPPED, Outcome, observe, outcomes_of
+from srlab_course.workshops.own_tests import FOLDER, FUNCTIONS, model_tests, read_designs, try_tests
 
 pytestmark = pytest.mark.xdist_group("own tests")  # so that the designs start once, not once per worker
 
@@ -59,6 +59,7 @@ def test_halve():
 RIGHT = "def double(x):\n    return 2 * x\n"
 SOURCES = {
     "right": RIGHT,
+    "prints": f"print('hello')\n{RIGHT}",
     "wrong": "def double(x):\n    return 2 + x\n",
     "stops Python": "import sys\n\ndef double(x):\n    sys.exit(3)\n",
     "interrupted": "def double(x):\n    raise KeyboardInterrupt\n",
@@ -76,25 +77,44 @@ SOURCES = {
 def outcomes(tmp_path_factory):
     file = tmp_path_factory.mktemp("tests") / "test_mine.py"
     file.write_text(DOUBLE, encoding="utf-8")
-    return dict(outcomes_of(file, "double", SOURCES, limit=3.0))
+    return outcomes_of(file, "double", SOURCES, limit=3.0)
 
 
 def test_each_design_is_tried_in_a_clean_state(outcomes):
     assert list(outcomes) == list(SOURCES)
     names = ["test_double_of_two", "TestDouble::test_of_zero", "test_double_in_a_clean_state"]
-    for name in ("right", "after the trace", "after endless"):
+    for name in ("right", "prints", "after the trace", "after endless"):
         assert outcomes[name] == Outcome(ran=names, left_out=["test_halve"])
     assert list(outcomes["wrong"].failed) == names[1:2]
     assert list(outcomes["stops Python"].failed) == names
-    assert list(outcomes["interrupted"].failed) == names[:1]
     assert list(outcomes["leaves a trace"].failed) == names[2:]
-    assert outcomes["endless"] == outcomes["kills"] == own_tests.STOPPED
+    assert outcomes["endless"] == outcomes["kills"] == outcomes["interrupted"] == STOPPED
     assert "cannot import name 'double' from 'mine'" in outcomes["not named so"].broken
     assert "IndentationError" in outcomes["no Python"].broken
 
 
 def test_failure_names_line_and_message(outcomes):
     assert outcomes["wrong"].failed["TestDouble::test_of_zero"] == "line 16, `assert double(0) == 0`: assert 2 == 0"
+    assert outcomes["stops Python"].failed["test_double_of_two"] == "line 11, `assert double(2) == 4`: SystemExit: 3"
+
+
+@pytest.mark.parametrize(
+    ("text", "outcome"),
+    [
+        ("import mime", Outcome(broken="ModuleNotFoundError(\"No module named 'mime'\")")),
+        ("def test_double(network): ...", Outcome(["test_double"], {"test_double": "fixture 'network' not found"})),
+        ("import pytest\n\ndef test_double():\n    pytest.skip('later')", Outcome(["test_double"])),
+    ],
+)
+def test_file_that_pytest_can_not_run(text, outcome, tmp_path):
+    (tmp_path / "test_mine.py").write_text(text, encoding="utf-8")
+    assert observe(tmp_path / "test_mine.py", "double", RIGHT) == outcome
+
+
+def test_stop_button_ends_a_check(tmp_path):
+    (tmp_path / "test_mine.py").write_text(DOUBLE, encoding="utf-8")
+    with pytest.raises(KeyboardInterrupt):
+        observe(tmp_path / "test_mine.py", "double", SOURCES["interrupted"])
 
 
 def outcome(*failed, broken="", ran=("test_walk_a", "test_walk_b")):
@@ -108,7 +128,7 @@ def judged(monkeypatch, capsys, tmp_path):
     def judge(given):
         right, broken = read_designs("walk")
         found = {design.name: outcome() for design in (*right, *broken)} | given
-        monkeypatch.setattr(own_tests, "outcomes_of", lambda *_: iter(found.items()))
+        monkeypatch.setattr(own_tests, "outcomes_of", lambda *_: found)
         (tmp_path / "test_mine.py").touch()
         try_tests(tmp_path / "test_mine.py", "walk", tmp_path / "mine.py")
         return said(capsys)
