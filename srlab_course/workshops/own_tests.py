@@ -84,7 +84,8 @@ def try_tests(tests: File, function: str, mine: File = "mine.py") -> None:
             WIDTH,
         )
         return
-    sources = {design.name: design.source for design in (*right, *broken)}
+    others = "\n".join((FOLDER / f"{one}_reference.py").read_text(encoding="utf-8") for one in FUNCTIONS)
+    sources = {design.name: f"{others}\n{design.source}" for design in (*right, *broken)}  # a file may test them, too
     own = Path(mine)
     if own.is_file() and hasattr(written(own), function):
         sources[OWN] = source_of(own)
