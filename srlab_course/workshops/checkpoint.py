@@ -13,7 +13,7 @@ import torch
 import torch.nn as nn
 
 from srlab_course.workshops.own_file import load
-from srlab_course.workshops.promises import Promise, expect_number
+from srlab_course.workshops.promises import Promise, expect_number, trying
 
 
 class Unfinished:
@@ -45,11 +45,9 @@ def checkpoint(mine: ModuleType) -> Iterator[Promise]:
         done = mine.Checkpoint(str(file), parts).load()
         yield done == 0, f"Without a file, load returns {done}.", "No step has been taken yet: return 0."
         mine.Checkpoint(str(file), dict(parts)).save(2)
-        if not file.is_file():
-            yield False, "save writes the file: it is missing.", "Write to exactly the path that Checkpoint gets."
-            return
         _advance(parts)
-        inode = file.stat().st_ino
+        with trying("save writes exactly the path that Checkpoint gets"):
+            inode = file.stat().st_ino
         mine.Checkpoint(file, dict(parts)).save(3)
         written_over = file.stat().st_ino == inode
         wanted = _states(parts)
@@ -66,10 +64,7 @@ def checkpoint(mine: ModuleType) -> Iterator[Promise]:
         )
         with suppress(OSError):
             load(mine).Checkpoint(file, parts | {"too much": Unfinished()}).save(6)
-        try:
-            survives = _loaded(mine, file, seed=3)[0] == 3
-        except Exception:
-            survives = False
+        survives = _tried(mine, file) == 3
         yield (
             survives and not written_over,
             f"A write that stops halfway {'leaves' if survives else 'destroys'} the previous checkpoint"
@@ -77,30 +72,20 @@ def checkpoint(mine: ModuleType) -> Iterator[Promise]:
             "The power can fail while torch.save writes. Write another file first; which function of os puts it in the "
             "place of the old one at once?",
         )
-        if not survives:
-            return
-        try:
-            torch.load(file, weights_only=True)
-            plain = True
-        except Exception:
-            plain = False
         torch.save(Trap(folder), file)
-        with suppress(Exception):
-            _loaded(mine, file, seed=4)
+        _tried(mine, file)
+        runs = folder.exists()
         yield (
-            plain and not folder.exists(),
-            f"The file has only states: torch.load(file, weights_only=True) {'reads' if plain else 'rejects'} it, and "
-            f"your load {'runs' if folder.exists() else 'does not run'} code that is in a file.",
+            not runs,
+            f"The file has only states: load {'runs' if runs else 'does not run'} code that is in a file.",
             "Save state_dict() and get_state(), not the objects: a file with objects can run any code when you load it "
             "with weights_only=False.",
         )
         file.write_bytes(b"PK")
-        found = []
-        with suppress(Exception, SystemExit):
-            found.append(_loaded(mine, file, seed=4)[0])
+        found = _tried(mine, file)
         yield (
-            0 not in found,
-            f"A damaged file is no new run: load {f'returns {found[0]:g}' if found else 'raises an error'}.",
+            found != 0,
+            f"A damaged file is no new run: load {'raises an error' if found is None else f'returns {found:g}'}.",
             "Return 0 only if there is no file. A run that begins again overwrites what could still be saved.",
         )
 
@@ -131,6 +116,13 @@ def _loaded(mine: ModuleType, file: Path, seed: int) -> tuple[float, dict[str, A
     parts = _parts(seed)
     done = expect_number(load(mine).Checkpoint(file, dict(parts)).load(), "`load()`")
     return done, _states(parts)
+
+
+def _tried(mine: ModuleType, file: Path) -> float | None:
+    """Return the number of steps that `load` returns in a new process, or None if it raises an error."""
+    with suppress(Exception, SystemExit):
+        return _loaded(mine, file, seed=3)[0]
+    return None
 
 
 def _states(parts: dict[str, Any]) -> dict[str, Any]:
