@@ -10,6 +10,7 @@ from math import isfinite
 from pathlib import Path
 from types import ModuleType
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 import torch
@@ -28,6 +29,20 @@ from srlab_course.workshops.promises import Promise, expect, expect_items, expec
 # moved: a computer may add in varying order.
 NEAR, SAME = 1e-6, 1e-3
 LR = sample(2, 3, 16, 20)  # images on which networks are compared
+# Hints for a resumed run, by the first difference from one that never stopped.
+FROM_THE_FIRST = (
+    "Its first loss is another one. Are the weights restored, all networks and optimizers, and the state of all random "
+    "numbers? Dropout draws from torch.default_generator, and so does randn without a generator. Was a batch drawn "
+    "ahead, or anything else made before load()?"
+)
+LATER = (
+    "It begins right, so weights and pairs are restored. What else changes with each step? Think of the optimizers' "
+    "memory, of a schedule, of gradients that no step clears, and of random numbers that a layer draws."
+)
+ONLY_WEIGHTS = (
+    "All losses are equal. What else is in the network that you return? Think of an average of the weights, or of "
+    "batch norm's statistics. A global variable isn't in the file."
+)
 Log = list[list[float]]  # the numbers of each step
 Output = Callable[[ModuleType, nn.Module], torch.Tensor]
 
@@ -50,7 +65,7 @@ class Training:
     kind: str
     iters: int
     output: Output
-    error: Callable[[ModuleType, nn.Module], float] | None = None
+    error: Output | None = None
     start: nn.Module | None = None
 
     def run(self, mine: ModuleType, photos: Photos, iters: int, **paused: Any) -> tuple[nn.Module, Log]:
@@ -92,7 +107,8 @@ def trains(mine: ModuleType, training: Training, stops: bool = True) -> Iterator
         "Create the torch.Generator once, before the first step. Other photos may be held out: learn from none.",
     )
     if training.error:
-        before, after = (training.error(mine, one) for one in (early, network))
+        with torch.no_grad():
+            before, after = (float(training.error(mine, one.eval())) for one in (early, network))
         yield (
             after < (1 - 1e-4) * before,  # an average of the weights moves less
             f"Training improves the network: its error is {before:.6f} after 2 steps, and {after:.6f} after {iters}.",
@@ -104,12 +120,11 @@ def trains(mine: ModuleType, training: Training, stops: bool = True) -> Iterator
 
 def pauses(mine: ModuleType, training: Training) -> Iterator[Promise]:
     """Check that a run pauses twice, and ends in a new process as if it had never stopped."""
-    photos, iters = photos_of_shapes(), training.iters
-    third, two_thirds = iters // 3, 2 * (iters // 3)
+    photos, iters, third = photos_of_shapes(), training.iters, training.iters // 3
     network, log = training.run(mine, photos, iters)
     straight = network.state_dict()
     with tempfile.TemporaryDirectory() as place:
-        file = Path(place) / "run.pt"
+        file = Path(place, "run.pt")
         _, first = training.run(mine, photos, iters, file=file, stop=third)
         yield (
             all(map(_near, first, log)),
@@ -117,51 +132,30 @@ def pauses(mine: ModuleType, training: Training) -> Iterator[Promise]:
             f"whole run has {_shown(log[: len(first)][-1:])} there.",
             "Does a schedule run over `stop` instead of `iters`? Is PyTorch seeded before you create the network?",
         )
-        network, second = training.run(load(mine), photos, iters, file=file, stop=two_thirds)
-        paused, counts = network.state_dict(), [len(first), len(second)]
+        network, second = training.run(load(mine), photos, iters, file=file, stop=2 * third)
+        paused = network.state_dict()
         yield (
-            counts == [third, third] and file.is_file(),
-            f"It pauses at stop={third} and again at stop={two_thirds}: these calls take {counts[0]} and {counts[1]} "
-            f"steps, and leave {'a' if file.is_file() else 'no'} checkpoint.",
+            len(first) == len(second) == third,
+            f"It pauses at stop={third} and again at stop={2 * third}: these calls take {len(first)} and {len(second)} "
+            "steps.",
             f"They should take {third} each: stop counts all steps, also those of earlier calls, and each call ends "
             "with a checkpoint. Does fit get a Checkpoint(file, ...) and stop?",
         )
         network, rest = training.run(load(mine), photos, iters, file=file)
-        resumed = network.state_dict()
-        yield _resumed(
-            second + rest, log[third:], _distance(resumed, straight) / max(_distance(straight, paused), 1e-12)
+        apart = _distance(network.state_dict(), straight) / max(_distance(straight, paused), 1e-12)
+        differs = [not _near(losses, right) for losses, right in zip(second + rest, log[third:], strict=False)]
+        yield (
+            apart <= SAME,
+            f"A resumed run ends like one that never stopped: {_shown(second[:1])} comes first and should be "
+            f"{_shown(log[third : third + 1])}, and the weights differ by {percent(apart)} of what they moved since "
+            "the pause.",
+            FROM_THE_FIRST if differs[0] else LATER if any(differs) else ONLY_WEIGHTS,
         )
-        network, more = training.run(load(mine), photos, iters, file=file)
-    same = _distance(network.state_dict(), resumed) <= SAME * _distance(straight, paused)
+        _, more = training.run(load(mine), photos, iters, file=file)
     yield (
-        not more and same,
-        f"A finished run stays finished: another call takes {len(more)} steps, and returns "
-        f"{'the same' if same else 'another'} network.",
-        "The call that reaches `iters` ends with a checkpoint, too, and load restores the network that you return.",
-    )
-
-
-def _resumed(log: Log, wanted: Log, apart: float) -> Promise:
-    """Return the promise that a run resumes as if it had never stopped; the hint depends on the first difference."""
-    wrong = next(
-        (k for k, (losses, right) in enumerate(zip(log, wanted, strict=False)) if not _near(losses, right)), -1
-    )
-    if wrong == 0:
-        hint = "Its first loss is another one. Are the weights restored, all networks and optimizers, and the state of "
-        hint += "all random numbers? Dropout draws from torch.default_generator, and so does randn without a generator."
-        hint += " Was a batch drawn ahead, or anything else made before load()?"
-    elif wrong > 0 or len(log) != len(wanted):
-        hint = "It begins right, so weights and pairs are restored. What else changes with each step? Think of the "
-        hint += "optimizers' memory, of a schedule, of gradients that no step clears, and of random numbers that a "
-        hint += "layer draws."
-    else:
-        hint = "All losses are equal. What else is in the network that you return? Think of an average of the weights, "
-        hint += "or of batch norm's statistics. A global variable isn't in the file."
-    return (
-        apart <= SAME and len(log) == len(wanted) and wrong < 0,
-        f"A resumed run ends like one that never stopped: {_shown(log[:1])} comes first and should be "
-        f"{_shown(wanted[:1])}, and the weights differ by {percent(apart)} of what they moved since the pause.",
-        hint,
+        not more,
+        f"A finished run stays finished: another call takes {len(more)} steps.",
+        "The call that reaches `iters` ends with a checkpoint, too.",
     )
 
 
@@ -206,16 +200,18 @@ def inputs_of(kind: Any) -> Iterator[list[list[float]]]:
 # --- The three functions --------------------------------------------------------------------------------------------
 
 
-def _error(_: ModuleType, generator: nn.Module) -> float:
-    hr = torch.stack([photo[:, :192, :192] for photo in photos_of_shapes().values()])
-    with torch.no_grad():
-        return (generator.eval()(resize(hr, 1 / 4)) - hr).abs().mean().item()
+def _batch(side: int) -> tuple[torch.Tensor, torch.Tensor]:
+    hr = torch.stack([photo[:, :side, :side] for photo in photos_of_shapes().values()])
+    return resize(hr, 1 / 4), hr
 
 
-def _flow_error(mine: ModuleType, flow: nn.Module) -> float:
-    hr = torch.stack([photo[:, :96, :96] for photo in photos_of_shapes().values()])
-    with torch.no_grad():
-        return float(mine.flow_loss(flow.eval(), resize(hr, 1 / 4), hr, torch.Generator().manual_seed(0)))
+def _error(_: ModuleType, generator: nn.Module) -> torch.Tensor:
+    lr, hr = _batch(192)
+    return (generator(lr) - hr).abs().mean()
+
+
+def _flow_error(mine: ModuleType, flow: nn.Module) -> torch.Tensor:
+    return mine.flow_loss(flow, *_batch(96), torch.Generator().manual_seed(0))
 
 
 def _sample(module: ModuleType, flow: nn.Module) -> torch.Tensor:
@@ -252,7 +248,16 @@ def train_gan(mine: ModuleType) -> Iterator[Promise]:
     network = mine.Generator().eval()
     training = Training("train_gan", "Generator", 6, lambda _, generator: generator(LR), start=network)
     before, frozen = copy.deepcopy(network.state_dict()), [one.requires_grad for one in network.parameters()]
-    with steps_of_gan(mine) as (changes, modes):
+    own_step, changes, modes = mine.gan_step, [], []
+
+    def noted(generator: nn.Module, discriminator: nn.Module, *scene: Any) -> Any:
+        modes.append(all(one.training for one in (*generator.modules(), *discriminator.modules())))
+        start = parameters_to_vector(discriminator.parameters()).detach().clone()
+        result = own_step(generator, discriminator, *scene)
+        changes.append(not torch.equal(parameters_to_vector(discriminator.parameters()), start))
+        return result
+
+    with patch.object(mine, "gan_step", noted):
         gan, _ = training.run(mine, photos_of_shapes(), training.iters, stop=2)
     changed = {
         "weights": _distance(network.state_dict(), before) > 0,
@@ -284,25 +289,6 @@ def train_gan(mine: ModuleType) -> Iterator[Promise]:
     )
     yield from trains(mine, training)
     yield from pauses(mine, training)
-
-
-@contextmanager
-def steps_of_gan(mine: ModuleType) -> Iterator[tuple[list[bool], list[bool]]]:
-    """Note for each call of a student's `gan_step` whether it changed D, and whether both are in training mode."""
-    own_step, changes, modes = mine.gan_step, [], []
-
-    def noted(generator: nn.Module, discriminator: nn.Module, *scene: Any) -> Any:
-        modes.append(all(one.training for network in (generator, discriminator) for one in network.modules()))
-        start = parameters_to_vector(discriminator.parameters()).detach().clone()
-        result = own_step(generator, discriminator, *scene)
-        changes.append(not torch.equal(parameters_to_vector(discriminator.parameters()), start))
-        return result
-
-    mine.gan_step = noted
-    try:
-        yield changes, modes
-    finally:
-        mine.gan_step = own_step
 
 
 def _distance(one: Mapping[str, torch.Tensor], other: Mapping[str, torch.Tensor]) -> float:
