@@ -1,4 +1,4 @@
-"""Check how photos are read and split, and how training pairs are drawn."""
+"""Make photos for the checks, and check how training pairs are drawn."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
