@@ -114,10 +114,10 @@ def _shuffle(mine: Any) -> Results:
 
 def _two_answers(mine: Any) -> Results:
     hr = torch.tensor([1.0, 0, 0, 0, 1, 0, 0, 0, 0, 1]).view(10, 1, 1, 1).expand(-1, 3, 32, 32)
-    low, *_, high = sorted(_end(mine, hr))
+    high = max(_end(mine, hr))
     kind = "the mean" if 0.28 < high <= 0.32 else "the median" if high < 0.02 else "neither mean nor median"
     text = f"HR is 1 in 3 of 10 images, 0 in the others, and the bias ends at {high:.2f}, {kind}"
-    yield -0.02 <= low <= high <= 0.32, f"{text} (on paper 0.30 with MSE, 0.00 with L1, or between)."
+    yield high <= 0.32, f"{text} (on paper 0.30 with MSE, 0.00 with L1, or between)."
 
 
 def _batch_norm(mine: Any) -> Results:
