@@ -97,19 +97,31 @@ def written_and_recorded(change=lambda little: None, iters=16, **settings):
 # --- The same results ------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("gan", [None, gan])
-def test_recorded_run_equals_run_as_written(gan, capsys):
-    written, recorded = written_and_recorded(gan=gan)
-    assert recorded.calls == CALLS
+def shift(little):
+    features = srlab.FeatureExtractor("vgg6 relu1_1").to(DEVICE)
+    little.extra = lambda lr: losses.content_loss(features, lr, 1 - lr, max_shift=2)
+
+
+def add_up_gradients(little):
+    little.things["optimizer"].zero_grad = lambda: None
+
+
+RECORDED = {
+    "G": {},
+    "GAN": {"gan": gan},
+    "GAN with a recording for each turn": {"gan": gan, "turns": 2},
+    "content loss with a shift that changes": {"change": shift},
+    "gradients that add up": {"change": add_up_gradients},
+}
+
+
+@pytest.mark.parametrize("settings", RECORDED.values(), ids=RECORDED)
+def test_recorded_run_equals_run_as_written(settings, capsys):
+    written, recorded = written_and_recorded(**settings)
+    assert recorded.calls == CALLS * settings.get("turns", 1)
     assert_same(written, recorded)
     assert [little.is_recorded for little in (written, recorded)] == [False, True]
     assert cuda_graph.WARNING not in capsys.readouterr().out, "the first replay starts from another state"
-
-
-def test_each_turn_has_its_own_recording():
-    written, recorded = written_and_recorded(gan=gan, turns=2)
-    assert recorded.calls == 2 * CALLS
-    assert_same(written, recorded)
 
 
 def test_recorded_run_resumes_with_same_bits():
@@ -135,27 +147,6 @@ def test_second_fit_and_other_code_find_rates_that_are_numbers():
     assert type(little.raw_optimizer.param_groups[0]["lr"]) is float
     assert little.fit(16).is_recorded
     assert (little.trainer.steps_done, little.raw_optimizer.param_groups[0]["lr"]) == (16, RATE / 2)
-
-
-def test_shift_of_content_loss_changes_in_replays():
-    features = srlab.FeatureExtractor("vgg6 relu1_1").to(DEVICE)
-
-    def shift(little):
-        little.extra = lambda lr: losses.content_loss(features, lr, 1 - lr, max_shift=2)
-
-    runs = written_and_recorded(shift)
-    assert_same(*runs)
-    assert runs[1].is_recorded
-
-
-def test_gradients_that_add_up_in_one_turn_are_recorded(capsys):
-    def accumulate(little):
-        little.things["optimizer"].zero_grad = lambda: None
-
-    runs = written_and_recorded(accumulate)
-    assert_same(*runs)
-    assert runs[1].is_recorded
-    assert cuda_graph.WARNING not in capsys.readouterr().out, "the first replay starts from other gradients"
 
 
 def test_counter_that_changes_little_is_reported(capsys):

@@ -15,7 +15,7 @@ from srlab.training.runs import Run, find_run, read_runs
 from srlab_course.lab.earlier.trained import load_trained
 from tests.conftest import leave_run
 
-from .little_run import LAB, LittleRun, half_done, refusal, undisturbed, what_is_left
+from .little_run import LAB, LittleRun, content_of, half_done, refusal, undisturbed, what_is_left
 
 LAST = "checkpoints/000000004.pt"
 
@@ -34,10 +34,6 @@ def run(killed):
     run = Run(LAB, "default")
     shutil.copytree(killed, run.path)
     return run
-
-
-def content_of(run):
-    return {path: path.read_bytes() for path in run.path.rglob("*") if path.is_file()}
 
 
 def cut(file):

@@ -23,7 +23,7 @@ from srlab.training.settings import environment
 from srlab.training.trainer import Trainer
 from srlab.training.wrapping import compile_in_place
 
-from .little_run import LAB, LittleRun, plain, refusal, undisturbed, what_is_left
+from .little_run import LAB, LittleRun, content_of, plain, refusal, undisturbed, what_is_left
 
 
 def small():
@@ -32,10 +32,6 @@ def small():
 
 def weights(network):
     return torch.cat([p.detach().flatten() for p in network.parameters()])
-
-
-def content_of(run):
-    return {path: path.read_bytes() for path in run.path.rglob("*") if path.is_file()}
 
 
 # --- Learning ------------------------------------------------------------------------------------------------
@@ -218,14 +214,8 @@ def test_diverged_run_stops_and_keeps_last_good_checkpoint(ruin):
         assert weights(averaged).isfinite().all()
         return {"psnr": scores.get(little.trainer.steps_done, 7)}
 
-    said = refusal(
-        words,
-        little.fit,
-        12,
-        validate=None if scores is None else validate,
-        validate_every=4,
-        min_psnr=25.0 if scores else 0.0,
-    )
+    settings = {"validate": None if scores is None else validate, "min_psnr": 25.0 if scores else 0.0}
+    said = refusal(words, little.fit, 12, validate_every=4, **settings)
     run = little.run
     assert run.manifest()["failure"] in said
     assert (run.manifest()["status"], run.is_usable(), run.load_checkpoint()["step"]) == ("failed", False, kept)
@@ -306,7 +296,6 @@ REFUSED = [
     (lambda: Trainer(LAB, "run", device="cpu", precision="fp32").fit(None, None, 3), "Call prepare"),
     (lambda: LittleRun().fit(0), "at least 1, but is 0"),
     (lambda: LittleRun().fit(1.5), "at least 1, but is 1.5"),
-    (lambda: LittleRun().fit(None), "at least 1, but is None"),
     (lambda: LittleRun().fit(2, validate_every=0), "validate_every must be at least 1"),
     (lambda: LittleRun(settings={"seed": 3}).fit(2), "The trainer itself records 'seed'"),
 ]
@@ -321,7 +310,6 @@ def test_invalid_settings_are_rejected_before_writing(home, call, words):
 @pytest.mark.parametrize(
     ("losses", "scores", "words"),
     [
-        (None, {}, "must return its losses by name"),
         ({}, {}, "must return its losses by name"),
         (0.5, {}, "must return its losses by name"),
         ({"loss": torch.ones(2)}, {}, r"'loss' of step has shape \(2,\)"),
