@@ -86,17 +86,16 @@ def test_webp_keeps_colors_of_transparent_pixels(save, tmp_path):
     assert np.array_equal(png, webp)
 
 
-def disc(softness, kind):
+def disc(colors):
     """Return a disc with a soft edge on transparent black, ``(64, 64, 4)``."""
     rows, columns = np.mgrid[:64, :64]
-    alpha = np.clip((24 - np.hypot(rows - 31.5, columns - 31.5)) / softness, 0, 1)
-    white = np.full((64, 64, 3), 255) if kind == "white" else data.astronaut()[100:164, 200:264]
-    return np.dstack([white * (alpha > 0)[..., None], alpha * 255]).round().astype(np.uint8)
+    alpha = np.clip((24 - np.hypot(rows - 31.5, columns - 31.5)) / 6, 0, 1)
+    return np.dstack([colors * (alpha > 0)[..., None], alpha * 255]).round().astype(np.uint8)
 
 
 @pytest.mark.parametrize(("channels", "kind"), [([0, 3], "png"), ([0, 1, 2, 3], "tif"), ([0, 1, 2, 3], "webp")])
 def test_alpha_is_bicubic_and_colors_are_kept(channels, kind, save, tmp_path):
-    levels = disc(6, "photo")[..., channels]
+    levels = disc(data.astronaut()[100:164, 200:264])[..., channels]
     sr = pixels(run(save("lr.png", levels), tmp_path / f"sr.{kind}", tile=6, overlap=4))
     shown = enlarged(levels)[..., -1] * sr[..., -1] > 0
     assert np.array_equal(sr[shown][:, : len(channels) - 1], enlarged(levels)[shown][:, :-1])
@@ -104,18 +103,17 @@ def test_alpha_is_bicubic_and_colors_are_kept(channels, kind, save, tmp_path):
     assert np.abs(sr[..., -1].astype(int) - truth).max() <= 2  # Pillow rounds after each axis
 
 
-@pytest.mark.parametrize(("softness", "kind", "most"), [(6, "white", 2), (1, "photo", 18)])
-def test_transparent_colors_cause_no_halo(softness, kind, most, save, tmp_path):
+def test_transparent_colors_cause_no_halo(save, tmp_path):
     """Compare with Pillow's premultiplied RGBA; otherwise the edge would be up to 160 levels too dark."""
-    levels = disc(softness, kind)
+    levels = disc(np.full((64, 64, 3), 255))
 
     def seen(image):
-        canvas = Image.new("RGBA", image.size, "black" if kind == "white" else "white")
+        canvas = Image.new("RGBA", image.size, "black")
         return np.asarray(Image.alpha_composite(canvas, image))[..., :3].astype(int)
 
     truth = seen(Image.fromarray(levels).resize((256, 256), Image.Resampling.BICUBIC))
     made = upscale_file(save("lr.png", levels), tmp_path / "sr.png", lambda lr: upsample(lr, 4), 4, label="")
-    assert np.abs(seen(Image.open(made)) - truth).max() <= most
+    assert np.abs(seen(Image.open(made)) - truth).max() <= 2
 
 
 OPAQUE = np.full((21, 34), 255, np.uint8)
@@ -275,20 +273,6 @@ def test_unsupported_output_is_rejected_before_upscaling(shape, name, words, sav
 
 
 # --- folders ---
-
-
-def test_folder_is_upscaled_to_png_and_resumes(save, tmp_path):
-    """Upscale a folder; tests/cli/test_upscale_command.py covers files that fail."""
-    out = tmp_path / "below" / "out"
-    save("a.png", RGB)
-    save("b.tif", RGB[..., 0])
-    assert upscale_folder(tmp_path, out, double, 2, progress=False).written == [out / "a.png", out / "b.png"]
-    (out / "a.png").write_bytes(b"mine")
-    (out / "b.png").unlink()
-    summary = upscale_folder(tmp_path, out, double, 2, progress=False)
-    assert (summary.written, summary.present) == ([out / "b.png"], [out / "a.png"])
-    assert (out / "a.png").read_bytes() == b"mine"
-    assert np.array_equal(pixels(out / "b.png"), enlarged(RGB[..., 0]))
 
 
 def test_unusable_folder_is_rejected(save, tmp_path):

@@ -45,6 +45,10 @@ def enlarge(source, tmp_path):
     return enlarge
 
 
+def files_in(folder):
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
 def test_run_upscales_file(run_folder, source, enlarge, capsys):
     wanted = to_uint8(upscale(load_generator_file(str(run_folder)), read_image(source)[None]))
     target = enlarge("--run", run_folder, "--device", "cpu", "--precision", "fp32")
@@ -78,55 +82,69 @@ def test_folder_resumes_and_failed_file_is_reported(source, tmp_path, capsys):
     command = ["upscale", str(tmp_path), str(tmp_path / "out"), "--method", "bicubic", "--tile", "8"]
     assert main(command) == 0
     assert "lr.png: 100%" in capsys.readouterr().err
+    made = tmp_path / "out" / "lr.png"
+    result = made.read_bytes()
+    made.write_bytes(b"mine")
     (tmp_path / "broken.png").write_text("hello")
-    for options, printed, counts in (
-        ([], "", "0 written, 1 failed, 1 already exist"),
-        (["--force"], f"{tmp_path / 'out' / 'lr.png'}\n", "1 written, 1 failed."),
+    for options, printed, counts, content in (
+        ([], "", "0 written, 1 failed, 1 already exist", b"mine"),
+        (["--force"], f"{made}\n", "1 written, 1 failed.", result),
     ):
         assert main([*command, *options]) == 1
         said = capsys.readouterr()
-        assert said.out == printed
+        assert (said.out, made.read_bytes()) == (printed, content)
         assert f"failed {tmp_path / 'broken.png'}: " in said.err
         assert counts in said.err
 
 
-@pytest.mark.parametrize(("scale", "size"), [("2", (24, 20)), ("1.5", (18, 15)), ("3.9", (47, 39))])
-@pytest.mark.parametrize("upscaler", [["--run", "msrresnet"], ["--method", "bicubic"]])
+@pytest.mark.parametrize(
+    ("upscaler", "scale", "size"), [("--run msrresnet", "2", (24, 20)), ("--method bicubic", "3.9", (47, 39))]
+)
 def test_smaller_scale_shrinks_the_result(enlarge, upscaler, scale, size):
+    upscaler = upscaler.split()
     large = np.asarray(Image.open(enlarge(*upscaler)), np.float32)
     with Image.open(enlarge(*upscaler, "--scale", scale)) as small:
         assert small.size == size
         assert abs(np.asarray(small, np.float32).mean() - large.mean()) < 2
 
 
-def test_several_images_and_folders(source, tmp_path, monkeypatch, capsys):
+METHOD = ["--method", "nearest", "--scale", "2"]
+# Paths of the command, exit code, written files, message.
+PATHS = [
+    ("lr.png", 0, "lr_x2.png", ""),
+    ("lr.png b.jpg results", 0, "results/b.png results/lr.png", ""),
+    ("l?.png *.jpg 'patterns'", 0, "patterns/b.png patterns/lr.png", ""),
+    ("more", 0, "more_x2/b.png more_x2/c.png", "Left out, because they are not .png, .jpg, .jpeg"),
+    ("lr.png more/c.png missing.png b.jpg", 1, "b_x2.png lr_x2.png more/c_x2.png", "failed missing.png: Image file"),
+    ("lr.png b.jpg", 2, "", "lr.png and b.jpg both exist"),
+    ("lr.png more/c.png new.png", 2, "", "new.png is not a folder, but there are several images"),
+    ("more/funny.gif gif.png", 2, "", "save a camera raw, HEIC or GIF file as PNG first."),
+    ("b.jpg more/b.png out", 2, "", "Several results would be called b.png"),
+    ("x/HR y/HR out", 2, "", "Several results would be called p.png"),
+]
+
+
+@pytest.mark.parametrize(("paths", "code", "made", "words"), PATHS)
+def test_paths_name_sources_and_targets(source, paths, code, made, words, tmp_path, monkeypatch, capsys):
+    """Check with --force that nothing but the named results is written."""
     monkeypatch.chdir(tmp_path)
-    write_image(read_image(source), "b.jpg")
-    Path("more").mkdir()
-    write_image(read_image(source), "more/c.png")
-    for name in ("more/notes.txt", "more/funny.gif"):
-        Path(name).write_text("no image that can be read")
-    method = ["--method", "nearest", "--scale", "2"]
-    assert main(["upscale", "lr.png", *method]) == 0
-    assert main(["upscale", "lr.png", "b.jpg", "results", *method]) == 0
-    assert main(["upscale", "lr.png", "results", *method, "--force"]) == 0
-    assert main(["upscale", "l?.png", "*.jpg", '"patterns"', *method]) == 0
-    assert main(["upscale", "more", *method]) == 0
-    assert "Left out, because they are not .png, .jpg, .jpeg" in (said := capsys.readouterr().err)
-    assert "funny.gif, notes.txt" in said
-    assert main(["upscale", "more/funny.gif", "gif.png", *method]) == 2
-    assert "save a camera raw, HEIC or GIF file as PNG first." in capsys.readouterr().err
-    made = ["lr_x2.png", "patterns/lr.png", "patterns/b.png", "results/lr.png", "results/b.png", "more_x2/c.png"]
-    assert all(Image.open(name).size == (24, 20) for name in made)
-    assert main(["upscale", "lr.png", "b.jpg", "missing.png", "results/lr.png", *method]) == 1
-    assert "failed missing.png: Image file missing.png not found" in capsys.readouterr().err
-    assert Path("b_x2.png").is_file(), "an existing image at the end is not a target"
-    assert main(["upscale", "lr.png", "b.jpg", *method]) == 2
-    assert main(["upscale", "lr.png", "more/c.png", "new.png", *method]) == 2
-    assert "new.png is not a folder, but there are several images" in capsys.readouterr().err
-    write_image(read_image(source), "lr.jpg")
-    assert main(["upscale", "lr.png", "lr.jpg", "both", *method]) == 2
-    assert "Several results would be called lr.png" in capsys.readouterr().err
+    for name in ("b.jpg", "more/b.png", "more/c.png", "x/HR/p.png", "y/HR/p.png"):
+        write_image(read_image(source), name)
+    Path("more/funny.gif").write_text("no image that can be read")
+    before = files_in(tmp_path)
+    assert main(["upscale", *paths.replace("'", '"').split(), *METHOD, "--force"]) == code
+    assert words in capsys.readouterr().err
+    after = files_in(tmp_path)
+    assert after.items() >= before.items()
+    assert sorted(after.keys() - before.keys()) == made.split()
+    assert all(Image.open(name).size == (24, 20) for name in made.split())
+
+
+def test_current_folder_is_a_source(source, tmp_path, monkeypatch):
+    write_image(read_image(source), tmp_path / "here" / "lr.png")
+    monkeypatch.chdir(tmp_path / "here")
+    assert main(["upscale", ".", *METHOD]) == 0
+    assert (tmp_path / "here_x2" / "lr.png").is_file()
 
 
 @pytest.mark.parametrize(
@@ -136,6 +154,7 @@ def test_several_images_and_folders(source, tmp_path, monkeypatch, capsys):
         ("mine.png", ["--method", "bicubic", "--force"], "pass --out mine.png --force"),
         ("sr.png", ["--run", "01_srresnet/default", "--scale", "4"], "upscales by 2, but --scale is 4. Pass at most 2"),
         ("sr.png", ["--run", "01_srresnet/default", "--scale", "-1"], "scale must be above 0"),
+        ("sr.png", ["--method", "bicubic", "--scale", "inf"], "scale must be above 0"),
         ("sr.png", ["--run", "01_srresnet/default", "--precision", "fp16", "--device", "cpu"], "fp16 needs a GPU"),
         ("sr.png", ["--run", "01_srresnet/default", "--seed", "1"], "01_srresnet/default has only one answer"),
         ("sr.png", ["--method", "bicubic", "--seed", "1"], "bicubic has only one answer. --seed is for flows"),
@@ -149,13 +168,12 @@ def test_upscale_error_is_one_line_without_output(
     monkeypatch.chdir(tmp_path)
     Path("mine.png").write_bytes(b"mine")
     Path("empty.safetensors").touch()
-    before = sorted(tmp_path.iterdir())
+    before = files_in(tmp_path)
     assert main(["upscale", source.name, target, *options]) == 2
     said = capsys.readouterr()
     assert (said.out, said.err.count("\n")) == ("", 1)
     assert words in said.err
-    assert sorted(tmp_path.iterdir()) == before
-    assert Path("mine.png").read_bytes() == b"mine"
+    assert files_in(tmp_path) == before
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -164,20 +182,3 @@ def test_interrupt_exits_130_without_output(source, tmp_path, capsys, monkeypatc
     assert main(["upscale", str(source), str(tmp_path / "sr.png"), "--method", "bicubic"]) == 130
     assert "stopped" in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == [source]
-
-
-def test_results_never_replace_each_other_or_a_source(source, tmp_path, monkeypatch, capsys):
-    monkeypatch.chdir(tmp_path)
-    nearest = ["--method", "nearest", "--scale", "2"]
-    for name in ("a.jpg", "a.png", "b.jpg", "x/HR/p.png", "y/HR/p.png"):
-        write_image(read_image(source), name)
-    before = {path: path.read_bytes() for path in tmp_path.rglob("*.*")}
-    for paths, twice in (["a.jpg", "a.png", "b.jpg"], "a_x2.png"), (["x/HR", "y/HR", "out"], "p.png"):
-        assert main(["upscale", *paths, *nearest, "--force"]) == 2
-        assert f"Several results would be called {twice}" in capsys.readouterr().err
-    assert main(["upscale", "a.jpg", "b.jpg", *nearest, "--force"]) == 2
-    assert {path: path.read_bytes() for path in tmp_path.rglob("*.*")} == before
-    monkeypatch.chdir(tmp_path / "x" / "HR")
-    assert main(["upscale", ".", *nearest]) == 0
-    assert (tmp_path / "x" / "HR_x2" / "p.png").is_file()
-    assert main(["upscale", "p.png", *nearest[:2], "--scale", "inf"]) == 2
