@@ -1,4 +1,4 @@
-"""Provide what several test files share: the benchmark folder, one embedded photo, and scripts as modules."""
+"""Provide what several test files share, such as the benchmark folder, runs without training, and files as bytes."""
 
 import importlib.util
 import os
@@ -42,6 +42,12 @@ def home(tmp_path, monkeypatch) -> Path:
     """Redirect runs to a temporary folder, so that no test writes into your runs."""
     monkeypatch.setenv("SRLAB_HOME", str(tmp_path / "runs"))
     return tmp_path / "runs"
+
+
+def files_in(folder: Path) -> dict[str, bytes]:
+    """Return the content of each file by its path in the folder, except for locks."""
+    files = (file for file in folder.rglob("*") if file.is_file() and not file.name.endswith(".lock"))
+    return {file.relative_to(folder).as_posix(): file.read_bytes() for file in files}
 
 
 def leave_run(lab: str, name: str, step: int, status: str = "finished", **parameters) -> Run:

@@ -16,6 +16,7 @@ from srlab.models import FlowNet, SRResNet
 from srlab.models.loading import load_generator_file
 from srlab.tiling import upscale
 from srlab.training.runs import Run
+from tests.conftest import files_in
 
 
 @pytest.fixture
@@ -43,10 +44,6 @@ def enlarge(source, tmp_path):
         return target
 
     return enlarge
-
-
-def files_in(folder):
-    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
 def test_run_upscales_file(run_folder, source, enlarge, capsys):

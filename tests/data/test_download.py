@@ -18,7 +18,7 @@ from srlab.data import catalog, datasets, download
 from srlab.data.catalog import Archive, DataSet, Folder
 from srlab.errors import SrlabError
 from srlab_course.lab.photos import planned_set
-from tests.conftest import ROOT, load_script
+from tests.conftest import ROOT, files_in, load_script
 
 
 def png(side=8, seed=0):
@@ -104,12 +104,6 @@ def know(monkeypatch, site, sha256=None):
     monkeypatch.setattr(catalog, "SETS", {"tiny": tiny})
 
 
-def files_in(home):
-    """Return all files with their content, except for locks."""
-    files = (file for file in home.rglob("*") if file.is_file() and file.suffix != ".lock")
-    return {file.relative_to(home).as_posix(): file.read_bytes() for file in files}
-
-
 def error_of(home):
     with pytest.raises(SrlabError) as caught:
         download.fetch("tiny", home)
@@ -122,10 +116,9 @@ def error_of(home):
 def test_catalog():
     for name, data_set in catalog.SETS.items():
         assert re.search(r"\b(19|20)\d\d\b", data_set.citation)
-        own = {
-            folder.path: folder for archive in data_set.archives for folder in archive.folders if data_set.owns(folder)
-        }
-        assert own[f"{data_set.folder}/HR"].images == data_set.images, name
+        folders = [folder for archive in data_set.archives for folder in archive.folders]
+        own = {folder.path: folder.images for folder in folders if data_set.owns(folder)}
+        assert own[f"{data_set.folder}/HR"] == data_set.images, name
         assert all(re.fullmatch(r"\w+(/train|/valid)?/(HR|LRx4)", path) for path in own)
         assert all(archive.sha256 is None or len(archive.sha256) == 64 for archive in data_set.archives)
 
@@ -164,11 +157,12 @@ def test_partial_file_that_is_too_long_is_downloaded_again(site, tmp_path):
 
 def test_wrong_hash(site, tmp_path, monkeypatch):
     know(monkeypatch, site, "0" * 64)
-    for name, content in ((f"downloaded-{site.name}", site.files[site.name]), (site.name, b"mine")):
-        if content == b"mine":
-            (tmp_path / "archives" / name).write_bytes(content)
-        assert f"{name} is damaged (its SHA-256 is not that of the file at {site.base}" in error_of(tmp_path)
-        assert files_in(tmp_path)[f"archives/{name}"] == content
+    words = "is damaged (its SHA-256 is not that of the file at "
+    assert f"downloaded-{site.name} {words}{site.base}" in error_of(tmp_path)
+    (tmp_path / "archives" / site.name).write_bytes(b"mine")
+    assert f"archives/{site.name} {words}" in error_of(tmp_path)
+    both = {f"archives/downloaded-{site.name}": site.files[site.name], f"archives/{site.name}": b"mine"}
+    assert files_in(tmp_path) == both
     assert len(site.requests) == 1
 
 

@@ -150,11 +150,6 @@ def what_is_left(run="default"):
     return left | {"best": state["best"], "parts": [*run.path.rglob(".*.part")]}
 
 
-def content_of(run):
-    """Return all files of a run's folder."""
-    return {path: path.read_bytes() for path in run.path.rglob("*") if path.is_file()}
-
-
 @functools.cache
 def undisturbed(iters=ITERS, **settings):
     """Return the final state of an undisturbed run in this process."""

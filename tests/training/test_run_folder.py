@@ -13,9 +13,9 @@ from srlab.models.loading import load_generator
 from srlab.tensor_files import write_safetensors
 from srlab.training.runs import Run, find_run, read_runs
 from srlab_course.lab.earlier.trained import load_trained
-from tests.conftest import leave_run
+from tests.conftest import files_in, leave_run
 
-from .little_run import LAB, LittleRun, content_of, half_done, refusal, undisturbed, what_is_left
+from .little_run import LAB, LittleRun, half_done, refusal, undisturbed, what_is_left
 
 LAST = "checkpoints/000000004.pt"
 
@@ -72,14 +72,14 @@ def test_damaged_run_resumes_bit_identical(run, capsys, file, damage, words):
 def test_run_without_checkpoint_is_not_overwritten(run):
     for state in (run.path / "checkpoints").iterdir():
         cut(state)
-    before = content_of(run)
+    before = files_in(run.path)
     refusal("No checkpoint in .* can be read. Delete", LittleRun().fit)
-    assert content_of(run) == before
+    assert files_in(run.path) == before
     shutil.rmtree(run.path / "checkpoints")
     for file in ("run.json", "metrics.jsonl"):
-        before = content_of(run)
+        before = files_in(run.path)
         refusal("No checkpoint to resume from in .*left untouched.. Choose", LittleRun().fit)
-        assert content_of(run) == before
+        assert files_in(run.path) == before
         (run.path / file).unlink()
 
 
@@ -111,12 +111,12 @@ def test_folder_of_other_lab_or_version_is_kept(run, content, words, capsys):
     run.save_checkpoint(state | {"manifest": state["manifest"] | content})
     words = f"{re.escape(str(run.path))} {words}.* Move the folder elsewhere or choose"
     for _ in range(2):
-        before = content_of(run)
+        before = files_in(run.path)
         refusal(words, LittleRun().fit)
         assert list(read_runs()) == []
         assert load_trained() == {}
         assert len(re.findall(words, capsys.readouterr().out)) == 2
-        assert content_of(run) == before
+        assert files_in(run.path) == before
         shutil.rmtree(run.path / "checkpoints", ignore_errors=True)
 
 

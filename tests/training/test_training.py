@@ -22,8 +22,9 @@ from srlab.training.schedules import Milestones, OneCycle, constant
 from srlab.training.settings import environment
 from srlab.training.trainer import Trainer
 from srlab.training.wrapping import compile_in_place
+from tests.conftest import files_in
 
-from .little_run import LAB, LittleRun, content_of, plain, refusal, undisturbed, what_is_left
+from .little_run import LAB, LittleRun, plain, refusal, undisturbed, what_is_left
 
 
 def small():
@@ -169,13 +170,13 @@ def test_checkpoint_is_saved_between_validations(monkeypatch):
 def test_finished_run_changes_nothing(capsys):
     first, drawn, again = LittleRun(), [], LittleRun()
     fitted = first.fit()
-    before = content_of(first.run)
+    before = files_in(first.run.path)
     again.before_step = pytest.fail
     for iters in (6, 4):
         returned = again.fit(iters, validate=pytest.fail, monitor=drawn.append)
         assert f"already done 6 of {iters} steps" in capsys.readouterr().out
         assert torch.equal(weights(returned), weights(fitted))
-        assert content_of(first.run) == before
+        assert files_in(first.run.path) == before
     assert drawn == [again.trainer] * 2
 
 
@@ -304,7 +305,7 @@ REFUSED = [
 @pytest.mark.parametrize(("call", "words"), REFUSED)
 def test_invalid_settings_are_rejected_before_writing(home, call, words):
     refusal(words, call)
-    assert not [path for path in home.rglob("*") if path.is_file() and path.name != ".lock"]
+    assert files_in(home) == {}
 
 
 @pytest.mark.parametrize(
