@@ -206,7 +206,6 @@ def test_two_writers_of_one_file_do_not_disturb_each_other(tmp_path):
 @pytest.mark.parametrize(
     ("number", "advice"),
     [
-        (errno.ENOSPC, "Free some space or choose another folder with SRLAB_HOME"),
         (errno.EACCES, "Choose a folder that you may write to with SRLAB_HOME"),
         (errno.ENOENT, "Check the path"),
     ],

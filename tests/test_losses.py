@@ -85,10 +85,8 @@ def test_ragan_g_learns_from_both_halves():
 
 ZEROS = torch.zeros(2, 1)
 REFUSED = [
-    (
-        lambda: smooth_labels(ZEROS, 9),
-        "must be from 0 to 1",
-    ),  # cross-entropy would have no lower bound, and D would diverge
+    # Cross-entropy would have no lower bound, and D would diverge.
+    (lambda: smooth_labels(ZEROS, 9), "must be from 0 to 1"),
     (lambda: smooth_labels(ZEROS, math.nan), "must be from 0 to 1"),
     (lambda: smooth_labels(ZEROS, 1, 1.5), "must be from 0 to 1"),
     (lambda: discriminator_loss(ZEROS, ZEROS, "hinge", (0.9, 0.0)), "hinge loss has no labels"),

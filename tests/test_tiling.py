@@ -5,9 +5,7 @@ import weakref
 import pytest
 import torch
 from torch import nn
-from tqdm.auto import tqdm
 
-from srlab import tiling
 from srlab.data.images import full_range, luma, quantize, to_uint8
 from srlab.data.resampling import upsample
 from srlab.errors import SrlabError
@@ -232,16 +230,3 @@ def test_nan_and_infinite_output_is_rejected(photo, network):
     network.fuse[0].weight.data[0, 0, 0, 0] = float("inf")
     with pytest.raises(SrlabError, match="The network's output contains NaN or infinity"):
         upscale(network, photo)
-
-
-def test_bar_moves_with_each_tile(monkeypatch):
-    moves = []
-
-    class Bar(tqdm):
-        def update(self, n=1):
-            super().update(n)
-            moves.append(self.n)
-
-    monkeypatch.setattr(tiling, "tqdm", Bar)
-    upscale(MSRResNet(1, 4), torch.rand(3, 64, 32), tile=32, overlap=0, label="photo")
-    assert moves == [1024, 2048]
