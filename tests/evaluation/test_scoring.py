@@ -1,7 +1,6 @@
 """Test srlab.evaluate and its tables: scores of an upscaler on image sets, and that it is not changed."""
 
 import math
-import re
 from functools import partial
 
 import pytest
@@ -17,9 +16,6 @@ from srlab.evaluation.metrics import Protocol, lr_consistency, psnr, ssim
 from srlab.evaluation.scoring import evaluate, evaluate_all, summarize
 from srlab.models import MSRResNet
 from srlab.tiling import upscale
-from srlab_course.figures.plots import COLORS
-from srlab_course.lab.earlier.trained import METHODS, load_trained, newest_run
-from tests.conftest import leave_run
 
 
 def bicubic(lr):
@@ -142,110 +138,3 @@ def test_evaluate_all_rows_and_summarize_means(images):
     assert means["set"].tolist() == ["two"] * 3 + ["an earlier name"] * 3
     assert means["method"].tolist() == [*methods] * 2
     assert means["psnr"][0] == pytest.approx(table["psnr"][:2].mean())
-
-
-# --- Runs ----------------------------------------------------------------------------------------------------
-
-
-def make_run(lab, name, state="finished", **parameters):
-    run = leave_run(lab, name, 1, state, **parameters)
-    run.save_generator(MSRResNet(1, 4), step=1)
-    return run
-
-
-LABELS = [  # lab, run, parameters, label
-    ("01_srresnet", "default", {}, "MSRResNet"),
-    ("01_srresnet", "long", {}, "MSRResNet (long)"),
-    ("02_content_loss", "default", {"weights": {"pixel": 0.0, "content": 1.0}}, "content loss"),
-    ("02_content_loss", "default-hybrid", {"weights": {"pixel": 1.0, "content": 1.0}}, "hybrid"),
-    ("02_content_loss", "long", {"weights": {"pixel": 1.0, "content": 1.0}}, "hybrid (long)"),
-    ("03_srgan", "default", {}, "SRGAN"),
-    ("04_esrgan", "default", {"discriminator": {}}, "ESRGAN"),
-    ("04_esrgan", "default-psnr", {}, "RRDB"),
-    ("04_esrgan", "long", {}, "RRDB (long)"),
-    ("06_flow", "default", {}, "flow"),
-    ("07_one_step", "default", {}, "one step"),
-    ("my_lab", "x", {}, "my_lab (x)"),
-]
-
-
-def test_finished_runs_are_loaded_by_method_name(home, capsys):
-    assert load_trained() == {}
-    assert f"No finished general-purpose runs found in {home}" in capsys.readouterr().out
-    for lab, name, parameters, _ in reversed(LABELS):
-        make_run(lab, name, **parameters)
-    make_run("04_esrgan", "default-ablation-without-d", discriminator={})
-    make_run("02_content_loss", "begun", state="running")
-    upscalers = load_trained()
-    assert list(upscalers) == [label for *_, label in LABELS]
-    assert not any(network.training for network in upscalers.values())
-    assert capsys.readouterr().out == ""
-    assert set(METHODS.values()) <= set(COLORS)
-
-
-def test_broken_run_or_other_scale_is_skipped_with_message(capsys):
-    make_run("03_srgan", "default")
-    make_run("01_srresnet", "twice").save_generator(MSRResNet(1, 4, scale=2), step=1)
-    weights = make_run("02_content_loss", "default").path / "generator.safetensors"
-    weights.write_bytes(weights.read_bytes()[:500])
-    (make_run("04_esrgan", "default").path / "run.json").write_text("{")
-    assert list(load_trained(scale=4)) == ["SRGAN"]
-    manifest, scale, weights = capsys.readouterr().out.splitlines()
-    assert re.search(r"^Skipped: .*04_esrgan.default.run.json is not a valid run manifest", manifest)
-    assert re.search(r"^Skipping the run 01_srresnet/twice: .* upscales by 2, not by 4", scale)
-    assert weights.startswith("Skipping the run 02_content_loss/default: ")
-    assert list(load_trained()) == ["MSRResNet (twice)", "SRGAN"]
-
-
-def test_subject_run_is_skipped_unless_requested(capsys):
-    make_run("03_srgan", "default", subject="gravel")
-    make_run("03_srgan", "all", subject="")
-    assert list(load_trained()) == ["SRGAN (all)"]
-    assert 'Skipping 03_srgan/default, trained only on gravel: use subject="gravel".' in capsys.readouterr().out
-    assert list(load_trained(["03_srgan"])) == list(load_trained(subject="gravel")) == ["SRGAN"]
-    assert load_trained(subject="text") == {}
-    assert capsys.readouterr().out == ""
-
-
-def test_newest_run_of_changed_code_replaces_the_others(home, capsys):
-    for name, code, started in (
-        ("default", "reference", "2026-01-01T10:00:00+0000"),
-        ("default-4f0c21", "4f0c21", "2026-01-03T10:00:00+0000"),
-        ("default-77aa00", "77aa00", "2026-01-02T10:00:00+0000"),
-        ("default-ablation-pixels", "reference", "2026-01-04T10:00:00+0000"),
-        ("default-from-8a31c5", "reference", "2026-01-01T11:00:00+0000"),
-        ("long", "4f0c21", "2026-01-05T10:00:00+0000"),
-    ):
-        run = make_run("03_srgan", name, subject="gravel", code=code)
-        run.write_manifest(run.manifest() | {"started": started})
-    make_run("03_srgan", "default-begun", "running", subject="gravel", code="begun")
-    (make_run("03_srgan", "default-broken").path / "run.json").write_text("{")
-    assert newest_run("03_srgan") == "default-4f0c21"
-    assert newest_run("03_srgan", "long") == "long"
-    for name, code, started in (("default-hybrid", "reference", "2026"), ("default-4f0c21-hybrid", "4f0c21", "2027")):
-        run = make_run("02_content_loss", name, subject="gravel", code=code, weights={"pixel": 1.0, "content": 1.0})
-        run.write_manifest(run.manifest() | {"started": started})
-    assert newest_run("04_esrgan") is None
-    assert list(load_trained(subject="gravel")) == ["hybrid", "SRGAN", "SRGAN (long)"]
-    skipped = {
-        "02_content_loss/default-hybrid": "02_content_loss/default-4f0c21-hybrid",
-        "03_srgan/default": "03_srgan/default-4f0c21",
-        "03_srgan/default-77aa00": "03_srgan/default-4f0c21",
-        "03_srgan/default-from-8a31c5": "03_srgan/default-4f0c21",  # from another teacher
-    }
-    said = [f"Skipping {old}: {new} was trained later, with other code." for old, new in skipped.items()]
-    assert [line for line in capsys.readouterr().out.splitlines() if "default-broken" not in line] == said
-    assert list(load_trained("03_srgan/default-77aa00")) == ["SRGAN (default-77aa00)"]
-
-
-def test_listed_runs_must_exist_and_fit():
-    make_run("01_srresnet", "default", state="running")
-    make_run("03_srgan", "long")
-    assert list(load_trained(["03_srgan/long", "01_srresnet"])) == ["SRGAN (long)", "MSRResNet"]
-    assert list(load_trained("01_srresnet/default")) == ["MSRResNet"]
-    for names, options, said in (
-        (["01_srresnet/other"], {}, "other"),
-        (["01_srresnet"], {"scale": 2}, "by 4, not by 2"),
-    ):
-        with pytest.raises(SrlabError, match=said):
-            load_trained(names, **options)
