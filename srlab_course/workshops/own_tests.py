@@ -49,10 +49,8 @@ def read_designs(function: str, folder: Path = FOLDER) -> tuple[list[Design], li
         ]
         for section in ("Right", "Broken")
     )
-    return [
-        Design("the course's own", "It does what the specification says, in the plainest way.", reference),
-        *right,
-    ], broken
+    about = ast.get_docstring(ast.parse(reference)).partition("\n\n")[2]
+    return [Design("the course's own", about, reference), *right], broken
 
 
 def try_tests(tests: File, function: str, mine: File = "mine.py") -> None:
@@ -97,7 +95,7 @@ def try_tests(tests: File, function: str, mine: File = "mine.py") -> None:
         say("broken", text, WIDTH)
         return
     if first.left_out:
-        say("hint", f"Not run, by their names: {', '.join(first.left_out)}.", WIDTH)
+        say("note", f"Not run here, by their names: {', '.join(first.left_out)}.", WIDTH)
     if not first.ran:
         say("broken", f"{path.name} has no test of `{function}`. Begin the name of each with test_{function}.", WIDTH)
         return
@@ -141,9 +139,11 @@ def _accepts(right: list[Design], seen: Mapping[str, Outcome]) -> bool:
     for test in sorted(always):
         where = seen[right[0].name].failed[test]
         say("broken", f"{test} fails with each right design, so look at the test first: {where}", WIDTH)
-    for design in rejected:
-        for test, where in [(t, w) for t, w in seen[design.name].failed.items() if t not in always][:3]:
-            say("strict", f"{test} rejects a right design, {design.name}. {design.text} {where}", WIDTH)
+    for test in dict.fromkeys(test for design in rejected for test in seen[design.name].failed if test not in always):
+        designs = [design for design in rejected if test in seen[design.name].failed]
+        names = ", ".join(design.name for design in designs)
+        about = f"{designs[0].text} {seen[designs[0].name].failed[test]}"
+        say("strict", f"{test} rejects right designs: {names}. About the first: {about}", WIDTH)
     if rejected:
         accepted = f"{len(right) - len(rejected)} of {len(right)} right designs are accepted"
         say("to do", f"{accepted}. Broken ones count once all of them are.", WIDTH)

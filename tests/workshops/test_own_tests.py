@@ -151,13 +151,13 @@ def test_missed_design_is_told_as_a_symptom(judged):
     assert second.name not in printed
     assert f"1 of {len(broken)} are caught" in printed
     assert "Caught none of these: test_walk_b." in printed
-    assert "Not run, by their names: test_mean." in printed
+    assert "Not run here, by their names: test_mean." in printed
 
 
 def test_nothing_is_counted_before_right_designs_pass(judged):
     right, [first, *_] = read_designs("walk")
     printed = judged({"Heun": outcome("test_walk_b"), first.name: outcome("test_walk_a")})
-    assert "test_walk_b rejects a right design, Heun. It runs the flow twice per step" in printed
+    assert "test_walk_b rejects right designs: Heun. About the first: It runs the flow twice per step" in printed
     assert "line 7: assert 1 == 2" in printed
     assert f"{len(right) - 1} of {len(right)} right designs are accepted" in printed
     assert "caught" not in printed

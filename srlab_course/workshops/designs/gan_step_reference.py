@@ -1,4 +1,7 @@
-"""The reference of `gan_step`, which the designs of gan_step.md change."""
+"""The reference of `gan_step`, which the designs of gan_step.md change.
+
+It computes SR once, and takes the steps in the order of the specification.
+"""
 
 import torch
 

@@ -1,4 +1,7 @@
-"""The reference of `validate`, which the designs of validate.md change."""
+"""The reference of `validate`, which the designs of validate.md change.
+
+It clamps SR to [0, 1].
+"""
 
 import copy
 

@@ -1,4 +1,7 @@
-"""The reference of `walk`, which the designs of walk.md change."""
+"""The reference of `walk`, which the designs of walk.md change.
+
+It takes the steps of the specification one by one.
+"""
 
 import torch
 
