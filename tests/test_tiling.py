@@ -50,12 +50,6 @@ def test_default_overlap_matches_whole_image(make, most, photo):
     assert 255 * (narrow - whole).abs().max() > 1
 
 
-def test_receptive_radius_overlap_is_exact_up_to_rounding(photo):
-    network, piece = NETWORKS["SRResNet"][0](), photo[..., :80, :75]
-    tiled = upscale(network, piece, tile=32, overlap=network.radius)
-    torch.testing.assert_close(tiled, upscale(network, piece), atol=1e-4, rtol=0)
-
-
 def test_default_tile_and_overlap():
     class Own(nn.Module):
         tile, overlap = 100, 5

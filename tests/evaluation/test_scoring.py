@@ -109,7 +109,6 @@ REFUSED = [
     ({"metrics": ()}, "Use one of"),
     ({"metrics": "lpips"}, "No metric is left"),
     ({"metrics": [own, "psnr"]}, "Two metrics are named 'psnr'"),
-    ({"metrics": ["psnr", own]}, "Two metrics are named 'psnr'"),
     ({"models": {}}, "at least"),
     ({"sets": []}, "at least"),
     ({"sets": [BAD, BAD]}, "bad, bad .* same"),

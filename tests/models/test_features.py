@@ -181,11 +181,7 @@ def test_exported_file_serves_its_and_earlier_layers(networks, tmp_path, monkeyp
         ("resnet18 block5", small, r"small\.safetensors lacks .* last layer it has is stage2"),
         ("resnet34 block2", small, "of resnet18, not of resnet34"),  # with matching names and shapes
         ("resnet34 block3", whole, r"lacks 'layer1\.2\.bn1\.bias' of resnet34"),
+        ("vgg19 conv1_1", networks("vgg19_bn")[1], r"vgg19_bn\.pth .*another network"),  # with equal names and shapes
     ):
         with pytest.raises(SrlabError, match=words):
             FeatureExtractor(layers, file)
-
-
-def test_weights_of_another_network_are_rejected(networks):
-    with pytest.raises(SrlabError, match=r"vgg19_bn\.pth .*another network"):
-        FeatureExtractor("vgg19 conv1_1", networks("vgg19_bn")[1])  # with the same name and shape in both

@@ -46,32 +46,25 @@ def test_every_published_row_has_both_variants():
     assert sorted(found.count(row) for row in set(found)) == [1] * 49 + [3] * 5, "three seeds for five rows"
 
 
-@pytest.mark.parametrize(
-    ("row", "preset", "expected"),
-    [
-        (
-            ("described", "SRGAN", "VGG19_5_4", 100),
-            "laptop",
-            {"features": "vgg19 relu5_4", "adversarial_weight": 1e-3, "normalize": True},
-        ),
-        (
-            ("coded", "SRGAN", "VGG19_5_4", 100),
-            "laptop",
-            {"features": "vgg19_bn conv4_4", "adversarial_weight": 0.0, "normalize": False}
-            | {"network": "CodedSRResNet", "discriminator": "coded"},
-        ),
-        (("described", "SRResNet", "hybrid Res18_4", 250), "laptop", {"pixel_weight": 0.7, "content_weight": 0.3}),
-        (
-            ("described", "SRGAN", "Res34_3", 200),
-            "paper",
-            {"learning_rate": 1e-4, "patch": 128, "adversarial_weight": 1e-3, "relative": False}
-            | {"images": "DIV2K", "batch": 16, "iters": 200 * 800 // 16},
-        ),
-    ],
-)
-def test_row_has_settings_of_study(row, preset, expected):
-    given = parameters(Row(*row), read_preset(preset, **PRESETS[preset]), "auto")
-    assert {name: given[name] for name in expected} == expected
+SETTINGS = """
+laptop described SRGAN    VGG19_5_4      100: features vgg19 relu5_4, adversarial_weight 0.001, normalize True
+laptop coded     SRGAN    VGG19_5_4      100: features vgg19_bn conv4_4, adversarial_weight 0.0, normalize False
+laptop coded     SRGAN    VGG19_5_4      100: network CodedSRResNet, discriminator coded
+laptop described SRResNet hybrid Res18_4 250: pixel_weight 0.7, content_weight 0.3
+paper  described SRGAN    Res34_3        200: learning_rate 0.0001, patch 128, adversarial_weight 0.001, relative False
+paper  described SRGAN    Res34_3        200: images DIV2K, batch 16, iters 10000
+"""
+
+
+@pytest.mark.parametrize("line", SETTINGS.strip().splitlines())
+def test_row_has_settings_of_study(line):
+    row, expected = line.split(": ")
+    preset, variant, method, *loss, epochs = row.split()
+    row = Row(variant, method, " ".join(loss), int(epochs))
+    given = parameters(row, read_preset(preset, **PRESETS[preset]), "auto")
+    for setting in expected.split(", "):
+        name, _, value = setting.partition(" ")
+        assert str(given[name]) == value
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
@@ -79,13 +72,9 @@ def test_row_has_settings_of_study(row, preset, expected):
 def test_row_adds_networks_before_setup_and_rotation_before_training(tmp_path, variant, method):
     row = Row(variant, method, "MSE", 250)
     lab = with_cells(ROOT / "notebooks" / f"{row.lab}.ipynb", cells(row), tmp_path)
-    code = [
-        cell.source for cell in nbformat.read(lab, 4).cells if "not-in-studies" not in cell.metadata.get("tags", [])
-    ]
-    setup, rotation, training = (
-        next(number for number, source in enumerate(code) if text in source)
-        for text in ("course.setup(", "rotated.patches_of", "history = train(RUN")
-    )
+    code = [one.source for one in nbformat.read(lab, 4).cells if "not-in-studies" not in one.metadata.get("tags", [])]
+    places = ("course.setup(", "rotated.patches_of", "history = train(RUN")
+    setup, rotation, training = (next(n for n, source in enumerate(code) if text in source) for text in places)
     assert setup < rotation < training
     assert "def make_patches()" in code[rotation - 1]
     assert f"rotate=10.0, black_corners={variant == 'coded'})" in code[rotation]

@@ -67,10 +67,7 @@ CHANGES = {
     "default from a list": [("7, 8", "7, 9")],
     "method added later": [("22", "33")],
 }
-NO_CHANGES = {
-    "function": [("  # in gray levels", ""), ("\n    return", "\n\n    return"), ("\ndef", "unused = 5\ndef")],
-    "class": [("FACTOR = 3", "FACTOR = 3\nunused = 5")],
-}
+NO_CHANGES = [("  # in gray levels", ""), ("\n    return", "\n\n    return"), ("\ndef", "\nunused = 5\ndef")]
 
 
 def hashed(source):
@@ -80,20 +77,18 @@ def hashed(source):
     return hash_of(own["step"])
 
 
-def flat(table):
-    return [(name, *pair) for name, pairs in table.items() for pair in pairs]
-
-
-@pytest.mark.parametrize(("name", "old", "new"), flat(CHANGES))
+@pytest.mark.parametrize(("name", "old", "new"), [(name, *pair) for name in CHANGES for pair in CHANGES[name]])
 def test_hash_follows_what_an_answer_uses(name, old, new):
     source = SOURCES[name]
     assert source.count(old) == 1
     assert hashed(source) != hashed(source.replace(old, new))
 
 
-@pytest.mark.parametrize(("name", "old", "new"), flat(NO_CHANGES))
-def test_hash_stays_if_an_answer_computes_the_same(name, old, new):
-    assert hashed(SOURCES[name]) == hashed(SOURCES[name].replace(old, new, 1))
+@pytest.mark.parametrize(("old", "new"), NO_CHANGES)
+def test_hash_stays_if_an_answer_computes_the_same(old, new):
+    source = SOURCES["function"]
+    assert source.count(old) == 1
+    assert hashed(source) == hashed(source.replace(old, new))
 
 
 def test_hash_does_not_depend_on_addresses():
