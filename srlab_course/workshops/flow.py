@@ -257,8 +257,8 @@ def sampler(mine: ModuleType) -> Iterator[Promise]:
     yield (
         not any(wrong),
         f"The flow runs in eval mode, without a graph, with lr, and has its mode again at the end{max(wrong)}.",
-        "Remember flow.training, switch to eval mode, sample in a `with` block without graphs, and restore the mode "
-        "with train(mode), which reaches every layer.",
+        "Pass lr to walk, and on to the flow. Remember flow.training, switch to eval mode, sample in a `with` block "
+        "without graphs, and restore the mode with train(mode), which reaches every layer.",
     )
 
 

@@ -92,7 +92,7 @@ def sharpness(gan: Upscaler, network: Upscaler, held_out: Photos) -> Iterator[Pr
         before + 0.05 <= after <= 1.2,
         f"The images are sharper: the mean gradient is {before:.2f} of HR's for `network`, and {after:.2f} for `gan`. "
         "It should rise by 0.05, and at most to 1.2.",
-        "Is D too weak, its weight too small, or training too short? Print the size of each part of g_loss."
+        "Is D too weak, its weight too small, or training too short? Print the gradient of each part of g_loss at SR."
         if after < before + 0.05
         else "More gradient than HR has is noise or a pattern. Look at an image at four times its size.",
     )

@@ -7,7 +7,7 @@ from torch import nn
 
 
 class Velocity(nn.Module):
-    """Return a velocity that is known on paper, and write down the place and the time of each forward pass."""
+    """Return a velocity that is known on paper, and write down what each forward pass gets."""
 
     def __init__(self, velocity):
         super().__init__()
@@ -15,11 +15,11 @@ class Velocity(nn.Module):
         self.weight = nn.Parameter(torch.ones(()))
 
     def forward(self, x, t, lr):
-        self.calls.append((x.detach().clone(), t.detach().clone()))
+        self.calls.append((x.detach().clone(), t.detach().clone(), lr))
         return self.weight * self.velocity(x, t.view(-1, 1, 1, 1))
 
 
-LR = torch.zeros(2, 3, 8, 8)
+LR = torch.rand(2, 3, 8, 8, generator=torch.Generator().manual_seed(1))
 
 
 def noise():
@@ -48,15 +48,16 @@ def test_walk_with_velocity_t_moves_by_a_half():
 
 @pytest.mark.parametrize("steps", [1, 4])
 def test_walk_passes_the_time_of_the_place(steps):
-    """Each forward pass gets a place and the time of this place, one per image; a step takes one or two.
+    """Each forward pass gets lr, a place, and the time of this place, one per image; a step takes one or two.
 
-    Begin at t = 0. With the velocity 1, print x and t of each call: they have to be equal, also in
+    Begin at t = 0, and pass lr on. With the velocity 1, print x and t of each call: they have to be equal, also in
     the second call of a step.
     """
     flow = Velocity(lambda x, t: torch.ones_like(x))
     walk(flow, torch.zeros(2, 3, 32, 32), LR, steps)
     assert steps <= len(flow.calls) <= 2 * steps
-    for x, t in flow.calls:  # from 0 with velocity 1, the place is the time
+    for x, t, lr in flow.calls:  # from 0 with velocity 1, the place is the time
+        assert torch.equal(lr, LR)
         assert t.shape == (2,)
         assert torch.allclose(x, t.view(-1, 1, 1, 1).expand_as(x), atol=1e-5)
 
