@@ -269,7 +269,7 @@ CELLS = {  # the cells that ran -> the name of the run, or the error
     "corrected": (CELL + "\nitres = 5", SETUP, CELL + "\niters = 5", SETUP, "laptop-5"),
     "own names below": (CELL + "\nbatch = 4", SETUP, "itters = 3; name = 'x'; batch = 8", "laptop-batch-8"),
     "changed": (CELL, SETUP, "itters = 3; batch = 8", CELL + "\npatch = 48", SETUP, "laptop-patch-48"),
-    "one cell": (CELL + "\n" + SETUP, "itters = 3", "default"),
+    "one cell": (CELL + "\n" + SETUP + "\nitters = 3", "itters = 4", "default"),
     "two cells": (OWN, *CELL.rsplit("\n", 1), SETUP, "scores = {}", "default"),
     "word in text": (OWN, CELL, "photo = 'setup('\nbatch = 4", "photo = ''", SETUP, "laptop-batch-4"),
     "typo in papermill": (OWN, CELL, "# Parameters\nitters = 3", SETUP, TYPO),
