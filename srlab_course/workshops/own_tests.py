@@ -1,8 +1,9 @@
 """Judge a student's tests: they must accept the right designs of a function, and should catch the broken ones.
 
-The designs are text, in ``designs/<function>.md``, and change ``<function>_reference.py``, in the form of the exercises
-(`srlab_course.feedback.exercise_text`). A right design has a sentence about what is different, and a broken one the
-symptom that a bug report would describe. ``<function>_tests.py`` are tests that accept and catch all of them.
+The designs are text, in ``designs/<function>_right_and_broken.md``, and change ``<function>_reference.py``, in the form
+of the exercises (`srlab_course.feedback.exercise_text`). A right design has a sentence about what is different, and a
+broken one the symptom that a bug report would describe. ``<function>_tests.py`` are tests that accept and catch all of
+them.
 """
 
 import ast
@@ -37,7 +38,7 @@ class Design:
 
 def read_designs(function: str, folder: Path = FOLDER) -> tuple[list[Design], list[Design]]:
     """Return the right designs of a function, the course's own first, and the broken ones."""
-    if not (file := folder / f"{function}.md").is_file():
+    if not (file := folder / f"{function}_right_and_broken.md").is_file():
         raise SrlabError(f"There are no designs of '{function}'. Choose {', '.join(FUNCTIONS)}.")
     reference = (folder / f"{function}_reference.py").read_text(encoding="utf-8")
     sections = read_sections(file.read_text(encoding="utf-8"), file, ("Right", "Broken"))

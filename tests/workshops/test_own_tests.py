@@ -190,6 +190,6 @@ def test_missing_file_or_function(tmp_path, capsys):
 def test_design_needs_a_symptom(tmp_path):
     (tmp_path / "walk_reference.py").write_text(RIGHT, encoding="utf-8")
     text = "# Right\n\n# Broken\n\n## sum\n\n    - 2 * x\n    + 2 + x\n"
-    (tmp_path / "walk.md").write_text(textwrap.dedent(text), encoding="utf-8")
+    (tmp_path / "walk_right_and_broken.md").write_text(textwrap.dedent(text), encoding="utf-8")
     with pytest.raises(SrlabError, match="'sum' needs a text"):
         read_designs("walk", tmp_path)

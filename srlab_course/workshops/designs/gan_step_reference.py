@@ -1,4 +1,4 @@
-"""The reference of `gan_step`, which the designs of gan_step.md change.
+"""The reference of `gan_step`, which the designs of gan_step_right_and_broken.md change.
 
 It computes SR once, and takes the steps in the order of the specification.
 """

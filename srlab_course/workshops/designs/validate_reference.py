@@ -1,4 +1,4 @@
-"""The reference of `validate`, which the designs of validate.md change.
+"""The reference of `validate`, which the designs of validate_right_and_broken.md change.
 
 It clamps SR to [0, 1].
 """

@@ -1,4 +1,4 @@
-"""The reference of `walk`, which the designs of walk.md change.
+"""The reference of `walk`, which the designs of walk_right_and_broken.md change.
 
 It takes the steps of the specification one by one.
 """
