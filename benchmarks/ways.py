@@ -18,7 +18,7 @@ from steps import SCALE, Modules, Step, Task, build, labs_step, layer_by_layer, 
 from torch.utils.data import DataLoader, Dataset
 
 import srlab
-from srlab.training.wrapping import compile_in_place, repeated_blocks
+from srlab.training.launch import compile_in_place, repeated_blocks
 
 Batches = Iterator[tuple[torch.Tensor, torch.Tensor]]
 

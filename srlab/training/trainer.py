@@ -21,6 +21,7 @@ from srlab.training.calendar import LOG_EVERY, Calendar
 from srlab.training.cuda_graph import AS_WRITTEN, WITH_PROCESSES, NotRecordable, RecordedStep, Step, on_stream
 from srlab.training.divergence import detect_divergence, first_bad_step
 from srlab.training.interrupts import Interrupts
+from srlab.training.launch import LAUNCHES, compile_if_it_pays, is_recorded
 from srlab.training.objects import Losses, as_scalars, average_of, sorted_out
 from srlab.training.progress import Pace, Progress
 from srlab.training.rates import Rates
@@ -28,11 +29,7 @@ from srlab.training.runs import Run
 from srlab.training.schedules import Schedule, constant
 from srlab.training.settings import describe_optimizer, describe_schedule, hash_of_source
 from srlab.training.state import State, is_finite, load_state, refuse_other_layers, state_of
-from srlab.training.wrapping import bare, compile_in_place, make_accelerator, mixed_precision, repeated_blocks
-
-LAUNCHES = ("auto", "graph", "python")
-RECORDS_ON = "cuda"  # type of the devices that can record a step
-PAYS_FROM = 2000  # steps; compiling blocks takes 3 to 13 s and saves 0.4 to 11 ms per step (benchmarks/RESULTS.md)
+from srlab.training.wrapping import bare, make_accelerator, mixed_precision
 
 
 class Trainer:
@@ -65,9 +62,9 @@ class Trainer:
     launch
         Who launches a GPU's work. With ``"python"`` the step runs as written, and a fast GPU waits for Python most of
         the time. With ``"graph"`` the step is recorded as a CUDA graph and replayed, with the same results
-        (`cuda_graph.py`). ``"auto"`` does the same if there is one process, and in runs of `PAYS_FROM` steps
-        or more it also compiles the repeated blocks of the networks, which may then round differently; on a CPU it does
-        nothing. Where something does not work, the trainer prints why and continues without it.
+        (`cuda_graph.py`). ``"auto"`` does the same if there is one process, and in long runs it also
+        compiles the repeated blocks of the networks, which may then round differently; on a CPU it does nothing
+        (`launch.py`). Where something does not work, the trainer prints why and continues without it.
     turns
         Number of steps after which the step does the same again, such as 2 if it updates G in every second step. It may
         depend on `turn`, and each turn is recorded separately.
@@ -128,7 +125,7 @@ class Trainer:
     @property
     def steps_done(self) -> int:
         """Number of finished steps."""
-        if self.device.type == RECORDS_ON and torch.cuda.is_current_stream_capturing():
+        if self._recording is not None and torch.cuda.is_current_stream_capturing():
             raise NotRecordable("it reads trainer.steps_done, which would never change (use trainer.progress)")
         return self._steps_done
 
@@ -255,7 +252,9 @@ class Trainer:
             cudnn_settings(tf32=self.precision != "fp32", autotune=True),
             explaining_lack_of_memory(f"batches of {sampler.batch} patches of {sampler.patch} pixels", advice),
         ):
-            self._compiled = self._compile(int(iters))
+            if self.launch == "auto" and self._records():
+                networks = [*self.networks.values(), *self.fixed.values()]
+                self._compiled = compile_if_it_pays(networks, self.device, int(iters))
             self._begin(step, sampler, schedule, int(iters))
             if self.steps_done >= iters:
                 print(
@@ -302,19 +301,7 @@ class Trainer:
         return self.ema
 
     def _records(self) -> bool:
-        """Return whether steps are recorded, if they can be."""
-        alone = self.accelerator.num_processes == 1
-        return self.device.type == RECORDS_ON and (self.launch == "graph" or (self.launch == "auto" and alone))
-
-    def _compile(self, iters: int) -> str:
-        """Compile the networks' repeated blocks if it pays. Return what was compiled, ``"blocks"`` or ""."""
-        networks = [*self.networks.values(), *self.fixed.values()]
-        blocks = [block for network in networks for block in repeated_blocks(network)]
-        if self.launch != "auto" or not self._records() or iters < PAYS_FROM or not blocks:
-            return ""
-        if reason := compile_in_place(blocks, self.device):
-            print(f"torch.compile does not work here ({reason}). Continuing without it.")
-        return "" if reason else "blocks"
+        return is_recorded(self.launch, self.device, self.accelerator.num_processes)
 
     @contextmanager
     def _recorded(self, step: Step) -> Iterator[Callable[[torch.Tensor, torch.Tensor, int], Losses]]:

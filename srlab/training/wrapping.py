@@ -1,4 +1,4 @@
-"""Wrap networks and optimizers for training with Hugging Face accelerate and `torch.compile`.
+"""Wrap networks and optimizers for training with Hugging Face accelerate.
 
 Plain PyTorch instead of accelerate would take about 60 lines: autocast around each forward with float32 outputs,
 optimizers that scale float16 gradients, process groups with their gathers, and DistributedDataParallel. accelerate
@@ -6,8 +6,7 @@ takes 30 lines here, because it allows one device and precision per process, and
 """
 
 import os
-from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
@@ -78,31 +77,3 @@ def bare(thing: Any) -> Any:
             module._compiled_call_impl = None
         thing.__dict__.pop("_is_accelerate_prepared", None)
     return thing.optimizer if isinstance(thing, AcceleratedOptimizer) else thing
-
-
-def compile_in_place(modules: Iterable[nn.Module], device: torch.device) -> str:
-    """Compile the forward and backward passes of modules, if a first attempt on the device works.
-
-    Return "", or the reason why nothing was compiled, such as a missing C++ compiler.
-    """
-    try:
-        torch.compile(lambda values: values * 2 + 1)(torch.ones(8, device=device))
-    except (RuntimeError, ImportError, OSError) as error:  # torch raises RuntimeError here
-        return str(error).strip().partition("\n")[0] or type(error).__name__
-    torch._dynamo.config.suppress_errors = True  # code that cannot be compiled runs as written, with torch's warning
-    for module in modules:
-        module.compile()
-    return ""
-
-
-def repeated_blocks(network: nn.Module) -> Iterator[nn.Module]:
-    """Yield the blocks of which a network has several in a row, such as an RRDBNet's; layers of torch do not count.
-
-    They share their code, so compiling 23 blocks takes as long as compiling one.
-    """
-    kinds = Counter(map(type, network.children())) if isinstance(network, (nn.Sequential, nn.ModuleList)) else {}
-    for child in network.children():
-        if kinds.get(type(child), 0) > 1 and not type(child).__module__.startswith("torch."):
-            yield child
-        else:
-            yield from repeated_blocks(child)

@@ -14,7 +14,7 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from srlab.training import cuda_graph, trainer
+from srlab.training import cuda_graph, launch
 
 READS = torch.ops.aten._local_scalar_dense.default
 
@@ -91,7 +91,7 @@ class FakeCuda:
         monkeypatch.setattr(torch.Tensor, "to", moved_once(torch.Tensor.to))
         # Here torch's random numbers are the GPU's, so only those of other libraries are on the CPU.
         monkeypatch.setattr(cuda_graph, "_cpu_randomness", random.getstate)
-        monkeypatch.setattr(trainer, "RECORDS_ON", "cpu")
+        monkeypatch.setattr(launch, "RECORDS_ON", "cpu")
 
     def warn(self, mode):
         if self.reads:

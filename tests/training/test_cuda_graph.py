@@ -10,10 +10,9 @@ import torch.nn.functional as F
 import srlab
 from srlab import losses
 from srlab.models import MSRResNet, PatchDiscriminator, RRDBNet
-from srlab.training import cuda_graph
-from srlab.training import trainer as training
+from srlab.training import cuda_graph, launch
 from srlab.training.cuda_graph import AS_WRITTEN
-from srlab.training.wrapping import repeated_blocks
+from srlab.training.launch import repeated_blocks
 
 from .fake_cuda import FakeCuda
 from .little_run import Crash, LittleRun, tensors_in, timeless
@@ -364,11 +363,11 @@ def test_training_in_float16_continues_after_a_failed_recording():
 
 def test_auto_compiles_blocks_only_in_long_runs_on_a_gpu(monkeypatch, capsys):
     compiled = []
-    monkeypatch.setattr(training, "compile_in_place", lambda modules, device: compiled.extend(modules) or "")
-    monkeypatch.setattr(training, "PAYS_FROM", 10)
+    monkeypatch.setattr(launch, "compile_in_place", lambda modules, device: compiled.extend(modules) or "")
+    monkeypatch.setattr(launch, "PAYS_FROM", 10)
     short, long = Recorded("short", "auto").fit(9), Recorded("long", "auto").fit(10)
     assert compiled == list(long.network.blocks)
-    monkeypatch.setattr(training, "RECORDS_ON", "another")
+    monkeypatch.setattr(launch, "RECORDS_ON", "another")
     cpu, asked = Recorded("cpu", "auto").fit(10), Recorded("asked").fit(4)
     found = [(little.run.manifest()["compiled"], little.is_recorded) for little in (short, long, cpu, asked)]
     assert found == [("", True), ("blocks", True), ("", False), ("", False)]

@@ -15,7 +15,7 @@ from srlab.devices import cudnn_settings
 from srlab.models import FlowNet, MSRResNet, PatchDiscriminator
 from srlab.models.features import FeatureExtractor
 from srlab.models.flow import bicubic
-from srlab.training import trainer
+from srlab.training import launch
 from srlab_course.exercises.flow.flow_loss import flow_loss
 from srlab_course.lab import gan_plumbing
 from studies.content_loss.rotated import RotatedSampler
@@ -142,7 +142,7 @@ def test_recorded_run_equals_run_as_written(lab, precision, monkeypatch):
 
 @pytest.mark.parametrize("lab", [GanOnGpu, FlowOnGpu])
 def test_blocks_are_compiled_and_recorded(lab, monkeypatch):
-    monkeypatch.setattr(trainer, "PAYS_FROM", 10)
+    monkeypatch.setattr(launch, "PAYS_FROM", 10)
     little = lab(launch="auto")
     little.fit(12, validate_every=12)
     manifest = little.run.manifest()

@@ -18,10 +18,10 @@ from srlab.models import MSRResNet, SRResNet
 from srlab.models.loading import load_generator, load_generator_file
 from srlab.training import calendar, runs
 from srlab.training.calendar import LOG_EVERY
+from srlab.training.launch import compile_in_place
 from srlab.training.schedules import Milestones, OneCycle, constant
 from srlab.training.settings import environment
 from srlab.training.trainer import Trainer
-from srlab.training.wrapping import compile_in_place
 from tests.conftest import files_in
 
 from .little_run import LAB, LittleRun, plain, refusal, undisturbed, what_is_left

@@ -1,0 +1,54 @@
+"""Decide who launches a GPU's work: whether steps are recorded (`cuda_graph.py`), and whether blocks are compiled."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+
+import torch
+from torch import nn
+
+LAUNCHES = ("auto", "graph", "python")
+RECORDS_ON = "cuda"  # type of the devices that can record a step
+PAYS_FROM = 2000  # steps; compiling blocks takes 3 to 13 s and saves 0.4 to 11 ms per step (benchmarks/RESULTS.md)
+
+
+def is_recorded(launch: str, device: torch.device, processes: int) -> bool:
+    """Return whether steps are recorded, if they can be."""
+    return device.type == RECORDS_ON and (launch == "graph" or (launch == "auto" and processes == 1))
+
+
+def compile_if_it_pays(networks: Iterable[nn.Module], device: torch.device, iters: int) -> str:
+    """Compile the repeated blocks of networks in long runs. Return what was compiled, ``"blocks"`` or ""."""
+    blocks = [block for network in networks for block in repeated_blocks(network)]
+    if iters < PAYS_FROM or not blocks:
+        return ""
+    if reason := compile_in_place(blocks, device):
+        print(f"torch.compile does not work here ({reason}). Continuing without it.")
+    return "" if reason else "blocks"
+
+
+def compile_in_place(modules: Iterable[nn.Module], device: torch.device) -> str:
+    """Compile the forward and backward passes of modules, if a first attempt on the device works.
+
+    Return "", or the reason why nothing was compiled, such as a missing C++ compiler.
+    """
+    try:
+        torch.compile(lambda values: values * 2 + 1)(torch.ones(8, device=device))
+    except (RuntimeError, ImportError, OSError) as error:  # torch raises RuntimeError here
+        return str(error).strip().partition("\n")[0] or type(error).__name__
+    torch._dynamo.config.suppress_errors = True  # code that cannot be compiled runs as written, with torch's warning
+    for module in modules:
+        module.compile()
+    return ""
+
+
+def repeated_blocks(network: nn.Module) -> Iterator[nn.Module]:
+    """Yield the blocks of which a network has several in a row, such as an RRDBNet's; layers of torch do not count.
+
+    They share their code, so compiling 23 blocks takes as long as compiling one.
+    """
+    kinds = Counter(map(type, network.children())) if isinstance(network, (nn.Sequential, nn.ModuleList)) else {}
+    for child in network.children():
+        if kinds.get(type(child), 0) > 1 and not type(child).__module__.startswith("torch."):
+            yield child
+        else:
+            yield from repeated_blocks(child)
