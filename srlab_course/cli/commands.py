@@ -74,7 +74,7 @@ def add_handout(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of ``srlab handout``."""
     parser.add_argument("lab", metavar="LAB", help="lab name, or a part of it, e.g. 03")
     parser.add_argument("--force", action="store_true", help="overwrite the handout of an earlier call")
-    parser.set_defaults(command="srlab_course.teaching.handouts:handout")
+    parser.set_defaults(command="srlab_course.teaching.handout:handout")
 
 
 def add_short(parser: argparse.ArgumentParser) -> None:
@@ -83,7 +83,7 @@ def add_short(parser: argparse.ArgumentParser) -> None:
     sections = "numbers of the sections to drop, with all that need them"
     parser.add_argument("--without", metavar="N", type=int, nargs="+", required=True, help=sections)
     parser.add_argument("--force", action="store_true", help="overwrite an earlier copy")
-    parser.set_defaults(command="srlab_course.teaching.handouts:short")
+    parser.set_defaults(command="srlab_course.teaching.short_lab:short")
 
 
 def add_solutions(parser: argparse.ArgumentParser) -> None:

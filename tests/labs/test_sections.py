@@ -6,7 +6,7 @@ import nbformat
 import pytest
 
 from srlab_course.notebook_files.execute import execute
-from srlab_course.teaching.handouts import NEEDED_BY, with_later
+from srlab_course.teaching.short_lab import NEEDED_BY, with_later
 from tests.conftest import LABS
 
 
