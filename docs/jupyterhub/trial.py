@@ -1,7 +1,7 @@
 """A hub to try alone: any name, one password, and each home directory in ``homes/`` belongs to the hub's account.
 
 Users can read each other's answers, and whatever else this account can read. For a class, use class.py. In an empty
-folder, and with the hub that docs/teaching.md installs:
+folder, and with the hub that docs/jupyterhub/README.md installs:
 
     export PATH=/opt/hub/env/bin:/opt/hub/node_modules/.bin:$PATH
     PASSWORD=try jupyterhub -f /opt/srlab/docs/jupyterhub/trial.py
