@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-FOLDERS = ("docs", "srlab", "benchmarks", "studies", "notebooks")
+FOLDERS = ("docs", "srlab", "srlab_course", "benchmarks", "studies", "notebooks")
 LEFT_OUT = {".ipynb_checkpoints", "own"}
 OPTIONS = ("--offline", "--include-fragments", "--no-progress", "--quiet", "--mode", "plain")
 
