@@ -35,14 +35,13 @@ from srlab.devices import peak_memory_mib
 from srlab.errors import SrlabError
 from srlab.paths import exists, generator_file, locate, run_folder, runs_home
 from srlab.training.checkpoints import find_checkpoints, read_newest_checkpoint, write_checkpoint
-from srlab.training.settings import as_read_back, differences, environment
+from srlab.training.settings import FOLLOW_LENGTH, as_read_back, differences, environment
 
 FORMAT = 2  # version of the run folder; folders of other versions are left untouched
 WHERE = "with SRLAB_HOME"  # for errors when a file cannot be written
 REMEDY = "Move the folder elsewhere or choose another run name"
 SIDE_RUN = "-ablation-"  # part of the names of a lab's side runs, which later labs do not use
 IN_EACH_MANIFEST = {"format", "lab", "parameters", "step", "status", "wall_time_s"}
-FOLLOW_LENGTH = ("schedule", "ema")  # parameters that may change with the total number of steps
 
 
 class Run:

@@ -18,6 +18,7 @@ import srlab
 from srlab.text import name_of
 from srlab.training.schedules import Schedule
 
+FOLLOW_LENGTH = ("schedule", "ema")  # settings that may change with the total number of steps
 COMPUTED = ("fused", "foreach", "capturable")  # optimizer settings that affect only how an update is computed
 # Settings that earlier manifests have for every sampler. Today only the sampler of studies/content_loss has them.
 OFF = {"rotate": 0.0, "black_corners": False}
