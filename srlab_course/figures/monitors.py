@@ -47,6 +47,7 @@ class Monitor:
         self._draw_curves(trainer.history, *above)
         for axis, label, image in ((left, f"SR at step {trainer.steps_done}", sr), (right, "HR", self.hr)):
             axis.imshow(to_numpy(image), interpolation="nearest")
+            axis.set_anchor("N")  # with its top, and so its title, at the height of the curve's
             axis.set_title(label)
             axis.axis("off")
         drawn = picture(figure, self.ALT)
@@ -64,7 +65,7 @@ class Monitor:
         _draw_series(curve, history, "val_psnr", "network", self.COLOR, marker="o")
         for label, value in self.baseline.items():
             curve.axhline(value, linestyle="--", color=COLORS.get(label, OTHER), label=label)
-        curve.set(xlabel="training step", ylabel="PSNR in dB (Y)", title="held-out images")
+        curve.set(xlabel="training step", ylabel="PSNR in dB (Y)", title="validation photos")
         curve.grid(alpha=0.3)
         curve.legend()  # matplotlib places it where it hides no point
 
