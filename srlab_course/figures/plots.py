@@ -292,7 +292,8 @@ def lines(
         axis.plot(horizontal, vertical, label=in_figure(label), linewidth=2, marker=marker, **method)
     for label, place in (points or {}).items():
         axis.plot(*place, "o", color="black", markersize=8)
-        axis.annotate(label, place, (0, 10), textcoords="offset points", ha="center")
+        above = axis.annotate(label, place, (0, 10), textcoords="offset points", ha="center")
+        above.set_path_effects([withStroke(linewidth=3, foreground="white")])  # legible across a curve
     if points:
         axis.margins(y=0.15)  # room for the labels of the highest points
     axis.set(xlabel=x, ylabel=y, title=in_figure(title), yscale="log" if log_y else "linear")
