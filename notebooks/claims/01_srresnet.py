@@ -139,13 +139,13 @@ if lab.recipe == "laptop" and set(CROPS) <= set(table.index):
 
 # %% after a4c7e5d1
 if lab.recipe == "laptop" and scale == 4 and set(CROPS) <= set(table.index):
-    longest = table["gained, pretrained"]
+    longest = gains["pretrained"]
     lab.expect(
         "after 6,000 steps the bricks gain most",
         longest["brick"] - longest.drop("brick").max(),
         above=0,
     )
-    from_longer = table["gained, pretrained"] - table.gained
+    from_longer = longest - gains["your network"]
     lab.expect(
         "longer training gives the bricks two to five decibels",
         from_longer["brick"],
