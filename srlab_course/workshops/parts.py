@@ -20,8 +20,8 @@ from srlab_course.workshops import (
     network,
     own_tests,
     photos_and_pairs,
-    training,
-    training_runs,
+    step_and_fit,
+    train_functions,
 )
 from srlab_course.workshops.own_file import Mine, execute, hash_of_file, own_file, saved, stopped_in
 from srlab_course.workshops.promises import WIDTH, Line, Printed, Promises, in_words, say_all
@@ -54,21 +54,21 @@ PARTS = {
     "generator": Part(1, ("Generator",), network.generator),
     "psnr": Part(1, ("psnr",), network.psnr),
     "validation": Part(1, ("validate",), own_tests.promises_of("validate")),
-    "one batch": Part(1, ("Generator", "train_step"), training.one_batch, quick=False),
-    "fit": Part(1, ("fit",), training.fit),
-    "train": Part(1, ("sample_pairs", "Generator", "train"), training_runs.train, quick=False),
+    "one batch": Part(1, ("Generator", "train_step"), step_and_fit.one_batch, quick=False),
+    "fit": Part(1, ("fit",), step_and_fit.fit),
+    "train": Part(1, ("sample_pairs", "Generator", "train"), train_functions.train, quick=False),
     "alone": Part(1, ("Generator",), alone.alone, quick=False),
     "checkpoint": Part(2, ("Checkpoint",), checkpoint.checkpoint),
-    "saving": Part(2, ("fit",), training.saving),
-    "resuming": Part(2, ("train", "Checkpoint"), training_runs.resuming, quick=False),
+    "saving": Part(2, ("fit",), step_and_fit.saving),
+    "resuming": Part(2, ("train", "Checkpoint"), train_functions.resuming, quick=False),
     "adversary": Part(2, ("Discriminator", "d_loss", "g_loss"), discriminator.discriminator),
     "gan step": Part(2, ("gan_step",), own_tests.promises_of("gan_step")),
-    "gan training": Part(2, ("train_gan",), training_runs.train_gan, quick=False),
+    "gan training": Part(2, ("train_gan",), train_functions.train_gan, quick=False),
     "flow": Part(3, ("Flow",), flow.network),
     "flow loss": Part(3, ("flow_loss",), flow.loss),
     "walk": Part(3, ("walk",), own_tests.promises_of("walk")),
     "sampler": Part(3, ("flow_loss", "sample"), flow.sampler),
-    "train_flow": Part(3, ("flow_loss", "train_flow"), training_runs.train_flow, quick=False),
+    "train_flow": Part(3, ("flow_loss", "train_flow"), train_functions.train_flow, quick=False),
 }
 _checked: dict[tuple[Path, str], str] = {}  # (file, part) -> hash of the file at the last check of this part
 
