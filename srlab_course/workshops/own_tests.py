@@ -3,7 +3,7 @@
 The designs are text, in ``designs/<function>_right_and_broken.md``, and change ``<function>_reference.py``, in the form
 of the exercises (`srlab_course.feedback.exercise_text`). A right design has a sentence about what is different, and a
 broken one the symptom that a bug report would describe. ``<function>_tests.py`` are tests that accept and catch all of
-them.
+them, which ``python -m srlab_course.workshops.designs FUNCTION`` shows.
 """
 
 import ast
@@ -50,8 +50,16 @@ def read_designs(function: str, folder: Path = FOLDER) -> tuple[list[Design], li
         ]
         for section in ("Right", "Broken")
     )
-    about = ast.get_docstring(ast.parse(reference)).partition("\n\n")[2]
-    return [Design("the course's own", about, reference), *right], broken
+    names = [design.name for design in (*right, *broken)]
+    if twice := next((name for name in names if names.count(name) > 1), None):
+        raise SrlabError(f"In {file.name}, '{twice}' occurs twice. Rename one, or close the gap in its code.")
+    for design in (*right, *broken):
+        try:
+            ast.parse(design.source)
+        except SyntaxError as error:
+            raise SrlabError(f"In {file.name}, the code of '{design.name}' is not valid Python: {error}.") from None
+    different = ast.get_docstring(ast.parse(reference)).partition("\n\n")[2]
+    return [Design("the course's own", different, reference), *right], broken
 
 
 def try_tests(tests: File, function: str, mine: File = "mine.py") -> None:

@@ -1,7 +1,5 @@
 """Test how a student's tests are judged: by right and broken designs, each in a clean state."""
 
-import textwrap
-
 import pytest
 
 from srlab.errors import SrlabError
@@ -28,7 +26,7 @@ def test_model_tests_accept_right_designs_and_catch_broken_ones(function, capsys
     printed = said(capsys)
     assert f"All {len(right)} right designs are accepted" in printed
     missed = [design.name for design in broken if design.text in printed]
-    assert not missed, "No test catches this design. Write one in <function>_tests.py"
+    assert not missed, f"{function}_tests.py catches none of these. If each breaks a promise, add a test to the file."
     assert f"{len(broken)} of {len(broken)} are caught" in printed
     assert "pass for your mine.py" in printed
     model_tests(function)
@@ -187,9 +185,14 @@ def test_missing_file_or_function(tmp_path, capsys):
         try_tests(tmp_path / "test_mine.py", "run")
 
 
-def test_design_needs_a_symptom(tmp_path):
+def test_design_needs_a_symptom_one_name_and_valid_code(tmp_path):
     (tmp_path / "walk_reference.py").write_text(RIGHT, encoding="utf-8")
-    text = "# Right\n\n# Broken\n\n## sum\n\n    - 2 * x\n    + 2 + x\n"
-    (tmp_path / "walk_right_and_broken.md").write_text(textwrap.dedent(text), encoding="utf-8")
-    with pytest.raises(SrlabError, match="'sum' needs a text"):
-        read_designs("walk", tmp_path)
+    change = "    - 2 * x\n    + 2 + x\n"
+    for text, message in (
+        (f"## sum\n\n{change}", "'sum' needs a text"),
+        (f"## sum\n\nIt adds.\n\n{change}\n{change}", "'sum' occurs twice"),
+        ("## sum\n\nIt adds.\n\n    - 2 * x\n    + (2 + x\n", "the code of 'sum' is not valid Python"),
+    ):
+        (tmp_path / "walk_right_and_broken.md").write_text(f"# Right\n\n# Broken\n\n{text}", encoding="utf-8")
+        with pytest.raises(SrlabError, match=message):
+            read_designs("walk", tmp_path)
