@@ -155,6 +155,7 @@ def draw_images(
     figure.get_layout_engine().set(w_pad=0.05, h_pad=0.05, wspace=0, hspace=0)
     for axis in axes.flat:
         axis.axis("off")
+        axis.set_anchor("N")  # titles at one height, even next to a taller image
     for axis, (label, part) in zip(axes.flat, parts.items(), strict=False):
         # Draw pixels as squares, but avoid aliasing in an image with more pixels than the screen.
         sampling = "nearest" if part.shape[-1] <= 50 * width / columns else "antialiased"
@@ -181,6 +182,7 @@ def draw_box(axis: Axes, box: Box, color: str) -> None:
     outline = Rectangle((left - 0.5, top - 0.5), width, height, fill=False, edgecolor=color, linewidth=2.5)
     outline.set_path_effects([withStroke(linewidth=4.5, foreground="white")])  # visible on any background
     axis.add_patch(outline)
+    outline.set_clip_on(False)  # otherwise a box as wide as the image would lose its sides
 
 
 def sliders(draw: Callable[..., Figure], caption: str, **ranges: tuple[float, float, float, float]) -> None:
@@ -282,20 +284,27 @@ def lines(
     """Draw labeled curves in one figure.
 
     `series` maps labels to (x values, y values); a method gets its color. `marker` marks each value, such as ``"o"``
-    for a few values, and `points` maps labels to single points (x, y).
+    for a few values. `points` maps labels to single points (x, y); a point with the label of a curve gets its color.
     """
     figure, axis = plt.subplots(figsize=(8, 4.2), layout="constrained")
     axis.set_prop_cycle(line_styles())
+    colors: dict[str, Any] = {}
     for label, (horizontal, vertical) in series.items():
         dash = "--" if label == "HR" else "-"  # because some methods have colors that are nearly as dark
         method = {"color": COLORS[label], "linestyle": dash} if label in COLORS else {}
-        axis.plot(horizontal, vertical, label=in_figure(label), linewidth=2, marker=marker, **method)
+        (curve,) = axis.plot(horizontal, vertical, label=in_figure(label), linewidth=2, marker=marker, **method)
+        colors[label] = curve.get_color()
+    center = sum(axis.dataLim.intervalx) / 2
     for label, place in (points or {}).items():
-        axis.plot(*place, "o", color="black", markersize=8)
-        above = axis.annotate(label, place, (0, 10), textcoords="offset points", ha="center")
-        above.set_path_effects([withStroke(linewidth=3, foreground="white")])  # legible across a curve
+        axis.plot(*place, "o", color=colors.get(label, COLORS.get(label, "black")), markersize=8)
+        if label not in series:  # next to the curves, which are between the points
+            side, ha = (-8, "right") if place[0] < center else (8, "left")
+            text = axis.annotate(in_figure(label), place, (side, 0), textcoords="offset points", ha=ha, va="center")
+            text.set_path_effects([withStroke(linewidth=3, foreground="white")])  # legible across a curve
     if points:
-        axis.margins(y=0.15)  # room for the labels of the highest points
+        axis.margins(x=0.15)  # room for the labels
+    if all(float(value).is_integer() for horizontal, _ in series.values() for value in horizontal):
+        axis.xaxis.get_major_locator().set_params(integer=True)
     axis.set(xlabel=x, ylabel=y, title=in_figure(title), yscale="log" if log_y else "linear")
     axis.grid(alpha=0.3)
     if len(series) > 3:  # inside the axes a large legend would hide a curve

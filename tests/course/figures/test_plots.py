@@ -83,6 +83,18 @@ def test_crop_is_shown_with_whole_image(pictures, axes):
     plt.close(figure)
 
 
+def test_point_has_the_color_of_its_curve_or_a_label(monkeypatch):
+    figures = []
+    monkeypatch.setattr(plots, "show", lambda figure, caption: figures.append(figure))
+    points = {"before": (0, 3), "run": (9, 2)}
+    plots.lines({"run": ([1, 9], [3, 1])}, "Runs.", x="step", y="loss", title="Runs", points=points)
+    (axis,) = figures[0].axes
+    curve, before, after = axis.lines
+    assert [text.get_text() for text in axis.texts] == ["before"]
+    assert curve.get_color() == after.get_color() != before.get_color()
+    plt.close(figures[0])
+
+
 @pytest.mark.parametrize(("count", "beside"), [(2, 0), (4, 1)])
 def test_legend_of_many_curves_is_outside(count, beside, monkeypatch):
     figures = []
