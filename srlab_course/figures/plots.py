@@ -129,9 +129,10 @@ def images(
 ) -> None:
     """Show labeled images side by side, with square pixels if there is enough space.
 
-    With `box`, show only that crop. It refers to an image of height `box_height` (default: the tallest image); smaller
-    images such as LR are cropped in proportion. `notes` maps labels to a second line, such as a score. `columns` is the
-    largest number of images per row, and `width` is the width of the figure in inches.
+    With `box`, show only that crop, and next to the crops where it is. It refers to an image of height `box_height`
+    (default: the tallest image); smaller images such as LR are cropped in proportion. `notes` maps labels to a second
+    line, such as a score. `columns` is the largest number of images per row, and `width` is the width of the figure in
+    inches.
     """
     show(draw_images(pictures, box, box_height, notes, columns, width), caption)
 
@@ -144,33 +145,39 @@ def draw_images(
     columns: int = 3,
     width: float = 12.0,
 ) -> Figure:
-    """Draw the figure of `images`; a free cell, or a corner of the first image, shows the whole image with the box."""
+    """Draw the figure of `images`; a free cell, or a narrow column on the right, shows where the box is."""
     box_height = box_height or max(p.shape[-2] for p in pictures.values())
     parts = {label: p if box is None else cut(p, box, box_height) for label, p in pictures.items()}
+    whole = max(reversed([*pictures.values()]), key=lambda picture: picture.shape[-2])  # HR, if it is last
+    located = box is not None and whole.shape[-2] == box_height and 3 * box[2] * box[3] < box_height**2
     rows = -(-len(parts) // columns)
     columns = -(-len(parts) // rows)
+    aside = 1.1 if located and len(parts) == rows * columns else 0.0  # inches of a narrow column for the overview
+    each = (width - aside) / columns
     ratio = max(part.shape[-2] / part.shape[-1] for part in parts.values())
-    height = rows * (width / columns * ratio + (0.75 if notes else 0.5))  # a note is a second line of the title
-    figure, axes = plt.subplots(rows, columns, figsize=(width, height), squeeze=False, layout="constrained")
+    height = rows * (each * ratio + (0.75 if notes else 0.5))  # a note is a second line of the title
+    ratios = [each] * columns + [aside] * bool(aside)
+    figure, cells = plt.subplots(
+        rows, len(ratios), figsize=(width, height), squeeze=False, layout="constrained", width_ratios=ratios
+    )
+    axes = cells[:, :columns]
     figure.get_layout_engine().set(w_pad=0.05, h_pad=0.05, wspace=0, hspace=0)
     for axis in axes.flat:
         axis.axis("off")
         axis.set_anchor("N")  # titles at one height, even next to a taller image
     for axis, (label, part) in zip(axes.flat, parts.items(), strict=False):
         # Draw pixels as squares, but avoid aliasing in an image with more pixels than the screen.
-        sampling = "nearest" if part.shape[-1] <= 50 * width / columns else "antialiased"
+        sampling = "nearest" if part.shape[-1] <= 50 * each else "antialiased"
         axis.imshow(to_numpy(part), cmap="gray", vmin=0, vmax=1, interpolation=sampling)
         title = [label, notes[label]] if notes and label in notes else [label]
         axis.set_title(in_figure("\n".join(title)), fontsize=14)
-    whole = max(reversed([*pictures.values()]), key=lambda picture: picture.shape[-2])  # HR, if it is last
-    if box is not None and whole.shape[-2] == box_height and 3 * box[2] * box[3] < box_height**2:
-        if len(parts) < axes.size:
-            overview = axes.flat[-1]
-            overview.set_title("whole image", fontsize=14)
-        else:
-            overview = axes.flat[0].inset_axes((0.02, 0.02, 0.27, 0.27), anchor="SW")
-            overview.set(xticks=[], yticks=[])
-            overview.spines[:].set(color="white", linewidth=2)
+    if located:
+        for unused in cells[1:, columns:].flat:
+            unused.remove()
+        overview = cells[0, -1] if aside else axes[-1, -1]
+        overview.axis("off")
+        overview.set_anchor("N")
+        overview.set_title("where the\ncrop is" if aside else "where the crop is", fontsize=11 if aside else 14)
         overview.imshow(to_numpy(whole), cmap="gray", vmin=0, vmax=1)
         draw_box(overview, box, CYCLE[1])
     return figure
