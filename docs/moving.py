@@ -14,8 +14,8 @@ from srlab_course.material import precomputed
 
 TARGET = Path(__file__).resolve().parent / "images" / "moving.webp"
 PHOTO = "chelsea"
-SHOTS = (("bicubic", "RealESRGAN"), ("RealESRGAN", "HR"))  # left and right of the divider, which moves to the left
-LABELS = {"bicubic": "bicubic", "RealESRGAN": "Real-ESRGAN", "HR": "the original"}
+SHOTS = (("bicubic", "Real-ESRGAN"), ("Real-ESRGAN", "HR"))  # left and right of the divider, which moves to the left
+LABELS = {"bicubic": "bicubic", "Real-ESRGAN": "Real-ESRGAN", "HR": "the original"}
 ZOOM = 4
 STEPS = 20  # frames per sweep
 SWEEP, REST = 70, 1400  # milliseconds per frame, and at the end of a sweep

@@ -129,15 +129,15 @@ def esrgan() -> list[Row]:
     """Return crops of a degraded cat and a face: bicubic, SRGAN, Real-ESRGAN, and HR."""
     return kept_rows(
         ("cat_spoilt", "face"),
-        {"bicubic": "bicubic", "SRGAN": "this course so far", "RealESRGAN": "Real-ESRGAN", "HR": "HR"},
+        {"bicubic": "bicubic", "SRGAN": "this course so far", "Real-ESRGAN": "Real-ESRGAN", "HR": "HR"},
         (0, 8, 144, 140),
     )
 
 
 def evaluation() -> list[Row]:
     """Return crops of an eye and a badge by four methods under letters, which the lab's first section resolves."""
-    networks = srlab.load_bundled() | {"RealESRGAN": srlab.load_realesrgan(), "bicubic": bicubic}
-    letters = dict(zip("ABCD", ("SRGAN", "bicubic", "RealESRGAN", "MSRResNet"), strict=True))
+    networks = srlab.load_bundled() | {"Real-ESRGAN": srlab.load_realesrgan(), "bicubic": bicubic}
+    letters = dict(zip("ABCD", ("SRGAN", "bicubic", "Real-ESRGAN", "MSRResNet"), strict=True))
     methods = {letter: networks[name] for letter, name in letters.items()}
     places = {"chelsea": (80, 120, 96, 140), "astronaut": (332, 96, 96, 140)}
     rows = [upscaled(methods, srlab.bundled_photos("validation")[name], box) for name, box in places.items()]
@@ -178,7 +178,7 @@ def one_step() -> list[Row]:
 
 def front() -> list[Row]:
     """Return crops of a cat and of gravel: bicubic, Real-ESRGAN, two minutes of lab 04, and the ground truth."""
-    titles = {"bicubic": "bicubic", "RealESRGAN": "Real-ESRGAN", "two minutes": "2 min on the other half"}
+    titles = {"bicubic": "bicubic", "Real-ESRGAN": "Real-ESRGAN", "two minutes": "2 min on the other half"}
     return kept_rows(("chelsea", "gravel"), titles | {"HR": "ground truth"}, (0, 0, 144, 176))
 
 

@@ -15,8 +15,8 @@ from srlab_course.material import precomputed
 
 PHOTOS = {"chelsea": "A cat's eye", "gravel": "Gravel"}
 ORIGINAL = "HR"
-METHODS = {"bicubic": "bicubic", "RealESRGAN": "Real-ESRGAN", "two minutes": "lab 04, two minutes"}
-FIRST = "RealESRGAN"  # shown until the visitor chooses
+METHODS = {"bicubic": "bicubic", "Real-ESRGAN": "Real-ESRGAN", "two minutes": "lab 04, two minutes"}
+FIRST = "Real-ESRGAN"  # shown until the visitor chooses
 QUALITY = 90  # of lossy WebP: the eight crops take about 150 kB together
 SIZE = (176, 144)  # width and height of a crop
 PREVIEW = (1280, 640)  # pixels

@@ -143,4 +143,4 @@ lab.expect("all degradations together cost the most", rest - scores["all of them
 # %% after 3fd5a002
 decibels_of = {name: float(note.split()[0]) for name, note in notes.items()}
 best = max(decibels_of, key=decibels_of.get)
-lab.expect("Real-ESRGAN has the best PSNR on degraded handwriting", best == "RealESRGAN")
+lab.expect("Real-ESRGAN has the best PSNR on degraded handwriting", best == "Real-ESRGAN")

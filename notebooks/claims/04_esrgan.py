@@ -83,7 +83,7 @@ if lab.recipe == "laptop" and gravel and scale == 4:
 if lab.recipe == "laptop" and gravel and theirs is not None:
     lab.expect(
         "your ESRGAN beats Real-ESRGAN by about 2.5 dB on the gravel",
-        won["ESRGAN"] - won["RealESRGAN"],
+        won["ESRGAN"] - won["Real-ESRGAN"],
         above=2.0,
         below=3.0,
     )
@@ -100,7 +100,7 @@ if lab.recipe == "laptop" and gravel and theirs is not None:
 scored_psnr = {
     name: {label: value["psnr"] for label, value in score.items()} for name, score in scored.items()
 }
-gaps = {name: row["two minutes"] - row["RealESRGAN"] for name, row in scored_psnr.items()}
+gaps = {name: row["two minutes"] - row["Real-ESRGAN"] for name, row in scored_psnr.items()}
 lab.expect("PSNR prefers two minutes of training on all five photos", min(gaps.values()) > 0)
 lab.expect(
     "the gap is 0.1 dB on the lawn and 11 dB on the bricks",
@@ -177,7 +177,9 @@ if lab.recipe == "laptop" and gravel and scale == 4:
 # %% after 857c29b5
 if lab.recipe == "laptop" and gravel and scale == 4 and not photo:
     on_cat = {name: srlab.psnr(srlab.quantize(sr), mine).item() for name, sr in versions.items()}
-    ranking = [name for name in ("pretrained", "bicubic", "ESRGAN", "RealESRGAN") if name in on_cat]
+    ranking = [
+        name for name in ("pretrained", "bicubic", "ESRGAN", "Real-ESRGAN") if name in on_cat
+    ]
     margins = -torch.tensor([on_cat[name] for name in ranking]).diff()
     lab.expect(
         "PSNR on the cat ranks pretrained, bicubic, your ESRGAN, Real-ESRGAN",

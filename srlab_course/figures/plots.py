@@ -44,7 +44,7 @@ COLORS = {
     "SRGAN": "#D55E00",
     "RRDB": "#2F4A33",
     "ESRGAN": "#0F9F6A",
-    "RealESRGAN": "#6000FC",
+    "Real-ESRGAN": "#6000FC",
     "flow": "#3C005A",
     "one step": "#CC00CC",
 }

@@ -29,7 +29,7 @@ WHAT = {
     "SRGAN": "trained for pixels, features, and to fool a discriminator (lab 03)",
     "RRDB": "ESRGAN's generator, trained for pixels only (lab 04)",
     "ESRGAN": "a deeper generator and a relativistic discriminator (lab 04)",
-    "RealESRGAN": "published; trained on degraded photos (Wang et al. 2021)",
+    "Real-ESRGAN": "published; trained on degraded photos (Wang et al. 2021)",
     "flow": "noise moved to an image that fits LR (lab 06)",
     "one step": "trained to reach the flow's image in one step (lab 07)",
 }
@@ -113,14 +113,14 @@ def find_contenders(lab: Lab, runs: str = "all") -> Contenders:
     learned = load_trained("all", SCALE, subject="gravel") if runs == "all" else {}
     upscalers = {"bicubic": bicubic} | networks
     with contextlib.suppress(srlab.SrlabError):  # not installed: a precomputed image replaces it on the gravel
-        upscalers["RealESRGAN"] = srlab.load_realesrgan().to(lab.device)
+        upscalers["Real-ESRGAN"] = srlab.load_realesrgan().to(lab.device)
     return Contenders(
         networks=networks,
         upscalers={label: remembering(upscale) for label, upscale in upscalers.items()},
         on_gravel={f"{label} (yours)": network.to(lab.device) for label, network in learned.items()},
         msrresnet=_best(NEEDED["MSRResNet"], scores),
         srgan=_best(NEEDED["SRGAN"], scores),
-        published="RealESRGAN" if "RealESRGAN" in upscalers else _stored("RealESRGAN"),
+        published="Real-ESRGAN" if "Real-ESRGAN" in upscalers else _stored("Real-ESRGAN"),
     )
 
 

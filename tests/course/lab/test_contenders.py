@@ -25,7 +25,7 @@ def without_realesrgan(monkeypatch):
 def test_course_replaces_what_is_missing(home, without_realesrgan):
     found = find_contenders(LAB)
     assert [*found.upscalers] == ["bicubic", "MSRResNet", "SRGAN"]
-    assert (found.msrresnet, found.srgan, found.published) == ("MSRResNet", "SRGAN", "RealESRGAN (precomputed)")
+    assert (found.msrresnet, found.srgan, found.published) == ("MSRResNet", "SRGAN", "Real-ESRGAN (precomputed)")
     lr = srlab.downsample(srlab.mod_crop(split_photo("gravel")[1]["gravel"], 4), 4)
     images = found.gravel_images(lr)
     assert {tuple(image.shape) for image in images.values()} == {(1, 3, 512, 256)}
@@ -33,7 +33,7 @@ def test_course_replaces_what_is_missing(home, without_realesrgan):
     assert set(table["from"]) == {"the course"}
     assert table.loc[["SRGAN", "SRGAN (precomputed)"], "photos"].tolist() == ["all", "the gravel"]
     assert "lab 01" in table.loc["MSRResNet", "what it is"]
-    assert "stored image" in table.loc["RealESRGAN (precomputed)", "what it is"]
+    assert "stored image" in table.loc["Real-ESRGAN (precomputed)", "what it is"]
 
 
 def test_runs_that_are_clearly_ahead_compete(home, without_realesrgan, monkeypatch):

@@ -24,4 +24,4 @@ def test_precomputed_row_ends_with_hr():
         pictures, notes = precomputed.row(name)
         assert {tuple(picture.shape) for picture in pictures.values()} == {(1, 3, 144, 176)}
         assert [*pictures] == [*scores, "HR"]
-        assert notes.keys() == scores.keys() >= {"RealESRGAN"}
+        assert notes.keys() == scores.keys() >= {"Real-ESRGAN"}
