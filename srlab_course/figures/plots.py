@@ -321,12 +321,18 @@ def lines(
     show(figure, caption)
 
 
-def bars(values: Mapping[str, float], caption: str, x: str, title: str) -> None:
-    """Draw one horizontal bar per label with its number at the end; `x` is the label of the axis, with its unit."""
+def bars(values: Mapping[str, float], caption: str, x: str, title: str, goal: float | None = None) -> None:
+    """Draw one horizontal bar per label with its number at the end; `x` is the label of the axis, with its unit.
+
+    A dotted line marks `goal`.
+    """
     figure, axis = plt.subplots(figsize=(8, 0.6 + 0.42 * len(values)))
     colors = [COLORS.get(name, OTHER) for name in values]
     drawn = axis.barh([in_figure(name) for name in values], list(values.values()), color=colors)
-    axis.bar_label(drawn, fmt="%.2f", padding=4)
+    axis.bar_label(drawn, fmt="%.2f", padding=4, path_effects=[withStroke(linewidth=4, foreground="white")])
+    if goal is not None:
+        dotted = axis.axvline(goal, color="black", linestyle=":")
+        dotted.set_path_effects([withStroke(linewidth=3.5, foreground="white")])  # visible on a dark bar
     axis.invert_yaxis()
     axis.margins(x=0.12)
     axis.set(xlabel=x, title=in_figure(title))

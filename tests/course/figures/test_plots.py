@@ -109,3 +109,13 @@ def test_legend_of_many_curves_is_outside(count, beside, monkeypatch):
     curves = figure.axes[0].get_window_extent()
     assert not any(legend.get_window_extent().overlaps(curves) for legend in figure.legends)
     plt.close(figure)
+
+
+@pytest.mark.parametrize(("goal", "lines"), [(None, 0), (5, 1)])
+def test_goal_of_bars_is_marked(goal, lines, monkeypatch):
+    figures = []
+    monkeypatch.setattr(plots, "show", lambda figure, caption: figures.append(figure))
+    plots.bars({"4 photos": 20.0, "8 photos": 10.0}, "Misses.", "of 100", "Misses", goal)
+    (figure,) = figures
+    assert len(figure.axes[0].lines) == lines
+    plt.close(figure)
