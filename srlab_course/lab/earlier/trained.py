@@ -60,7 +60,7 @@ def load_trained(
         newest = _newest(finished, run.lab, plain)
         if learned != subject:
             if not subject:
-                print(f'Skipping {origin}, trained only on {printable(learned)}: use subject="{printable(learned)}".')
+                print(f"Skipping {origin} for other photos: it was trained only on {printable(learned)}.")
         elif run.name != newest:
             print(f"Skipping {origin}: {run.lab}/{newest} was trained later, with other code.")
         else:

@@ -65,7 +65,7 @@ def test_subject_run_is_skipped_unless_requested(capsys):
     make_run("03_srgan", "default", subject="gravel")
     make_run("03_srgan", "all", subject="")
     assert list(load_trained()) == ["SRGAN (all)"]
-    assert 'Skipping 03_srgan/default, trained only on gravel: use subject="gravel".' in capsys.readouterr().out
+    assert "Skipping 03_srgan/default for other photos: it was trained only on gravel." in capsys.readouterr().out
     assert list(load_trained(["03_srgan"])) == list(load_trained(subject="gravel")) == ["SRGAN"]
     assert load_trained(subject="text") == {}
     assert capsys.readouterr().out == ""
