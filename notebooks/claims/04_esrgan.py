@@ -1,12 +1,14 @@
 """What lab 04 claims about its results. For how these blocks run, see notebook_files/claims.py."""
 
-# %% after b4a5dffb
-big = sizes["your RRDBNet"]
+# %% after 04e1a003
+full = RRDBNet()
+big = srlab.parameter_count(full)
 lab.expect("ESRGAN's generator has 16.7 million parameters", big == 16_697_987)
-lab.expect("ESRGAN's generator has 351 convolutions", depths["your RRDBNet"] == 351)
+convolutions = sum(isinstance(layer, nn.Conv2d) for layer in full.modules())
+lab.expect("ESRGAN's generator has 351 convolutions", convolutions == 351)
 lab.expect(
     "ESRGAN's generator is 11 times the size of SRResNet",
-    big / sizes["SRResNet"],
+    big / srlab.parameter_count(models.SRResNet()),
     above=10.5,
     below=11.5,
 )
