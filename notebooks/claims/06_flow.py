@@ -130,7 +130,7 @@ if lab.recipe == "laptop":
 # %% after f0604a02
 if lab.recipe == "laptop":
     name = f"mean of {lab.samples}"
-    behind = table.PSNR["lab 01, MSE"] - table.PSNR[name]
+    behind = table.PSNR["MSE (lab 01)"] - table.PSNR[name]
     lab.expect("the mean of 16 samples is close to lab 01's network in PSNR", behind, below=0.5)
     lab.expect("the mean of 16 samples is as smooth as lab 01's image", sharp, above=50, below=75)
     lab.expect(
@@ -144,14 +144,14 @@ if lab.recipe == "laptop":
     lab.expect("a sample is closer to LR than 2 gray levels", one["off LR"], below=1.5)
     lab.expect(
         "a sample agrees with LR better than SRGAN does",
-        table["off LR"]["lab 03, SRGAN"] / one["off LR"],
+        table["off LR"]["SRGAN (lab 03)"] / one["off LR"],
         above=1.3,
         ratio=True,
     )
     energy = table["energy error"]
     lab.expect(
         "a sample has about the energy error of SRGAN",
-        energy["one sample"] / energy["lab 03, SRGAN"],
+        energy["one sample"] / energy["SRGAN (lab 03)"],
         above=0.85,
         below=1.15,
         ratio=True,
@@ -206,16 +206,16 @@ if lab.recipe == "laptop":
 
 # %% after f0605a02
 if lab.recipe == "laptop":
-    single_step = measure(few["Euler, 1 step"])
+    single_step = measure(few["Euler (1 step)"])
     lab.expect(
         "one step is as smooth as lab 01's image", single_step["sharpness"], above=45, below=75
     )
     lab.expect(
         "one step has nearly the PSNR of lab 01's network",
-        table.PSNR["lab 01, MSE"] - single_step["PSNR"],
+        table.PSNR["MSE (lab 01)"] - single_step["PSNR"],
         below=0.7,
     )
-    last = measure(few[f"Euler, {2 * lab.steps} steps"])
+    last = measure(few[f"Euler ({2 * lab.steps} steps)"])
     lab.expect(
         "Euler's samples have a larger energy error than Heun's",
         last["energy error"] / table["energy error"]["one sample"],
