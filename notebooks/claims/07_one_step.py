@@ -78,5 +78,5 @@ if lab.recipe == "laptop" and own_flow:
         above=0,
     )
     lab.expect("with shuffled answers images still differ", controlled.spread["shuffled"], above=1)
-    behind = controlled.PSNR["lab 01, MSE"] - controlled.PSNR["zeros"]
+    behind = controlled.PSNR["MSE (lab 01)"] - controlled.PSNR["zeros"]
     lab.expect("with zeros the PSNR is lab 01's", behind, above=-0.5, below=0.5)
