@@ -7,11 +7,10 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.patheffects import withStroke
 from matplotlib.ticker import LogLocator, NullFormatter
 from matplotlib.transforms import Bbox
 
-from srlab_course.figures.plots import COLORS, OTHER
+from srlab_course.figures.plots import COLORS, HALO, OTHER
 from srlab_course.layout import in_figure
 
 # Metric -> axis label; lower is better for all of them.
@@ -78,7 +77,7 @@ def _label(axis: Axes, points: dict[str, tuple[float, float]]) -> None:
         for side in SIDES:
             across, up, ha, va = side
             text = axis.annotate(in_figure(method), place, (across, up), textcoords="offset points", ha=ha, va=va)
-            text.set_path_effects([withStroke(linewidth=4, foreground="white")])  # readable over a line
+            text.set_path_effects(HALO)
             box = text.get_window_extent()
             if side == SIDES[-1] or not any(box.overlaps(other) for other in taken):
                 break

@@ -51,6 +51,7 @@ COLORS = {
 # For lines that are not methods, dashed from the sixth on. They meet the same conditions and differ from all the above.
 CYCLE = ("#0072B2", "#CC6F11", "#40260D", "#7D04D6", "#6E6E74")
 OTHER = "#777777"  # a method without a color
+HALO = [withStroke(linewidth=4, foreground="white")]  # makes a label or a line visible on curves and dark bars
 Box = tuple[int, int, int, int]  # top, left, height, width in pixels of the image
 
 
@@ -307,7 +308,7 @@ def lines(
         if label not in series:  # next to the curves, which are between the points
             side, ha = (-8, "right") if place[0] < center else (8, "left")
             text = axis.annotate(in_figure(label), place, (side, 0), textcoords="offset points", ha=ha, va="center")
-            text.set_path_effects([withStroke(linewidth=3, foreground="white")])  # legible across a curve
+            text.set_path_effects(HALO)
     if points:
         axis.margins(x=0.15)  # room for the labels
     if all(float(value).is_integer() for horizontal, _ in series.values() for value in horizontal):
@@ -329,10 +330,10 @@ def bars(values: Mapping[str, float], caption: str, x: str, title: str, goal: fl
     figure, axis = plt.subplots(figsize=(8, 0.6 + 0.42 * len(values)))
     colors = [COLORS.get(name, OTHER) for name in values]
     drawn = axis.barh([in_figure(name) for name in values], list(values.values()), color=colors)
-    axis.bar_label(drawn, fmt="%.2f", padding=4, path_effects=[withStroke(linewidth=4, foreground="white")])
+    axis.bar_label(drawn, fmt="%.2f", padding=4, path_effects=HALO)
     if goal is not None:
         dotted = axis.axvline(goal, color="black", linestyle=":")
-        dotted.set_path_effects([withStroke(linewidth=3.5, foreground="white")])  # visible on a dark bar
+        dotted.set_path_effects(HALO)
     axis.invert_yaxis()
     axis.margins(x=0.12)
     axis.set(xlabel=x, title=in_figure(title))
