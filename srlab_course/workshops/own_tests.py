@@ -24,7 +24,6 @@ from srlab_course.workshops.promises import WIDTH, Promise, Promises
 
 FOLDER = files("srlab_course.workshops") / "designs"
 FUNCTIONS = ("validate", "gan_step", "walk")
-OWN = "your mine.py"
 
 
 @dataclass(frozen=True)
@@ -95,7 +94,7 @@ def try_tests(tests: File, function: str, mine: File = "mine.py") -> None:
     sources = {design.name: f"{others}\n{design.source}" for design in (*right, *broken)}  # a file may test them, too
     own = Path(mine)
     if own.is_file() and hasattr(written(own), function):
-        sources[OWN] = source_of(own)
+        sources[own.name] = source_of(own)
     with running(path.name):
         seen = outcomes_of(path, function, sources)
     first = seen[right[0].name]
@@ -111,8 +110,8 @@ def try_tests(tests: File, function: str, mine: File = "mine.py") -> None:
     if not _accepts(right, seen):
         return
     _catches(broken, seen, len(right))
-    if OWN in seen:
-        _own(seen[OWN])
+    if own.name in seen:
+        _own(own.name, seen[own.name])
     else:
         say("to do", f"Write {function} in {own.name}, and run this cell again for it.", WIDTH)
 
@@ -175,11 +174,11 @@ def _catches(broken: list[Design], seen: Mapping[str, Outcome], right: int) -> N
     say("kept" if len(caught) == len(broken) else "to do", f"{len(caught)} of {len(broken)} are caught.", WIDTH)
 
 
-def _own(outcome: Outcome) -> None:
-    """Print what the tests find in the student's own code."""
+def _own(name: str, outcome: Outcome) -> None:
+    """Print what the tests find in a student's file."""
     for test, where in outcome.failed.items():
-        say("broken", f"{test} fails for {OWN}: {where}", WIDTH)
+        say("broken", f"{test} fails for {name}: {where}", WIDTH)
     if outcome.broken:
-        say("broken", f"The tests can't import from {OWN}: {outcome.broken}.", WIDTH)
+        say("broken", f"The tests can't import from {name}: {outcome.broken}.", WIDTH)
     elif not outcome.failed:
-        say("kept", f"All of your tests ({len(outcome.ran)}) pass for {OWN}.", WIDTH)
+        say("kept", f"All of your tests ({len(outcome.ran)}) pass for {name}.", WIDTH)

@@ -28,7 +28,7 @@ def test_model_tests_accept_right_designs_and_catch_broken_ones(function, capsys
     missed = [design.name for design in broken if design.text in printed]
     assert not missed, f"{function}_tests.py catches none of these. If each breaks a promise, add a test to the file."
     assert f"{len(broken)} of {len(broken)} are caught" in printed
-    assert "pass for your mine.py" in printed
+    assert "pass for mine.py" in printed
     model_tests(function)
     assert f"from mine import {function}" in said(capsys).replace("psnr, ", "")
 
