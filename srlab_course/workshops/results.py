@@ -111,7 +111,8 @@ def sharpness(gan: Upscaler, network: Upscaler, held_out: Photos) -> Iterator[Pr
     )
     yield (
         pattern < 1.5,
-        f"No pattern repeats from LR pixel to LR pixel: its strength is {pattern:.2f}; 1.5 would be too much.",
+        f"No pattern repeats from LR pixel to LR pixel: its strength is {pattern:.2f} gray levels of 255; 1.5 would be "
+        "too much. (The course's SRGAN has 0.2 to 0.4 on photos.)",
         "That's a checkerboard. Average the weights over many steps, or add noise to D's images. A G that upsamples by "
         "nearest and a convolution has less of it; train it again in Workshop 1 first.",
     )
