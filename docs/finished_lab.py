@@ -36,7 +36,8 @@ We ran the cells, guessed 0.2 at the first question, and solved the exercise. In
 answers a mistake with a hint, and a line such as *from you: slope* names the parts of a result that are your code.
 Where the lab has a slider, this page shows its first and its last picture.
 
-Everything between the two lines is from the lab, except for the cells that set it up. Code that only draws is folded.
+Everything between the two lines is from the lab. We left out its setup cells, which define names such as `stones` and
+`shrink`. Code that only draws is folded.
 
 ---
 
