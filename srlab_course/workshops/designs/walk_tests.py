@@ -62,14 +62,16 @@ def test_walk_passes_the_time_of_the_place(steps):
         assert torch.allclose(x, t.view(-1, 1, 1, 1).expand_as(x), atol=1e-5)
 
 
-def test_walk_leaves_the_noise_as_it_is():
-    """It doesn't change the noise that it gets.
+@pytest.mark.parametrize("training", [True, False])
+def test_walk_leaves_its_arguments_as_they_are(training):
+    """It leaves the noise and the mode of the flow as they are.
 
-    `x += ...` writes into the caller's tensor. Which line makes a new one?
+    `x += ...` writes into the caller's tensor. Which line makes a new one? If you switch the mode, do you restore it?
     """
-    start = noise()
-    walk(Velocity(lambda x, t: torch.ones_like(x)), start, LR, 3)
+    start, flow = noise(), Velocity(lambda x, t: torch.ones_like(x)).train(training)
+    walk(flow, start, LR, 3)
     assert torch.equal(start, noise())
+    assert flow.training == training
 
 
 def test_walk_builds_no_graph():
