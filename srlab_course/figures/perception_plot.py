@@ -1,12 +1,14 @@
 """The perception-distortion plot: no method is best on both axes."""
 
 import itertools
+from collections.abc import Sequence
 
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.path import Path
 from matplotlib.ticker import LogLocator, NullFormatter
 from matplotlib.transforms import Bbox
 
@@ -21,11 +23,18 @@ AXES = {
 }
 NEAR = 0.05  # smaller patch distances are noise or negative, and are drawn here
 # Positions of a label next to its point: offset in points, and horizontal and vertical alignment.
-SIDES = ((0, 7, "center", "bottom"), (0, -7, "center", "top"), (8, 0, "left", "center"), (-8, 0, "right", "center"))
+SIDES = (
+    (0, 7, "center", "bottom"),
+    (0, -7, "center", "top"),
+    (6, -6, "left", "top"),
+    (6, 6, "left", "bottom"),
+    (8, 0, "left", "center"),
+    (-8, 0, "right", "center"),
+)
 MARKERS = "osD^vP*X<>"  # distinguish methods of the same color
 
 
-def draw_perception_distortion(table: pd.DataFrame, metric: str) -> Figure:
+def draw_perception_distortion(table: pd.DataFrame, metric: str, joined: Sequence[str] = ()) -> Figure:
     """Plot a perception metric against mean PSNR, one point per method, one panel per image set.
 
     Blau and Michaeli (2018) prove that there is a bound. On it, one axis only improves at the cost of the other, so the
@@ -38,6 +47,8 @@ def draw_perception_distortion(table: pd.DataFrame, metric: str) -> Figure:
         median over the images, because one image can have a distance a hundred times that of another.
     metric
         ``"lpips"``, ``"patch_distance"`` or ``"energy_error"``.
+    joined
+        Methods whose points a dotted line joins, in this order.
     """
     by_method = table.groupby(["set", "method"], sort=False, as_index=False)
     means = by_method.agg({"psnr": "mean", metric: "median" if metric == "patch_distance" else "mean"})
@@ -62,24 +73,28 @@ def draw_perception_distortion(table: pd.DataFrame, metric: str) -> Figure:
             axis.yaxis.set_major_formatter("{x:g}")
             axis.yaxis.set_minor_formatter(NullFormatter())
         axis.grid(alpha=0.3)
-        _label(axis, here)
+        line = [here[method] for method in joined if method in here]
+        axis.plot(*np.reshape(line, (-1, 2)).T, ":", color="black", zorder=0)
+        _label(axis, here, line)
         arrow = {"boxstyle": "rarrow,pad=0.25", "facecolor": "#E9F1E9", "edgecolor": "#3F6B3F"}
         axis.text(0.97, 0.05, "better", transform=axis.transAxes, rotation=-35, ha="right", bbox=arrow, zorder=0)
     return figure
 
 
-def _label(axis: Axes, points: dict[str, tuple[float, float]]) -> None:
-    """Write each name next to its point, on the first side with enough space."""
+def _label(axis: Axes, points: dict[str, tuple[float, float]], line: Sequence[tuple[float, float]]) -> None:
+    """Write each name next to its point, on the first side with enough space, and not on the line."""
     axis.figure.draw_without_rendering()  # the layout sets the pixel positions
     pixels = axis.transData.transform(list(points.values()))
     taken = [Bbox.from_bounds(x - 7, y - 7, 14, 14) for x, y in pixels]
+    path = Path(axis.transData.transform(line)) if len(line) > 1 else None
     for method, place in points.items():
         for side in SIDES:
             across, up, ha, va = side
             text = axis.annotate(in_figure(method), place, (across, up), textcoords="offset points", ha=ha, va=va)
             text.set_path_effects(HALO)
             box = text.get_window_extent()
-            if side == SIDES[-1] or not any(box.overlaps(other) for other in taken):
+            crossed = path is not None and path.intersects_bbox(box, filled=False)
+            if side == SIDES[-1] or not (crossed or any(box.overlaps(other) for other in taken)):
                 break
             text.remove()
         taken.append(box)

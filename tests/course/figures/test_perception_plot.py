@@ -34,3 +34,14 @@ def test_patch_distance_uses_median_within_axes():
     axis, points = drawn([*rows, ("photos", "a", "mirrored", 12.0, -0.2)], "patch_distance")
     assert axis.get_yscale() == "log"
     assert [y for _, y in points] == pytest.approx([1.5, 0.05])
+
+
+def test_labels_avoid_the_line_that_joins_methods():
+    scores = {"MSRResNet": (28.0, 0.3), "SRGAN": (27.0, 0.15), "hybrid": (27.0, 0.1), "ESRGAN": (26.0, 0.1)}
+    table = pd.DataFrame([("Set5", "a", method, *values) for method, values in scores.items()])
+    table.columns = ["set", "image", "method", "psnr", "lpips"]
+    (axis,) = draw_perception_distortion(table, "lpips", joined=["MSRResNet", "hybrid", "ESRGAN"]).axes
+    (line,) = axis.lines
+    assert line.get_xydata().tolist() == [[28.0, 0.3], [27.0, 0.1], [26.0, 0.1]]
+    path = line.get_path().transformed(axis.transData)
+    assert not any(path.intersects_bbox(text.get_window_extent(), filled=False) for text in axis.texts[:-1])
