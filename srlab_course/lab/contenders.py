@@ -117,7 +117,7 @@ def find_contenders(lab: Lab, runs: str = "all") -> Contenders:
     return Contenders(
         networks=networks,
         upscalers={label: remembering(upscale) for label, upscale in upscalers.items()},
-        on_gravel={f"{label} (yours)": network.to(lab.device) for label, network in learned.items()},
+        on_gravel={f"{label} (on gravel)": network.to(lab.device) for label, network in learned.items()},
         msrresnet=_best(NEEDED["MSRResNet"], scores),
         srgan=_best(NEEDED["SRGAN"], scores),
         published="Real-ESRGAN" if "Real-ESRGAN" in upscalers else _stored("Real-ESRGAN"),
@@ -151,6 +151,6 @@ def _stored(name: str) -> str:
 
 def _what(label: str) -> str:
     method, _, note = label.partition(" (")
-    if note == "yours)":
+    if note == "on gravel)":
         return f"{WHAT.get(method, method)}, on the left half of the gravel"
     return f"{WHAT.get(method, method)}; a stored image" if note == "precomputed)" else WHAT.get(method, method)
