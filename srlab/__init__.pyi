@@ -66,4 +66,3 @@ from .training.schedules import OneCycle as OneCycle
 from .training.schedules import constant as constant
 from .training.trainer import Trainer as Trainer
 from .upscale_files import upscale_file as upscale_file
-from .upscale_files import upscale_folder as upscale_folder

@@ -115,21 +115,6 @@ def upscale_file(
     return target
 
 
-def upscale_folder(
-    source: str | os.PathLike,
-    target: str | os.PathLike,
-    upscaler: Upscaler,
-    scale: float,
-    **options: bool | int | str | None,
-) -> Summary:
-    """Upscale every image in a folder to ``<name>.png`` in another folder; a second call resumes a stopped one.
-
-    A file that fails does not stop the others; the returned `Summary` lists it. Files that are not images are named on
-    stderr. `options` are those of `upscale_file`.
-    """
-    return upscale_files(results_of_folder(expand_user(source), expand_user(target)), upscaler, scale, **options)
-
-
 def results_of_folder(source: Path, target: Path) -> dict[Path, Path]:
     """Return the images in a folder with their results in another, and name the other files on stderr."""
     images = image_files(source)
@@ -150,7 +135,10 @@ def upscale_files(
     progress: bool = True,
     **options: int | str | None,
 ) -> Summary:
-    """Upscale image files, source -> target, and keep targets that exist; see `upscale_folder`."""
+    """Upscale image files, source -> target, and keep targets that exist, so that a second call resumes a stopped one.
+
+    A file that fails does not stop the others; the returned `Summary` lists it. `options` are those of `upscale_file`.
+    """
     summary = Summary()
     for number, (path, result) in enumerate(results.items(), 1):
         if result.is_file() and not force:
