@@ -177,12 +177,12 @@ if lab.recipe == "laptop" and scale == 4:
         for other in ("bicubic", "HR"):
             lab.expect(
                 f"the answer is nearer to the mean than to {other}: {subject}",
-                row[other] - row["mean of fifty"],
+                row[f"network to {other}"] - row["network to mean of fifty"],
                 above=0,
             )
         lab.expect(
             f"bicubic is further from the mean than your network: {subject}",
-            row["bicubic from the mean"] > row["mean of fifty"],
+            row["(bicubic to mean)"] > row["network to mean of fifty"],
         )
 
 # %% after 67c040cd
