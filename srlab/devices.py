@@ -12,15 +12,13 @@ import torch
 from srlab.errors import SrlabError
 
 WITHOUT_FLOAT64 = ("mps",)  # types of device; MPS is PyTorch's name for a Mac's GPU
-TORCHRUN = {"RANK", "LOCAL_RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT"}  # set by torchrun in each process
 NO_MEMORY = ("DefaultCPUAllocator", "out of memory", "ALLOC_FAILED")  # of a CPU; of a GPU; of cuBLAS and cuDNN
 
 
 def pick_device(device: str | torch.device = "auto") -> torch.device:
     """Resolve ``"auto"`` to an NVIDIA GPU if there is one, otherwise to the CPU.
 
-    A Mac's GPU is used only if you pass ``"mps"``, because no Mac has tested it. Under ``torchrun`` each process uses
-    its own GPU, numbered by ``LOCAL_RANK``.
+    A Mac's GPU is used only if you pass ``"mps"``, because no Mac has tested it.
     """
     if isinstance(device, torch.device):
         return device
@@ -33,17 +31,7 @@ def pick_device(device: str | torch.device = "auto") -> torch.device:
     if device == "cuda" and not torch.cuda.is_available():
         reason = unused_gpu()
         raise SrlabError(f"This machine has no usable GPU. Set device to auto or cpu. {reason}".rstrip())
-    if device == "cuda" and (rank := from_torchrun("LOCAL_RANK")) is not None:
-        return torch.device("cuda", rank)
     return torch.device(device)
-
-
-def from_torchrun(name: str) -> int | None:
-    """Return the number in a variable that torchrun sets, such as ``"RANK"``; None if it did not start this process.
-
-    torchrun sets all variables in `TORCHRUN`, so a stray one in a cluster's shell does not count.
-    """
-    return int(os.environ[name]) if os.environ.keys() >= TORCHRUN else None
 
 
 def widest_float(device: torch.device) -> torch.dtype:

@@ -10,16 +10,6 @@ from srlab.training.wrapping import make_accelerator
 CPU = torch.device("cpu")
 
 
-def test_each_process_uses_its_gpu(monkeypatch):
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
-    monkeypatch.setenv("LOCAL_RANK", "2")
-    assert devices.pick_device("auto") == torch.device("cuda"), "a stray variable not set by torchrun"
-    for name in devices.TORCHRUN:
-        monkeypatch.setenv(name, "2")
-    assert devices.pick_device("auto") == devices.pick_device("cuda") == torch.device("cuda", 2)
-    assert devices.pick_device("cpu") == CPU
-
-
 @pytest.mark.parametrize(
     ("capabilities", "wanted"),
     [

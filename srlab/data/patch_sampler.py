@@ -24,9 +24,7 @@ class PatchSampler:
     to the center of each cell, a transposed or flipped patch is treated as a whole image.
 
     Each image is equally likely, whatever its size. All draws come from one CPU generator, so a seed gives the same
-    patches on every device, and a resumed run needs only `state_dict`. With several processes (`share`) each draws for
-    the whole batch and keeps its share, so the patches do not depend on the number of GPUs. Only the noise of a random
-    degradation differs, because each process draws its own.
+    patches on every device, and a resumed run needs only `state_dict`.
 
     Parameters
     ----------
@@ -35,7 +33,7 @@ class PatchSampler:
     patch
         Side of the HR patch in pixels; a multiple of `scale`.
     batch
-        Patches per step, summed over all processes.
+        Patches per step.
     degradation
         Degradation from HR to LR; None means only bicubic downsampling. Any function ``(hr, scale, generator) -> lr``
         can be used, too: it gets the batch on the device, and must draw its random numbers from the generator. If it
@@ -78,17 +76,11 @@ class PatchSampler:
         self.window = patch  # side in HR pixels of the square that is drawn from an image
         self.margin = reach(scale) if reach else 0  # LR pixels on each side of it
         self.augment, self.seed = augment, seed
-        self.device, self.rank, self.world = torch.device(device), 0, 1
+        self.device = torch.device(device)
         self.generator = torch.Generator().manual_seed(seed)
         self._noise = torch.Generator(self.device)
         self._sizes, self._starts = torch.tensor(images.sizes), torch.tensor(images.starts)
         self._pixels = images.pixels.to(self.device) if _fits(images.pixels, self.device) else images.pixels
-
-    def share(self, rank: int, world: int) -> None:
-        """Restrict the sampler to one process's share of each batch: every `world`-th patch, starting at `rank`."""
-        if self.batch % world:
-            raise SrlabError(f"A batch of {self.batch} is not divisible by {world} processes. Use a multiple.")
-        self.rank, self.world = rank, world
 
     def __iter__(self) -> "PatchSampler":
         return self
@@ -96,15 +88,14 @@ class PatchSampler:
     def __next__(self) -> tuple[torch.Tensor, torch.Tensor]:
         """Return LR ``(batch, 3, patch / scale, patch / scale)`` and HR ``(batch, 3, patch, patch)``.
 
-        Both are float32 in [0, 1] on 8-bit levels. A process that shares the batch returns only its patches.
+        Both are float32 in [0, 1] on 8-bit levels.
         """
-        mine = slice(self.rank, None, self.world)
         # Only a few numbers per patch are sent to a GPU, and the CPU does not wait for the GPU.
-        windows = self._draw_windows()[:, mine].to(self._pixels.device, non_blocking=True)
+        windows = self._draw_windows().to(self._pixels.device, non_blocking=True)
         # One more number per patch, for subclasses. It is always drawn, so that a seed still gives the same patches.
-        draws = torch.rand(self.batch, generator=self.generator)[mine]
-        # Degradations draw for this process only, so they have their own generator, seeded in each step.
-        seed = int(torch.randint(2**62, (), generator=self.generator)) + self.rank
+        draws = torch.rand(self.batch, generator=self.generator)
+        # Degradations may draw on the device, so they have a generator there, seeded in each step.
+        seed = int(torch.randint(2**62, (), generator=self.generator))
         hr = self.cut(windows, draws)
         lr = self.degradation(hr, self.scale, self._noise.manual_seed(seed))
         if lr.shape[-2:] != (expected := tuple(side // self.scale for side in hr.shape[-2:])):

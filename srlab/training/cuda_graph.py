@@ -15,7 +15,6 @@ from srlab.errors import SrlabError
 
 Step = Callable[[torch.Tensor, torch.Tensor], dict[str, Any]]
 AS_WRITTEN = 3  # steps before the recording, which create the optimizers' states and choose cuDNN's algorithms
-WITH_PROCESSES = 11  # the same with several processes, as PyTorch's notes on CUDA graphs require
 CLOSE = 0.1  # largest relative difference of a replay; where operations are not deterministic, Adam amplifies rounding
 WAITS = "called a synchronizing CUDA operation"  # in torch's warning
 WARNING = (
@@ -81,11 +80,6 @@ class RecordedStep:
         Number of different steps that take turns; each has its own recording.
     scaler
         The gradient scaler, in float16.
-    common
-        ``common(reason)``, which returns the reason of any process that has one, or "". If one process runs as written,
-        all must. Each call waits for the other processes, so all of them must call it equally often.
-    as_written
-        Number of steps of each turn before its recording.
     """
 
     def __init__(
@@ -96,11 +90,9 @@ class RecordedStep:
         stream: torch.cuda.Stream,
         turns: int = 1,
         scaler: torch.amp.GradScaler | None = None,
-        common: Callable[[str], str] = str,
-        as_written: int = AS_WRITTEN,
     ) -> None:
         self.step, self.networks, self.optimizers, self.stream = step, networks, optimizers, stream
-        self.scaler, self.common, self.as_written = scaler, common, as_written
+        self.scaler = scaler
         self.weights = [list(network.parameters()) for network in networks]
         self.parameters = [parameter for weights in self.weights for parameter in weights]
         self.groups = [group for optimizer in optimizers for group in optimizer.param_groups]
@@ -112,7 +104,7 @@ class RecordedStep:
         if recording := self.recordings[turn]:
             return recording.replay(lr, hr)
         self.calls[turn] += 1
-        if self.reason or self.calls[turn] <= self.as_written:
+        if self.reason or self.calls[turn] <= AS_WRITTEN:
             return self._run_as_written(lr, hr)
         return self._record(lr, hr, turn)
 
@@ -134,15 +126,13 @@ class RecordedStep:
             losses = dict(self._run_as_written(lr, hr))
         after = self._save()
         if self.scaler is not None and not any(update.any() for update in self._updates(before, after)):
-            return losses  # float16 has overflowed, in all processes: there is nothing to compare, so try the next step
+            return losses  # float16 has overflowed: there is nothing to compare, so try the next step
         try:
-            with self._agree():
-                if reasons:
-                    raise NotRecordable(reasons[0])
-                self._refuse_accumulation(before, after)
+            if reasons:
+                raise NotRecordable(reasons[0])
+            self._refuse_accumulation(before, after)
             self._verify(lr, hr, before, after, losses)
-            with self._agree():
-                self.recordings[turn] = self._capture(lr, hr)  # with the fastest convolutions
+            self.recordings[turn] = self._capture(lr, hr)  # with the fastest convolutions
             self._fill_gradients(after)
         except NotRecordable as refusal:
             self.reason = str(refusal)
@@ -153,28 +143,12 @@ class RecordedStep:
             print(f"Each step is trained as written, not as a CUDA graph, because {self.reason}.")
         return losses
 
-    @contextmanager
-    def _agree(self) -> Iterator[None]:
-        """Raise NotRecordable in all processes if the block raises it in any of them.
-
-        Each process waits here for the others, so all must enter the same blocks in the same order. Any other error
-        ends the process, and with it the run.
-        """
-        reason = ""
-        try:
-            yield
-        except NotRecordable as refusal:
-            reason = str(refusal)
-        if reason := self.common(reason):
-            raise NotRecordable(reason)
-
     def _verify(self, lr: torch.Tensor, hr: torch.Tensor, before: State, after: State, losses: dict[str, Any]) -> None:
         """Raise NotRecordable if a first recording, with deterministic convolutions, does not repeat the step."""
-        with self._agree(), cudnn_settings(tf32=True, deterministic=True):
+        with cudnn_settings(tf32=True, deterministic=True):
             recording = self._capture(lr, hr)
-        with self._agree():  # after all have recorded, because they exchange gradients in a replay
-            self._load(before)
-            self._compare(before, after, losses, recording.replay(lr, hr))
+        self._load(before)
+        self._compare(before, after, losses, recording.replay(lr, hr))
         self._load(after)  # the step as written counts, and the memory of this recording's gradients is given back
 
     def _capture(self, lr: torch.Tensor, hr: torch.Tensor) -> Recording:

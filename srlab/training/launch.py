@@ -11,9 +11,9 @@ RECORDS_ON = "cuda"  # type of the devices that can record a step
 PAYS_FROM = 2000  # steps; compiling blocks takes 3 to 13 s and saves 0.4 to 11 ms per step (benchmarks/RESULTS.md)
 
 
-def is_recorded(launch: str, device: torch.device, processes: int) -> bool:
+def is_recorded(launch: str, device: torch.device) -> bool:
     """Return whether steps are recorded, if they can be."""
-    return device.type == RECORDS_ON and (launch == "graph" or (launch == "auto" and processes == 1))
+    return device.type == RECORDS_ON and launch != "python"
 
 
 def compile_if_it_pays(networks: Iterable[nn.Module], device: torch.device, iters: int) -> str:

@@ -59,7 +59,6 @@ class Run:
 
     def __init__(self, lab: str, name: str, path: Path | None = None) -> None:
         self.lab, self.name, self.path = lab, name, path or run_folder(lab, name)
-        self.writes = True  # only the first of several processes writes
         self.history: list[dict[str, float]] = []  # all logged rows, during training
         self.best: dict[str, float] = {}  # highest validation scores so far
         self._draft: dict[str, Any] = {}  # during training: the manifest as it will be written next
@@ -176,18 +175,17 @@ class Run:
     def begin(self, step: int, iters: int, facts: dict[str, Any]) -> None:
         """Truncate the log to the checkpoint's step, print what has changed since then, and write the manifest.
 
-        `facts` go into the manifest: ``device``, ``precision``, ``compiled``, ``processes`` and ``code_of_step``.
+        `facts` go into the manifest: ``device``, ``precision``, ``compiled`` and ``code_of_step``.
         """
         if step:
             self._note_resumed(step, iters, facts)
         self.history = [row for row in self.metrics() if row["step"] <= step] if step else []
-        if self.writes:
-            rows = "".join(json.dumps(row) + "\n" for row in self.history)
-            files.write_atomic(self.path / "metrics.jsonl", rows.encode(), WHERE)
-            for later in find_checkpoints(self.path):  # damaged, so the run continues from an earlier one
-                if int(later.stem) > step:
-                    with files.writing(later, WHERE):
-                        files.patiently(later.unlink)
+        rows = "".join(json.dumps(row) + "\n" for row in self.history)
+        files.write_atomic(self.path / "metrics.jsonl", rows.encode(), WHERE)
+        for later in find_checkpoints(self.path):  # damaged, so the run continues from an earlier one
+            if int(later.stem) > step:
+                with files.writing(later, WHERE):
+                    files.patiently(later.unlink)
         if step < iters:
             self._draft |= facts | {"schedule_total": iters} | environment()
             self._write_status("running")
@@ -205,17 +203,14 @@ class Run:
             self._draft["continued"].append({"step": step, "from": total, "to": iters})
         precision = self._draft["precision"]
         precision = "fp32" if precision == "no" else precision  # its name in runs of earlier versions
-        before = {"iters": total, "precision": precision, "processes": self._draft["processes"]}
-        now = {"iters": iters, "precision": facts["precision"], "processes": facts["processes"]}
+        before = {"iters": total, "precision": precision}
+        now = {"iters": iters, "precision": facts["precision"]}
         changes = "".join(f", {change}" for change in differences(before, now))
         print(f"Resuming the run '{self.name}' from step {step}{changes}.")
 
     @contextmanager
     def tensorboard(self, step: int) -> Iterator[None]:
         """Also log to TensorBoard inside the block, after discarding its events after `step`."""
-        if not self.writes:
-            yield
-            return
         from torch.utils.tensorboard import SummaryWriter  # slow to import
 
         folder = self.path / "tensorboard"
@@ -232,8 +227,6 @@ class Run:
         """Append a row to the history and to ``metrics.jsonl``, and inside a `tensorboard` block also to its events."""
         row = {"step": step} | values
         self.history.append(row)
-        if not self.writes:
-            return
         file = self.path / "metrics.jsonl"
         with files.writing(file, WHERE):
             with file.open("a", encoding="utf-8") as log:
@@ -293,13 +286,11 @@ class Run:
 
     def write_manifest(self, manifest: dict[str, Any]) -> None:
         """Write ``run.json``."""
-        if self.writes:
-            files.write_atomic(self.path / "run.json", json.dumps(manifest, indent=1).encode(), WHERE)
+        files.write_atomic(self.path / "run.json", json.dumps(manifest, indent=1).encode(), WHERE)
 
     def save_checkpoint(self, state: dict[str, Any]) -> None:
         """Write a checkpoint with the entries ``step`` and ``manifest``, and keep the previous one."""
-        if self.writes:
-            write_checkpoint(self.path, state, WHERE)
+        write_checkpoint(self.path, state, WHERE)
 
     def save_generator(self, generator: nn.Module, step: int, best: str = "", **notes: float) -> None:
         """Write the generator's weights with its architecture, so that a later lab can load them by the run's name.
@@ -307,10 +298,9 @@ class Run:
         `best` names the score for which these weights are the best, or is "" for the latest; `notes` are extra
         metadata.
         """
-        if self.writes:
-            notes |= {"network": type(generator).__name__, "config": getattr(generator, "config", {})}
-            notes |= {"step": step, "lab": self.lab}
-            tensor_files.write_safetensors(self.path / generator_file(best), generator.state_dict(), notes, WHERE)
+        notes |= {"network": type(generator).__name__, "config": getattr(generator, "config", {})}
+        notes |= {"step": step, "lab": self.lab}
+        tensor_files.write_safetensors(self.path / generator_file(best), generator.state_dict(), notes, WHERE)
 
 
 # --- Finding runs --------------------------------------------------------------------------------------------

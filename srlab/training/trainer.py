@@ -4,12 +4,11 @@
 """
 
 from collections.abc import Callable, Collection, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from numbers import Integral
 from typing import Any
 
 import torch
-from accelerate.utils import broadcast_object_list, gather_object
 from torch import nn
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
@@ -17,8 +16,8 @@ from srlab.data.patch_sampler import PatchSampler
 from srlab.devices import cudnn_settings, explaining_lack_of_memory, pick_device, pick_precision, widest_float
 from srlab.errors import SrlabError
 from srlab.tensor_files import all_finite
-from srlab.training.calendar import LOG_EVERY, Calendar
-from srlab.training.cuda_graph import AS_WRITTEN, WITH_PROCESSES, NotRecordable, RecordedStep, Step, on_stream
+from srlab.training.calendar import Calendar
+from srlab.training.cuda_graph import NotRecordable, RecordedStep, Step
 from srlab.training.divergence import detect_divergence, first_bad_step
 from srlab.training.interrupts import Interrupts
 from srlab.training.launch import LAUNCHES, compile_if_it_pays, is_recorded
@@ -38,11 +37,6 @@ class Trainer:
     The trainer handles devices, mixed precision, a moving average of the generator (EMA), the learning rate,
     validation, logging and divergence. You can stop a run at any moment and resume it: on a CPU bit for bit, if the
     step draws its random numbers from PyTorch; on a GPU as exactly as its operations are reproducible.
-
-    Under ``torchrun`` each process trains on its share of every batch, and gradients are averaged, so a mean over
-    patches acts as in one process. Batch norm and a relativistic average use only the patches of one process. Random
-    numbers drawn by a step are the same in all processes. Only the first process writes; logged losses are means over
-    all processes.
 
     Parameters
     ----------
@@ -106,10 +100,9 @@ class Trainer:
             raise SrlabError(f"'{launch}' is not a valid launch. Use {', '.join(LAUNCHES)}.")
         wanted = pick_device(device)
         self.precision = pick_precision(precision, wanted)
-        self.accelerator = make_accelerator(wanted, self.precision, recorded=launch == "graph")
+        self.accelerator = make_accelerator(wanted, self.precision)
         self.device = self.accelerator.device
         self.run = Run(lab, run)
-        self.run.writes = self.accelerator.is_main_process
         self.ema_decay, self.ema_warmup, self.seed = ema, ema_warmup, seed
         self.settings, self.launch, self.turns = settings or {}, launch, turns
         self.networks: dict[str, nn.Module] = {}  # trainable networks
@@ -154,14 +147,12 @@ class Trainer:
         for network in (self.networks | self.fixed).values():
             network.to(self.device, memory_format=torch.channels_last)
         self.ema = average_of(self.networks["generator"])  # before wrapping, which binds a forward to the original
-        # Recordings need a separate stream, and DistributedDataParallel must be created on it.
-        self._stream = torch.cuda.Stream(self.device) if self._records() else None
-        with on_stream(self._stream) if self._stream else nullcontext():
-            for name, thing in objects.items():
-                if name in self.optimizers:
-                    objects[name] = self.accelerator.prepare_optimizer(thing)
-                else:  # accelerate would raise for a frozen network, which has no gradients to exchange
-                    objects[name] = self.accelerator.prepare_model(thing, evaluation_mode=name in self.fixed)
+        self._stream = torch.cuda.Stream(self.device) if self._records() else None  # recordings need a separate one
+        for name, thing in objects.items():
+            if name in self.optimizers:
+                objects[name] = self.accelerator.prepare_optimizer(thing)
+            else:
+                objects[name] = self.accelerator.prepare_model(thing, evaluation_mode=name in self.fixed)
         self.prepared = objects
         return tuple(objects.values())
 
@@ -241,14 +232,13 @@ class Trainer:
         if validate_every < 1:
             raise SrlabError(f"validate_every must be at least 1 step, but is {validate_every}.")
         self.stop_on = stop_on
-        main = self.accelerator.is_main_process
-        draw = monitor if monitor is not None and main else lambda trainer: None
+        draw = monitor or (lambda trainer: None)
         advice = (
             "Close other programs and run the same again to resume, or lower batch or patch under another run name. "
             f"Everything saved before is intact in {self.run.path}"
         )
         with (
-            self.run.lock() if main else nullcontext(),
+            self.run.lock(),
             cudnn_settings(tf32=self.precision != "fp32", autotune=True),
             explaining_lack_of_memory(f"batches of {sampler.batch} patches of {sampler.patch} pixels", advice),
         ):
@@ -262,10 +252,9 @@ class Trainer:
                 )
                 self.run.repair_finished(self.steps_done, self.ema)
                 draw(self)
-                self.accelerator.wait_for_everyone()  # until the first process has written its files
                 return self.ema
             calendar = Calendar(int(iters), validate_every)
-            bar = Progress(total=iters, initial=self.steps_done, desc=self.run.name, mininterval=1, disable=not main)
+            bar = Progress(total=iters, initial=self.steps_done, desc=self.run.name, mininterval=1)
             log = self.run.tensorboard(self.steps_done)
             with Interrupts() as interrupts, log, bar, self._recorded(step) as advance:
                 if self.steps_done == 0:
@@ -281,7 +270,7 @@ class Trainer:
                     self._steps_done += 1
                     self._update_average()
 
-                    stopping = self._stopping(interrupts)
+                    stopping = bool(interrupts.caught)
                     if calendar.logs(self.steps_done) or stopping:
                         self._log(losses, bar, pace)
                     if calendar.validates(self.steps_done):
@@ -297,11 +286,10 @@ class Trainer:
                             f"Stopped at step {self.steps_done} of {iters}; everything is saved in {self.run.path}. "
                             "Run the same cell or command again to resume."
                         )
-            self.accelerator.wait_for_everyone()
         return self.ema
 
     def _records(self) -> bool:
-        return is_recorded(self.launch, self.device, self.accelerator.num_processes)
+        return is_recorded(self.launch, self.device)
 
     @contextmanager
     def _recorded(self, step: Step) -> Iterator[Callable[[torch.Tensor, torch.Tensor, int], Losses]]:
@@ -312,18 +300,12 @@ class Trainer:
             yield lambda lr, hr, turn: step(lr, hr)
             return
         parts = [*self.networks.values(), *self.fixed.values()], [*self.optimizers.values()], self._stream
-        first = AS_WRITTEN if self.accelerator.num_processes == 1 else WITH_PROCESSES
-        self._recording = RecordedStep(step, *parts, self.turns, self.accelerator.scaler, self._common, first)
+        self._recording = RecordedStep(step, *parts, self.turns, self.accelerator.scaler)
         try:
             yield self._recording
         finally:
             self._recording.release()
             self._recording = None
-
-    def _common(self, reason: str) -> str:
-        """Return the reason of the first process that has one, or ""."""
-        reasons = gather_object([reason]) if self.accelerator.num_processes > 1 else [reason]
-        return next(filter(None, reasons), "")
 
     def _update_average(self) -> None:
         decay = min(self.ema_decay, (1 + self.steps_done) / (self.ema_warmup + self.steps_done))
@@ -334,9 +316,9 @@ class Trainer:
                 torch._foreach_copy_(buffers, list(generator.buffers()))  # one launch for all; no public name does that
 
     def _log(self, losses: Losses, bar: Progress, pace: Pace) -> None:
-        if first_bad := int(self._everywhere(self._first_bad).max()):
+        if first_bad := int(self._first_bad):
             self.run.fail(f"a loss became NaN or infinite at step {first_bad}")
-        values = self._everywhere(torch.stack([value.float() for value in losses.values()])).mean(0)
+        values = torch.stack([value.float() for value in losses.values()])
         row = dict(zip(losses, values.tolist(), strict=True))
         milliseconds = pace.lap(self.steps_done)
         shown = {name: f"{value:.4f}" for name, value in row.items()} | {"ms/step": f"{milliseconds:.1f}"}
@@ -350,29 +332,13 @@ class Trainer:
         if validate is None:
             return
         self._require(all_finite(self.ema.state_dict()))  # otherwise the score would raise a less clear error
-        rows: list[Any] = [None]
-        if self.accelerator.is_main_process:
-            with torch.random.fork_rng([self.device] if self.device.type == "cuda" else []):  # as in other processes
-                scores = validate(self.ema)
-            if not hasattr(scores, "items"):
-                raise SrlabError(f'validate must return its scores by name, such as {{"psnr": 28.1}}, not {scores}.')
-            rows = [{f"val_{name}": float(value) for name, value in scores.items()}]
-        self.run.log(self.steps_done, **broadcast_object_list(rows)[0])  # the other processes wait for the first
+        with torch.random.fork_rng([self.device] if self.device.type == "cuda" else []):  # it may draw random numbers
+            scores = validate(self.ema)
+        if not hasattr(scores, "items"):
+            raise SrlabError(f'validate must return its scores by name, such as {{"psnr": 28.1}}, not {scores}.')
+        self.run.log(self.steps_done, **{f"val_{name}": float(value) for name, value in scores.items()})
         self._stop_if_ruined(min_psnr)
         self.run.keep_best(self.steps_done, self.ema)
-
-    def _stopping(self, interrupts: Interrupts) -> bool:
-        """Return whether to stop after this step. Several processes agree on it when they wait to log anyway."""
-        if self.accelerator.num_processes > 1:
-            if self.steps_done % LOG_EVERY:
-                return False
-            signals = self._everywhere(torch.tensor(interrupts.caught or 0, device=self.device))
-            interrupts.caught = int(signals.max()) or None
-        return bool(interrupts.caught)
-
-    def _everywhere(self, values: torch.Tensor) -> torch.Tensor:
-        """Return the values of all processes, stacked: ``(processes, ...)``."""
-        return self.accelerator.gather(values[None]) if self.accelerator.num_processes > 1 else values[None]
 
     def _require(self, finite: bool) -> None:
         if not finite:
@@ -386,12 +352,10 @@ class Trainer:
 
     def _begin(self, step: Callable, sampler: PatchSampler, schedule: Schedule, iters: int) -> None:
         """Resume from the run's newest checkpoint, or begin the run."""
-        sampler.share(self.accelerator.process_index, self.accelerator.num_processes)
         self._rates.begin()
         self._first_bad = torch.zeros((), dtype=torch.long, device=self.device)
         torch.manual_seed(self.seed)
         state = self.run.resume(self._parameters(sampler, schedule, iters), iters, trained=self.steps_done)
-        self.accelerator.wait_for_everyone()  # until all have read, before the first process writes
         if state:
             refuse_other_layers(state, self.networks, self.run.path)
             self._load_state_dict(state, sampler)
@@ -399,7 +363,7 @@ class Trainer:
             sampler.restart()  # it may have shown batches, or trained another run
         facts = {"device": str(self.device), "precision": self.precision, "compiled": self._compiled}
         own = [step] if hasattr(sampler.degradation, "describe") else [step, sampler.degradation]
-        facts |= {"processes": self.accelerator.num_processes, "code_of_step": hash_of_source(*own)}
+        facts["code_of_step"] = hash_of_source(*own)
         self.run.begin(self.steps_done, iters, facts)
         if not state:
             self._save(sampler, "running")  # if a step raises, a second attempt in this kernel starts from here

@@ -14,7 +14,7 @@ Then each recipe has
 - ``extends``: an earlier recipe to inherit ``values``, their sources and ``scales`` from. ``requires``, ``strict`` and
   ``without_weights`` are not inherited;
 - ``requires``: the conditions for ``recipe="auto"``, which are a ``device`` and the smallest numbers of ``iters``,
-  ``memory_gib``, ``processes`` and ``megapixels`` of training photos. The last recipe whose conditions are met is used;
+  ``memory_gib`` and ``megapixels`` of training photos. The last recipe whose conditions are met is used;
 - ``scales``: numbers of steps that scale with ``iters``;
 - ``strict``: if true, warnings are errors;
 - ``values``; and ``without_weights``, which replaces some values if there are no ImageNet weights.
@@ -140,8 +140,7 @@ def _read_recipe(
 def pick_recipe(book: Book, name: str, facts: dict[str, Any]) -> Recipe:
     """Return the recipe with a name or, for ``"auto"``, the one that fits the hardware and the photos.
 
-    `facts` are the values to check conditions against: ``device``, ``iters``, ``memory_gib``, ``processes``,
-    ``megapixels``.
+    `facts` are the values to check conditions against: ``device``, ``iters``, ``memory_gib``, ``megapixels``.
     """
     if name == "auto":
         known = list(book.recipes.values())
@@ -176,8 +175,7 @@ def _out_of_reach(larger: Sequence[Recipe], facts: dict[str, Any]) -> str:
 def _in_words(facts: dict[str, Any]) -> str:
     steps = f"{facts['iters']:,} steps" if facts["iters"] else "a run of a few minutes"
     gpu = f"a GPU with {facts['memory_gib']:.0f} GiB" if facts["device"] == "cuda" else "a CPU"
-    processes = f", {facts['processes']} processes" if facts["processes"] > 1 else ""
-    return f"{gpu}{processes}, {steps}, and {facts['megapixels']:.1f} megapixels of photos"
+    return f"{gpu}, {steps}, and {facts['megapixels']:.1f} megapixels of photos"
 
 
 def _scaled(steps: Any, factor: float) -> Any:

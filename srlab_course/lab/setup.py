@@ -105,7 +105,7 @@ def _restore_torch_defaults() -> None:
 def _choose_recipe(book: Book, given: dict[str, Any], overrides: dict[str, Any], device: Any, photos: Any) -> Recipe:
     """Return the recipe by name or by hardware, scaled to the number of steps, with the user's overrides."""
     facts = {"device": device.type, "iters": given.get("iters", 0), "memory_gib": devices.memory_gib(device)}
-    facts |= {"processes": devices.from_torchrun("WORLD_SIZE") or 1, "megapixels": megapixels(photos)}
+    facts["megapixels"] = megapixels(photos)
     recipe = pick_recipe(book, given["recipe"], facts)
     if "backbone" in given and not backbones.is_trained(recipe.values["features"], given["backbone"]):
         note = f"; without ImageNet weights it uses features and losses for {backbones.OWN}, trained in the course"

@@ -5,8 +5,6 @@ from typing import Any
 
 import torch
 
-from srlab.errors import SrlabError
-
 Batch = tuple[torch.Tensor, torch.Tensor]
 
 
@@ -33,11 +31,6 @@ class Stream:
     def __next__(self) -> Batch:
         """Draw the next batch."""
         return self.draw(self.generator)
-
-    def share(self, rank: int, world: int) -> None:
-        """Reject several processes, which would draw the same batches."""
-        if world > 1:
-            raise SrlabError("These batches are drawn in one process. Run it without torchrun.")
 
     def describe(self) -> dict[str, Any]:
         """Return the settings that determine the batches, by name."""

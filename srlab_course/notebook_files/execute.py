@@ -1,22 +1,13 @@
-"""Execute a notebook headlessly with papermill, with the lab's claims if ``SRLAB_CLAIMS`` is set.
+"""Execute a notebook headlessly with papermill, with the lab's claims if ``SRLAB_CLAIMS`` is set."""
 
-``torchrun --nproc-per-node N -m srlab_course.notebook_files.execute LAB OUT -p ...`` accepts papermill's arguments and
-trains on N devices: each process executes the notebook, and the output of the first process is kept.
-"""
-
-import sys
 import tempfile
-from collections.abc import Sequence
 from keyword import iskeyword
 from pathlib import Path
 from typing import Any
 
-import click
 import nbformat
 import papermill
-import papermill.cli
 
-from srlab.devices import from_torchrun
 from srlab.errors import SrlabError
 from srlab.paths import switched_on
 from srlab_course.layout import seen_from_here
@@ -75,17 +66,3 @@ def read_metric(notebook: Any) -> dict[str, Any]:
     if not found:
         raise SrlabError("The lab finished, but did not report a metric. Call course.report_metric in it.")
     return found[-1]
-
-
-def main(arguments: Sequence[str]) -> None:
-    """Run ``papermill`` with these arguments, and exit. Under torchrun, keep only the notebook of the first process."""
-    rank = from_torchrun("RANK")
-    with tempfile.TemporaryDirectory() as folder:
-        own = {"output_path": str(Path(folder) / f"{rank}.ipynb"), "progress_bar": False} if rank else {}
-        theirs = papermill.cli.papermill
-        command = click.Command("papermill", None, lambda **given: theirs.callback(**given | own), theirs.params)
-        command.main(list(arguments))
-
-
-if __name__ == "__main__":
-    main(sys.argv[1:])

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Train a lab on all GPUs of one or several machines under Slurm. Run this from the course folder, which must be on a
-# disk that all machines share. Options of sbatch come before the file:
-#     sbatch --nodes 2 --gpus-per-node 4 studies/slurm/lab.sh notebooks/04_esrgan.ipynb out.ipynb -p run long
+# Train a lab on a GPU under Slurm. Run this from the course folder, which must be on a disk that the machines share.
+# Options of sbatch come before the file:
+#     sbatch --time 8:00:00 studies/slurm/lab.sh notebooks/04_esrgan.ipynb out.ipynb -p run long
 # To resume a job that reached its time limit, run the same command again; --signal lets it save before that. Slurm
 # requeues a preempted job (--requeue), which then resumes automatically.
 #SBATCH --job-name=srlab
@@ -17,7 +17,4 @@
 set -euo pipefail
 cd "${SLURM_SUBMIT_DIR:?submit this file with sbatch}"
 source .venv/bin/activate
-first=$(scontrol show hostnames "$SLURM_JOB_NODELIST" | head -n 1)
-port=$((10000 + SLURM_JOB_ID % 20000))  # differs between jobs that share a machine
-srun torchrun --nnodes "$SLURM_NNODES" --nproc-per-node gpu --rdzv-backend c10d --rdzv-id "$SLURM_JOB_ID" \
-    --rdzv-endpoint "$first:$port" -m srlab_course.notebook_files.execute "$@"
+srun papermill "$@"

@@ -49,22 +49,10 @@ def test_batches_depend_only_on_the_seed_and_the_state():
     assert all(all(map(torch.equal, next(one), next(other))) for _ in range(3))
 
 
-def test_process_shares_form_the_batch():
-    whole, *shares = (PatchSampler(random_set(), patch=16, batch=6) for _ in range(4))
-    for rank, sampler in enumerate(shares):
-        sampler.share(rank, 3)
-    for _ in range(2):
-        batches = [next(share) for share in shares]
-        for part, truth in zip(zip(*batches, strict=True), next(whole), strict=True):
-            assert torch.equal(torch.stack(part, dim=1).flatten(0, 1), truth)
-
-
-def test_noise_differs_between_processes_and_steps():
+def test_noise_differs_between_patches_and_steps():
     flat = image_set(torch.full((3, 20, 20), 128, dtype=torch.uint8))
-    ranks = [PatchSampler(flat, 4, 16, 2, Degradation(noise=0.1)) for _ in range(2)]
-    for rank, sampler in enumerate(ranks):
-        sampler.share(rank, 2)
-    lrs = torch.stack([next(sampler)[0] for _ in range(2) for sampler in ranks])
+    sampler = PatchSampler(flat, 4, 16, 2, Degradation(noise=0.1))
+    lrs = torch.cat([next(sampler)[0] for _ in range(2)])
     assert len(lrs.unique(dim=0)) == 4
 
 
@@ -155,14 +143,11 @@ def test_any_function_can_degrade():
         ({"batch": 0}, "at least 1, but is 0"),
         ({"augment": "rotate"}, "'rotate' is not a valid augment. Use all, flip or none"),
         ({"degradation": lambda hr, scale, generator: hr}, r"\(16, 16\) pixels instead of \(4, 4\)"),
-        ({"batch": 4}, "batch of 4 .* 3 processes"),
     ],
 )
 def test_invalid_sampler_settings_are_rejected(settings, words):
     def use():
-        sampler = PatchSampler(**({"images": random_set(), "patch": 16, "batch": 3} | settings))
-        next(sampler)
-        sampler.share(0, 3)
+        next(PatchSampler(**({"images": random_set(), "patch": 16, "batch": 3} | settings)))
 
     with pytest.raises(SrlabError, match=words):
         use()

@@ -18,9 +18,9 @@ def typed(call, tmp_path):
     notebook.cells = [cell for cell in notebook.cells if "not-in-studies" not in cell.metadata.get("tags", [])]
     nbformat.write(notebook, lab)
 
-    def run(*given, start=("-m", "papermill")):
+    def run(*given):
         out = tmp_path / "out.ipynb"
-        result = call("python", *start, lab, out, "-p", "recipe", "smoke", "-p", "batch", 2, *given)
+        result = call("python", "-m", "papermill", lab, out, "-p", "recipe", "smoke", "-p", "batch", 2, *given)
         assert result.returncode == 0, result.stdout
         outputs = [o for cell in json.loads(out.read_text())["cells"] for o in cell.get("outputs", [])]
         return "".join("".join(o.get("text", "")) for o in outputs)
@@ -46,22 +46,3 @@ def test_longer_run_gets_another_name(typed):
     manifest = short.manifest()
     assert manifest["continued"] == [{"step": 10, "from": 10, "to": 4 * STEPS}]
     assert (manifest["step"], manifest["status"]) == (4 * STEPS, "finished")
-
-
-@pytest.mark.nightly
-def test_two_processes_train_one_run(typed):
-    torchrun = (
-        "-m",
-        "torch.distributed.run",
-        "--standalone",
-        "--nproc-per-node",
-        2,
-        "-m",
-        "srlab_course.notebook_files.execute",
-    )
-    typed("-p", "iters", 12, start=torchrun)
-    run = Run("04_esrgan", "smoke-12-batch-2")
-    manifest = run.manifest()
-    assert (manifest["processes"], manifest["step"], manifest["status"]) == (2, 12, "finished")
-    steps = [row["step"] for row in run.metrics() if "g_loss" in row]
-    assert steps == sorted(set(steps)), "each step must be logged once"

@@ -21,15 +21,6 @@ def test_rotated_patches_of_seed_are_fixed(black_corners, digest):
     assert found.hexdigest().startswith(digest)
 
 
-def test_process_shares_form_the_rotated_batch():
-    whole, *shares = (RotatedSampler(random_set(), patch=16, batch=6) for _ in range(4))
-    for rank, sampler in enumerate(shares):
-        sampler.share(rank, 3)
-    batches = [next(share) for share in shares]
-    for part, truth in zip(zip(*batches, strict=True), next(whole), strict=True):
-        assert torch.equal(torch.stack(part, dim=1).flatten(0, 1), truth)
-
-
 def test_corners_are_black_only_as_coded():
     lr, hr = next(RotatedSampler(image_set(WHITE), 4, 24, 50))
     assert hr.min() == lr.min() == 1

@@ -211,80 +211,52 @@ class NoState(torch.optim.Adam):
                 parameter -= self.param_groups[0]["lr"] * parameter.grad
 
 
-def note_agreements(little, elsewhere=()):
-    """Return a list of the reasons in all agreements, whose last one is that of another process if `elsewhere`."""
-    reasons = []
-
-    def common(reason):
-        reasons.append(elsewhere[len(reasons)] if elsewhere else reason)
-        return reasons[-1]
-
-    little.trainer._common = common
-    return reasons
-
-
 OTHER = "a replay has a different {} than the step itself, which depends on a value in Python"
 NO_MEMORY = "the recording stopped (CUDA out of memory. Tried to allocate 2 GiB)"
 CAPTURABLE = "SGD, which has no option capturable, would keep its first learning rate"
 NUMBER = "'weight', which it returns, is not a tensor on the GPU"
-# What differs -> attribute of the run, its value for a run, agreements with other processes, reason, settings.
+# What differs -> attribute of the run, its value for a run, reason, settings.
 REASONS = {
-    "counter": ("extra", lambda little: lambda lr: 0.3 * little.calls, 3, OTHER.format("loss")),
-    "sign": ("extra", lambda little: lambda lr: (lr - 0.5) * (-1) ** little.calls, 3, OTHER.format("update")),
+    "counter": ("extra", lambda little: lambda lr: 0.3 * little.calls, OTHER.format("loss")),
+    "sign": ("extra", lambda little: lambda lr: (lr - 0.5) * (-1) ** little.calls, OTHER.format("update")),
     "steps_done": (
         "extra",
         lambda little: lambda lr: 0.0 * little.trainer.steps_done,
-        2,
         "it reads trainer.steps_done, which would never change (use trainer.progress)",
     ),
-    "chance": ("extra", lambda little: lambda lr: random.random() * 1e-3, 2, "it draws random numbers on the CPU"),
-    "item": ("extra", lambda _: lambda lr: lr.mean().item(), 1, "it waits for a number from the GPU, as .item() does"),
-    "memory": ("extra", lack_memory(), 2, NO_MEMORY),
-    "memory again": ("extra", lack_memory(calls=CALLS - 1), 4, NO_MEMORY),
-    "memory in turn 1": ("extra", lack_memory(turn=1), 6, NO_MEMORY, {"gan": gan, "turns": 2}),
-    "number": ("change", lambda little: lambda call, made: made | {"weight": 0.5}, 2, NUMBER),
+    "chance": ("extra", lambda little: lambda lr: random.random() * 1e-3, "it draws random numbers on the CPU"),
+    "item": ("extra", lambda _: lambda lr: lr.mean().item(), "it waits for a number from the GPU, as .item() does"),
+    "memory": ("extra", lack_memory(), NO_MEMORY),
+    "memory again": ("extra", lack_memory(calls=CALLS - 1), NO_MEMORY),
+    "memory in turn 1": ("extra", lack_memory(turn=1), NO_MEMORY, {"gan": gan, "turns": 2}),
+    "number": ("change", lambda little: lambda call, made: made | {"weight": 0.5}, NUMBER),
     "losses": (
         "change",
         lambda little: lambda call, made: {f"loss{call}": made["loss"]},
-        3,
         "it does not return the same losses each time",
     ),
-    "gradients of turns": ("step", accumulate(lambda t: t.turn == 0), 5, "its turns add up gradients", {"turns": 2}),
+    "gradients of turns": ("step", accumulate(lambda t: t.turn == 0), "its turns add up gradients", {"turns": 2}),
     # The step that is recorded clears gradients; those of the failed recording must not be used in the next one.
-    "gradients": ("step", accumulate(lambda t: t._steps_done % 2 == AS_WRITTEN % 2, weight=0.5), 2, NUMBER),
-    "update of G": ("step", omit_update, 3, OTHER.format("update"), {"gan": lambda: PatchDiscriminator(16)}),
-    "no state": ("note", lambda little: None, 1, "NoState has no state so far", {"optimizer": NoState}),
-    "SGD": ("note", lambda little: None, 1, CAPTURABLE, {"optimizer": plain_sgd}),
+    "gradients": ("step", accumulate(lambda t: t._steps_done % 2 == AS_WRITTEN % 2, weight=0.5), NUMBER),
+    "update of G": ("step", omit_update, OTHER.format("update"), {"gan": lambda: PatchDiscriminator(16)}),
+    "no state": ("note", lambda little: None, "NoState has no state so far", {"optimizer": NoState}),
+    "SGD": ("note", lambda little: None, CAPTURABLE, {"optimizer": plain_sgd}),
 }
 
 
 @pytest.mark.parametrize("name", REASONS)
 def test_step_that_cannot_be_recorded_trains_as_written(capsys, name):
-    attribute, make, agreements, reason, *settings = REASONS[name]
-    reasons = []
+    attribute, make, reason, *settings = REASONS[name]
 
     def change(little):
         setattr(little, attribute, make(little))
-        reasons[:] = [note_agreements(little)]
 
     runs = written_and_recorded(change, **(settings[0] if settings else {}))
     told = f"Each step is trained as written, not as a CUDA graph, because {reason}."
     assert capsys.readouterr().out.count(told) == 1
-    assert reasons == [[""] * (agreements - 1) + [reason]], "other processes wait for this one"
     if name not in ("counter", "sign", "chance", "losses"):  # the recording was a call, too
         assert_same(*runs)
     assert runs[1].is_recorded is False
-
-
-@pytest.mark.parametrize("agreed", range(4))
-def test_reason_of_another_process_counts(capsys, agreed):
-    written, recorded = Recorded("written", "python").fit(), Recorded()
-    elsewhere = [""] * agreed + ["another process cannot"]
-    reasons = note_agreements(recorded, elsewhere)
-    recorded.fit()
-    assert reasons == elsewhere, "this process waits for others that do not come"
-    assert "because another process cannot." in capsys.readouterr().out
-    assert_same(written, recorded)
 
 
 @pytest.mark.parametrize("name", ["", "sign", "memory again"])

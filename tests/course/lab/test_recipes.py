@@ -7,8 +7,8 @@ from srlab_course.lab.parameters import check_parameters
 from srlab_course.lab.recipes import pick_recipe, read_book
 from tests.conftest import RECIPES
 
-LAPTOP = {"device": "cpu", "iters": 0, "memory_gib": 0.0, "processes": 1, "megapixels": 3.6}
-H200 = {"device": "cuda", "iters": 100_000, "memory_gib": 139.0, "processes": 1, "megapixels": 2200.0}
+LAPTOP = {"device": "cpu", "iters": 0, "memory_gib": 0.0, "megapixels": 3.6}
+H200 = {"device": "cuda", "iters": 100_000, "memory_gib": 139.0, "megapixels": 2200.0}
 
 
 def recipes_of(lab):
@@ -35,7 +35,6 @@ def test_recipes_only_set_known_parameters(file):
         ("04", H200, "gpu", ""),
         ("04", H200 | {"memory_gib": 14.6}, "gpu-small", ""),
         ("04", H200 | {"memory_gib": 6.0}, "photos", ""),
-        ("04", H200 | {"processes": 8}, "gpus", ""),
         ("04", H200 | {"megapixels": 3.6}, "photos", "-p images div2k"),
         ("04", H200 | {"iters": 0}, "laptop", "-p iters 5000"),
         ("03", H200, "gpu", ""),

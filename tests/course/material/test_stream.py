@@ -1,9 +1,7 @@
 """A stream draws the same batches again from the same state, so that a run resumes where it stopped."""
 
-import pytest
 import torch
 
-from srlab.errors import SrlabError
 from srlab_course.material.stream import Stream
 
 
@@ -22,10 +20,3 @@ def test_state_determines_next_batches():
     assert torch.equal(next(stream)[1], first)
     assert not torch.equal(first, second)
     assert stream.describe() == {"batch": 2, "patch": 8, "seed": 3, "pool": 5}
-
-
-def test_several_processes_are_rejected():
-    stream = Stream(draw, batch=2, patch=8)
-    stream.share(0, 1)
-    with pytest.raises(SrlabError, match="without torchrun"):
-        stream.share(0, 2)
