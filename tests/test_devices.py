@@ -10,6 +10,12 @@ from srlab.training.wrapping import make_accelerator
 CPU = torch.device("cpu")
 
 
+def test_auto_uses_a_gpu_of_nvidia(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    assert devices.pick_device("auto") == devices.pick_device("cuda") == torch.device("cuda")
+    assert devices.pick_device("cpu") == CPU
+
+
 @pytest.mark.parametrize(
     ("capabilities", "wanted"),
     [

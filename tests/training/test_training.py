@@ -332,7 +332,7 @@ def test_out_of_memory_names_batch_and_patch():
 
 # One variable of each kind that accelerate would read.
 STRAY = {"ACCELERATE_MIXED_PRECISION": "fp16", "OMPI_COMM_WORLD_SIZE": "4", "WORLD_SIZE": "4", "RANK": "1"}
-STRAY |= {"LOCAL_RANK": "1", "MASTER_ADDR": "localhost", "MASTER_PORT": "29500"}
+STRAY |= {"LOCAL_RANK": "1", "MASTER_ADDR": "localhost", "MASTER_PORT": "-1"}  # it would fail, not wait
 
 
 def test_foreign_environment_variables_are_ignored(monkeypatch):
