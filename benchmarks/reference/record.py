@@ -22,7 +22,7 @@ from studies.shown import bicubic, crop, photo
 from .rows import BICUBIC, RECORDS
 
 METRICS = ("psnr", "ssim", "lpips", "gradient_ratio", "energy_error", "color_shift")
-MANIFEST = ("step", "wall_time_s", "device", "precision", "processes", "peak_memory_mib", "platform", "git", "versions")
+MANIFEST = ("step", "wall_time_s", "device", "precision", "peak_memory_mib", "platform", "git", "versions")
 LR = srlab.Degradation()  # the same for every set, also for sets with LR files
 
 
