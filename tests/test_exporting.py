@@ -8,7 +8,6 @@ from spandrel import ModelLoader
 from torch import nn
 
 import srlab
-from srlab import exporting
 from srlab.cli.main import main
 from srlab.errors import SrlabError
 from srlab.models import MSRResNet, RRDBNet, SRResNet
@@ -33,18 +32,13 @@ def run_onnx(path, lr):
     return torch.from_numpy(session.run(["sr"], {"lr": lr.numpy()})[0])
 
 
-NETWORKS = {
-    "MSRResNet": lambda: network(MSRResNet, 2, 8, 4),
-    "SRResNet x3": lambda: network(SRResNet, 1, 8, 3),
-    "RRDBNet": lambda: network(RRDBNet, 1, 8, 8),
-    "bundled RRDB": lambda: srlab.load_bundled()["RRDB"],
-}
-
-
-@pytest.mark.parametrize("name", NETWORKS)
-def test_onnx_matches_pytorch_at_any_size(name, tmp_path):
-    net = NETWORKS[name]()
+def test_onnx_matches_pytorch_at_any_size_and_leaves_the_network(tmp_path):
+    net = network(SRResNet, 1, 8, 3).train()
+    before = {name: value.clone() for name, value in net.state_dict().items()}
     path = srlab.export(net, tmp_path / "net.onnx")
+    assert net.training
+    assert all(torch.equal(value, before[name]) for name, value in net.state_dict().items())
+    net.eval()
     for batch, size in enumerate(SIZES, 1):
         lr = torch.rand(batch, 3, *size)
         with torch.no_grad():
@@ -57,16 +51,6 @@ def test_onnx_of_command_has_metadata(tmp_path, capsys):
     notes = {entry.key: entry.value for entry in onnx.load(tmp_path / "net.onnx").metadata_props}
     assert (notes["scale"], notes["colors"], notes["range"]) == ("4", "RGB", "0 to 1")
     assert (notes["license"], notes["source"]) == ("MIT", "msrresnet")
-
-
-def test_network_in_training_mode_is_exported_in_eval_mode_and_stays_as_it_is(tmp_path):
-    net = network(SRResNet, 1, 4, 2).train()
-    before = {name: value.clone() for name, value in net.state_dict().items()}
-    path, lr = srlab.export(net, tmp_path / "net.onnx"), torch.rand(1, 3, 9, 7)
-    assert net.training
-    assert all(torch.equal(value, before[name]) for name, value in net.state_dict().items())
-    with torch.no_grad():
-        torch.testing.assert_close(run_onnx(path, lr), net.eval()(lr), atol=1e-4, rtol=0)
 
 
 @pytest.mark.filterwarnings("ignore")
@@ -92,10 +76,9 @@ class Branches(nn.Module):
         return 1 - larger if self.decide(lr.shape[-2], lr.shape[-1]) else larger
 
 
-@pytest.mark.parametrize("decide", [lambda height, width: height % 2, lambda height, width: height > 32])
-def test_network_that_depends_on_the_size_is_rejected(decide, tmp_path):
+def test_network_that_depends_on_the_size_is_rejected(tmp_path):
     with pytest.raises(SrlabError, match="Branches cannot be exported as ONNX: the file"):
-        srlab.export(Branches(decide), tmp_path / "net.onnx")
+        srlab.export(Branches(lambda height, width: height > 32), tmp_path / "net.onnx")
     assert list(tmp_path.iterdir()) == []
 
 
@@ -137,13 +120,6 @@ def test_export_rejects(net, name, words, tmp_path):
     with pytest.raises(SrlabError, match=words):
         srlab.export(net, tmp_path / name)
     assert [path.name for path in tmp_path.iterdir()] == ["there.onnx"]
-
-
-def test_file_that_differs_is_not_written(tmp_path, monkeypatch):
-    monkeypatch.setattr(exporting, "TOLERANCE", -1)
-    with pytest.raises(SrlabError, match="MSRResNet cannot be exported as ONNX: the file"):
-        srlab.export(network(MSRResNet, 1, 4, 4), tmp_path / "net.onnx")
-    assert list(tmp_path.iterdir()) == []
 
 
 def test_missing_packages_are_named(tmp_path, monkeypatch):

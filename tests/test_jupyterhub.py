@@ -1,7 +1,6 @@
 """Test the configs of docs/jupyterhub/: a class gets JupyterHub's passwords and accounts, and nothing of the trial."""
 
 import os
-import subprocess
 from types import SimpleNamespace
 
 import pytest
@@ -51,20 +50,3 @@ def test_trial_gives_each_user_notebooks_once(load, tmp_path):
     assert answer.read_text(encoding="utf-8") == "an answer"
     assert len(found.DummyAuthenticator.password) >= 16
     assert found.JupyterHub.bind_url == "http://127.0.0.1:8000"
-
-
-def test_script_needs_list_and_command(tmp_path):
-    def run(*words):
-        command = ["bash", str(ROOT / "docs" / "jupyterhub" / "hub.sh"), *words]
-        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
-        return done.returncode, done.stderr
-
-    assert run("start") == (
-        2,
-        "logins.txt not found. Run this in the hub's folder, which contains the list of login names.\n",
-    )
-    (tmp_path / "logins.txt").write_text("", encoding="utf-8")
-    for words in ([], ["grade"], ["collect"], ["start", "now"]):
-        code, message = run(*words)
-        assert (code, "hub.sh collect LAB" in message) == (2, True)
-    assert [file.name for file in tmp_path.iterdir()] == ["logins.txt"]

@@ -48,14 +48,6 @@ def test_workflows_run_scripts_and_scripts_run_targets_that_exist():
         subprocess.run(["make", "--dry-run", *targets], cwd=ROOT, capture_output=True, check=True)
 
 
-def test_machine_script_finds_tests_and_versions():
-    machine = load_script(ROOT / ".ci" / "machine.py")
-    assert all((ROOT / "tests" / folder).is_dir() for folder in machine.ELSEWHERE)
-    lowest = [line.replace(">=", "==") + ".*" for line in PROJECT["dependencies"] if re.match("torch(vision)?>", line)]
-    assert machine.lowest() == lowest
-    assert len(lowest) == 2
-
-
 def test_form_and_citation_are_up_to_date():
     form = yaml.safe_load((ISSUES / "lab.yml").read_text(encoding="utf-8"))
     options = next(field["attributes"]["options"] for field in form["body"] if field.get("id") == "lab")

@@ -19,7 +19,6 @@ from srlab.training.runs import Run
 from tests.conftest import ROOT, load_script
 
 from .conftest import new_page, screen, settle
-from .firefox import open_in_firefox
 
 pytest.importorskip("onnxscript", reason="needs onnx, onnxruntime and onnxscript, which `make test` installs")
 
@@ -384,32 +383,3 @@ def test_die_throws_the_answers_of_the_command(visit, own, tmp_path):
     assert np.abs(found - np.minimum(255 / 32 * spread, 255)[..., None]).max() <= 1
     assert page.locator(".legend").is_visible()
     assert "gray levels" in page.locator("#die [role=status]").inner_text()
-
-
-# What a visitor does, for a browser without Playwright: choose a photo, and read an image that is offered.
-CHOOSE = """([name, content]) => {
-  const data = new DataTransfer(), input = document.querySelector("#file");
-  data.items.add(new File([Uint8Array.from(atob(content), (byte) => byte.charCodeAt(0))], name));
-  input.files = data.files;
-  input.dispatchEvent(new Event("change"));
-}"""
-READ = """async (name) => {
-  const link = () => document.querySelector(`a[download="${name}"]`), image = new Image();
-  while (!link()) await new Promise((again) => setTimeout(again, 50));
-  image.src = link().href;
-  await image.decode();
-  const canvas = Object.assign(document.createElement("canvas"), { width: image.width, height: image.height });
-  canvas.getContext("2d").drawImage(image, 0, 0);
-  return canvas.toDataURL("image/png").split(",")[1];
-}"""
-
-
-def test_answers_in_firefox(servers, tmp_path):
-    file = save(crop(24, 40), tmp_path / "photo.png")
-    with open_in_firefox(f"{servers[0].address}/try/", tmp_path / "profile") as evaluate:
-        evaluate(CHOOSE, [file.name, base64.b64encode(file.read_bytes()).decode()])
-        for seed in (0, 1):
-            content = base64.b64decode(evaluate(READ, f"photo-one-step-seed-{seed}.png"))
-            found = np.asarray(Image.open(io.BytesIO(content)).convert("RGB")).astype(int)
-            assert np.abs(found - by_command(file, "--run", "one_step", "--seed", str(seed))).max() <= 1
-            evaluate("() => document.querySelector('.throw').click()")

@@ -47,11 +47,3 @@ def test_rotation_of_ramp():
     assert torch.hypot(down, right).sub(3).abs().max() < 0.05  # with the same slope
     assert 9 < min(angles.max(), -angles.min()) <= max(angles.max(), -angles.min()) < 10.3
     assert angles.abs().median() == pytest.approx(5, abs=1)  # uniform
-
-
-def test_manifest_tells_rotations_apart():
-    changes = ({}, {"rotate": 1.0}, {"black_corners": True})
-    described = [RotatedSampler(random_set(), patch=16, **change).describe() for change in changes]
-    assert all(one != other for number, one in enumerate(described) for other in described[:number])
-    with pytest.raises(SrlabError, match="at most 45 degrees, but is 90"):
-        RotatedSampler(random_set(), patch=16, rotate=90)

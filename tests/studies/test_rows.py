@@ -100,18 +100,6 @@ def test_failed_row_is_lost_with_reason_until_it_succeeds(study, tmp_path):
     assert set(scores["row"]) == {LONG}
 
 
-def test_added_cells_run_after_their_cell(tmp_path):
-    cells = [nbformat.v4.new_code_cell(f"{number} + {number}", id=f"cell-{number}") for number in (1, 2)]
-    lab = tmp_path / "lab.ipynb"
-    nbformat.write(nbformat.v4.new_notebook(cells=cells), lab)
-    (tmp_path / "copy").mkdir()
-    copy = train.with_cells(lab, {"cell-2": "last", "cell-1": "between"}, tmp_path / "copy")
-    found = [cell.source for cell in nbformat.read(copy, 4).cells]
-    assert (copy.name, found) == (lab.name, ["1 + 1", "between", "2 + 2", "last"])
-    with pytest.raises(SrlabError, match=r"lab\.ipynb has no cell gone, after which the study adds code"):
-        train.with_cells(lab, {"gone": "code"}, tmp_path / "copy")
-
-
 RANDOM = {"weights": "random, seed 0", "normalize": False}
 
 

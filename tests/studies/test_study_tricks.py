@@ -5,7 +5,6 @@ import json
 
 import pytest
 
-from srlab.errors import SrlabError
 from srlab.training.runs import Run
 from srlab_course.lab.parameters import check_parameters
 from srlab_course.lab.recipes import read_book
@@ -58,13 +57,6 @@ def test_row_changes_only_its_trick(name):
     assert list(seen.values()) == [row.name for row in rows(preset)], "no two rows may be the same"
 
 
-def test_laptop_preset_matches_lab_recipe():
-    base = parameters(Row("base", 0), read_preset("laptop"))
-    assert base["recipe"] == "photos"
-    free = {"recipe", "run", "photos", "validate_every"}  # none of the other parameters affects a weight
-    assert {name: base[name] for name in set(base) - free} == {name: declared()[name] for name in set(base) - free}
-
-
 def test_psnr_stage_is_shared_only_if_equal():
     assert set(declared()) >= GAN_STAGE
     preset = read_preset("laptop")
@@ -85,12 +77,3 @@ def test_row_is_scored_on_its_training_lr():
     kinds = {name: len(found[f"{name}-seed0"].facts["degradations"]) for name in ("base", "nearest-lr", "vanilla")}
     assert kinds == {"base": 4, "nearest-lr": 2, "vanilla": 1}
     assert found["psnr-stage-seed0"].facts["run"] == f"{LAB}/base-seed0-psnr"
-
-
-@pytest.mark.parametrize(
-    ("chosen", "words"),
-    [(["base", "magic"], "'magic'"), (["instance noise"], "'base'")],
-)
-def test_unknown_rows_and_missing_base_are_rejected(chosen, words):
-    with pytest.raises(SrlabError, match=words):
-        rows(read_preset("laptop") | {"rows": chosen})

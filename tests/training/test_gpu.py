@@ -11,7 +11,6 @@ import torch.nn.functional as F
 import srlab
 from srlab import losses
 from srlab.data.degradation import Degradation
-from srlab.devices import cudnn_settings
 from srlab.models import FlowNet, MSRResNet, PatchDiscriminator
 from srlab.models.features import FeatureExtractor
 from srlab.models.flow import bicubic
@@ -20,7 +19,7 @@ from srlab_course.exercises.flow.flow_loss import flow_loss
 from srlab_course.lab import gan_plumbing
 from studies.content_loss.rotated import RotatedSampler
 
-from .little_run import LittleRun, images, refusal, tensors_in, timeless
+from .little_run import LittleRun, images, tensors_in, timeless
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
 PHOTOS = images((60, 50), (41, 80))
@@ -147,31 +146,3 @@ def test_blocks_are_compiled_and_recorded(lab, monkeypatch):
     little.fit(12, validate_every=12)
     manifest = little.run.manifest()
     assert (manifest["compiled"], manifest["recorded"], manifest["status"]) == ("blocks", True, "finished")
-
-
-def test_gpu_run_resumes_nearly_identically():
-    GanOnGpu(run="straight", precision="fp32").fit(12)
-    stopped = GanOnGpu(precision="fp32")
-    stopped.fail_at(8, KeyboardInterrupt(), 12)
-    resumed = GanOnGpu(precision="fp32")
-    resumed.fit(12)
-    rows = [
-        [row["d_loss"] for row in srlab.Run("01_srresnet", run).metrics() if "d_loss" in row]
-        for run in ("straight", "default")
-    ]
-    assert rows[0] == pytest.approx(rows[1], rel=0.02)
-
-
-def test_float32_is_not_rounded_to_tf32():
-    torch.manual_seed(0)
-    image, weight = torch.randn(1, 64, 32, 32), torch.randn(64, 64, 3, 3)
-    exact = F.conv2d(image.double(), weight.double())
-    with cudnn_settings(tf32=False):
-        error = (F.conv2d(image.cuda(), weight.cuda()).cpu() - exact).abs().max()
-    assert error < 1e-3 < (F.conv2d(image.bfloat16().float(), weight.bfloat16().float()) - exact).abs().max()
-
-
-def test_gpu_out_of_memory_names_settings():
-    little = GanOnGpu()
-    little.before_step = lambda number: torch.empty(2**45, device="cuda")
-    refusal(r"memory.*batch.*patch", little.fit)

@@ -29,10 +29,3 @@ def test_notebook_bar_keeps_width(monkeypatch, capsys):
     assert "100%" in shown[-1]
     assert RETURN not in shown[-1], "there must be no second line"
     assert capsys.readouterr() == ("", "")
-
-
-def test_terminal_bar_is_tqdm(capsys):
-    with Progress(total=2, desc="default") as bar:
-        bar.set_postfix({"loss": "0.5"}, refresh=False)
-        bar.update(2)
-    assert "default: 100%" in capsys.readouterr().err

@@ -35,14 +35,6 @@ def test_quiz_does_not_reveal_answers(lab):
     assert sum(longest) <= 4
 
 
-def test_quiz_questions_and_reasons_are_unique():
-    questions = [question for bank in BANKS.values() for question in bank]
-    said = [question.text for question in questions]
-    said += [choice.why for question in questions for choice in question.choices.values()]
-    assert all(text.strip() for text in said)
-    assert [text for text, count in Counter(said).items() if count > 1] == []
-
-
 # --- In a notebook --------------------------------------------------------------------------------------------
 
 

@@ -95,27 +95,3 @@ def test_point_has_the_color_of_its_curve_or_a_label(monkeypatch):
     assert [text.get_text() for text in axis.texts] == ["before"]
     assert curve.get_color() == after.get_color() != before.get_color()
     plt.close(figures[0])
-
-
-@pytest.mark.parametrize(("count", "beside"), [(2, 0), (4, 1)])
-def test_legend_of_many_curves_is_outside(count, beside, monkeypatch):
-    figures = []
-    monkeypatch.setattr(plots, "show", lambda figure, caption: figures.append(figure))
-    series = {f"run {i}": ([0, 1], [i, i]) for i in range(count)}
-    plots.lines(series, "Runs.", x="step", y="PSNR in dB", title="Runs")
-    (figure,) = figures
-    assert len(figure.legends) == beside
-    figure.canvas.draw()
-    curves = figure.axes[0].get_window_extent()
-    assert not any(legend.get_window_extent().overlaps(curves) for legend in figure.legends)
-    plt.close(figure)
-
-
-@pytest.mark.parametrize(("goal", "lines"), [(None, 0), (5, 1)])
-def test_goal_of_bars_is_marked(goal, lines, monkeypatch):
-    figures = []
-    monkeypatch.setattr(plots, "show", lambda figure, caption: figures.append(figure))
-    plots.bars({"4 photos": 20.0, "8 photos": 10.0}, "Misses.", "of 100", "Misses", goal)
-    (figure,) = figures
-    assert len(figure.axes[0].lines) == lines
-    plt.close(figure)
