@@ -72,7 +72,7 @@ class FeatureExtractor(nn.Module):
         else:
             _fill_from(path, self.network, network)
         self.real = path is not None
-        whose = (" (own)" if network == backbones.OWN else "") if self.real else " (random)"
+        whose = (" (course-trained)" if network == backbones.OWN else "") if self.real else " (random)"
         self.label = " ".join([network, *self.layers]) + whose
         source = path.name if self.real else f"random, seed {seed}"
         self.config = {"layers": layers, "weights": source, "normalize": normalize}

@@ -139,7 +139,7 @@ def test_vgg6_weights_are_bundled_or_from_file(tmp_path):
     own = FeatureExtractor("vgg6 conv1_1 relu1_2 pool1 relu2_2 conv3_1 relu3_2", "imagenet")
     shapes = [(24, 32), (24, 32), (24, 16), (48, 16), (64, 8), (64, 8)]
     assert [tuple(found.shape[1:3]) for found in own(IMAGE).values()] == shapes
-    assert (own.real, own.label) == (True, "vgg6 conv1_1 relu1_2 pool1 relu2_2 conv3_1 relu3_2 (own)")
+    assert (own.real, own.label) == (True, "vgg6 conv1_1 relu1_2 pool1 relu2_2 conv3_1 relu3_2 (course-trained)")
     twice = {name: 2 * value for name, value in own.network.state_dict().items()}
     tensor_files.write_safetensors(tmp_path / "vgg6.safetensors", twice, {})
     other = FeatureExtractor("vgg6 relu3_2", tmp_path / "vgg6.safetensors")
