@@ -149,10 +149,8 @@ class Trainer:
         self.ema = average_of(self.networks["generator"])  # before wrapping, which binds a forward to the original
         self._stream = torch.cuda.Stream(self.device) if self._records() else None  # recordings need a separate one
         for name, thing in objects.items():
-            if name in self.optimizers:
-                objects[name] = self.accelerator.prepare_optimizer(thing)
-            else:
-                objects[name] = self.accelerator.prepare_model(thing, evaluation_mode=name in self.fixed)
+            wrap = self.accelerator.prepare_optimizer if name in self.optimizers else self.accelerator.prepare_model
+            objects[name] = wrap(thing)
         self.prepared = objects
         return tuple(objects.values())
 
