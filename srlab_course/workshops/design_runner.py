@@ -25,6 +25,7 @@ from srlab.errors import SrlabError
 MODULE = "mine"  # what the tests import
 SEED = 8191  # unlikely in a design, so that seeding in it changes the state of the random numbers
 LIMIT = 20.0  # seconds for the tests of one design
+SLOW = ("logging", "threadexception", "unraisableexception")  # plugins of pytest; the last collects garbage ten times
 
 
 @dataclass(frozen=True)
@@ -94,8 +95,8 @@ def observe(tests: Path, function: str, source: str) -> Outcome:
     """Run the tests for the source of one design."""
     module, observer = ModuleType(MODULE), Observer(function)
     module.__file__ = f"{MODULE}.py"
-    options = ["-c", os.devnull, f"--rootdir={tests.parent}", str(tests)]
-    options += [f"-pno:{plugin}" for plugin in ("cacheprovider", "terminal", "faulthandler")]
+    options = ["-c", os.devnull, f"--rootdir={tests.parent}", "--disable-plugin-autoload", str(tests)]
+    options += [f"-pno:{plugin}" for plugin in ("cacheprovider", "terminal", "faulthandler", *SLOW)]
     with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
         try:
             exec(compile(source, module.__file__, "exec"), module.__dict__)  # noqa: S102 - a design, or a student's file
@@ -118,7 +119,6 @@ def outcomes_of(tests: Path, function: str, sources: Mapping[str, str], limit: f
     while left := {name: source for name, source in sources.items() if name not in seen}:
         done = subprocess.run(
             [sys.executable, "-B", "-m", __name__],
-            env=os.environ | {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},  # those of a test suite cost seconds
             input=json.dumps([str(tests.resolve()), function, [*left.values()], limit]),
             capture_output=True,
             text=True,
