@@ -78,6 +78,7 @@ def test_set_url_updates_all_files(tmp_path):
         readme, colab, machines = ((tmp_path / page).read_text(encoding="utf-8") for page in pages)
         assert all(f"git clone {address} srlab\n" in page for page in (readme, machines))
         assert ("(https://github.com/somebody/course/actions/workflows/tests.yml/badge.svg)" in readme) == published
+        assert ("(https://somebody.github.io/course/)" in readme) == published
         for site in ("https://colab.research.google.com/github/", "?src=https://github.com/"):
             assert (f"{site}somebody/course/blob/main/notebooks/extras/more.ipynb)" in colab) == published
 

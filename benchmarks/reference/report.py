@@ -1,4 +1,4 @@
-"""Write ``RESULTS.md`` and print the README's table from records: ``python -m benchmarks.reference.report``."""
+"""Write ``RESULTS.md`` from records: ``python -m benchmarks.reference.report``."""
 
 import argparse
 from pathlib import Path
@@ -12,7 +12,6 @@ from .summary import TITLES, Record, claim, of_row
 
 SETS = ("Set5", "Set14", "BSD100", "photos/validation")
 BENCHMARKS = SETS[:3]
-README = (BICUBIC, "mse", "esrgan")  # rows of the table there
 MEASURES = {  # in addition to PSNR and SSIM: title and decimals
     "gradient_ratio": ("Gradient ratio", 3),
     "energy_error": ("Energy error", 3),
@@ -129,13 +128,10 @@ def fidelity(records: list[Record], rows: list[str], sets: list[str]) -> str:
     return markdown(["row", *sets, "budget"], lines)
 
 
-def short(records: list[Record], only: tuple[str, ...] = ()) -> str:
-    """Return the table of means and spreads over the seeds, for all rows or for the rows in `only`.
-
-    For all rows it includes the published counterparts, each once, below its last row.
-    """
-    rows = [row for row in only or TITLES if of_row(records, row)]
-    counterparts = {PUBLISHED[row].name: row for row in rows if row in PUBLISHED and row != BICUBIC and not only}
+def short(records: list[Record]) -> str:
+    """Return the table of means and spreads over the seeds, with each published counterpart below its last row."""
+    rows = [row for row in TITLES if of_row(records, row)]
+    counterparts = {PUBLISHED[row].name: row for row in rows if row in PUBLISHED and row != BICUBIC}
     lines = []
     for row in rows:
         columns = [(values(records, row, images, "psnr"), 2) for images in BENCHMARKS]
@@ -231,7 +227,6 @@ def main() -> None:
     options = parser.parse_args()
     records = record.read_all(options.records)
     report(records, options.records).write(options.to)
-    print(short(records, README))
 
 
 if __name__ == "__main__":

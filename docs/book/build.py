@@ -12,7 +12,8 @@ from pathlib import Path
 import nbformat
 import poster
 import try_page
-from pages import BOOK, GITHUB, ROOT, gather
+from pages import BOOK, ROOT, gather
+from set_address import site_of
 from sphinx.cmd.build import main as sphinx
 
 from srlab.errors import SrlabError
@@ -59,12 +60,6 @@ def repository() -> str:
     return project.get("urls", {}).get("Repository", "").removesuffix("/").removesuffix(".git")
 
 
-def pages(address: str) -> str:
-    """Return the GitHub Pages URL of a repository; "" if it is not on GitHub."""
-    owner, _, name = address.removeprefix(GITHUB).partition("/")
-    return f"https://{owner.lower()}.github.io/{name}/" if address.startswith(GITHUB) else ""
-
-
 def build(executed: Path, target: Path, address: str = "") -> int:
     """Build the site from executed labs. Sphinx prints which lab it reads and writes, because that takes minutes.
 
@@ -87,7 +82,7 @@ def build(executed: Path, target: Path, address: str = "") -> int:
     print("gathering the labs ...", flush=True)
     gather(executed, source, address)
     options = ["-W", "--keep-going", "-c", str(BOOK), "-d", str(target / "doctrees")]
-    options += ["-D", f"html_baseurl={pages(address)}"]
+    options += ["-D", f"html_baseurl={site_of(address)}"]
     poster.write_crops(target / "html" / "poster")
     poster.write_preview(target / "html" / "poster" / "preview.jpg")
     print("building the page that upscales photos ...", flush=True)

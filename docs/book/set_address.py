@@ -2,8 +2,8 @@
 
 Without it, no page shows what only a published course has, because readers could not use it. The URL is written into
 ``pyproject.toml`` (which the book reads), ``CITATION.cff`` and the Colab cells of the labs. The README and pages of
-``docs/`` get commands that download the course, badges, and links that open each lab. On GitHub, the first cell of each
-lab gets a button that opens it in Colab.
+``docs/`` get commands that download the course, badges, and links to the site and to each lab. On GitHub, the first
+cell of each lab gets a button that opens it in Colab.
 """
 
 import json
@@ -96,13 +96,20 @@ def fill(page: Path, name: str, content: str) -> None:
 
 
 def badges(course: Path, address: str) -> str:
-    """Return the README's badges: the workflows, and lab 00 in Colab. Badges need GitHub."""
+    """Return the README's badges, the workflows and lab 00 in Colab, and a link to the site. All need GitHub."""
     if not address.startswith(GITHUB):
         return ""
     there = [name for name in WORKFLOWS if (course / ".github" / "workflows" / f"{name}.yml").is_file()]
     flows = [(name, f"{address}/actions/workflows/{name}.yml") for name in there]
     lines = [f"[![{name}]({flow}/badge.svg)]({flow})" for name, flow in flows]
-    return "\n".join([*lines, colab_button("notebooks/00_degradation.ipynb", address)]) + "\n\n"
+    lines.append(colab_button("notebooks/00_degradation.ipynb", address))
+    return "\n".join(lines) + f"\n\n**[Read the executed labs online]({site_of(address)})**\n\n"
+
+
+def site_of(address: str) -> str:
+    """Return the GitHub Pages URL of a repository; "" if it is not on GitHub."""
+    owner, _, name = address.removeprefix(GITHUB).partition("/")
+    return f"https://{owner.lower()}.github.io/{name}/" if address.startswith(GITHUB) else ""
 
 
 def issues(address: str) -> str:
