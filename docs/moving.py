@@ -1,4 +1,4 @@
-"""Draw the moving slider of the README and the site, ``docs/images/moving.webp``: ``python docs/moving.py``.
+"""Draw the moving slider of the README, ``docs/images/moving.webp``: ``python docs/moving.py``.
 
 It shows one of the precomputed rows, so it needs neither a browser nor executed labs.
 """
