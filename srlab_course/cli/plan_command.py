@@ -1,10 +1,9 @@
 """``srlab plan``: show what a lab would train."""
 
 import argparse
-from contextlib import suppress
-from typing import Any
 
 from srlab.paths import recipes
+from srlab_course.lab.parameters import from_text
 from srlab_course.lab.recipes import read_book
 from srlab_course.lab.setup import setup
 from srlab_course.notebook_files.finding import find_lab
@@ -13,16 +12,6 @@ from srlab_course.notebook_files.finding import find_lab
 def plan(options: argparse.Namespace) -> int:
     """Set up a lab without downloads, which prints what it would train or raises what the lab would raise."""
     lab = find_lab(options.lab).stem
-    given = {name: typed_value(value) for name, value in options.p}
+    given = {name: from_text(value) for name, value in options.p}
     setup(lab, read_book(recipes() / f"{lab}.yaml").parameters | given, dry=True, everything=options.all)
     return 0
-
-
-def typed_value(text: str) -> Any:
-    """Return the value that papermill's ``-p`` makes from a text."""
-    if text in (constants := {"True": True, "False": False, "None": None}):
-        return constants[text]
-    for number in (int, float):
-        with suppress(ValueError):
-            return number(text)
-    return text

@@ -9,8 +9,6 @@ from collections.abc import Collection, Iterable, Mapping
 from pkgutil import resolve_name
 from typing import Any
 
-import yaml
-
 from srlab.errors import SrlabError
 from srlab_course.lab.recipes import Book
 
@@ -24,13 +22,6 @@ KINDS = {
     list: "a list",
     dict: "a dict, such as {'batch': 4}",
 }
-
-
-class Loader(yaml.SafeLoader):
-    """YAML with 1e-3 as a number, as in JSON and Python; YAML 1.1 requires 1.0e-3."""
-
-
-Loader.add_implicit_resolver("tag:yaml.org,2002:float", re.compile(r"[-+]?\d+[eE][-+]?\d+$"), list("-+0123456789"))
 
 
 def read_parameters(
@@ -60,14 +51,14 @@ def read_parameters(
         if not exempt and name not in (*defaults, *entries):
             _reject_unknown(name, [*defaults, *entries])
     values = {name: namespace[name] for name in defaults}
-    overrides = _from_text(values.pop("overrides"))
+    overrides = from_text(values.pop("overrides"))
     check_parameters({"overrides": {}}, {"overrides": overrides})
     if twice := [name for name in overrides if name in defaults]:
         raise SrlabError(
             f"{twice[0]} is a notebook parameter, not an override. Write {twice[0]} = {overrides[twice[0]]!r}."
         )
     overrides |= {name: plain[name] for name in entries if name in plain}
-    overrides = {name: _from_text(value) for name, value in overrides.items()}
+    overrides = {name: from_text(value) for name, value in overrides.items()}
     check_parameters(book.recipes["laptop"].values | defaults, values | overrides, book.choices, book.minimum)
     return values, {name: overrides[name] for name in entries if name in overrides}
 
@@ -158,13 +149,9 @@ def _reject_unknown(name: Any, known: Iterable[str]) -> None:
     raise SrlabError(f"Unknown parameter '{name}'{hint}. Correct it.{listed}")
 
 
-def _from_text(value: Any) -> Any:
-    """Parse a list or dict, which papermill's -p passes as text. Return other values unchanged."""
+def from_text(value: Any) -> Any:
+    """Return the Python literal in a text, such as a list after papermill's ``-p``; other values unchanged."""
     try:
-        return (
-            Loader(value).get_single_data()
-            if isinstance(value, str) and value.lstrip().startswith(("[", "{"))
-            else value
-        )
-    except yaml.YAMLError:
+        return ast.literal_eval(value) if isinstance(value, str) else value
+    except (ValueError, TypeError, SyntaxError):  # other text
         return value

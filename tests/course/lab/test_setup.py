@@ -94,7 +94,8 @@ REFUSED = [
     ("01_srresnet", {"jpeg": [60, 80, 95]}, r"jpeg=\[60, 80, 95\] must be a list of 2 numbers"),
     ("01_srresnet", {"parameter_limit": 9}, "MSRResNet has [0-9,]+ parameters, more than the limit of 9"),
     ("01_srresnet", {"learning_rate": float("nan")}, "learning_rate=nan must be a finite number"),
-    ("01_srresnet", {"learning_rate": "2e-4"}, "learning_rate='2e-4' must be a number"),  # YAML 1.1 makes it text
+    ("01_srresnet", {"learning_rate": "fast"}, "learning_rate='fast' must be a number"),
+    ("01_srresnet", {"overrides": "{batch: 4}"}, "overrides='{batch: 4}' must be a dict, such as {'batch': 4}"),
     ("02_content_loss", {"backbone": "no/such.pth"}, "Weights file no/such.pth not found"),
     ("02_content_loss", {"features": "vgg99 relu1_1"}, "'vgg99 relu1_1' does not start with a network"),
     ("03_srgan", {"discriminator": "vgg", "patch": 48}, "a size that is a multiple of 32, but got 64 and 48"),
@@ -125,7 +126,7 @@ NAMES = [
     ("04_esrgan", {}, "default"),
     ("04_esrgan", {"seed": -3, "device": "auto", "photo": ""}, "laptop-seed-minus-3"),
     ("04_esrgan", {"betas": "[0.9, 0.99]", "batch": 4}, "laptop-batch-4-betas-0.9-0.99"),
-    ("04_esrgan", {"batch": 4, "overrides": "{betas: [9e-1, 0.99]}"}, "laptop-batch-4-betas-0.9-0.99"),
+    ("04_esrgan", {"batch": 4, "overrides": '{"betas": [9e-1, 0.99]}'}, "laptop-batch-4-betas-0.9-0.99"),
     ("04_esrgan", {"iters": 5000, "run": "mine"}, "mine"),
 ]
 
