@@ -114,9 +114,10 @@ def setups() -> Iterator[tuple[str, str]]:
         given += [(file.stem, {"recipe": name} if name != "laptop" else {}) for name in read_book(file).recipes]
     for lab, values in given:
         parameters = read_book(NOTEBOOKS / "recipes" / f"{lab}.yaml").parameters
+        overrides = {name: value for name, value in values.items() if name not in parameters}
         try:
             with contextlib.redirect_stdout(io.StringIO()):
-                found = course.setup(lab, parameters | values)
+                found = course.setup(lab, parameters | values | {"overrides": overrides})
             result = f"{found.parameters.get('run')} {digest(found.parameters)}"
         except srlab.SrlabError as error:  # such as a strict recipe without its photos
             result = str(error)[:60]

@@ -3,17 +3,14 @@
 import ast
 import difflib
 import math
-import re
-import symtable
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pkgutil import resolve_name
 from typing import Any
 
 from srlab.errors import SrlabError
 from srlab_course.lab.recipes import Book
 
-SETUP = re.compile(r"(^|;)[ \t]*(\w+ *= *)?([\w.]+\.)?setup\(", re.MULTILINE)  # a call of `course.setup`
-PLAIN = (bool, int, float, str, list, dict, set, tuple, type(None))  # types that a parameter can have, valid or not
+INJECTED = "# Parameters\n"  # papermill begins the cell with the options of its command with this line
 KINDS = {
     bool: "True or False",
     int: "a whole number",
@@ -24,32 +21,19 @@ KINDS = {
 }
 
 
-def read_parameters(
-    book: Book, namespace: Mapping[str, Any], earlier: Collection[str] | None = None
-) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return a lab's parameters (without ``overrides``) and its overrides, read from a notebook's variables.
+def read_parameters(book: Book, namespace: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return a lab's parameters (without ``overrides``) and its overrides.
 
-    `earlier` has the names of the overrides of an earlier setup in the same namespace, or is None for the first.
-
-    Every plain value that was typed and has a lower-case name must be a parameter or a recipe setting, and ``SEED`` is
-    taken for a misspelled ``seed``. Overrides are in the order of the recipe file, so that their order does not change
-    the name of the run.
+    Parameters are variables of the notebook. Every other setting is in ``overrides``, or in the newest cell that
+    papermill injected, which IPython keeps in ``In``. Overrides are in the order of the recipe file, so that their
+    order does not change the name of the run.
     """
     defaults, entries = book.parameters, [name for name in book.help if name not in book.parameters]
-    typed = typed_variables(namespace, defaults.keys(), entries if earlier is None else earlier)
-    if missing := [name for name in defaults if name not in typed]:
+    if missing := [name for name in defaults if name not in namespace]:
         raise SrlabError(
             f"Parameter {missing[0]} is not defined. Run the lab's parameter cell first, and leave the line "
             f"{missing[0]} = {defaults[missing[0]]!r} in it."
         )
-    for name in (name for name in entries if name in _plain(namespace) and name not in typed):
-        print(f"Your variable {name} does not change the recipe. Use overrides = {{{name!r}: {namespace[name]!r}}}.")
-    plain = _plain(typed)
-    for name in plain:
-        constant = name.isupper() and name.lower() not in (*defaults, *entries)
-        exempt = name.startswith("_") or constant or name in ("In", "Out")  # from IPython, or a constant
-        if not exempt and name not in (*defaults, *entries):
-            _reject_unknown(name, [*defaults, *entries])
     values = {name: namespace[name] for name in defaults}
     overrides = from_text(values.pop("overrides"))
     check_parameters({"overrides": {}}, {"overrides": overrides})
@@ -57,51 +41,21 @@ def read_parameters(
         raise SrlabError(
             f"{twice[0]} is a notebook parameter, not an override. Write {twice[0]} = {overrides[twice[0]]!r}."
         )
-    overrides |= {name: plain[name] for name in entries if name in plain}
+    injected = injected_settings(namespace.get("In", []))
+    overrides = overrides | {name: value for name, value in injected.items() if name not in defaults}
     overrides = {name: from_text(value) for name, value in overrides.items()}
+    for name in entries:
+        if isinstance(value := from_text(namespace.get(name)), tuple(KINDS)) and value != overrides.get(name):
+            print(f"Your variable {name} does not change the recipe. Use overrides = {{{name!r}: {value!r}}}.")
     check_parameters(book.recipes["laptop"].values | defaults, values | overrides, book.choices, book.minimum)
     return values, {name: overrides[name] for name in entries if name in overrides}
 
 
-def typed_variables(
-    namespace: Mapping[str, Any], parameters: Collection[str], entries: Collection[str]
-) -> Mapping[str, Any]:
-    """Return the variables that the newest parameter cell assigns, or a cell between it and the setup.
-
-    Variables from elsewhere, such as IPython's startup files, were not typed as parameters. Of a module without such a
-    cell in ``In``, the history of IPython, only the names of parameters and recipe entries count: it is a script, or
-    its client keeps no history, as nbval's. At a later setup, `entries` are those that counted at the first. Of a
-    plain dict, all names count.
-    """
-    inputs = namespace.get("In", [])
-    found = [_assigned(cell).intersection(parameters) for cell in inputs]
-    whole = [k for k, names in enumerate(found) if len(names) == len(parameters)]
-    parts = [k for k, names in enumerate(found) if names]  # of a parameter cell that was split
-    if not parts:
-        known = {*parameters, *entries} if "__name__" in namespace else namespace.keys()
-        return {name: namespace[name] for name in namespace if name in known}
-    typed = set()
-    for cell in inputs[whole[-1] if whole else parts[0] :]:
-        call = SETUP.search(cell)
-        typed |= _assigned(cell[: call.start()] if call else cell)
-        if call:
-            break
-    return {name: namespace[name] for name in namespace if name in typed}
-
-
-def _plain(variables: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in variables.items() if isinstance(value, PLAIN)}
-
-
-def _assigned(code: str) -> set[str]:
-    """Return the names that a cell assigns or imports."""
-    if code.startswith("get_ipython().run_cell_magic("):  # how IPython keeps a cell below %%time
-        code = ast.literal_eval(ast.parse(code).body[0].value.args[-1])
-    try:
-        symbols = symtable.symtable(code, "a cell", "exec").get_symbols()
-    except SyntaxError:  # a cell that could not run
-        return set()
-    return {one.get_name() for one in symbols if one.is_assigned() or one.is_imported()}
+def injected_settings(inputs: Sequence[str]) -> dict[str, Any]:
+    """Return what the newest cell injected by papermill assigns: literals, or the text of other code."""
+    cell = next((cell for cell in reversed(inputs) if cell.startswith(INJECTED)), "")
+    lines = [line for line in ast.parse(cell).body if isinstance(line, ast.Assign)]
+    return {ast.unparse(line.targets[0]): from_text(ast.unparse(line.value)) for line in lines}
 
 
 def check_parameters(

@@ -35,8 +35,7 @@ DEGRADATION |= {"method": "downsampler", "noise": "image_noise"}
 def setup(name: str, namespace: Mapping[str, Any], dry: bool = False, everything: bool = False) -> Lab:
     """Check a lab's parameters, choose its recipe, print what it will train, and set the colors of its figures.
 
-    Papermill accepts any ``-p`` name and a notebook any variable, so typos are detected here. Errors of later cells
-    are raised early.
+    Papermill accepts any ``-p`` name, so typos are detected here. Errors of later cells are raised early.
 
     Parameters
     ----------
@@ -51,8 +50,7 @@ def setup(name: str, namespace: Mapping[str, Any], dry: bool = False, everything
     """
     _restore_torch_defaults()
     book = read_book(paths.recipes() / f"{name}.yaml")
-    labs = [value for value in namespace.values() if isinstance(value, Lab) and value.name == name]
-    given, overrides = read_parameters(book, namespace, labs[-1].overrides if labs else None)
+    given, overrides = read_parameters(book, namespace)
     if "run" in given:
         check_run(name, given["run"])
     device = srlab.pick_device(given["device"])

@@ -9,6 +9,7 @@ import shutil
 from pathlib import Path
 
 import nbformat
+import papermill.cli
 import pytest
 import torch
 from IPython.core.interactiveshell import InteractiveShell
@@ -20,6 +21,7 @@ import srlab_course as course
 from srlab.data import datasets
 from srlab.errors import SrlabError
 from srlab_course.lab import photos
+from srlab_course.lab.parameters import injected_settings
 from srlab_course.lab.recipes import read_book
 from srlab_course.material import subjects
 from tests.conftest import LABS, ROOT, leave_run
@@ -35,7 +37,7 @@ def cell_of(lab):
 
 
 def namespace(lab, **given):
-    """Return the names defined when setup runs: modules, IPython's names, the cell's, and papermill's."""
+    """Return the names defined when setup runs: modules, IPython's names, the cell's, and those given."""
     scope = {"torch": torch, "In": ["", "x = 1"], "Out": {}, "_": 3, "_i1": "x = 1"}
     exec(cell_of(lab), scope)
     return scope | given
@@ -53,10 +55,11 @@ def photos_are_decoded_once_and_no_weights_are_there(monkeypatch, hub):
 
 
 def setup(lab, **given):
-    """Return the lab, on the CPU in float32 on any machine."""
-    usual = {"device": "cpu", "precision": "fp32"}
-    usual = {name: value for name, value in usual.items() if re.search(rf"^{name} = ", cell_of(lab), re.M)}
-    return course.setup(lab, namespace(lab, **usual | given))
+    """Return the lab, on the CPU in float32 on any machine. Settings that are not parameters are overrides."""
+    known = read_book(ROOT / "notebooks" / "recipes" / f"{lab}.yaml").parameters
+    overrides = {name: given.pop(name) for name in [*given] if name not in known}
+    usual = {"device": "cpu", "precision": "fp32", "overrides": overrides}
+    return course.setup(lab, namespace(lab, **{name: usual[name] for name in usual if name in known} | given))
 
 
 @pytest.fixture
@@ -126,7 +129,7 @@ NAMES = [
     ("04_esrgan", {}, "default"),
     ("04_esrgan", {"seed": -3, "device": "auto", "photo": ""}, "laptop-seed-minus-3"),
     ("04_esrgan", {"betas": "[0.9, 0.99]", "batch": 4}, "laptop-batch-4-betas-0.9-0.99"),
-    ("04_esrgan", {"batch": 4, "overrides": '{"betas": [9e-1, 0.99]}'}, "laptop-batch-4-betas-0.9-0.99"),
+    ("04_esrgan", {"overrides": '{"betas": [9e-1, 0.99], "batch": 4}'}, "laptop-batch-4-betas-0.9-0.99"),
     ("04_esrgan", {"iters": 5000, "run": "mine"}, "mine"),
 ]
 
@@ -149,10 +152,8 @@ def test_degradation_from_recipe():
 
 
 def test_first_setup_requires_all_parameters():
-    scope = namespace("01_srresnet", nn=torch.nn, _mine=3, MEAN=(0.5, 0.5))
+    scope = namespace("01_srresnet")
     assert course.setup("01_srresnet", scope).run == "default"
-    with pytest.raises(SrlabError, match="SEED"):
-        course.setup("01_srresnet", scope | {"SEED": 3})
     del scope["scale"]
     with pytest.raises(SrlabError, match="Parameter scale is not defined"):
         course.setup("01_srresnet", scope)
@@ -177,7 +178,7 @@ def test_gan_labs_reject_loss_without_parts(lab):
     weights = dict.fromkeys(("pixel_weight", "content_weight", "adversarial_weight"), 0)
     (source,) = [cell.source for cell in nbformat.read(lab, 4).cells if cell.source.startswith("# Setup: ")]
     with pytest.raises(SrlabError, match="All three weights"):
-        exec(source, namespace(lab.stem, recipe="smoke", **weights))
+        exec(source, namespace(lab.stem, recipe="smoke", overrides=weights))
 
 
 @pytest.mark.parametrize(("lab", "scale", "patch"), [("01_srresnet", 4, 32), ("03_srgan", 3, 48), ("04_esrgan", 8, 48)])
@@ -230,7 +231,7 @@ def test_setup_announces_training(cells):
 @pytest.mark.parametrize(
     ("sources", "words", "absent"),
     [
-        (("itters = 3", SETUP), "SrlabError: Unknown parameter 'itters'", "Traceback"),
+        (("# Parameters\nitters = 3", SETUP), "SrlabError: Unknown parameter 'itters'", "Traceback"),
         ((SETUP, "lab + sampler"), "Run All Above Selected Cell", "frame"),
         ((SETUP, "def f():\n    sampler += 1\nf()"), "UnboundLocalError", "Run All Above"),
     ],
@@ -263,37 +264,45 @@ CELL, RUN = cell_of("04_esrgan"), "course.setup('04_esrgan', globals()).run"
 OWN = "data_folder = 'data'; debug = False; itters = 3; batch = 2"
 
 
-TYPO = "Unknown parameter 'itters' (did you mean iters?). Correct it."
 CELLS = {  # the cells that ran -> the name of the run, or the error
-    "own names above": (OWN, CELL, SETUP, "default"),
-    "papermill": (OWN, CELL, "# Parameters\nbatch = 4", SETUP, "laptop-batch-4"),
-    "corrected": (CELL + "\nitres = 5", SETUP, CELL + "\niters = 5", SETUP, "laptop-5"),
-    "own names below": (CELL + "\nbatch = 4", SETUP, "itters = 3; name = 'x'; batch = 8", "laptop-batch-8"),
-    "changed": (CELL, SETUP, "itters = 3; batch = 8", CELL + "\npatch = 48", SETUP, "laptop-patch-48"),
-    "one cell": (CELL + "\n" + SETUP + "\nitters = 3", "itters = 4", "default"),
-    "two cells": (OWN, *CELL.rsplit("\n", 1), SETUP, "scores = {}", "default"),
-    "word in text": (OWN, CELL, "photo = 'setup('\nbatch = 4", "photo = ''", SETUP, "laptop-batch-4"),
-    "typo in papermill": (OWN, CELL, "# Parameters\nitters = 3", SETUP, TYPO),
-    "typo after a run": (CELL, SETUP, CELL + "\nitters = 3", SETUP, TYPO),
-    "typo with magic": (f"%%time\n{CELL}\nitters = 3", SETUP, TYPO),
-    "startup file": ("globals()['seed'] = 7", CELL.replace("\nseed = ", "\n# seed = "), SETUP, "Parameter seed is not"),
+    "own names": (OWN, CELL, SETUP, "default"),
+    "changed parameter": (CELL, SETUP, CELL + "\niters = 5", SETUP, "laptop-5"),
+    "renamed parameter": (CELL.replace("\niters = ", "\nitters = "), SETUP, "Parameter iters is not defined"),
+    "injected": (OWN, CELL, "# Parameters\nbatch = 4\niters = 5", "batch = 8", SETUP, "laptop-5-batch-4"),
+    "injected again": (CELL, "# Parameters\nbatch = 4", SETUP, "# Parameters\npatch = 48", SETUP, "laptop-patch-48"),
+    "with overrides": ("# Parameters\nbatch = 4", f"{CELL}\noverrides = {{'patch': 48}}", "laptop-batch-4-patch-48"),
+    "injected typo": (CELL, "# Parameters\nitters = 3", SETUP, "Unknown parameter 'itters' (did you mean iters?)."),
+    "injected capitals": (CELL, "# Parameters\nSEED = 3", SETUP, "Unknown parameter 'SEED' (did you mean seed?)"),
+    "not a literal": (CELL, "# Parameters\nbatch = float('nan')", SETUP, "The parameter batch=\"float('nan')\" must"),
 }
 
 
 @pytest.mark.parametrize("sources", CELLS.values(), ids=CELLS)
-def test_parameters_are_those_of_the_newest_parameter_cell(cells, sources):
+def test_settings_are_parameters_overrides_and_injected(cells, sources):
     *sources, expected = sources
-    result, _ = cells(*sources, RUN)
+    result, _ = cells("import srlab_course as course", *sources, RUN)
     assert (result.result or str(result.error_in_exec)).startswith(expected)
     assert result.result in (None, expected)
 
 
-def test_other_names_do_not_count_without_a_history():
-    """Check a module, as in a script or in nbval, whose client keeps none."""
-    scope = namespace("04_esrgan") | {"__name__": "__main__", "In": [""], "shape": (3, 4), "batch": 4}
-    scope["lab"] = course.setup("04_esrgan", scope)
-    scope |= {"patch": torch.ones(2), "network": None}  # variables of the lab
-    assert course.setup("04_esrgan", scope).run == scope["lab"].run == "laptop-batch-4"
+def test_papermill_injects_a_cell_that_setup_recognizes(tmp_path):
+    first = nbformat.v4.new_code_cell("# Parameters of a lab\nrun = ''", metadata={"tags": ["parameters"]})
+    notebook, done = tmp_path / "lab.ipynb", tmp_path / "done.ipynb"
+    cells = [first, nbformat.v4.new_code_cell("print(*In, sep='\\0')")]
+    nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata={"language_info": {"name": "python"}}), notebook)
+    (tmp_path / "more.yaml").write_text("jpeg: [60, 95]\ngan: hinge")
+    typed = ["-p", "batch", "4", "-p", "betas", "[0.9, 0.99]", "-r", "run", "7", "-y", "overrides: {patch: 48}"]
+    options = ["-f", str(tmp_path / "more.yaml"), "-k", "python3", "--no-progress-bar"]
+    papermill.cli.papermill.main([str(notebook), str(done), *typed, *options], standalone_mode=False)
+    inputs = nbformat.read(done, 4).cells[-1].outputs[0].text.split("\0")
+    given = {"jpeg": [60, 95], "gan": "hinge", "overrides": {"patch": 48}, "batch": 4, "run": "7"}
+    assert injected_settings(inputs) == given | {"betas": "[0.9, 0.99]"}
+
+
+def test_variables_do_not_count_without_a_history(capsys):
+    """Check a script, or nbval, whose client keeps none."""
+    assert course.setup("04_esrgan", namespace("04_esrgan", In=[""], batch=4, patch=torch.ones(2))).run == "default"
+    assert capsys.readouterr().out.count("Your variable") == 1
 
 
 def test_own_variable_with_the_name_of_a_setting_gets_a_message(cells):
