@@ -17,7 +17,6 @@ def add_execute(parser: argparse.ArgumentParser) -> None:
 def add_plan(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of ``srlab plan``."""
     parser.add_argument("lab", metavar="LAB", help="lab name, or a part of it, e.g. 04 or esrgan")
-    parser.add_argument("--all", action="store_true", help="list all settings, not only those that differ")
     parser.add_argument(
         "-p", nargs=2, action="append", default=[], metavar=("NAME", "VALUE"), help="set a parameter, as in papermill"
     )

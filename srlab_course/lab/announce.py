@@ -1,7 +1,6 @@
 """The text that `course.setup` prints: where a lab runs, what it trains, and how to get better results."""
 
 import platform
-from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -13,7 +12,7 @@ from srlab.errors import SrlabError
 from srlab.models import backbones
 from srlab.shell import running_shell
 from srlab_course.lab.lab import Lab
-from srlab_course.lab.recipes import Book, Recipe
+from srlab_course.lab.recipes import Recipe
 from srlab_course.layout import WIDTH, in_columns, in_lines, seen_from_here
 
 SEEN_OFTEN = 200  # times that training sees each pixel; above this, the network may memorize the photos
@@ -33,10 +32,10 @@ def print_hardware(device: torch.device, precision: str, typed: str) -> None:
         print(in_lines("WARNING: ", reason))
 
 
-def announce(lab: Lab, recipe: Recipe, settings: str = "") -> None:
+def announce(lab: Lab, recipe: Recipe) -> None:
     """Print what is trained, on which photos and for how long, and warnings. A strict recipe raises them instead.
 
-    If there is no text about the `settings`, a notebook shows them as a folded table.
+    A table lists all settings; a notebook folds it.
     """
     values = lab.parameters
     print(in_lines("recipe:  ", f"{recipe.name}, {recipe.description}"))
@@ -57,42 +56,15 @@ def announce(lab: Lab, recipe: Recipe, settings: str = "") -> None:
     if values.get("subject"):
         print(in_lines("shows:   ", f"{unseen}, which is held out"))
     print(in_lines("run:     ", f"{lab.name}/{values['run']}{_progress_of(lab)}"))
-    if settings:
-        print(settings)
-    elif running_shell() is not None:
+    if running_shell() is None:
+        print(in_columns(recipe.rows(), WIDTH))
+    else:
         display({"text/html": recipe.table(), "text/plain": ""}, raw=True)
     warnings = _warnings(lab, recipe)
     if warnings and recipe.strict:
         raise SrlabError(f"Recipe {recipe.name} is strict and does not run with warnings. {' '.join(warnings)}")
     for warning in warnings:
         print(in_lines("WARNING: ", warning))
-
-
-def settings_table(book: Book, recipe: Recipe, given: Mapping[str, Any], everything: bool) -> str:
-    """Return a table of what differs from the recipe, yours first, and with `everything` one of all other settings.
-
-    `recipe` has the settings of the run, and `given` are the parameters of the notebook.
-    """
-    header, *rows = recipe.rows()
-    written = book.recipes[recipe.name].sources
-    kept = [row for row in rows if recipe.sources[row[0]] == written[row[0]]]
-    names = [name for name in book.parameters if name not in recipe.values and name in given]
-    typed = [name for name in names if given[name] != book.parameters[name]]
-    changed = [[name, str(given[name]), "parameter of the notebook", "you"] for name in typed]
-    changed += sorted((row for row in rows if row not in kept), key=lambda row: row[-1] != "you")
-    parts = [_table(header, changed)] if changed else []
-    if everything:
-        parts += [f"The other {len(kept)} settings are those of the recipe {recipe.name}:", _table(header, kept)]
-    else:
-        parts += [f"The other {len(kept)} settings are those of the recipe {recipe.name}. Add --all to list them."]
-    return "\n".join(parts)
-
-
-def _table(header: list[str], rows: list[list[str]]) -> str:
-    """Return rows in columns, with the last column, the source, as one line if all are equal."""
-    if len(sources := {row[-1] for row in rows}) > 1:
-        return in_columns([header, *rows], WIDTH)
-    return in_columns([row[:-1] for row in [header, *rows]], WIDTH) + f"\nsource: {''.join(sources)}"
 
 
 def _progress_of(lab: Lab) -> str:

@@ -78,9 +78,9 @@ class Recipe:
         return replace(self, values=self.values | values, sources=self.sources | dict.fromkeys(values, source))
 
     def rows(self) -> list[list[str]]:
-        """Return a header row, then name, value, help and source of each setting."""
+        """Return a header row, then name, value, help and source of each setting; those that you changed come first."""
         rows = [[name, _plain(value), self.help[name], self.sources[name]] for name, value in self.values.items()]
-        return [["name", "value", "description", "source"], *rows]
+        return [["name", "value", "description", "source"], *sorted(rows, key=lambda row: row[-1] != "you")]
 
     def table(self) -> str:
         """Return all settings as a folded HTML table."""

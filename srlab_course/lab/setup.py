@@ -19,7 +19,7 @@ from srlab.errors import SrlabError
 from srlab.models import backbones, features
 from srlab.shell import running_shell
 from srlab_course.figures import plots
-from srlab_course.lab.announce import announce, megapixels, print_hardware, settings_table
+from srlab_course.lab.announce import announce, megapixels, print_hardware
 from srlab_course.lab.earlier.start import check_start, with_own_start
 from srlab_course.lab.lab import Lab, generator_of
 from srlab_course.lab.parameters import read_parameters
@@ -32,7 +32,7 @@ DEGRADATION = {field.name: field.name for field in fields(srlab.Degradation)}
 DEGRADATION |= {"method": "downsampler", "noise": "image_noise"}
 
 
-def setup(name: str, namespace: Mapping[str, Any], dry: bool = False, everything: bool = False) -> Lab:
+def setup(name: str, namespace: Mapping[str, Any], dry: bool = False) -> Lab:
     """Check a lab's parameters, choose its recipe, print what it will train, and set the colors of its figures.
 
     Papermill accepts any ``-p`` name, so typos are detected here. Errors of later cells are raised early.
@@ -45,8 +45,6 @@ def setup(name: str, namespace: Mapping[str, Any], dry: bool = False, everything
         The notebook's variables: ``globals()``.
     dry
         Whether to download nothing, for ``srlab plan``: placeholders of the same size replace missing datasets.
-    everything
-        Whether to print all settings if `dry`, and not only those that differ from the recipe.
     """
     _restore_torch_defaults()
     book = read_book(paths.recipes() / f"{name}.yaml")
@@ -89,7 +87,7 @@ def setup(name: str, namespace: Mapping[str, Any], dry: bool = False, everything
     )
     _check_what_comes_later(lab)
     lab = with_own_start(lab, named=bool(given.get("run")))
-    announce(lab, recipe, settings_table(book, recipe, given, everything) if dry else "")
+    announce(lab, recipe)
     return lab
 
 
