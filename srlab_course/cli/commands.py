@@ -79,7 +79,7 @@ def add_handout(parser: argparse.ArgumentParser) -> None:
 def add_short(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of ``srlab short``."""
     parser.add_argument("lab", metavar="LAB", help="lab name, or a part of it, e.g. 03")
-    sections = "numbers of the sections to drop, with all that need them"
+    sections = "numbers of the sections to drop: optional ones, or all from one on"
     parser.add_argument("--without", metavar="N", type=int, nargs="+", required=True, help=sections)
     parser.add_argument("--force", action="store_true", help="overwrite an earlier copy")
     parser.set_defaults(command="srlab_course.teaching.short_lab:short")

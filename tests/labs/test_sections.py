@@ -1,4 +1,4 @@
-"""Test that labs run without each section, and without those that `srlab short` drops with it."""
+"""Test that labs run without the sections that `srlab short` drops."""
 
 import re
 
@@ -6,7 +6,7 @@ import nbformat
 import pytest
 
 from srlab_course.notebook_files.execute import execute
-from srlab_course.teaching.short_lab import NEEDED_BY, with_later
+from srlab_course.notebook_files.finding import tags_of
 from tests.conftest import LABS
 
 
@@ -21,36 +21,47 @@ def sections_of(notebook):
     return found
 
 
-# Sections that can be dropped together: each section of a lab, with those that need it.
-SECTIONS = {lab: sorted(set(filter(None, sections_of(nbformat.read(lab, 4))))) for lab in LABS}
-CASES = [(lab, sorted(with_later(lab.stem, [section]))) for lab in LABS for section in SECTIONS[lab]]
+def tagged(cell):
+    """Return the cell's own section, and optional sections that it needs."""
+    return [int(tag.removeprefix("section-")) for tag in tags_of(cell) if tag.startswith("section-")]
 
 
-def tag_of(cell):
-    found = [tag for tag in cell.metadata.get("tags", []) if tag.startswith("section-")]
-    return int(found[0].removeprefix("section-")) if found else None
+def optional_in(notebook):
+    return sorted({tagged(cell)[0] for cell in notebook.cells if "another-day" in tags_of(cell)})
+
+
+def cases():
+    """Yield each optional section of a lab, all of them, and all sections, so that the closing cells need none."""
+    for lab in LABS:
+        notebook = nbformat.read(lab, 4)
+        optional, sections = tuple(optional_in(notebook)), tuple(dict.fromkeys(filter(None, sections_of(notebook))))
+        for left_out in dict.fromkeys((*((number,) for number in optional), optional, sections)):
+            yield lab, left_out
+
+
+CASES = [
+    pytest.param(lab, left_out, id=f"{lab.stem} without {' '.join(map(str, left_out))}") for lab, left_out in cases()
+]
 
 
 @pytest.mark.parametrize("lab", LABS, ids=lambda lab: lab.stem)
 def test_section_tags(lab):
     notebook = nbformat.read(lab, 4)
-    sections = sections_of(notebook)
-    assert [tag_of(cell) for cell in notebook.cells] == sections
+    sections, optional = sections_of(notebook), optional_in(notebook)
+    for cell, section in zip(notebook.cells, sections, strict=True):
+        assert tagged(cell)[:1] == ([section] if section else [])
+        assert ("another-day" in tags_of(cell)) == (section in optional), "optional parts are whole sections"
+        assert {*tagged(cell)[1:]} <= {*optional}
+    assert len({tuple(tagged(cell)) for cell in notebook.cells}) == len({*sections}), "sections are dropped as a whole"
     headings = [cell for cell in notebook.cells if cell.cell_type == "markdown" and cell.source.startswith("## ")]
     assert all(cell.metadata.slideshow.slide_type == "slide" for cell in headings)
-    needed_by = NEEDED_BY.get(lab.stem, {})
-    assert {*needed_by, *(later for sections in needed_by.values() for later in sections)} <= {*SECTIONS[lab]}
-    assert all(with_later(lab.stem, later) == {*later} for later in needed_by.values())
-    later = {tag_of(cell) for cell in notebook.cells if "another-day" in cell.metadata.get("tags", [])}
-    for cell in notebook.cells:  # optional parts are whole sections
-        assert ("another-day" in cell.metadata.get("tags", [])) == (tag_of(cell) in later)
 
 
 @pytest.mark.nightly
-@pytest.mark.parametrize(("lab", "left_out"), CASES, ids=[f"{lab.stem} without {out}" for lab, out in CASES])
-def test_lab_runs_without_optional_sections(lab, left_out, tmp_path):
+@pytest.mark.parametrize(("lab", "left_out"), CASES)
+def test_lab_runs_without_sections(lab, left_out, tmp_path):
     notebook = nbformat.read(lab, 4)
-    notebook.cells = [cell for cell in notebook.cells if tag_of(cell) not in left_out]
+    notebook.cells = [cell for cell in notebook.cells if not {*tagged(cell)} & {*left_out}]
     notebook.cells.append(
         nbformat.v4.new_code_cell('course.report_metric("the end", 0)')
     )  # the lab's own cells may be left out
