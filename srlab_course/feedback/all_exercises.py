@@ -13,7 +13,7 @@ from pathlib import Path
 
 from srlab.errors import SrlabError
 from srlab_course.feedback.exercise import Exercise
-from srlab_course.feedback.exercise_text import source_of, with_text
+from srlab_course.feedback.exercise_text import with_text
 
 EXERCISES = "srlab_course.exercises"  # imported by name, because its modules import this room
 
@@ -47,22 +47,3 @@ def exercises() -> dict[str, Exercise]:
                 exercise = importlib.import_module(file.name).EXERCISE
                 found[f"{lab.name}.{exercise.reference.__name__}"] = exercise
     return found
-
-
-def main() -> None:
-    """Print the answers of a mistake, or the mistakes of an exercise, or how many each exercise has."""
-    if len(sys.argv) < 2:
-        counts = {name: len(find(name).known_mistakes) for name in names()}
-        print(*(f"{name}: {count}" for name, count in counts.items()), sep="\n")
-        print(f"{len(counts)} exercises, {sum(counts.values())} mistakes")
-        return
-    exercise, chosen = find(sys.argv[1]), " ".join(sys.argv[2:])
-    for mistake in (*exercise.known_mistakes, *exercise.notes):
-        if not chosen:
-            print(mistake.name)
-        elif mistake.name == chosen:
-            print(f"# {mistake.hint}", *map(source_of, mistake.answers), sep="\n\n")
-
-
-if __name__ == "__main__":
-    main()

@@ -30,8 +30,6 @@ A line ``-`` is text of the reference, and ``+`` is what the student wrote inste
 several lines, and each occurrence is replaced. Another ``-`` is a further change of the same answer, ``|`` is another
 answer with something else instead of the last ``+``, and an empty line begins a new answer. A block that does not begin
 with ``-`` is a whole answer. Answers may use the imports of the module, and `USUAL`.
-
-``python -m srlab_course.feedback.all_exercises srresnet.Tail nearest`` prints the answers of a mistake.
 """
 
 import copy
@@ -160,10 +158,3 @@ def build_answer(source: str, reference: Answer, file: Path) -> Answer:
             f"In {file}, an answer is not valid Python: {(error.text or '').strip()} ({error})."
         ) from error
     return names[reference.__name__]
-
-
-@functools.cache
-def source_of(answer: Answer) -> str:
-    """Return the source of an answer that was built from a text."""
-    code = answer.__init__.__code__ if isinstance(answer, type) else answer.__code__
-    return "".join(linecache.getlines(code.co_filename))

@@ -1,12 +1,13 @@
 """Test srlab_course.feedback.exercise_text: a text next to an exercise becomes hints, answers and messages."""
 
+import inspect
 import textwrap
 
 import pytest
 
 from srlab.errors import SrlabError
 from srlab_course.feedback.exercise import Exercise
-from srlab_course.feedback.exercise_text import source_of, with_text
+from srlab_course.feedback.exercise_text import with_text
 
 
 def double(x):
@@ -88,7 +89,7 @@ def test_edits_alternatives_and_whole_answers(read):
     assert results(nothing) == [None]
     assert results(exercise.notes[0]) == [6.0]
     assert exercise.also_accepted[0](3) == 6
-    assert "return x + x" in source_of(exercise.also_accepted[0])
+    assert "return x + x" in inspect.getsource(exercise.also_accepted[0])
     assert exercise.fallback_messages == {"three": "Not 6 but {given}: look again."}
 
 
