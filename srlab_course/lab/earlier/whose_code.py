@@ -26,6 +26,8 @@ NOT_OWN = (None, "reference", "srlab")  # the code in a manifest if none of it i
 def credit(*answers: Any, **networks: Any) -> str:
     """Print what is from the student and what is from the course, and return it as a sentence for a caption.
 
+    Only what is printed names the origins of networks, such as their runs.
+
     Parameters
     ----------
     answers
@@ -34,15 +36,17 @@ def credit(*answers: Any, **networks: Any) -> str:
         Label -> network, or its origin: ``"LAB/RUN"``, or another text if it comes with the course.
     """
     found: dict[str, list[str]] = {"you": [], "the course": []}
+    origins = {}
     for answer in answers:
         name = getattr(_inner(answer), "__name__", type(answer).__name__)
         found["you" if _is_from_notebook(answer) else "the course"].append(name)
     for label, network in networks.items():
         origin = network if isinstance(network, str) else getattr(network, "origin", "")
-        found["you" if is_own(origin) else "the course"].append(f"{label} ({origin})" if origin else label)
+        found["you" if is_own(origin) else "the course"].append(label)
+        origins[label] = f" ({origin})" if origin else ""
     for owner, names in found.items():
         if names:
-            print(in_lines(f"from {owner}: ", ", ".join(names)))
+            print(in_lines(f"from {owner}: ", ", ".join(name + origins.get(name, "") for name in names)))
     parts = [f"{WHOSE[owner]} {', '.join(names)}" for owner, names in found.items() if names]
     return f"Trained with {' and '.join(parts) or 'code of the course'}."
 

@@ -195,7 +195,8 @@ def test_credit_reads_who_trained_a_network(home, monkeypatch, capsys):
     monkeypatch.setattr(Run, "manifest", lambda run: {"parameters": {"code": codes.get(run.name)}})
     loaded = SimpleNamespace(origin="03_srgan/default-4f0c21")
     others = {"old": "02_content_loss/old", "paper": "03_srgan/paper", "MSRResNet": SimpleNamespace()}
-    credit(SRGAN=loaded, hybrid="02_content_loss/default", start="bundled", **others)
+    made_by = credit(SRGAN=loaded, hybrid="02_content_loss/default", start="bundled", **others)
+    assert made_by == "Trained with your SRGAN and the course's hybrid, start, old, paper, MSRResNet."
     assert capsys.readouterr().out.splitlines() == [
         "from you: SRGAN (03_srgan/default-4f0c21)",
         "from the course: hybrid (02_content_loss/default), start (bundled), old (02_content_loss/old), paper",
