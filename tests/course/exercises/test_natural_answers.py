@@ -1,13 +1,13 @@
-"""Test wrong answers as one types them most naturally, which were once not recognized."""
+"""Test natural wrong answers: mistakes in a form of their own, and what exercises observe without a listed one."""
 
 import inspect
 from pathlib import Path
 
 import pytest
 import torch
-import torch.nn as nn
 import torch.nn.functional as F
 
+import srlab
 from srlab_course.feedback.all_exercises import find
 from srlab_course.feedback.exercise import IncorrectAnswer
 from srlab_course.feedback.exercise_text import build_answer
@@ -15,23 +15,9 @@ from srlab_course.feedback.judging import judge
 
 COPY = "copy.deepcopy(generator.state_dict())"
 ON_HR = ("lr, hr, d_loss", "lr, hr + noise * torch.randn_like(hr), d_loss")
+OWN_SCALE = [(", residual_scale: float = 0.2", ""), ("= residual_scale", "= 0.2")]
 IN_FORWARD = "        self.conv = nn.Conv2d(features.shape[1], features.shape[1], 3, padding=1)\n        x = features"
-
-
-class DenseBlock(nn.Module):
-    def __init__(self, features, growth):
-        super().__init__()
-        self.conv1 = nn.Conv2d(features, growth, 3, padding=1)
-        self.conv2 = nn.Conv2d(features + growth, growth, 3, padding=1)
-        self.conv3 = nn.Conv2d(features + 2 * growth, growth, 3, padding=1)
-        self.conv4 = nn.Conv2d(features + 3 * growth, growth, 3, padding=1)
-        self.conv5 = nn.Conv2d(features + 4 * growth, features, 3, padding=1)
-
-    def forward(self, x):
-        seen = x
-        for conv in (self.conv1, self.conv2, self.conv3, self.conv4):
-            seen = torch.cat((seen, F.leaky_relu(conv(seen), 0.2)), dim=1)
-        return x + 0.2 * self.conv5(seen)
+reference = {name: find(name).reference for name in ("srresnet.training_pairs", "evaluation.score_all")}
 
 
 def of_psnr(formula):
@@ -41,10 +27,42 @@ def of_psnr(formula):
     )
 
 
+def small_ceiling(sr, hr, crop):
+    error = F.pad(sr - hr, [-crop] * 4)
+    return -10 * (error.square().mean((1, 2, 3)) + 1e-8).log10()
+
+
+def several_steps(sr, lr, down, up):
+    for _ in range(7):
+        sr = sr + up(lr - down(sr))
+    return sr
+
+
+def upside_down(photo, scale, side, places):
+    low, high = reference["srresnet.training_pairs"](photo, scale, side, [(y, x, False) for y, x, _ in places])
+    turned = [mirror for _, _, mirror in places]
+    low[turned], high[turned] = low[turned].flip(-2), high[turned].flip(-2)
+    return low, high
+
+
+def same_place(photo, scale, side, places):
+    places = [(*places[0][:2], mirror) for _, _, mirror in places]
+    return reference["srresnet.training_pairs"](photo, scale, side, places)
+
+
+def methods_outside(upscalers, photos, score):
+    made, scores = reference["evaluation.score_all"](upscalers, photos, score)
+    return made, {method: {photo: row[method] for photo, row in scores.items()} for method in upscalers}
+
+
+def negated(upscalers, photos, score):
+    return reference["evaluation.score_all"](upscalers, photos, lambda *given: -score(*given))
+
+
 @pytest.mark.parametrize(
     ("name", "answer", "phrase"),
     [
-        ("esrgan.DenseBlock", DenseBlock, "needs a third argument, residual_scale"),
+        ("esrgan.DenseBlock", OWN_SCALE, "needs a third argument, residual_scale"),
         (
             "degradation.psnr",
             of_psnr(lambda error: -10 * error.square().mean((2, 3)).log10()),
@@ -63,6 +81,26 @@ def of_psnr(formula):
         ("srresnet.Tail", [("nn.ModuleList(", "list(")], "plain Python list"),
         ("srresnet.Tail", [("        x = features", IN_FORWARD)], "create layers in forward"),
         ("content_loss.ContentLoss", [(".requires_grad_(False).eval()", "")], "still get a gradient"),
+        ("degradation.psnr", small_ceiling, "PSNR is 60 dB, but you get 59.96"),
+        ("degradation.back_project", lambda sr, lr, down, up: sr + up(lr), "never call `down`"),
+        ("degradation.back_project", lambda sr, lr, down, up: sr + up(lr - F.interpolate(sr, lr.shape[-2:])), "`down`"),
+        (
+            "degradation.back_project",
+            lambda sr, lr, down, up: sr + F.interpolate(lr - down(sr), sr.shape[-2:]),
+            "never call `up`",
+        ),
+        ("degradation.back_project", lambda sr, lr, down, up: sr + 0.3 * up(lr - down(sr)), "missing 0.3 times"),
+        ("degradation.back_project", several_steps, "several steps"),
+        ("srresnet.training_pairs", upside_down, "['upside down', 'upside down']"),
+        ("srresnet.training_pairs", same_place, "aren't at `top` and `left`"),
+        ("evaluation.score_all", methods_outside, "scores have the keys inverted, nearest"),
+        ("evaluation.score_all", negated, "your scores aren't those"),
+        (
+            "evaluation.lr_consistency",
+            lambda sr, lr, shrink: srlab.psnr(F.interpolate(sr, lr.shape[-2:]), lr, srlab.Protocol("rgb", 0))[0],
+            "never call `shrink`",
+        ),
+        ("evaluation.bootstrap", lambda x, y, *_: torch.quantile(x - y, torch.tensor([0.1, 0.9])), "the interval"),
     ],
 )
 def test_natural_answer_gets_its_hint(name, answer, phrase):
