@@ -31,7 +31,6 @@ AGAIN = 'assert course.setup("{}", globals()).run == lab.run == "smoke"'
     [
         pytest.param(LABS[1:4], id="01 to 03"),
         pytest.param([LABS[0], *LABS[4:]], id="00 and 04 to 07"),
-        pytest.param(LABS, id="00 to 07", marks=pytest.mark.nightly),
         pytest.param(EXTRAS, id="extras", marks=pytest.mark.nightly),
     ],
 )
@@ -74,9 +73,8 @@ SMALL |= {"growth": 8, "batch": 4, "patch": 32, "validate_every": 20}
         ("04_esrgan", {"adversarial_weight": 0.0, "pretrain_iters": 0}),
         ("04_esrgan", SMALL | {"recipe": "esrdgan", "run": "esrdgan"}),
         ("04_esrgan", SMALL | {"recipe": "blind", "run": "blind"}),
-        ("05_evaluation", {}),
     ],
-    ids=["02 plain input", "03 other game", "03 without D", "04 without D", "04 esrdgan", "04 blind", "05 alone"],
+    ids=["02 plain input", "03 other game", "03 without D", "04 without D", "04 esrdgan", "04 blind"],
 )
 def test_lab_runs_with_suggested_changes(tmp_path, lab, changes):
     execute(
