@@ -11,6 +11,7 @@ import srlab
 from srlab.cli.main import main
 from srlab.errors import SrlabError
 from srlab.models import MSRResNet, RRDBNet, SRResNet
+from tests.conftest import leave_run
 
 onnx = pytest.importorskip("onnx", reason="needs the extra `export`")
 onnxruntime = pytest.importorskip("onnxruntime", reason="needs the extra `export`")
@@ -93,18 +94,18 @@ def test_network_that_depends_on_the_number_of_images_takes_one(tmp_path):
     assert given.type.tensor_type.shape.dim[0].dim_value == 1
 
 
-def test_file_is_for_old_runtimes_and_without_private_names(tmp_path):
-    folder = tmp_path / "anna" / "secret"
-    folder.mkdir(parents=True)
-    weights = srlab.export(network(RRDBNet, 1, 16, 32), folder / "weights.safetensors")
-    path = srlab.export(weights, tmp_path / "net.onnx")
+def test_file_is_for_old_runtimes_and_without_private_names(tmp_path, monkeypatch):
+    monkeypatch.setenv("SRLAB_HOME", str(tmp_path / "anna" / "secret"))
+    run = leave_run("01_srresnet", "mine", 1)
+    run.save_generator(MSRResNet(1, 4, 2), 1)
+    path = srlab.export(run.path / "generator.safetensors", tmp_path / "net.onnx")
     model = onnx.load(path)
     assert model.ir_version <= 9  # the newest of onnxruntime 1.17
     axes = [[dim.dim_param or dim.dim_value for dim in value.type.tensor_type.shape.dim] for value in model.graph.input]
     assert [names[2:] for names in axes] == [["height", "width"]]
     content = path.read_bytes()
     assert not any(word in content for word in (b"anna", b"secret", b".py", b"site-packages"))
-    assert {entry.key: entry.value for entry in model.metadata_props}["source"] == "weights.safetensors"
+    assert {entry.key: entry.value for entry in model.metadata_props}["source"] == "generator.safetensors"
 
 
 @pytest.mark.parametrize(
