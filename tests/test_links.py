@@ -23,11 +23,3 @@ def test_broken_links_are_reported(tmp_path):
         notebook.write_text(json.dumps({"cells": cells}), encoding="utf-8")
         for report in (script.check_pages(lychee, [page, other]), script.check_notebook(lychee, notebook)):
             assert (problem in report and target in report) if problem else not report
-
-
-def test_checkpoints_and_own_labs_are_left_out(tmp_path):
-    for name in ("lab.ipynb", ".ipynb_checkpoints/lab-checkpoint.ipynb", "own/copy.ipynb"):
-        file = tmp_path / "notebooks" / name
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.touch()
-    assert script.files("*.ipynb", tmp_path) == [tmp_path / "notebooks" / "lab.ipynb"]

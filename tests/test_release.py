@@ -1,4 +1,4 @@
-"""Test the files of a release: notes from the changelog, and the labs and the site as one zip file."""
+"""Test the zip file of a release, with the labs and the site."""
 
 import zipfile
 
@@ -7,24 +7,6 @@ import pytest
 from tests.conftest import ROOT, load_script
 
 release = load_script(ROOT / "docs" / "book" / "release.py")
-CHANGELOG = """# Changelog
-
-## 0.2.0 (unreleased)
-
-- Something new.
-
-## 0.1.0 (2026-12-01)
-
-The first version.
-"""
-
-
-def test_notes_are_section_of_version():
-    assert release.read_notes(CHANGELOG, "0.1.0", "v0.1.0") == "The first version.\n"
-    assert release.read_notes(CHANGELOG, "0.2.0") == "- Something new.\n"
-    for version, tag in (("0.3.0", ""), ("0.1.0", "v0.2.0"), ("0.2.0", "v0.2.0")):
-        with pytest.raises(ValueError, match=version):
-            release.read_notes(CHANGELOG, version, tag)
 
 
 def test_package_contains_labs_and_site(tmp_path):

@@ -7,10 +7,8 @@ import subprocess
 import tomllib
 from html import unescape
 
-import check_jsonschema
 import pytest
 import yaml
-from click.testing import CliRunner
 from nbformat.v4 import new_code_cell, new_notebook, new_output
 
 import srlab
@@ -19,20 +17,6 @@ from tests.conftest import LABS, ROOT, load_script
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
 ISSUES = ROOT / ".github" / "ISSUE_TEMPLATE"
-
-
-@pytest.mark.parametrize(
-    ("schema", "paths"),
-    [
-        ("github-workflows", WORKFLOWS),
-        ("github-issue-forms", [form for form in sorted(ISSUES.glob("*.yml")) if form.stem != "config"]),
-        ("github-issue-config", [ISSUES / "config.yml"]),
-        ("citation-file-format", [ROOT / "CITATION.cff"]),
-    ],
-)
-def test_files_match_their_schemas(schema, paths):
-    done = CliRunner().invoke(check_jsonschema.main, ["--builtin-schema", f"vendor.{schema}", *map(str, paths)])
-    assert done.exit_code == 0, done.output
 
 
 @pytest.mark.skipif(os.name == "nt", reason="make is not part of Windows")
