@@ -98,21 +98,3 @@ def test_failed_row_is_lost_with_reason_until_it_succeeds(study, tmp_path):
     scores, lost = score.read_scores(tmp_path / "scores")
     assert lost.to_dict("records") == [{"row": SHORT, "seed": 0, "lost": "the weights are gone"}]
     assert set(scores["row"]) == {LONG}
-
-
-RANDOM = {"weights": "random, seed 0", "normalize": False}
-
-
-@pytest.mark.parametrize(
-    ("layers", "features", "found"),
-    [
-        ("", {}, ("no features", None)),
-        ("vgg19 relu5_4", {"weights": "a.pth"}, ("vgg19 relu5_4 (a.pth)", True)),
-        ("vgg19 relu5_4", RANDOM, ("vgg19 relu5_4 (random, not normalized)", False)),
-    ],
-)
-def test_run_reports_its_features(layers, features, found):
-    made = {"parameters": {"features": {"layers": "vgg19 relu5_4"} | features}}
-    assert score.backbone_of(made, layers) == found
-    with pytest.raises(SrlabError, match="does not use vgg19 relu2_2"):
-        score.backbone_of(made, "vgg19 relu2_2")

@@ -37,27 +37,6 @@ def test_every_row_has_valid_lab_parameters(name):
         assert given["pixel_weight"] + given["content_weight"] == pytest.approx(1)
 
 
-SETTINGS = """
-laptop described SRGAN    VGG19_5_4      100: features vgg19 relu5_4, adversarial_weight 0.001, normalize True
-laptop coded     SRGAN    VGG19_5_4      100: features vgg19_bn conv4_4, adversarial_weight 0.0, normalize False
-laptop coded     SRGAN    VGG19_5_4      100: network CodedSRResNet, discriminator coded
-laptop described SRResNet hybrid Res18_4 250: pixel_weight 0.7, content_weight 0.3
-paper  described SRGAN    Res34_3        200: learning_rate 0.0001, patch 128, adversarial_weight 0.001, relative False
-paper  described SRGAN    Res34_3        200: images DIV2K, batch 16, iters 10000
-"""
-
-
-@pytest.mark.parametrize("line", SETTINGS.strip().splitlines())
-def test_row_has_settings_of_study(line):
-    row, expected = line.split(": ")
-    preset, variant, method, *loss, epochs = row.split()
-    row = Row(variant, method, " ".join(loss), int(epochs))
-    given = parameters(row, read_preset(preset, **PRESETS[preset]), "auto")
-    for setting in expected.split(", "):
-        name, _, value = setting.partition(" ")
-        assert str(given[name]) == value
-
-
 @pytest.mark.parametrize("variant", VARIANTS)
 @pytest.mark.parametrize("method", ["SRResNet", "SRGAN"])
 def test_row_adds_networks_before_setup_and_rotation_before_training(tmp_path, variant, method):

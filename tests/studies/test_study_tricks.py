@@ -11,15 +11,12 @@ from srlab_course.lab.recipes import read_book
 from studies import presets
 from studies.esrdgan_tricks.configurations import (
     COMMON,
-    GAN_STAGE,
     HERE,
     LAB,
-    TOGETHER,
     Row,
     changes,
     degradation,
     degradations,
-    leader,
     parameters,
     read_preset,
     rows,
@@ -55,16 +52,6 @@ def test_row_changes_only_its_trick(name):
         assert {*scaled, "ema", "validate_every"} <= set(given), "otherwise the lab would scale them"
         seen.setdefault(json.dumps({**given, "run": ""}, sort_keys=True), row.name)
     assert list(seen.values()) == [row.name for row in rows(preset)], "no two rows may be the same"
-
-
-def test_psnr_stage_is_shared_only_if_equal():
-    assert set(declared()) >= GAN_STAGE
-    preset = read_preset("laptop")
-    leaders = {row.trick: leader(row, preset) for row in rows(preset) if row.seed == 1}
-    assert leaders.pop(TOGETHER) == Row("more features in G", 1)
-    own = {"base", "more features in G", "LR noise", "nearest LR", "aliased cubic LR", "no PSNR stage"}
-    assert {trick for trick, first in leaders.items() if first is None} == own
-    assert {first for first in leaders.values() if first} == {Row("base", 1)}
 
 
 def test_row_is_scored_on_its_training_lr():

@@ -1,17 +1,11 @@
 """Test the report of the tricks on fictional scores: differences computed by hand, and no unjustified claim."""
 
-import json
 import math
 
 import pandas as pd
 import pytest
-import torch
 
-import srlab
-from studies.esrdgan_tricks.configurations import read_preset
 from studies.esrdgan_tricks.differences import by_seed, finding, other_lr, paired
-from studies.esrdgan_tricks.report import main
-from studies.score import crop_file
 
 MAIN = ["astronaut", "chelsea"]
 MEASURES = {"psnr": 28.0, "ssim": 0.8, "gradient_ratio": 0.7, "energy_error": 0.5, "color_shift": 1.0}
@@ -70,29 +64,3 @@ def test_other_lr_is_compared_with_base_on_same_lr():
     assert own.claim
     assert own.good
     assert own.mean == pytest.approx(3.01)
-
-
-@pytest.mark.nightly
-def test_report_has_figures_and_no_paths(tmp_path):
-    """Write the report from tables and crops like those of ``score.py``."""
-    lines = []
-    for image in (*MAIN, "text", "brick"):
-        lines += [line("bicubic", 0, image, lr) | {"row": "bicubic", "backbone": None} for lr in ("bicubic", "nearest")]
-        for seed in range(3):
-            lines += [line("base", seed, image, lr) for lr in ("bicubic", "nearest")]
-            lines.append(line("instance noise", seed, image, psnr=28.1 + seed / 100))
-            lines += [line("nearest LR", seed, image, lr, psnr=27.0) for lr in ("bicubic", "nearest")]
-    (tmp_path / "scores").mkdir()
-    for row, found in pd.DataFrame(lines).groupby("row", sort=False):
-        file = tmp_path / "scores" / f"{row}.csv"
-        found.to_csv(file, index=False)
-        for kind in found["lr"].unique():
-            srlab.write_image(torch.rand(3, 96, 144), crop_file(file, kind))
-    about = {"preset": "laptop", "given": {"backbone": "/home/somebody/vgg.pth"}, "settings": read_preset("laptop")}
-    main(str(file.parent), str(tmp_path / "RESULTS.md"), json.dumps(about))
-    text = (tmp_path / "RESULTS.md").read_text()
-    assert "--backbone vgg.pth" in text
-    assert "somebody" not in text
-    assert {path.name for path in (tmp_path / "figures").iterdir()} == {"crops.png", "differences.png", "other-lr.png"}
-    for part in ("### nearest LR: on nearest LR", "## All 4 photos", "| **+0.11 better** |", "9 random ones"):
-        assert part in text
