@@ -83,15 +83,3 @@ def test_location_of_a_crop_is_shown_and_covers_no_image(pictures, axes):
     places = [axis.get_window_extent() for axis in figure.axes]
     assert not any(one.overlaps(other) for one, other in itertools.combinations(places, 2))
     plt.close(figure)
-
-
-def test_point_has_the_color_of_its_curve_or_a_label(monkeypatch):
-    figures = []
-    monkeypatch.setattr(plots, "show", lambda figure, caption: figures.append(figure))
-    points = {"before": (0, 3), "run": (9, 2)}
-    plots.lines({"run": ([1, 9], [3, 1])}, "Runs.", x="step", y="loss", title="Runs", points=points)
-    (axis,) = figures[0].axes
-    curve, before, after = axis.lines
-    assert [text.get_text() for text in axis.texts] == ["before"]
-    assert curve.get_color() == after.get_color() != before.get_color()
-    plt.close(figures[0])
