@@ -201,9 +201,7 @@ class Run:
             return
         if total != iters:
             self._draft["continued"].append({"step": step, "from": total, "to": iters})
-        precision = self._draft["precision"]
-        precision = "fp32" if precision == "no" else precision  # its name in runs of earlier versions
-        before = {"iters": total, "precision": precision}
+        before = {"iters": total, "precision": self._draft["precision"]}
         now = {"iters": iters, "precision": facts["precision"]}
         changes = "".join(f", {change}" for change in differences(before, now))
         print(f"Resuming the run '{self.name}' from step {step}{changes}.")

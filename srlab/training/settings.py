@@ -20,8 +20,6 @@ from srlab.training.schedules import Schedule
 
 FOLLOW_LENGTH = ("schedule", "ema")  # settings that may change with the total number of steps
 COMPUTED = ("fused", "foreach", "capturable")  # optimizer settings that affect only how an update is computed
-# Settings that earlier manifests have for every sampler. Today only the sampler of studies/content_loss has them.
-OFF = {"rotate": 0.0, "black_corners": False}
 PACKAGES = ("torch", "accelerate", "numpy", "scikit-image", "matplotlib")
 
 
@@ -76,7 +74,7 @@ def differences(earlier: dict[str, Any], now: dict[str, Any], within: str = "") 
     """Return the settings that differ, such as ``sampler.patch=32 (now 64)``."""
     changed = []
     for name in earlier | now:
-        was, becomes = earlier.get(name, OFF.get(name)), now.get(name, OFF.get(name))
+        was, becomes = earlier.get(name), now.get(name)
         if isinstance(was, dict) and isinstance(becomes, dict):
             if "optimizer" in becomes:  # another version of torch may have other settings
                 was = {key: was.get(key, setting) for key, setting in becomes.items() if key not in COMPUTED}

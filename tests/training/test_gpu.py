@@ -1,4 +1,4 @@
-"""Test training on a GPU: location of tensors, synchronization, float16, and resuming. Skipped without a GPU."""
+"""Test training on a GPU: location of tensors, synchronization, and recorded steps. Skipped without a GPU."""
 
 import contextlib
 from functools import partial

@@ -12,7 +12,7 @@ from srlab.models import PatchDiscriminator
 from srlab.training.interrupts import TrainingStopped
 from srlab.training.trainer import Trainer
 
-from .little_run import LAB, NOISY, LittleRun, half_done, refusal, undisturbed, what_is_left
+from .little_run import LAB, NOISY, LittleRun, half_done, undisturbed, what_is_left
 
 
 def fused(parameters, lr):
@@ -95,26 +95,6 @@ def test_run_resumes_with_other_precision_and_torch(capsys):
     little.fit()
     assert "from step 4, precision='fp32' (now 'bf16')." in capsys.readouterr().out
     assert (little.trainer.steps_done, little.run.manifest()["precision"]) == (6, "bf16")
-
-
-@pytest.mark.parametrize(("rotate", "words"), [(0.0, ""), (5.0, r"made with sampler\.rotate=5\.0 \(now 0\.0\)")])
-def test_run_of_earlier_version_resumes_if_it_did_not_rotate(rotate, words, capsys):
-    """Earlier samplers could rotate, and float32 was called "no"."""
-    half_done()
-    run = srlab.Run(LAB, "default")
-    state = run.load_checkpoint()
-    state["manifest"]["precision"] = "no"
-    state["manifest"]["parameters"]["sampler"] |= {"rotate": rotate, "black_corners": False}
-    run.save_checkpoint(state)
-    little = LittleRun()
-    if words:
-        refusal(words, little.fit)
-        return
-    little.fit()
-    assert "Resuming the run 'default' from step 4.\n" in capsys.readouterr().out
-    assert little.run.manifest()["precision"] == "fp32"
-    expected = undisturbed()
-    assert {name for name, value in what_is_left().items() if value != expected[name]} == {"parameters"}
 
 
 class Edited(LittleRun):
