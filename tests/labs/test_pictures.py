@@ -1,8 +1,6 @@
-"""Test that pages show what their scripts draw: a finished lab, the moving slider, the sample project."""
+"""Test that pages show what their scripts draw: a finished lab, the sample project."""
 
 import re
-
-from PIL import Image
 
 from tests.conftest import ROOT, load_script
 
@@ -14,13 +12,6 @@ def test_finished_lab_shows_cells_of_lab():
     shown = [cell.source for cell in script.shown_cells()]
     assert len(shown) > 10
     assert [source for source in shown if source not in page] == [], "run `python docs/finished_lab.py`"
-
-
-def test_moving_slider_is_up_to_date_and_small():
-    script = load_script(ROOT / "docs" / "moving.py")
-    assert script.TARGET.stat().st_size < 1_000_000
-    with Image.open(script.TARGET) as picture:
-        assert (picture.n_frames, picture.info["loop"]) == (script.STEPS * len(script.SHOTS), 0)
 
 
 def test_sample_project_is_repeatable(tmp_path, capsys):
