@@ -2,7 +2,7 @@
 # make lab           open JupyterLab
 # make test          lint, and run the tests (ten to twenty minutes on two cores)
 # make lint          check the form of the code, the spelling, and the links between pages and labs
-# make test-all      also run the long tests: studies, extras, planted bugs, the site in a browser (nightly on GitHub)
+# make test-all      also run the long tests: studies, extras, planted bugs, widgets and the site in a browser (nightly)
 # make study         run the content-loss study; PRESET=smoke|laptop|paper, STUDY=esrdgan_tricks for the other study
 # make crash-test    kill a training run at 150 moments; KILLS=500 for more
 # make mutation-test plant each known bug in a copy and check that a test fails

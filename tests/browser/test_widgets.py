@@ -14,7 +14,8 @@ from srlab.slider import magnify
 
 from .conftest import FACTOR, SIZE, WAIT, drag, magnified, pictures, screen, shows
 
-pytestmark = pytest.mark.xdist_group("browser")  # one worker, so one JupyterLab and one Chromium
+# One worker, so one JupyterLab and one Chromium.
+pytestmark = [pytest.mark.nightly, pytest.mark.xdist_group("browser")]
 
 A, B, C = pictures().values()
 MIDDLE = SIZE * FACTOR / 2
@@ -132,7 +133,6 @@ def test_ballot_with_mouse_and_keys(page, jupyter):
         page.get_by_text(f": {', '.join(ranking)}").wait_for(timeout=WAIT)  # plain text
 
 
-@pytest.mark.nightly
 def test_keys_of_slider_and_frames_do_not_reach_the_notebook(page):
     stage = page.locator(".srlab-stage")
     assert shows(screen(page, stage), A, B, 0.5)
@@ -150,7 +150,6 @@ def test_keys_of_slider_and_frames_do_not_reach_the_notebook(page):
     assert page.locator("figure output").inner_text() == "1"
 
 
-@pytest.mark.nightly
 def test_widgets_without_kernel(page):
     stills = page.locator("[data-srlab-still]:visible")
 
@@ -172,7 +171,6 @@ def test_widgets_without_kernel(page):
     assert_stills()
 
 
-@pytest.mark.nightly
 def test_slider_in_untrusted_notebook(jupyter):
     # At full size, because the sanitizer removes `image-rendering` and magnified pixels would be smooth.
     large = {label: magnify(label, image, (512, 512)) for label, image in pictures().items()}
