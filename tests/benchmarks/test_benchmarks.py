@@ -4,35 +4,18 @@ import importlib
 import itertools
 import sys
 from dataclasses import replace
-from unittest import mock
 
 import pytest
 import torch
 
-from srlab.training import cuda_graph
 from tests.conftest import ROOT
-from tests.training.fake_cuda import FakeCuda
 
 sys.path.insert(0, str(ROOT / "benchmarks"))  # these are scripts, not a package
 steps, ways = map(importlib.import_module, ("steps", "ways"))
 CPU = torch.device("cpu")
-TINY = {"batch": 2, "patch": 32, "num_blocks": 2, "num_features": 4}
 
 
-@pytest.mark.parametrize("task", [steps.SRRESNET, steps.FLOW])
-def test_recorded_steps_are_timed(task, monkeypatch):
-    FakeCuda(monkeypatch)
-    turns = ways.timed_fit(steps.resized(task, **TINY), 4, CPU, "recorded", "graph")
-    assert all(next(turns) > 0 for _ in range(2))
-
-
-def test_step_that_is_not_recorded_is_not_in_the_table(monkeypatch):
-    FakeCuda(monkeypatch)
-    monkeypatch.setattr(cuda_graph.RecordedStep, "_capture", mock.Mock(side_effect=cuda_graph.NotRecordable("a test")))
-    with pytest.raises(RuntimeError, match="was not recorded"):
-        next(ways.timed_fit(steps.resized(steps.SRRESNET, **TINY), 4, CPU, "refused", "graph"))
-
-
+@pytest.mark.nightly
 @pytest.mark.parametrize("name", steps.TASKS)
 def test_plain_step_matches_labs_step(name):
     task = steps.resized(steps.TASKS[name], batch=2, patch=32, num_blocks=1, num_features=4)
