@@ -2,6 +2,8 @@
 
 import re
 
+import pytest
+
 from tests.conftest import ROOT, load_script
 
 
@@ -14,6 +16,7 @@ def test_finished_lab_shows_cells_of_lab():
     assert [source for source in shown if source not in page] == [], "run `python docs/finished_lab.py`"
 
 
+@pytest.mark.nightly
 def test_sample_project_is_repeatable(tmp_path, capsys):
     script = load_script(ROOT / "docs" / "sample_project.py")
     page = (ROOT / "docs" / "sample_project.md").read_text(encoding="utf-8")

@@ -89,7 +89,7 @@ def desk(tmp_path, monkeypatch, home):
 
 
 SRLAB = dict.fromkeys(command for command in COMMANDS if command.startswith("srlab "))
-SLOW = pytest.mark.nightly  # a lab, or an export to ONNX
+SLOW = pytest.mark.nightly  # a lab, an export to ONNX, or three networks on all validation photos
 
 
 @pytest.mark.usefixtures("desk")
@@ -104,7 +104,8 @@ def test_srlab_commands(command):
 
 PYTHON = [block for language, block in FENCED if language == "python"]
 PYTHON = [
-    pytest.param(block, id=f"block {k}", marks=SLOW if ".onnx" in block else ()) for k, block in enumerate(PYTHON)
+    pytest.param(block, id=f"block {k}", marks=SLOW if re.search(r"\.onnx|evaluate_all", block) else ())
+    for k, block in enumerate(PYTHON)
 ]
 
 
