@@ -25,7 +25,7 @@ def test_every_row_has_valid_lab_parameters(name):
     longer = [row for row in found if row.epochs == 200]
     runs = {(row.lab, row.run) for row in found}
     assert len(runs) == len(found) - len(longer), "only a long SRGAN shares its run with the short one"
-    labs = {lab: defaults_of(ROOT / "notebooks" / f"{lab}.ipynb") for lab, _ in runs}
+    labs = {lab: defaults_of(ROOT / "notebooks" / f"{lab}.ipynb") for lab in {lab for lab, _ in runs}}
     for place, row in enumerate(found):
         srlab.Run(row.lab, row.run)
         assert row.before is None or row.before in found[:place]
