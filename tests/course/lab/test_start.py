@@ -24,6 +24,11 @@ LAPTOP = TINY | {"size": "laptop"}
 RRDB = LAPTOP | {"network": "RRDBNet", "num_features": 32, "growth": 16}
 
 
+@pytest.fixture(autouse=True)
+def photos_are_read_once(monkeypatch):
+    monkeypatch.setattr(start, "bundled_photos", {"train": TWELVE, "validation": FOUR}.get)
+
+
 def lab_with(start, *overrides, photos=(LEFT, RIGHT), degradation=None, **values):
     values = TINY | {"run": "default", "start": start} | values
     fields = ("03_srgan", "cpu", "fp32", *photos, degradation or Degradation())
