@@ -71,6 +71,8 @@ def without_photos(*_):
 )
 def test_doctor_tells_what_failed(part, fails, words, monkeypatch):
     monkeypatch.setattr(doctor, "try_first_cell", lambda lab: None)
+    monkeypatch.setattr(loading, "load_generator_file", lambda name: None)
+    monkeypatch.setattr(doctor.realesrgan, "find_realesrgan", lambda: None)
     monkeypatch.setattr(doctor, part, fails)
     (said,) = dict.fromkeys(doctor.failures_of_labs())
     assert words in said
