@@ -99,7 +99,7 @@ def say(word: str, text: str, width: int = WIDTH) -> None:
 
     A notebook shows the results in color.
     """
-    label = f"  {word:7} "
+    label = f"  {word:9} "
     lines = in_lines(label, text, width)
     if word in COLORS and running_shell() is not None:
         lines = f"  \033[1;38;5;{COLORS[word]}m{word}\033[0m{lines[2 + len(word) :]}"

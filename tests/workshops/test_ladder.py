@@ -45,8 +45,8 @@ def climb(capsys):
         exec(source, module.__dict__)
         module.__dict__.update(changes)
         ladder.climb(module, rungs)
-        printed = re.sub(r"\n {10}", " ", capsys.readouterr().out)
-        return [(line[2:10].strip(), line[10:]) for line in printed.splitlines()]
+        printed = re.sub(r"\n {12}", " ", capsys.readouterr().out)
+        return [(line[2:12].strip(), line[12:]) for line in printed.splitlines()]
 
     return climb
 
