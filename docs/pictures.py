@@ -19,7 +19,7 @@ PICTURES = {
     "training.png": ("01_srresnet", "Validation curve"),
     "letters.png": ("01_srresnet", "A crop of text: bicubic, your network"),
     "equally_wrong.png": ("02_content_loss", "The photo and five distortions"),
-    "sharper.png": ("03_srgan", "Gravel, held-out half: the networks trained"),
+    "sharper.png": ("03_srgan", "Gravel, held-out half: the three networks"),
     "duel.png": ("04_esrgan", "Gravel by bicubic"),
     "worst.png": ("05_evaluation", "The worst block"),
 }
