@@ -25,7 +25,6 @@ from srlab.errors import SrlabError
 MODULE = "mine"  # what the tests import
 SEED = 8191  # unlikely in a design, so that seeding in it changes the state of the random numbers
 LIMIT = 20.0  # seconds for the tests of one design
-SLOW = ("logging", "threadexception", "unraisableexception")  # plugins of pytest; the last collects garbage ten times
 
 
 @dataclass(frozen=True)
@@ -96,7 +95,8 @@ def observe(tests: Path, function: str, source: str) -> Outcome:
     module, observer = ModuleType(MODULE), Observer(function)
     module.__file__ = f"{MODULE}.py"
     options = ["-c", os.devnull, f"--rootdir={tests.parent}", "--disable-plugin-autoload", str(tests)]
-    options += [f"-pno:{plugin}" for plugin in ("cacheprovider", "terminal", "faulthandler", *SLOW)]
+    without = "cacheprovider", "terminal", "faulthandler", "unraisableexception"  # the last collects garbage ten times
+    options += [f"-pno:{plugin}" for plugin in without]
     with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
         try:
             exec(compile(source, module.__file__, "exec"), module.__dict__)  # noqa: S102 - a design, or a student's file

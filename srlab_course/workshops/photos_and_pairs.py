@@ -111,7 +111,7 @@ def _places(hr: torch.Tensor, photos: Photos) -> tuple[torch.Tensor, torch.Tenso
     """
     colors, places, side = [], [], hr.shape[-1]
     for k, photo in enumerate(photos.values()):
-        means = F.avg_pool2d(F.avg_pool2d(photo.double()[None], (side, 1), 1), (1, side), 1)[0]  # quicker than at once
+        means = F.avg_pool2d(F.avg_pool2d(photo.double()[None], (side, 1), 1), (1, side), 1)[0]  # faster than 2D
         rows, columns = (torch.linspace(0, 1, size) for size in means.shape[1:])
         places.append(torch.cartesian_prod(torch.tensor([float(k)]), rows, columns))
         colors.append(means.flatten(1).T)
