@@ -64,8 +64,10 @@ def gather(executed: Path, source: Path, address: str = "") -> None:
 
 def start_page(labs: list[Path], address: str) -> str:
     """Return the text of the start page, with the parts that are generated."""
-    readme = f"[The README]({address}/blob/main/README.md)" if address else "The README in the course's folder"
-    parts = {"photos": poster.photos(), "labs": sections_of_map(labs), "address": f"{readme} has the commands."}
+    commands = "If you have the course's folder, its README has the commands."
+    if address:
+        commands = f"[The README]({address}/blob/main/README.md) has the commands."
+    parts = {"photos": poster.photos(), "labs": sections_of_map(labs), "address": commands}
     text = (BOOK / "index.md").read_text(encoding="utf-8")
     for name, part in parts.items():
         text = text.replace(f"<!-- the {name} -->", part)
