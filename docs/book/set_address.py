@@ -103,7 +103,8 @@ def badges(course: Path, address: str) -> str:
     flows = [(name, f"{address}/actions/workflows/{name}.yml") for name in there]
     lines = [f"[![{name}]({flow}/badge.svg)]({flow})" for name, flow in flows]
     lines.append(colab_button("notebooks/00_degradation.ipynb", address))
-    return "\n".join(lines) + f"\n\n**[Read the executed labs online]({site_of(address)})**\n\n"
+    links = f"[Read the executed labs online]({site_of(address)}) · [Run them in Colab or Kaggle](docs/colab.md)"
+    return "\n".join(lines) + f"\n\n**{links}**\n\n"
 
 
 def site_of(address: str) -> str:
