@@ -1,7 +1,7 @@
 """Write hashes of srlab's results, to see whether a code change affected a result.
 
-    OMP_NUM_THREADS=1 python -m benchmarks.golden before.json         --quick omits the labs
-    OMP_NUM_THREADS=1 python -m benchmarks.golden after.json --against before.json
+    python -m benchmarks.golden before.json         --quick omits the labs
+    python -m benchmarks.golden after.json --against before.json
 
 Results are only bit-identical on the same kind of CPU, so create both files on one machine. If you move or rename
 something that is called here, change the call but keep the name of the entry.

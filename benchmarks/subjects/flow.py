@@ -1,7 +1,8 @@
 """Score lab 06's flow on other subjects: ``python -m benchmarks.subjects.flow NAME=SUBJECT ...``.
 
 Each subject needs its run:
-``papermill notebooks/06_flow.ipynb out.ipynb -p subject SUBJECT -p run NAME``. Writes ``flow.csv``.
+``papermill notebooks/06_flow.ipynb out.ipynb -p num_features 96 -p batch 16 -p subject SUBJECT -p run NAME``.
+Writes ``flow.csv``.
 """
 
 import sys

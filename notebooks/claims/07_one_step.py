@@ -76,6 +76,7 @@ if lab.recipe == "laptop" and own_flow:
         "with shuffled answers the loss ends below that with zeros",
         controlled.loss["zeros"] - controlled.loss["shuffled"],
         above=0,
+        usually=True,
     )
     lab.expect("with shuffled answers images still differ", controlled.spread["shuffled"], above=1)
     behind = controlled.PSNR["MSE (lab 01)"] - controlled.PSNR["zeros"]

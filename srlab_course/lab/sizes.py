@@ -22,7 +22,7 @@ RRDB_SIZES = {
 # The same for FlowNet, which needs more features, because it draws all 48 values of a pixel of LR at once.
 FLOW_SIZES = {
     "tiny": {"num_blocks": 1, "num_features": 16},
-    "laptop": {"num_blocks": 4, "num_features": 96},
+    "laptop": {"num_blocks": 4, "num_features": 48},
     "paper": {"num_blocks": 16, "num_features": 128},
 }
 
