@@ -29,7 +29,7 @@ ARGS ?=
 
 # Checks the version of any Python, however old.
 FITS := import os, sys; v = sys.version_info; (3, 11) <= v < (3, 15) or sys.exit("Python 3.11 to 3.14 is needed, found \
-%d.%d.%d at %s. Choose another one, as in: make labs PYTHON=python3.12" % (v[:3] + (os.path.realpath(sys.executable),)))
+%d.%d.%d at %s. Choose another one, as in: make lab PYTHON=python3.12" % (v[:3] + (os.path.realpath(sys.executable),)))
 # Pip installs into the Python that runs it, wherever your pip settings point; those for proxies and indexes still apply.
 unexport PIP_USER PIP_TARGET PIP_PREFIX PIP_ROOT
 PIP_INSTALL := -m pip install --disable-pip-version-check --no-user
