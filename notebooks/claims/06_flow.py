@@ -38,6 +38,7 @@ if lab.recipe == "laptop":
         max(pair[0] for pair in apart.values()) / scale_of_it,
         below=0.5,
         ratio=True,
+        usually=True,
     )
     lab.expect("the passengers end far from where their lines lead", moved, above=1)
 
@@ -221,6 +222,7 @@ if lab.recipe == "laptop":
         last["energy error"] / table["energy error"]["one sample"],
         above=1,
         ratio=True,
+        usually=True,
     )
 
 # %% after 9d73f804

@@ -19,10 +19,8 @@ SECTIONS = {
     for table in CLAIMS.glob("*.md")
 }
 BF16, FP32 = "seeds.md", "seeds_fp32.md"
-ONLY_FP32 = ("06_flow", "07_one_step")  # their network has become smaller since the table in bf16
-MAIN = {lab: FP32 if lab.stem in ONLY_FP32 else BF16 for lab in (*LABS, *EXTRAS)}
-TABULATED = [pytest.param(table, lab, id=lab.stem) for lab, table in MAIN.items()]
-TABULATED += [pytest.param(FP32, lab, id=f"{lab.stem}-fp32") for lab in LABS if MAIN[lab] == BF16]  # extras: bf16 only
+TABULATED = [pytest.param(BF16, lab, id=lab.stem) for lab in (*LABS, *EXTRAS)]
+TABULATED += [pytest.param(FP32, lab, id=f"{lab.stem}-fp32") for lab in LABS]  # the extras ran in bf16 only
 
 
 def rows_of(table, lab):
@@ -72,11 +70,11 @@ def test_claims_in_fp32(lab):
         assert distance == "usually" or held >= seeds - unlucky, claim
 
 
-@pytest.mark.parametrize("lab", MAIN, ids=lambda lab: lab.stem)
+@pytest.mark.parametrize("lab", [*LABS, *EXTRAS], ids=lambda lab: lab.stem)
 def test_claim_margins(lab):
-    assert int(re.search(r"(\d+) seeds", SECTIONS[MAIN[lab]][lab.stem])[1]) >= ENOUGH
+    assert int(re.search(r"(\d+) seeds", SECTIONS[BF16][lab.stem])[1]) >= ENOUGH
     usual = Counter()
-    for claim, (*_, distance, count) in rows_of(MAIN[lab], lab).items():
+    for claim, (*_, distance, count) in rows_of(BF16, lab).items():
         held, seeds = map(int, count.split(" of "))
         assert seeds >= ENOUGH, claim
         if distance == "usually":
