@@ -8,13 +8,12 @@ from srlab_course.workshops.design_runner import STOPPED, Outcome, observe, outc
 from srlab_course.workshops.own_tests import FOLDER, FUNCTIONS, model_tests, read_designs, try_tests
 from tests.workshops.files import joined
 
-pytestmark = pytest.mark.xdist_group("own tests")  # so that the designs start once, not once per worker
-
 
 def said(capsys):
     return " ".join(capsys.readouterr().out.split())
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("function", FUNCTIONS)
 def test_model_tests_accept_right_designs_and_catch_broken_ones(function, capsys, tmp_path):
     tests, mine = tmp_path / "test_mine.py", tmp_path / "mine.py"
@@ -76,14 +75,10 @@ SOURCES = {
 }
 
 
-@pytest.fixture(scope="module")
-def outcomes(tmp_path_factory):
-    file = tmp_path_factory.mktemp("tests") / "test_mine.py"
-    file.write_text(DOUBLE, encoding="utf-8")
-    return outcomes_of(file, "double", SOURCES, limit=3.0)
-
-
-def test_each_design_is_tried_in_a_clean_state(outcomes):
+@pytest.mark.long
+def test_each_design_is_tried_in_a_clean_state(tmp_path):
+    (tmp_path / "test_mine.py").write_text(DOUBLE, encoding="utf-8")
+    outcomes = outcomes_of(tmp_path / "test_mine.py", "double", SOURCES, limit=3.0)
     assert list(outcomes) == list(SOURCES)
     names = ["test_double_of_two", "TestDouble::test_of_zero", "test_double_in_a_clean_state"]
     for name in ("right", "prints", "after the trace", "after endless"):
@@ -94,9 +89,6 @@ def test_each_design_is_tried_in_a_clean_state(outcomes):
     assert outcomes["endless"] == outcomes["kills"] == outcomes["interrupted"] == STOPPED
     assert "cannot import name 'double' from 'mine'" in outcomes["not named so"].broken
     assert "IndentationError" in outcomes["no Python"].broken
-
-
-def test_failure_names_line_and_message(outcomes):
     assert outcomes["wrong"].failed["TestDouble::test_of_zero"] == "line 16, `assert double(0) == 0`: assert 2 == 0"
     assert outcomes["stops Python"].failed["test_double_of_two"] == "line 11, `assert double(2) == 4`: SystemExit: 3"
 
