@@ -1,6 +1,6 @@
 # make labs          install into .venv and execute all labs; RECIPE=smoke runs the same code in seconds
 # make lab           open JupyterLab
-# make test          lint, and run the tests (ten to twenty minutes on two cores)
+# make test          lint, and run the tests (four to fifteen minutes on two cores)
 # make lint          check the form of the code, the spelling, and the links between pages and labs
 # make test-all      also run the long tests: studies, extras, planted bugs, widgets and the site in a browser (nightly)
 # make study         run the content-loss study; PRESET=smoke|laptop|paper, STUDY=esrdgan_tricks for the other study
