@@ -178,7 +178,7 @@ def one_step() -> list[Row]:
 
 def front() -> list[Row]:
     """Return crops of a cat and of gravel: bicubic, Real-ESRGAN, two minutes of lab 04, and the ground truth."""
-    titles = {"bicubic": "bicubic", "Real-ESRGAN": "Real-ESRGAN", "two minutes": "2 min on the other half"}
+    titles = {"bicubic": "bicubic", "Real-ESRGAN": "Real-ESRGAN", "two minutes": "two-minute network"}
     return kept_rows(("chelsea", "gravel"), titles | {"HR": "ground truth"}, (0, 0, 144, 176))
 
 
