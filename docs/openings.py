@@ -147,8 +147,8 @@ def evaluation() -> list[Row]:
 def flow() -> list[Row]:
     """Return crops of a cat and gravel: two samples of lab 06's flow after 12,000 steps, the mean of sixteen, and HR.
 
-    ``papermill notebooks/06_flow.ipynb out.ipynb -p recipe laptop -p num_features 96 -p batch 16 -p iters 12000 -p run
-    long`` trains the second, and the same with ``-p subject chelsea -p run cat`` the first.
+    ``papermill notebooks/06_flow.ipynb out.ipynb -p recipe laptop -p iters 12000 -p run long`` trains the second, and
+    the same with ``-p subject chelsea -p run cat`` the first.
     """
     places = {"cat": ("chelsea", (60, 0, 96, 140)), "long": ("gravel", (248, 40, 96, 140))}
     rows = []
