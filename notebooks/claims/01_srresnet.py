@@ -69,6 +69,7 @@ if lab.recipe == "laptop":
         "your first network beats bicubic within 175 steps",
         history[7][2] - to_beat,
         above=0,
+        usually=True,
     )
     lab.expect(
         "your first network starts less than a decibel below bicubic",
@@ -114,6 +115,7 @@ if lab.recipe == "laptop":
         "without the bug it beats bicubic",
         histories["your block"][-1][2] - to_beat,
         above=0.05,
+        usually=True,
     )
 
 # %% after 6b53cbc5
@@ -190,9 +192,15 @@ if lab.recipe == "laptop" and scale == 4:
     of_broken = on_pairs["broken pairs"]
     _, *losses_of_broken = (loss for _, loss, _ in of_broken)
     lab.expect(
-        "the loss falls on broken pairs", sum(losses_of_broken[-2:]) < sum(losses_of_broken[:2])
+        "the loss falls on broken pairs",
+        sum(losses_of_broken[-2:]) < sum(losses_of_broken[:2]),
+        usually=True,
     )
-    lab.expect("broken pairs leave the network far behind bicubic", of_broken[-1][2] < to_beat - 2)
+    lab.expect(
+        "broken pairs leave the network far behind bicubic",
+        of_broken[-1][2] < to_beat - 2,
+        usually=True,
+    )
 
 # %% after d3fc6a70
 if scale == 4:
