@@ -94,7 +94,7 @@ def try_tests(tests: File, function: str, mine: File = "mine.py") -> None:
     own = Path(mine)
     if own.is_file() and hasattr(written(own), function):
         sources[own.name] = source_of(own)
-    print(f"{path.name} runs for {len(sources)} designs, which takes about half a minute.", flush=True)
+    print(f"{path.name} runs for {len(sources)} designs, which takes up to half a minute.", flush=True)
     seen = outcomes_of(path, function, sources)
     first = seen[right[0].name]
     if first.broken:
