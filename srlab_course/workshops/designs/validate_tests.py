@@ -24,9 +24,11 @@ class Fourfold(nn.Module):
 
 
 def pairs():
+    """Return two pairs whose scores differ by 0.8 dB, so that a test notices if one is left out."""
     random = torch.Generator().manual_seed(0)
-    sides = (8, 12)
-    return [(torch.rand(1, 3, s, s, generator=random), torch.rand(1, 3, 4 * s, 4 * s, generator=random)) for s in sides]
+    lr = [torch.rand(1, 3, side, side, generator=random) for side in (8, 12)]
+    hr = [0.5 * torch.rand(1, 3, 32, 32, generator=random), torch.rand(1, 3, 48, 48, generator=random)]
+    return list(zip(lr, hr, strict=True))
 
 
 def test_validate_is_the_mean_of_scores():
