@@ -33,7 +33,7 @@ What is a lab like? Before you install anything, you can read the first part of 
 PSNR is the usual score for image quality, LR is the small image, and HR is the original.
 
 We ran the cells, guessed 0.2 at the first question, and solved the exercise. In the lab, that's your part. A check
-answers a mistake with a hint, and a line such as *from you: slope* names the parts of a result that are your code.
+answers a mistake with a hint, and a line such as *your code: slope* names the parts of a result that are your code.
 Where the lab has a slider, this page shows its first and its last picture.
 
 Everything between the two lines is from the lab. We left out its setup cells, which define names such as `stones` and

@@ -127,8 +127,8 @@ def load_lpips(weights: str | Path = "auto") -> nn.Module | None:
     path = backbones.find_weights("alexnet", weights)
     if path is None:
         print(
-            "LPIPS is left out: AlexNet's ImageNet weights not found. To download them, pass --weights imagenet, or "
-            'weights="imagenet" in Python.'
+            "LPIPS is left out: AlexNet's ImageNet weights not found. To download them, use 'imagenet' instead of "
+            "'auto'."
         )
         return None
     with torch.random.fork_rng(devices=[]):  # the unused random initialization must not change other results

@@ -55,7 +55,7 @@ def test_unscorable_image_is_reported(capsys):
     write_image(torch.rand(3, 52, 60), "sr/stranger.png")
     _, out, err = scores(capsys, "--sr", "sr", "--metrics", "psnr", "ms_ssim", "lpips")
     assert ["bird", "inf", "-"] in [line.split() for line in out.splitlines()]  # too small for MS-SSIM
-    assert "To download them, pass --weights imagenet" in out
+    assert "To download them, use 'imagenet'" in out
     assert "-: the image is too small for ms_ssim. SSIM needs 11 pixels per side, MS-SSIM 161" in out
     assert "not paired: stranger" in err
 

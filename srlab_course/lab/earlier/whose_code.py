@@ -46,7 +46,7 @@ def credit(*answers: Any, **networks: Any) -> str:
         origins[label] = f" ({origin})" if origin else ""
     for owner, names in found.items():
         if names:
-            print(in_lines(f"from {owner}: ", ", ".join(name + origins.get(name, "") for name in names)))
+            print(in_lines(f"{WHOSE[owner]} code: ", ", ".join(name + origins.get(name, "") for name in names)))
     parts = [f"{WHOSE[owner]} {', '.join(names)}" for owner, names in found.items() if names]
     return f"Trained with {' and '.join(parts) or 'code of the course'}."
 

@@ -182,7 +182,7 @@ def test_credit_tells_own_answers_from_the_course(capsys):
     fallback = check("srresnet.train_step", train_step)
     capsys.readouterr()
     made_by = credit(fit, fallback, srlab.gan_step, partial(fit))
-    assert capsys.readouterr().out.splitlines() == ["from you: fit, fit", "from the course: train_step, gan_step"]
+    assert capsys.readouterr().out.splitlines() == ["your code: fit, fit", "the course's code: train_step, gan_step"]
     assert made_by == "Trained with your fit, fit and the course's train_step, gan_step."
     assert credit(fit) == "Trained with your fit."
     assert credit(fallback) == "Trained with the course's train_step."
@@ -198,7 +198,7 @@ def test_credit_reads_who_trained_a_network(home, monkeypatch, capsys):
     made_by = credit(SRGAN=loaded, hybrid="02_content_loss/default", start="bundled", **others)
     assert made_by == "Trained with your SRGAN and the course's hybrid, start, old, paper, MSRResNet."
     assert capsys.readouterr().out.splitlines() == [
-        "from you: SRGAN (03_srgan/default-4f0c21)",
-        "from the course: hybrid (02_content_loss/default), start (bundled), old (02_content_loss/old), paper",
-        "                 (03_srgan/paper), MSRResNet",
+        "your code: SRGAN (03_srgan/default-4f0c21)",
+        "the course's code: hybrid (02_content_loss/default), start (bundled), old (02_content_loss/old),",
+        "                   paper (03_srgan/paper), MSRResNet",
     ]
