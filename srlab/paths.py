@@ -4,7 +4,6 @@ import os
 import re
 from collections.abc import Iterable
 from difflib import get_close_matches
-from glob import glob
 from pathlib import Path
 
 from srlab.errors import SrlabError
@@ -44,19 +43,6 @@ def expand_user(path: str | os.PathLike) -> Path:
                 "follows as one character. Write r'...', or / instead of each \\."
             )
     return Path(os.path.expanduser(text))  # noqa: PTH111 - Path.expanduser raises an error for an unknown user
-
-
-def expand_patterns(typed: Iterable[str]) -> list[Path]:
-    """Return typed paths of files, with ``*`` and ``?`` expanded, because the shells of Windows pass patterns on.
-
-    A path that exists and a pattern without a match are returned as they are.
-    """
-    paths = []
-    for path in map(expand_user, typed):
-        wild = not exists(path) and {*"*?"} & {*str(path)}
-        found = sorted(glob(str(path).replace("[", "[[]"))) if wild else []  # noqa: PTH207 - a path may be absolute
-        paths += [*map(Path, found)] or [path]
-    return paths
 
 
 def exists(path: Path) -> bool:

@@ -2,8 +2,6 @@
 
 import os
 import sys
-from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import psutil
@@ -25,15 +23,6 @@ DEFAULT_ENDING = ".png"
 OPTIONS = {".png": {}, ".tif": TIFF, ".tiff": TIFF, ".jpg": JPEG, ".jpeg": JPEG, ".webp": WEBP}
 BYTES = 8  # bytes of memory per pixel of the result, for Pillow's pixels and the encoded file
 HIDDEN_REACH = 4.0  # sigma in pixels of the blur that spreads colors to transparent pixels
-
-
-@dataclass
-class Summary:
-    """Files that were written, files that already existed, and files that failed, each with the reason."""
-
-    written: list[Path] = field(default_factory=list)
-    present: list[Path] = field(default_factory=list)
-    failed: list[tuple[Path, str]] = field(default_factory=list)
 
 
 def upscale_file(
@@ -115,42 +104,41 @@ def upscale_file(
     return target
 
 
-def results_of_folder(source: Path, target: Path) -> dict[Path, Path]:
-    """Return the images in a folder with their results in another, and name the other files on stderr."""
+def upscale_folder(
+    source: str | os.PathLike,
+    target: str | os.PathLike,
+    upscaler: Upscaler,
+    scale: float,
+    *,
+    force: bool = False,
+    **options: int | str | None,
+) -> None:
+    """Upscale the images in a folder to PNGs in another, and print their paths.
+
+    PNGs that exist are kept, so that a second call resumes a stopped one. An image that fails does not stop the others;
+    a line on stderr gives the reason, and an error follows at the end. `options` are those of `upscale_file`.
+    """
+    source, target = expand_user(source), expand_user(target)
     images = image_files(source)
     if target.is_file() or (exists(target.resolve()) and target.resolve().samefile(source)):
         raise SrlabError(f"The results cannot be written to {target}. Choose a folder other than that of the images.")
     others = {path.name for path in source.iterdir() if path.is_file() and path.name[0] != "."}
     if left := sorted(others - {path.name for path in images.values()}):
         print(f"Left out, because they are not {', '.join(EXTENSIONS)}: {', '.join(left)}.", file=sys.stderr)
-    return {path: target / f"{name}{DEFAULT_ENDING}" for name, path in images.items()}
-
-
-def upscale_files(
-    results: Mapping[Path, Path],
-    upscaler: Upscaler,
-    scale: float,
-    *,
-    force: bool = False,
-    progress: bool = True,
-    **options: int | str | None,
-) -> Summary:
-    """Upscale image files, source -> target, and keep targets that exist, so that a second call resumes a stopped one.
-
-    A file that fails does not stop the others; the returned `Summary` lists it. `options` are those of `upscale_file`.
-    """
-    summary = Summary()
-    for number, (path, result) in enumerate(results.items(), 1):
-        if result.is_file() and not force:
-            summary.present.append(result)
-            continue
-        label = f"{number}/{len(results)} {path.name}" if progress else ""
+    results = {path: target / f"{name}{DEFAULT_ENDING}" for name, path in images.items()}
+    missing = {path: result for path, result in results.items() if force or not result.is_file()}
+    if present := len(results) - len(missing):
+        print(f"{present} of {len(results)} results already exist (--force overwrites them).", file=sys.stderr)
+    failed = 0
+    for number, (path, result) in enumerate(missing.items(), 1):
+        label = f"{number}/{len(missing)} {path.name}"
         try:
-            upscale_file(path, result, upscaler, scale, force=force, label=label, **options)
-            summary.written.append(result)
+            print(upscale_file(path, result, upscaler, scale, force=force, label=label, **options))
         except SrlabError as error:
-            summary.failed.append((path, str(error)))
-    return summary
+            print(f"failed {path}: {error}", file=sys.stderr)
+            failed += 1
+    if failed:
+        raise SrlabError(f"{failed} of {len(missing)} images failed, for the reasons above.")
 
 
 def _split(image: Image.Image) -> tuple[Image.Image, Image.Image | None]:

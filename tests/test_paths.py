@@ -66,7 +66,6 @@ def test_existing_path_is_never_changed(tmp_path, monkeypatch):
     for name in ("'quoted'", '"', "a\tb", "*.jpg", "it's"):
         Path(name).touch()
         assert paths.expand_user(name) == Path(name)
-        assert paths.expand_patterns([name]) == [Path(name)]
 
 
 @pytest.mark.parametrize("path", ["C:\new\table.png", "D:\album\big", "C:\2024\1.jpg", "C:\\photos\0.png"])
@@ -74,21 +73,6 @@ def test_control_character_of_a_backslash_is_explained(path):
     for function in (paths.expand_user, paths.find_in_course, paths.locate):
         with pytest.raises(SrlabError, match=r"contains a control character: .* Write r'...', or / instead of each \\"):
             function(path)
-
-
-def test_patterns_are_expanded_as_by_a_shell(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    for name in ("b.jpg", "a.jpg", ".c.jpg", "d.png", "old [1]/e.jpg", "x1.jpg"):
-        Path(name).parent.mkdir(exist_ok=True)
-        Path(name).touch()
-    for typed, found in {
-        "*.jpg out": "a.jpg b.jpg x1.jpg out",
-        "?.jpg d.png": "a.jpg b.jpg d.png",
-        "*.tif": "*.tif",
-        "x[1].jpg": "x[1].jpg",
-    }.items():
-        assert paths.expand_patterns(typed.split()) == [Path(name) for name in found.split()]
-    assert paths.expand_patterns(["old [1]/*"]) == [Path("old [1]/e.jpg")]
 
 
 def test_path_on_other_windows_drive_is_absolute(tmp_path, monkeypatch):

@@ -11,7 +11,7 @@ from skimage import data
 from srlab.data.images import read_image, to_uint8
 from srlab.data.resampling import upsample
 from srlab.errors import SrlabError
-from srlab.upscale_files import results_of_folder, upscale_file
+from srlab.upscale_files import upscale_file, upscale_folder
 
 RGB = np.random.default_rng(0).integers(0, 256, (21, 34, 3), dtype=np.uint8)
 SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
@@ -278,7 +278,7 @@ def test_unsupported_output_is_rejected_before_upscaling(shape, name, words, sav
 def test_unusable_folder_is_rejected(save, tmp_path):
     def refused(target, words):
         with pytest.raises(SrlabError, match=words):
-            results_of_folder(tmp_path, target)
+            upscale_folder(tmp_path, target, double, 2)
 
     refused(tmp_path / "out", "No images found in")
     refused(save("a.png", RGB), "results cannot be written to .*a.png. Choose a folder")

@@ -16,14 +16,10 @@ RUN = (
 
 def add_upscale(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of ``srlab upscale``."""
-    parser.add_argument(
-        "paths",
-        nargs="+",
-        metavar="PATH",
-        help="IN [IN ...] OUT: images or folders, then the result, a file (.png, .tif, .jpg, .webp) or a folder for "
-        "PNGs; without OUT, the result of photo.jpg is photo_x4.png next to it",
-    )
-    parser.add_argument("--out", metavar="OUT", help="the result, if all paths are inputs")
+    parser.add_argument("source", metavar="IN", help="image, or folder of images")
+    result = "result of an image (.png, .tif, .jpg or .webp), or folder for the PNGs of a folder "
+    result += "(default: photo_x4.png next to photo.jpg)"
+    parser.add_argument("target", nargs="?", metavar="OUT", help=result)
     _add_choice(parser.add_mutually_exclusive_group(), DEFAULT)
     parser.add_argument(
         "--scale",

@@ -40,7 +40,7 @@ def enlarge(source, tmp_path):
 
     def enlarge(*options):
         target = tmp_path / "sr.png"
-        assert main(["upscale", str(source), "--out", str(target), "--force", *map(str, options)]) == 0
+        assert main(["upscale", str(source), str(target), "--force", *map(str, options)]) == 0
         return target
 
     return enlarge
@@ -83,15 +83,15 @@ def test_folder_resumes_and_failed_file_is_reported(source, tmp_path, capsys):
     result = made.read_bytes()
     made.write_bytes(b"mine")
     (tmp_path / "broken.png").write_text("hello")
-    for options, printed, counts, content in (
-        ([], "", "0 written, 1 failed, 1 already exist", b"mine"),
-        (["--force"], f"{made}\n", "1 written, 1 failed.", result),
+    for options, printed, words, content in (
+        ([], "", "1 of 2 results already exist (--force overwrites them).\n", b"mine"),
+        (["--force"], f"{made}\n", "srlab: 1 of 2 images failed, for the reasons above.\n", result),
     ):
-        assert main([*command, *options]) == 1
+        assert main([*command, *options]) == 2
         said = capsys.readouterr()
         assert (said.out, made.read_bytes()) == (printed, content)
         assert f"failed {tmp_path / 'broken.png'}: " in said.err
-        assert counts in said.err
+        assert words in said.err
 
 
 @pytest.mark.parametrize(
@@ -109,27 +109,26 @@ METHOD = ["--method", "nearest", "--scale", "2"]
 # Paths of the command, exit code, written files, message.
 PATHS = [
     ("lr.png", 0, "lr_x2.png", ""),
-    ("lr.png b.jpg results", 0, "results/b.png results/lr.png", ""),
-    ("l?.png *.jpg 'patterns'", 0, "patterns/b.png patterns/lr.png", ""),
+    ("lr.png new/sr.jpg", 0, "new/sr.jpg", ""),
     ("more", 0, "more_x2/b.png more_x2/c.png", "Left out, because they are not .png, .jpg, .jpeg"),
-    ("lr.png more/c.png missing.png b.jpg", 1, "b_x2.png lr_x2.png more/c_x2.png", "failed missing.png: Image file"),
-    ("lr.png b.jpg", 2, "", "lr.png and b.jpg both exist"),
-    ("lr.png more/c.png new.png", 2, "", "new.png is not a folder, but there are several images"),
+    ("more results", 0, "results/b.png results/c.png", "Left out"),
+    ("lr.png more", 2, "", "more does not have a valid extension. Use .png"),
+    ("lr.png results", 2, "", "results does not have a valid extension. Use .png"),
+    ("more b.jpg", 2, "", "The results cannot be written to b.jpg. Choose a folder"),
+    ("*.png", 2, "", "Image file *.png not found"),
     ("more/funny.gif gif.png", 2, "", "save a camera raw, HEIC or GIF file as PNG first."),
-    ("b.jpg more/b.png out", 2, "", "Several results would be called b.png"),
-    ("x/HR y/HR out", 2, "", "Several results would be called p.png"),
 ]
 
 
 @pytest.mark.parametrize(("paths", "code", "made", "words"), PATHS)
-def test_paths_name_sources_and_targets(source, paths, code, made, words, tmp_path, monkeypatch, capsys):
+def test_paths_name_source_and_target(source, paths, code, made, words, tmp_path, monkeypatch, capsys):
     """Check with --force that nothing but the named results is written."""
     monkeypatch.chdir(tmp_path)
-    for name in ("b.jpg", "more/b.png", "more/c.png", "x/HR/p.png", "y/HR/p.png"):
+    for name in ("b.jpg", "more/b.png", "more/c.png"):
         write_image(read_image(source), name)
     Path("more/funny.gif").write_text("no image that can be read")
     before = files_in(tmp_path)
-    assert main(["upscale", *paths.replace("'", '"').split(), *METHOD, "--force"]) == code
+    assert main(["upscale", *paths.split(), *METHOD, "--force"]) == code
     assert words in capsys.readouterr().err
     after = files_in(tmp_path)
     assert after.items() >= before.items()
@@ -147,8 +146,11 @@ def test_current_folder_is_a_source(source, tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("target", "options", "words"),
     [
-        ("mine.png", ["--method", "bicubic"], "lr.png and mine.png both exist. To upscale both"),
-        ("mine.png", ["--method", "bicubic", "--force"], "pass --out mine.png --force"),
+        (
+            "mine.png",
+            ["--method", "bicubic"],
+            "mine.png already exists. Move it elsewhere, or overwrite it with --force",
+        ),
         ("sr.png", ["--run", "01_srresnet/default", "--scale", "4"], "upscales by 2, but --scale is 4. Pass at most 2"),
         ("sr.png", ["--run", "01_srresnet/default", "--scale", "-1"], "scale must be above 0"),
         ("sr.png", ["--method", "bicubic", "--scale", "inf"], "scale must be above 0"),

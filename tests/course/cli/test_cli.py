@@ -30,6 +30,7 @@ from tests.conftest import EXTRAS, LABS, ROOT, leave_run
         ("nosuch", 2, "choose from"),
         ("upscal photo.png", 2, "'upscal' is not a command. Did you mean upscale?"),
         ("upscale a.png --metod bicubic", 2, "usage: srlab upscale "),
+        ("upscale a.png b.png c.png", 2, "srlab upscale: error: unrecognized arguments: c.png"),
         ("upscale a.png --tile x", 2, "srlab upscale: error: argument --tile"),
         ("upscale photo.png sr.png --run 03_srgna/default", 2, "srlab: 03_srgna/default not found"),
         ("upscale photo.png sr.png --run 03_srgna/default", 2, "Did you mean 03_srgan/default?"),
