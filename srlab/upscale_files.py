@@ -29,7 +29,7 @@ def upscale_file(
     source: str | os.PathLike,
     target: str | os.PathLike,
     upscaler: Upscaler,
-    scale: float,
+    scale: int,
     *,
     force: bool = False,
     tile: int | None = None,
@@ -55,8 +55,7 @@ def upscale_file(
     upscaler
         Network or function from LR ``(1, 3, h, w)`` in [0, 1] to SR.
     scale
-        Pixels of the result per pixel of the source along an axis. Below the upscaler's own factor, its result is
-        downscaled with Pillow's bicubic filter.
+        The upscaler's own factor.
     force
         Replace an existing target, but never the source.
     label
@@ -73,13 +72,12 @@ def upscale_file(
         colors, alpha = _split(image)
         lr = torch.from_numpy(pixels_of(source, colors)).permute(2, 0, 1)
         gray = lr.shape[0] == 1
-        size = tuple(max(1, round(side * scale)) for side in (lr.shape[2], lr.shape[1]))
+        size = (lr.shape[2] * scale, lr.shape[1] * scale)
         too_long = max(size) > LARGEST_SIDE.get(suffix, max(size))
         if too_long or (alpha and suffix in (".jpg", ".jpeg")):
             what = f"{max(size)} upscaled pixels per side" if too_long else "transparency"
             raise SrlabError(f"{source} has {what}, which {target.name} cannot store. Write a PNG or TIFF instead.")
-        own = getattr(upscaler, "config", {}).get("scale", scale)
-        needed, free = BYTES * lr[0].numel() * own**2 / 1e9, psutil.virtual_memory().available / 1e9
+        needed, free = BYTES * size[0] * size[1] / 1e9, psutil.virtual_memory().available / 1e9
         if needed > free:
             raise SrlabError(
                 f"{target.name} ({size[0]}x{size[1]} pixels) needs {needed:.3g} GB of memory, but only {free:.3g} GB "
@@ -89,15 +87,9 @@ def upscale_file(
         options = OPTIONS[suffix] | keep_metadata(image, source, target, mode)
     label = source.name if label is None else label
     with open_atomic(target) as file:
-        sr = upscale(upscaler, lr, None, tile, overlap, precision, label, torch.uint8)
+        sr = upscale(upscaler, lr, scale, tile, overlap, precision, label, torch.uint8)
         result = Image.fromarray(sr.permute(1, 2, 0).squeeze(2).numpy())
         del sr  # frees memory for the file
-        if result.width < size[0] or result.height < size[1]:
-            raise SrlabError(
-                f"The upscaler's own factor is {result.width // lr.shape[2]}, less than the scale {scale:g}."
-            )
-        if result.size != size:
-            result = result.resize(size, Image.Resampling.BICUBIC)
         if alpha:
             result.putalpha(alpha.resize(size, Image.Resampling.BICUBIC))
         file.write(encoded(result, target, **options))
@@ -108,7 +100,7 @@ def upscale_folder(
     source: str | os.PathLike,
     target: str | os.PathLike,
     upscaler: Upscaler,
-    scale: float,
+    scale: int,
     *,
     force: bool = False,
     **options: int | str | None,

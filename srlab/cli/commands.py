@@ -21,11 +21,7 @@ def add_upscale(parser: argparse.ArgumentParser) -> None:
     result += "(default: photo_x4.png next to photo.jpg)"
     parser.add_argument("target", nargs="?", metavar="OUT", help=result)
     _add_choice(parser.add_mutually_exclusive_group(), DEFAULT)
-    parser.add_argument(
-        "--scale",
-        type=float,
-        help="size of the result, up to the network's scale (default: the network's; 4 for a method)",
-    )
+    parser.add_argument("--scale", type=int, help="scale of --method (default: 4)")
     parser.add_argument("--tile", type=int, metavar="N", help="tile size in pixels (default: fits in 2 GB)")
     overlap = "overlap of the tiles in pixels (default: what the network sees around a pixel, at most 80)"
     parser.add_argument("--overlap", type=int, metavar="N", help=overlap)

@@ -7,7 +7,6 @@ import pandas as pd
 
 from srlab.cli.pick_upscaler import pick_upscaler
 from srlab.data.datasets import load_images
-from srlab.errors import SrlabError
 from srlab.evaluation.folders import evaluate_folders
 from srlab.evaluation.metrics import PROTOCOLS
 from srlab.evaluation.scoring import evaluate, save_table
@@ -27,10 +26,6 @@ def run(options: argparse.Namespace) -> int:
         table, notes = evaluate_folders(options.sr, options.hr, scale, **how, suffix=options.suffix)
     else:
         upscaler, scale = pick_upscaler(options.run, options.method, options.scale, options.device)
-        if options.scale not in (None, scale):
-            raise SrlabError(
-                f"{options.run} upscales by {scale}, but --scale is {options.scale}. Pass --scale {scale}."
-            )
         table, notes = evaluate(upscaler, load_images(options.hr, scale), scale, **how), []
     for note in notes:
         print(note, file=sys.stderr)

@@ -1,7 +1,6 @@
 """``srlab upscale``: upscale an image or a folder of images with a network or an interpolation."""
 
 import argparse
-import math
 import sys
 
 from srlab.cli.commands import DEFAULT
@@ -18,23 +17,17 @@ def run(options: argparse.Namespace) -> int:
     source = expand_user(options.source)
     if not options.run and not options.method:
         print(f"Using the bundled network {DEFAULT}. Choose another one with --run.", file=sys.stderr)
-    if options.scale is not None and not 0 < options.scale < math.inf:
-        raise SrlabError(f"--scale must be above 0, but is {options.scale:g}.")
-    whole = None if options.scale is None else math.ceil(options.scale)
-    upscaler, own = pick_upscaler(options.run or DEFAULT, options.method, whole, options.device)
-    scale = own if options.scale is None else options.scale
-    if scale > own:
-        raise SrlabError(f"{options.run or DEFAULT} upscales by {own}, but --scale is {scale:g}. Pass at most {own}.")
+    upscaler, scale = pick_upscaler(options.run or DEFAULT, options.method, options.scale, options.device)
     if options.seed is not None:
         _set_seed(upscaler, options)
     settings = {"force": options.force, "tile": options.tile, "overlap": options.overlap}
     settings |= {"precision": precision_of(upscaler, options.precision)}
     place = source.resolve()  # . and .. have no name
     if source.is_dir():
-        target = options.target or place.with_name(f"{place.name}_x{scale:g}")
+        target = options.target or place.with_name(f"{place.name}_x{scale}")
         upscale_folder(source, target, upscaler, scale, **settings)
     else:
-        target = options.target or source.with_name(f"{place.stem}_x{scale:g}{DEFAULT_ENDING}")
+        target = options.target or source.with_name(f"{place.stem}_x{scale}{DEFAULT_ENDING}")
         print(upscale_file(source, target, upscaler, scale, **settings))
     return 0
 

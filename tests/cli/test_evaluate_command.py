@@ -91,7 +91,7 @@ def test_run_is_scored_at_its_scale(capsys):
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["--run", "01_srresnet/default", "--scale", "2"], "upscales by 4, but --scale is 2"),
+        (["--run", "01_srresnet/default", "--scale", "2"], "upscales by 4, but --scale is 2. Leave --scale out"),
         (["--sr", "sr", "--csv", "hr/baby.png"], "already exists. Move it elsewhere, or overwrite it with --force"),
         (["--sr", "sr/baby_x4_bicubic.png"], "baby_x4_bicubic.png is not a folder. Pass the folder"),
         (
