@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
-from PIL import Image, PngImagePlugin, TiffTags
+from PIL import Image, PngImagePlugin
 
 from srlab.data.images import encoded
 from srlab.text import printable
@@ -15,12 +15,11 @@ KEPT = {"icc_profile": "color profile", "exif": "EXIF data", "dpi": "resolution"
 NAMES = KEPT | {"xmp": "XMP", "XML:com.adobe.xmp": "XMP", "photoshop": "IPTC"}
 # What Pillow reports about the encoding of the pixels and the course of an animation.
 ENCODING = """adobe adobe_transform background bbox bits blend chromaticity compression default_image disposal duration
-gamma images interlace jfif jfif_density jfif_unit jfif_version loop mp mpoffset progression progressive resolution srgb
-timestamp transparency"""
+gamma images interlace jfif jfif_density jfif_unit jfif_version loop mp mpoffset progression progressive srgb timestamp
+transparency"""
 # Chunks of a PNG that describe pixels, and segments of a JPEG that Pillow reports by another name.
 CHUNKS = ("bKGD", "hIST", "sBIT")
 SEGMENTS = (b"JFIF\0", b"Exif\0", b"ICC_PROFILE\0", b"Adobe", b"http://ns.adobe.com/xap/1.0/\0", b"Photoshop", b"MPF\0")
-PRIVATE, ICC_TAG = 700, 34675  # tags of a TIFF; those below the first describe pixels, unless they are texts
 
 
 def keep_metadata(image: Image.Image, source: Path, target: Path, mode: str) -> dict[str, object]:
@@ -46,9 +45,9 @@ def keep_metadata(image: Image.Image, source: Path, target: Path, mode: str) -> 
 
 
 def _contents(image: Image.Image, content: bytes) -> Iterator[tuple[str, str]]:
-    """Yield key and name of everything in an opened file except the 8-bit pixels of its first image."""
-    for key, value in image.info.items():
-        if key not in ENCODING.split() and (key, value) != ("dpi", (1, 1)):  # which means that it is unknown
+    """Yield key and name of everything in an opened file except the opaque 8-bit pixels of its first image."""
+    for key in image.info:
+        if key not in ENCODING.split():
             yield key, NAMES.get(key, key)
     if image.format == "PNG":
         at = 8
@@ -57,10 +56,6 @@ def _contents(image: Image.Image, content: bytes) -> Iterator[tuple[str, str]]:
             if chunk not in CHUNKS and not hasattr(PngImagePlugin.PngStream, f"chunk_{chunk}"):
                 yield chunk, chunk
             at += 12 + int.from_bytes(content[at : at + 4])
-    elif image.format == "TIFF":
-        for tag, kind in image.tag_v2.tagtype.items():
-            if tag != ICC_TAG and (tag >= PRIVATE or kind == TiffTags.ASCII):
-                yield "tag", TiffTags.lookup(tag).name.replace("unknown", f"tag {tag}")
     elif image.format in ("JPEG", "MPO"):
         for segment, start in image.applist:
             if segment != "COM" and not start.startswith(SEGMENTS):
@@ -69,5 +64,7 @@ def _contents(image: Image.Image, content: bytes) -> Iterator[tuple[str, str]]:
             yield "end", "data after the image"
     if image.info["images"] > 1:
         yield "images", f"all but the first of {image.info['images']} images"
+    if image.has_transparency_data and image.convert("RGBA").getextrema()[3] != (255, 255):
+        yield "alpha", "transparency (now white)"
     if image.info["bits"] > 8:
         yield "bits", "the lower 8 of 16 bits"

@@ -1,4 +1,4 @@
-"""Upscale image files of any size, with their alpha channel, color profile and EXIF."""
+"""Upscale image files of any size, with their color profile and EXIF data."""
 
 import os
 import sys
@@ -6,23 +6,21 @@ from pathlib import Path
 
 import psutil
 import torch
-from PIL import Image, ImageFilter
+from PIL import Image
 
 from srlab.data.datasets import image_files
-from srlab.data.images import EXTENSIONS, GRAY, LARGEST_SIDE, encoded, open_upright, pixels_of
+from srlab.data.images import EXTENSIONS, LARGEST_SIDE, TIFF, encoded, open_upright, pixels_of
 from srlab.errors import SrlabError
 from srlab.files import open_atomic, refuse_existing
 from srlab.metadata import keep_metadata
 from srlab.paths import exists, expand_user
 from srlab.tiling import Upscaler, upscale
 
-TIFF, JPEG = {"compression": "tiff_adobe_deflate"}, {"quality": 95, "subsampling": "4:4:4"}
-WEBP = {"lossless": True, "exact": True}  # exact keeps the colors of transparent pixels
+JPEG = {"quality": 95, "subsampling": "4:4:4"}
 # Options for writing each format.
 DEFAULT_ENDING = ".png"
-OPTIONS = {".png": {}, ".tif": TIFF, ".tiff": TIFF, ".jpg": JPEG, ".jpeg": JPEG, ".webp": WEBP}
+OPTIONS = {".png": {}, ".jpg": JPEG, ".jpeg": JPEG, ".webp": {"lossless": True}}
 BYTES = 8  # bytes of memory per pixel of the result, for Pillow's pixels and the encoded file
-HIDDEN_REACH = 4.0  # sigma in pixels of the blur that spreads colors to transparent pixels
 
 
 def upscale_file(
@@ -39,11 +37,10 @@ def upscale_file(
 ) -> Path:
     """Upscale an image file, write the result with 8 bits per channel, and return its path.
 
-    The source is read as in `srlab.read_image`, except for transparency: gray stays gray; palettes and CMYK become RGB.
-    The alpha channel is upscaled with bicubic interpolation. Transparent pixels get the color of their surroundings, so
-    that hidden colors cause no halo. The EXIF orientation is applied. The color profile, the EXIF data as a whole and
-    the resolution in dpi are kept if the format can store them. A line on stderr names everything else that the file
-    contains. The EXIF data still state the size of the source. A TIFF gets none, and the tags of a TIFF are not kept.
+    The source is read as in `srlab.read_image`: gray stays gray, palettes and CMYK become RGB, transparent pixels
+    become white, and the EXIF orientation is applied. The color profile, the EXIF data as a whole and the resolution in
+    dpi are kept if the format can store them. A line on stderr names everything else that the file contains. The EXIF
+    data still state the size of the source.
 
     The result needs up to eight bytes of memory per pixel, in addition to a tile of the network. The target appears
     only when it is complete and on disk. `srlab.upscale` explains `tile`, `overlap` and `precision`.
@@ -51,7 +48,7 @@ def upscale_file(
     Parameters
     ----------
     target
-        SR file: ``.png``, ``.tif``, ``.tiff``, ``.jpg``, ``.jpeg`` (quality 95) or ``.webp`` (lossless).
+        SR file: ``.png``, ``.jpg``, ``.jpeg`` (quality 95) or ``.webp`` (lossless).
     upscaler
         Network or function from LR ``(1, 3, h, w)`` in [0, 1] to SR.
     scale
@@ -69,14 +66,12 @@ def upscale_file(
         raise SrlabError(f"The result would overwrite {source}. Choose another name for the result.")
     refuse_existing(target, force)
     with open_upright(source) as image:
-        colors, alpha = _split(image)
-        lr = torch.from_numpy(pixels_of(source, colors)).permute(2, 0, 1)
+        lr = torch.from_numpy(pixels_of(image)).permute(2, 0, 1)
         gray = lr.shape[0] == 1
         size = (lr.shape[2] * scale, lr.shape[1] * scale)
-        too_long = max(size) > LARGEST_SIDE.get(suffix, max(size))
-        if too_long or (alpha and suffix in (".jpg", ".jpeg")):
-            what = f"{max(size)} upscaled pixels per side" if too_long else "transparency"
-            raise SrlabError(f"{source} has {what}, which {target.name} cannot store. Write a PNG or TIFF instead.")
+        if max(size) > LARGEST_SIDE.get(suffix, max(size)):
+            what = f"{max(size)} upscaled pixels per side"
+            raise SrlabError(f"{source} has {what}, which {target.name} cannot store. Write a PNG instead.")
         needed, free = BYTES * size[0] * size[1] / 1e9, psutil.virtual_memory().available / 1e9
         if needed > free:
             raise SrlabError(
@@ -90,8 +85,6 @@ def upscale_file(
         sr = upscale(upscaler, lr, scale, tile, overlap, precision, label, torch.uint8)
         result = Image.fromarray(sr.permute(1, 2, 0).squeeze(2).numpy())
         del sr  # frees memory for the file
-        if alpha:
-            result.putalpha(alpha.resize(size, Image.Resampling.BICUBIC))
         file.write(encoded(result, target, **options))
     return target
 
@@ -114,8 +107,8 @@ def upscale_folder(
     images = image_files(source)
     if target.is_file() or (exists(target.resolve()) and target.resolve().samefile(source)):
         raise SrlabError(f"The results cannot be written to {target}. Choose a folder other than that of the images.")
-    others = {path.name for path in source.iterdir() if path.is_file() and path.name[0] != "."}
-    if left := sorted(others - {path.name for path in images.values()}):
+    files = [path.name for path in source.iterdir() if path.is_file() and path.name[0] != "."]
+    if left := sorted(name for name in files if not name.lower().endswith(EXTENSIONS + TIFF)):
         print(f"Left out, because they are not {', '.join(EXTENSIONS)}: {', '.join(left)}.", file=sys.stderr)
     results = {path: target / f"{name}{DEFAULT_ENDING}" for name, path in images.items()}
     missing = {path: result for path, result in results.items() if force or not result.is_file()}
@@ -131,22 +124,3 @@ def upscale_folder(
             failed += 1
     if failed:
         raise SrlabError(f"{failed} of {len(missing)} images failed, for the reasons above.")
-
-
-def _split(image: Image.Image) -> tuple[Image.Image, Image.Image | None]:
-    """Return the colors, and the alpha channel if something is transparent.
-
-    Transparent pixels may have any color, usually black. The upscaler would mix it into visible edges, so it is
-    replaced with surrounding colors, weighted by their alpha.
-    """
-    if not image.has_transparency_data or image.mode.startswith("I"):
-        return image, None
-    rgba = image.convert("RGBA")
-    alpha = rgba.getchannel("A")
-    colors = rgba.convert("RGB")
-    if alpha.getextrema() == (255, 255):
-        alpha = None
-    else:
-        around = rgba.convert("RGBa").filter(ImageFilter.GaussianBlur(HIDDEN_REACH)).convert("RGBA").convert("RGB")
-        colors = Image.composite(colors, around, alpha.point(lambda level: 255 * (level > 0)))
-    return colors.convert("L" if image.mode in GRAY else "RGB"), alpha

@@ -17,7 +17,7 @@ RUN = (
 def add_upscale(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of ``srlab upscale``."""
     parser.add_argument("source", metavar="IN", help="image, or folder of images")
-    result = "result of an image (.png, .tif, .jpg or .webp), or folder for the PNGs of a folder "
+    result = "result of an image (.png, .jpg or .webp), or folder for the PNGs of a folder "
     result += "(default: photo_x4.png next to photo.jpg)"
     parser.add_argument("target", nargs="?", metavar="OUT", help=result)
     _add_choice(parser.add_mutually_exclusive_group(), DEFAULT)

@@ -2,6 +2,7 @@
 
 import os
 import re
+import sys
 import unicodedata
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -12,7 +13,7 @@ from srlab.data.cache import cached
 from srlab.data.catalog import is_named
 from srlab.data.download import fetch
 from srlab.data.image_set import ImageSet
-from srlab.data.images import EXTENSIONS, check_scale, read_pixels, to_uint8
+from srlab.data.images import EXTENSIONS, TIFF, check_scale, read_pixels, to_uint8
 from srlab.errors import SrlabError
 from srlab.paths import find_in_course
 from srlab.text import breaks_line, some
@@ -194,7 +195,7 @@ def _walk(path: Path, below: bool) -> Iterator[str]:
     """Yield the images in a folder, with `below` also those in its subfolders, as ``sub/a.png``.
 
     Hidden folders and recycle bins (``.Trash``, ``@eaDir``, ``$RECYCLE.BIN``, ``#recycle``) are skipped. Folders that
-    cannot be read are printed.
+    cannot be read and TIFF files are printed.
     """
 
     def skip(error: OSError) -> None:
@@ -211,8 +212,10 @@ def _walk(path: Path, below: bool) -> Iterator[str]:
             continue
         seen.add(real)
         folders[:] = _on_one_line(place, [name for name in folders if below and name[0] not in ".@$#"])
-        images = [name for name in names if name[0] != "." and name.lower().endswith(EXTENSIONS)]
-        for name in _on_one_line(place, images):
+        shown = [name for name in names if name[0] != "."]
+        if tiffs := _on_one_line(place, [name for name in shown if name.lower().endswith(TIFF)]):
+            print(f"Left out: {some(tiffs)} in {place}. Save a TIFF as PNG first.", file=sys.stderr)
+        for name in _on_one_line(place, [name for name in shown if name.lower().endswith(EXTENSIONS)]):
             yield Path(place, name).relative_to(path).as_posix()
 
 

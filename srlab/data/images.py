@@ -21,11 +21,11 @@ from srlab.errors import SrlabError
 from srlab.files import write_atomic
 from srlab.paths import expand_user, find_in_course
 
-EXTENSIONS = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp")
+EXTENSIONS = (".png", ".jpg", ".jpeg", ".bmp", ".webp")
+TIFF = (".tif", ".tiff")  # not read, so named where a folder has them
 LARGEST_SIDE = {".jpg": 65500, ".jpeg": 65500, ".webp": 16383}  # pixels that a format can store
-FORMATS = ("PNG", "JPEG", "BMP", "TIFF", "WEBP")  # only these are decoded: for an EPS file Pillow would run Ghostscript
+FORMATS = ("PNG", "JPEG", "BMP", "WEBP")  # only these are decoded: for an EPS file Pillow would run Ghostscript
 GRAY = ("1", "L", "LA", "La")  # modes of Pillow
-PHOTOMETRIC, PLANES = 262, 284  # TIFF tags
 # The EXIF entry of the orientation up to its value: tag, type and count, in either order of bytes.
 UPRIGHT = re.compile(rb"(?:\x01\x12\0\x03\0\0\0\x01\0|\x12\x01\x03\0\x01\0\0\0)[\x01-\x08]")
 # Bytes of a text or a profile in a PNG; Pillow's limit of 1 MiB rejects some XMP.
@@ -46,8 +46,7 @@ def read_image(path: str | os.PathLike, keep_gray: bool = False) -> torch.Tensor
     Parameters
     ----------
     path
-        PNG, JPEG, BMP, TIFF or WebP file. Its content determines which it is, except that a TIFF must be named so,
-        because a camera raw begins like one.
+        PNG, JPEG, BMP or WebP file. Its content determines which it is.
     keep_gray
         Keep the single channel of a grayscale file.
 
@@ -65,7 +64,7 @@ def read_pixels(path: Path) -> torch.Tensor:
     with open_upright(path) as image:
         if (count := image.info["images"]) > 1:
             print(f"{path.name} contains {count} images; the first one is used.", file=sys.stderr)
-        return torch.from_numpy(pixels_of(path, image))
+        return torch.from_numpy(pixels_of(image))
 
 
 @contextmanager
@@ -77,10 +76,7 @@ def open_upright(path: Path) -> Iterator[Image.Image]:
     try:
         if not path.is_file():
             raise SrlabError(f"Image file {path} not found. Check the path.")
-        # Given a path instead of a file, Pillow 13.0 maps a plain TIFF into memory, and scrambles it if it is rotated.
-        with path.open("rb") as file, Image.open(file, formats=FORMATS) as image:
-            if image.format == "TIFF":
-                _check_tiff(path, image)
+        with Image.open(path, formats=FORMATS) as image:
             # Look before Pillow reduces colors to 8 bits. In a BMP, BGR;16 means 16 bits per pixel.
             bits = 16 if ";16" in str(image.tile) and image.format != "BMP" else 8
             image.load()
@@ -91,8 +87,8 @@ def open_upright(path: Path) -> Iterator[Image.Image]:
         raise SrlabError(f"No permission to read {path}. Change its permissions.") from error
     except UnidentifiedImageError as error:
         raise SrlabError(
-            f"{path} is not a readable image, or has an unusual pixel format. Use a PNG, JPEG, BMP, TIFF or WebP file "
-            "with 8 or 16 bits, and save a camera raw, HEIC or GIF file as PNG first."
+            f"{path} is not a readable image, or has an unusual pixel format. Use a PNG, JPEG, BMP or WebP file "
+            "with 8 or 16 bits, and save a TIFF, camera raw, HEIC or GIF file as PNG first."
         ) from error
     except Image.DecompressionBombError as error:
         most = 2 * Image.MAX_IMAGE_PIXELS // 10**6
@@ -102,16 +98,6 @@ def open_upright(path: Path) -> Iterator[Image.Image]:
         raise SrlabError(f"The image {path} is damaged or truncated ({reason}). Replace the file.") from error
     except MemoryError as error:  # so that one huge photo does not end a batch
         raise SrlabError(f"The image {path} does not fit into memory. Downscale or crop it.") from error
-
-
-def _check_tiff(path: Path, image: Image.Image) -> None:
-    """Reject a camera raw file, whose preview is a TIFF, and two kinds of TIFF that Pillow 13.0 decodes wrongly."""
-    if path.suffix.lower() not in EXTENSIONS:
-        raise SrlabError(f"{path} is a TIFF file without .tif at the end, such as a camera raw. Save it as PNG first.")
-    white_is_zero = image.mode.startswith("I;16") and image.tag_v2.get(PHOTOMETRIC) == 0
-    if white_is_zero or image.tag_v2.get(PLANES) == 2:
-        reason = "counts 16-bit levels from white" if white_is_zero else "has its channels in separate planes"
-        raise SrlabError(f"{path} {reason}, which cannot be read. Save it as a PNG file.")
 
 
 def _turn_upright(path: Path, image: Image.Image) -> None:
@@ -127,11 +113,9 @@ def _turn_upright(path: Path, image: Image.Image) -> None:
         image.info.pop("exif", None)
 
 
-def pixels_of(path: Path, image: Image.Image) -> np.ndarray:
+def pixels_of(image: Image.Image) -> np.ndarray:
     """Return the pixels of an opened image in any Pillow mode, in the format of `read_pixels`."""
-    if image.mode in ("F", "I"):
-        raise SrlabError(f"{path} has 32 bits per pixel, so its white level is unknown. Save it with 8 or 16 bits.")
-    if image.mode.startswith("I;16"):  # Pillow's conversion would clip these, not scale them
+    if image.mode == "I;16":  # Pillow's conversion would clip these, not scale them
         return np.asarray(image)[..., None].astype(np.float32) / 65535
     gray = image.mode in GRAY
     if image.has_transparency_data:
@@ -166,9 +150,9 @@ def write_image(image: torch.Tensor, path: str | os.PathLike) -> Path:
             f"The image for {path} has floats up to {image.max():g}, but must be in [0, 1]. Divide it by 255."
         )
     if path.suffix.lower() not in EXTENSIONS:
-        raise SrlabError(f"{path.name} does not have an image extension. Use one of {', '.join(EXTENSIONS)}.")
+        raise SrlabError(f"{path.name} does not have a valid extension. Use one of {', '.join(EXTENSIONS)}.")
     if (side := max(image.shape)) > LARGEST_SIDE.get(path.suffix.lower(), side):
-        raise SrlabError(f"{path.name} cannot store {side} pixels per side. Write a PNG or TIFF instead.")
+        raise SrlabError(f"{path.name} cannot store {side} pixels per side. Write a PNG instead.")
     write_atomic(path, encoded(Image.fromarray(to_uint8(image).permute(1, 2, 0).cpu().numpy()), path))
     return path
 

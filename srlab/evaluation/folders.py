@@ -41,7 +41,7 @@ def evaluate_folders(
 ) -> tuple[pd.DataFrame, list[str]]:
     """Score a folder of SR files against the folder of HR files.
 
-    An SR file has the name of its HR image, with `suffix` at the end, as ``baby_x4.tif`` and ``baby.png``. An HR image
+    An SR file has the name of its HR image, with `suffix` at the end, as ``baby_x4.webp`` and ``baby.png``. An HR image
     of another size is first cropped at the bottom and right to a multiple of the scale. A gray HR file makes the
     pair gray, see `srlab.evaluation.scoring.score_pair`. `srlab.evaluate` explains the other parameters.
 

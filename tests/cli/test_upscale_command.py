@@ -104,7 +104,7 @@ PATHS = [
     ("lr.png results", 2, "", "results does not have a valid extension. Use .png"),
     ("more b.jpg", 2, "", "The results cannot be written to b.jpg. Choose a folder"),
     ("*.png", 2, "", "Image file *.png not found"),
-    ("more/funny.gif gif.png", 2, "", "save a camera raw, HEIC or GIF file as PNG first."),
+    ("more/funny.gif gif.png", 2, "", "save a TIFF, camera raw, HEIC or GIF file as PNG first."),
 ]
 
 

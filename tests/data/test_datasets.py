@@ -11,6 +11,7 @@ import srlab
 from srlab import Degradation, ImageSet, load_images
 from srlab.data import datasets
 from srlab.errors import SrlabError
+from srlab.upscale_files import results_of_folder
 
 BLIND = Degradation(blur=(0.2, 3.0), noise=(0.01, 0.08), jpeg=(30, 95))
 
@@ -117,6 +118,15 @@ def test_nested_folders(tmp_path, capsys, files, names, left_out):
     assert (" ".join(images.names), images.lr, images.gray) == (names, None, {"gray"} & set(images.names))
     assert len({image.numpy().tobytes() for image in images.hr}) == len(images)
     assert capsys.readouterr().out == (f"Left out of set: {left_out}.\n" if left_out else "")
+
+
+def test_tiff_files_in_a_folder_are_named(tmp_path, capsys):
+    save(tmp_path / "a.png")
+    for name in ("b.tif", "c.TIFF"):
+        save(tmp_path / name)
+    assert load_images(tmp_path).names == ["a"]
+    assert list(results_of_folder(tmp_path, tmp_path / "sr")) == [tmp_path / "a.png"]
+    assert capsys.readouterr().err == 2 * f"Left out: b.tif, c.TIFF in {tmp_path}. Save a TIFF as PNG first.\n"
 
 
 def test_symlinked_folders(tmp_path):

@@ -36,7 +36,7 @@ def test_color_and_gray_channels(tmp_path):
     assert read_image(tmp_path / "16.png")[0, 0].tolist() == pytest.approx([0, 255 / 65535, 32768 / 65535, 1])
 
 
-@pytest.mark.parametrize("suffix", [".png", ".bmp", ".tif"])
+@pytest.mark.parametrize("suffix", [".png", ".bmp"])
 def test_written_image_is_read_exactly(tmp_path, suffix, monkeypatch):
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("USERPROFILE", str(tmp_path))
@@ -52,7 +52,7 @@ def test_written_image_is_read_exactly(tmp_path, suffix, monkeypatch):
 
 REFUSED = [
     *[(torch.zeros(shape), "a.png", "one RGB image") for shape in ((1, 4, 4), (2, 3, 4, 4), (4, 4, 3), (3, 0, 4))],
-    *[(torch.zeros(3, 4, 4), name, "image extension") for name in ("a", "a.npy")],
+    *[(torch.zeros(3, 4, 4), name, "valid extension") for name in ("a", "a.npy", "a.tif")],
     (torch.zeros(3, 1, 16384), "a.webp", "cannot store 16384 pixels per side"),
     (torch.full((3, 4, 4), math.nan), "a.png", "contains NaN or infinity"),
     (torch.full((3, 4, 4), 255.0), "a.png", "Divide it by 255"),
