@@ -26,7 +26,6 @@ from .errors import SrlabError as SrlabError
 from .evaluation.metrics import PAPER as PAPER
 from .evaluation.metrics import STUDY as STUDY
 from .evaluation.metrics import Protocol as Protocol
-from .evaluation.metrics import ms_ssim as ms_ssim
 from .evaluation.metrics import psnr as psnr
 from .evaluation.metrics import ssim as ssim
 from .evaluation.perceptual import checkerboard as checkerboard

@@ -22,13 +22,13 @@ from srlab.models import loading
 from srlab.training.runs import Run
 
 from .content_loss import as_coded
+from .content_loss.ms_ssim import ms_ssim
 from .content_loss.saturation import saturation_ratio
 from .shown import bicubic, crop, photo
 from .train import LOST
 
 FIDELITY = ("psnr", "ssim")  # on Y, 4 pixels cropped
 PERCEPTION = ("gradient_ratio", "energy_error", "color_shift", "checkerboard")
-RGB = ("psnr", "ssim", "ms_ssim")  # on RGB without a crop, for a study of color
 PLAIN = "bicubic"  # the kind of LR that every row is scored on
 
 
@@ -92,9 +92,10 @@ def score(network: Any, about: dict[str, Any], settings: dict[str, Any]) -> pd.D
     color = (saturation_ratio,) if about.get("rgb") else ()
     metrics = (*FIDELITY, *PERCEPTION, *color)
     table = srlab.evaluate_all({"": network}, sets, degradation=made, metrics=metrics).drop(columns="method")
-    if about.get("rgb"):
-        rgb = srlab.evaluate_all({"": network}, sets, degradation=made, protocol=STUDY, metrics=RGB)
-        table[[f"{name}_rgb" for name in RGB]] = rgb[list(RGB)]
+    if about.get("rgb"):  # without a crop, for a study of color
+        rgb = srlab.evaluate_all({"": network}, sets, degradation=made, protocol=STUDY, metrics=(*FIDELITY, ms_ssim))
+        names = [*FIDELITY, "ms_ssim"]
+        table[[f"{name}_rgb" for name in names]] = rgb[names]
     table.insert(0, "lr", label(settings))
     return table
 

@@ -13,7 +13,7 @@ from srlab.evaluation.scoring import evaluate, save_table
 from srlab.files import refuse_existing
 from srlab.paths import expand_user
 
-SMALLEST = "SSIM needs 11 pixels per side, MS-SSIM 161 and the patch distance 176."
+SMALLEST = "SSIM needs 11 pixels per side and the patch distance 176."
 
 
 def run(options: argparse.Namespace) -> int:

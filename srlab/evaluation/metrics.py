@@ -1,4 +1,4 @@
-"""PSNR, SSIM, MS-SSIM and LR consistency, and the protocol that prepares images for them.
+"""PSNR, SSIM and LR consistency, and the protocol that prepares images for them.
 
 Images are ``(N, C, H, W)`` or ``(C, H, W)``, float in [0, 1], with C = 3 for RGB and 1 for gray. Metrics return one
 float64 per image, ``(N,)``. They reject images of different shapes, and values that are NaN or far outside [0, 1].
@@ -7,7 +7,6 @@ float64 per image, ``(N,)``. They reject images of different shapes, and values 
 from dataclasses import dataclass
 
 import torch
-from pytorch_msssim import ms_ssim as multi_scale_ssim
 from pytorch_msssim import ssim as windowed_ssim
 
 from srlab.data.images import LOWEST, luma, quantize, to_float
@@ -75,7 +74,6 @@ WHOLE_RGB = Protocol(color="rgb", crop=0)
 # protocol. An SSIM this far above bicubic's would contradict the much larger error.
 STUDY = Protocol(color="rgb", crop=0, quantize=False)
 PROTOCOLS = {"paper": PAPER, "basicsr": BASICSR, "face": WHOLE_RGB, "study": STUDY}
-MS_SSIM_SIDE = 161  # pixels: an 11x11 window must still fit after the image is halved four times
 
 
 def prepared(sr: torch.Tensor, hr: torch.Tensor, protocol: Protocol) -> tuple[torch.Tensor, torch.Tensor]:
@@ -164,19 +162,3 @@ def ssim(sr: torch.Tensor, hr: torch.Tensor, protocol: Protocol = PAPER) -> torc
         raise TooSmall(f"SSIM needs at least 11x11 pixels after the crop, but got {tuple(sr.shape[-2:])}.")
     # A variance is a small difference of large numbers; in float32 the fourth decimal would be wrong.
     return windowed_ssim(sr.double(), hr.double(), data_range=1.0, size_average=False)
-
-
-def ms_ssim(sr: torch.Tensor, hr: torch.Tensor, protocol: Protocol = PAPER) -> torch.Tensor:
-    """Compute the multi-scale structural similarity per image (Wang, Simoncelli and Bovik 2003), from 0 to 1.
-
-    Never compare it with SSIM: four of its five scales are coarser than the image, so it ignores much of what x4 loses.
-    If a side is not a multiple of 16, pytorch-msssim pads it with zeros. Fewer than 161 pixels per side after the crop
-    raise `TooSmall`.
-    """
-    sr, hr = prepared(sr, hr, protocol)
-    if min(sr.shape[-2:]) < MS_SSIM_SIDE:
-        raise TooSmall(
-            f"MS-SSIM halves an image four times and needs at least {MS_SSIM_SIDE} pixels per side after the crop, "
-            f"but got {tuple(sr.shape[-2:])}. Use ssim for small images."
-        )
-    return multi_scale_ssim(sr.double(), hr.double(), data_range=1.0, size_average=False)

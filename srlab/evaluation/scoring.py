@@ -22,7 +22,7 @@ from srlab.paths import expand_user
 from srlab.tiling import Upscaler, upscale
 
 Measure = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]  # (sr, hr) -> (N,)
-FIDELITY = {"psnr": fidelity.psnr, "ssim": fidelity.ssim, "ms_ssim": fidelity.ms_ssim}  # these use a protocol
+FIDELITY = {"psnr": fidelity.psnr, "ssim": fidelity.ssim}  # these use a protocol
 IN_COLOR = {  # these use the whole image in color
     "gradient_ratio": perceptual.gradient_ratio,
     "energy_error": perceptual.energy_error,
@@ -53,7 +53,7 @@ def evaluate(
         Degradation from HR to LR (default: only the resampler of the protocol). Random degradations draw the same
         numbers in each call; for others, use `images.with_lr` with another seed.
     protocol
-        Protocol of PSNR, SSIM and MS-SSIM. The other metrics use the whole image in color.
+        Protocol of PSNR and SSIM. The other metrics use the whole image in color.
     metrics
         Names from `METRICS`, or functions from SR and HR ``(1, 3, H, W)`` to ``(1,)``. Each is a column of the table.
     weights
@@ -63,7 +63,7 @@ def evaluate(
     -------
     pandas.DataFrame
         One row per image: ``image``, then the metrics (``psnr`` in dB); NaN if an image is too small for a metric (11
-        pixels per side for SSIM, 161 for MS-SSIM, 176 for the patch distance).
+        pixels per side for SSIM, 176 for the patch distance).
     """
     table = evaluate_all({"": model}, images, scale, degradation, protocol, metrics, weights)
     return table.drop(columns=["set", "method"])

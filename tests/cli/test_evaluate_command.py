@@ -53,10 +53,10 @@ def test_evaluate_prints_scores_and_mean(capsys):
 def test_unscorable_image_is_reported(capsys):
     write_image(mod_crop(load_images("hr")["bird"], 4), "sr/bird_x4_bicubic.png")  # perfect
     write_image(torch.rand(3, 52, 60), "sr/stranger.png")
-    _, out, err = scores(capsys, "--sr", "sr", "--metrics", "psnr", "ms_ssim", "lpips")
-    assert ["bird", "inf", "-"] in [line.split() for line in out.splitlines()]  # too small for MS-SSIM
+    _, out, err = scores(capsys, "--sr", "sr", "--metrics", "psnr", "patch_distance", "lpips")
+    assert ["bird", "inf", "-"] in [line.split() for line in out.splitlines()]  # too small for the patch distance
     assert "To download them, use 'imagenet'" in out
-    assert "-: the image is too small for ms_ssim. SSIM needs 11 pixels per side, MS-SSIM 161" in out
+    assert "-: the image is too small for patch_distance. SSIM needs 11 pixels per side and the" in out
     assert "not paired: stranger" in err
 
 
