@@ -1,7 +1,6 @@
 """The command line ``srlab``."""
 
 import argparse
-import difflib
 import os
 import pkgutil
 import signal
@@ -38,18 +37,10 @@ def main(typed: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="srlab", description="Command-line tools for the super-resolution course.")
     parser.add_argument("--version", action="version", version=f"srlab {__version__}")
     parser.set_defaults(when_stopped="Completed files were kept; partial files were removed.")
-    commands, known = parser.add_subparsers(required=True, metavar="command"), all_commands()
-    for name, (add_arguments, text) in known.items():
+    commands = parser.add_subparsers(required=True, metavar="command")
+    for name, (add_arguments, text) in all_commands().items():
         add_arguments(commands.add_parser(name, help=text, description=text))
-    typed = sys.argv[1:] if typed is None else list(typed)
-    given = typed[0] if typed else ""
-    if near := difflib.get_close_matches(given, known) if given not in known else []:
-        parser.error(f"'{given}' is not a command. Did you mean {' or '.join(near)}?")
-    options, unknown = parser.parse_known_args(typed)
-    if unknown:  # an error of the command, so that the usage is that of the command
-        commands.choices[next(word for word in typed if word in known)].error(
-            f"unrecognized arguments: {' '.join(unknown)}"
-        )
+    options = parser.parse_args(typed)
     if not sys.warnoptions:  # hide warnings of other libraries, unless python -W requests them
         warnings.simplefilter("ignore")
     if hasattr(sys.stdout, "reconfigure"):  # because Windows redirects output in a legacy encoding

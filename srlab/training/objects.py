@@ -1,6 +1,5 @@
 """Sort and check what a `Trainer` gets: networks, optimizers, and the losses of a step."""
 
-import copy
 from typing import Any
 
 import torch
@@ -24,8 +23,6 @@ def sorted_out(objects: dict[str, Any]) -> tuple[Networks, Networks, Optimizers]
             _refuse_what_cannot_be_trained(name, thing)
             learns = any(parameter.requires_grad for parameter in thing.parameters())
             (networks if learns else fixed)[name] = thing
-        elif isinstance(thing, torch.optim.LBFGS):
-            raise SrlabError(f"{name} is LBFGS, which cannot update weights in channels-last layout. Use Adam.")
         elif isinstance(thing, torch.optim.Optimizer):
             optimizers[name] = thing
         else:
@@ -44,24 +41,11 @@ def sorted_out(objects: dict[str, Any]) -> tuple[Networks, Networks, Optimizers]
 
 def _refuse_what_cannot_be_trained(name: str, network: nn.Module) -> None:
     for parameter in network.parameters():
-        if isinstance(parameter, nn.parameter.UninitializedParameter):
-            raise SrlabError(f"The {name} has lazy layers without a size. Pass a batch through it before prepare.")
         if parameter.dtype != torch.float32:
             kind = str(parameter.dtype).removeprefix("torch.")
             raise SrlabError(
                 f"The {name} has {kind} weights, but the trainer chooses the precision. Pass {name}.float()."
             )
-
-
-def average_of(generator: nn.Module) -> nn.Module:
-    """Return a frozen copy of the generator, for the moving average of its weights."""
-    try:
-        return copy.deepcopy(generator).eval().requires_grad_(False)
-    except RuntimeError as error:
-        raise SrlabError(
-            "The generator cannot be copied for its moving average. If it uses torch.nn.utils.weight_norm, use "
-            "torch.nn.utils.parametrizations.weight_norm instead."
-        ) from error
 
 
 def as_scalars(losses: Any, device: torch.device) -> Losses:

@@ -3,6 +3,7 @@
 `srlab.training.runs` describes the run folder and how a run recovers from a crash.
 """
 
+import copy
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from numbers import Integral
@@ -21,7 +22,7 @@ from srlab.training.cuda_graph import NotRecordable, RecordedStep, Step
 from srlab.training.divergence import detect_divergence, first_bad_step
 from srlab.training.interrupts import Interrupts
 from srlab.training.launch import LAUNCHES, compile_if_it_pays, is_recorded
-from srlab.training.objects import Losses, as_scalars, average_of, sorted_out
+from srlab.training.objects import Losses, as_scalars, sorted_out
 from srlab.training.progress import Pace, Progress
 from srlab.training.rates import Rates
 from srlab.training.runs import Run
@@ -146,7 +147,8 @@ class Trainer:
         self._rates = Rates(self.optimizers)
         for network in (self.networks | self.fixed).values():
             network.to(self.device, memory_format=torch.channels_last)
-        self.ema = average_of(self.networks["generator"])  # before wrapping, which binds a forward to the original
+        # Copy the generator before wrapping, which binds a forward to the original.
+        self.ema = copy.deepcopy(self.networks["generator"]).eval().requires_grad_(False)
         self._stream = torch.cuda.Stream(self.device) if self._records() else None  # recordings need a separate one
         for name, thing in objects.items():
             wrap = self.accelerator.prepare_optimizer if name in self.optimizers else self.accelerator.prepare_model

@@ -27,10 +27,9 @@ from tests.conftest import EXTRAS, LABS, ROOT, leave_run
     [
         ("--version", 0, f"srlab {__version__}\n"),
         ("", 2, "required: command"),
-        ("nosuch", 2, "choose from"),
-        ("upscal photo.png", 2, "'upscal' is not a command. Did you mean upscale?"),
-        ("upscale a.png --metod bicubic", 2, "usage: srlab upscale "),
-        ("upscale a.png b.png c.png", 2, "srlab upscale: error: unrecognized arguments: c.png"),
+        ("upscal photo.png", 2, "srlab: error: argument command: invalid choice: 'upscal' (choose from"),
+        ("upscale a.png --metod bicubic", 2, "srlab: error: unrecognized arguments: --metod"),
+        ("upscale a.png b.png c.png", 2, "srlab: error: unrecognized arguments: c.png"),
         ("upscale a.png --tile x", 2, "srlab upscale: error: argument --tile"),
         ("upscale photo.png sr.png --run 03_srgna/default", 2, "srlab: 03_srgna/default not found"),
         ("upscale photo.png sr.png --run 03_srgna/default", 2, "Did you mean 03_srgan/default?"),
