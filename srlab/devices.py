@@ -11,32 +11,21 @@ import torch
 
 from srlab.errors import SrlabError
 
-WITHOUT_FLOAT64 = ("mps",)  # types of device; MPS is PyTorch's name for a Mac's GPU
 NO_MEMORY = ("DefaultCPUAllocator", "out of memory", "ALLOC_FAILED")  # of a CPU; of a GPU; of cuBLAS and cuDNN
 
 
 def pick_device(device: str | torch.device = "auto") -> torch.device:
-    """Resolve ``"auto"`` to an NVIDIA GPU if there is one, otherwise to the CPU.
-
-    A Mac's GPU is used only if you pass ``"mps"``, because no Mac has tested it.
-    """
+    """Resolve ``"auto"`` to an NVIDIA GPU if there is one, otherwise to the CPU."""
     if isinstance(device, torch.device):
         return device
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
-    if device not in ("cpu", "cuda", "mps"):
-        raise SrlabError(f"'{device}' is not a valid device. Use auto, cpu, cuda or mps.")
-    if device == "mps" and not torch.backends.mps.is_available():
-        raise SrlabError("This machine has no GPU of a Mac (mps). Set device to auto or cpu.")
+    if device not in ("cpu", "cuda"):
+        raise SrlabError(f"'{device}' is not a valid device. Use auto, cpu or cuda.")
     if device == "cuda" and not torch.cuda.is_available():
         reason = unused_gpu()
         raise SrlabError(f"This machine has no usable GPU. Set device to auto or cpu. {reason}".rstrip())
     return torch.device(device)
-
-
-def widest_float(device: torch.device) -> torch.dtype:
-    """Return float64, or float32 on a device that lacks it."""
-    return torch.float32 if device.type in WITHOUT_FLOAT64 else torch.float64
 
 
 def memory_gib(device: torch.device) -> float:
@@ -55,7 +44,7 @@ def pick_precision(precision: str, device: torch.device) -> str:
         precision = os.environ.get("SRLAB_PRECISION") or "auto"
     if precision not in ("auto", "fp32", "bf16", "fp16"):
         raise SrlabError(f"'{precision}' is not a valid precision. Use auto, fp32, bf16 or fp16.")
-    if precision == "fp16" and device.type != "cuda":  # scaled gradients need float64 on the device
+    if precision == "fp16" and device.type != "cuda":
         raise SrlabError(f"fp16 needs a GPU from NVIDIA, but this network is on the {device.type}. Use bf16 or fp32.")
     if precision != "auto":
         return precision

@@ -25,7 +25,7 @@ def add_upscale(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--tile", type=int, metavar="N", help="tile size in pixels (default: fits in 2 GB)")
     overlap = "overlap of the tiles in pixels (default: what the network sees around a pixel, at most 80)"
     parser.add_argument("--overlap", type=int, metavar="N", help=overlap)
-    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps (default: auto)")
+    parser.add_argument("--device", default="auto", help="auto, cpu or cuda (default: auto)")
     parser.add_argument(
         "--precision",
         default="auto",
@@ -45,7 +45,7 @@ def add_evaluate(parser: argparse.ArgumentParser) -> None:
     _add_choice(what)
     suffix = "ending of the names in --sr, such as _x4 for baby_x4.png and baby.png (default: none)"
     parser.add_argument("--suffix", default="", metavar="TEXT", help=suffix)
-    parser.add_argument("--device", default="auto", help="device for --run: auto, cpu, cuda or mps (default: auto)")
+    parser.add_argument("--device", default="auto", help="device for --run: auto, cpu or cuda (default: auto)")
     parser.add_argument("--scale", type=int, help="HR pixels per LR pixel (default: the network's, or 4)")
     protocols = "paper: Y, crop 4; basicsr: like paper, with gray files read as RGB; face: RGB, crop 0; study: "
     protocols += "RGB, crop 0, not rounded (default: paper)"

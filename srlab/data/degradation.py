@@ -28,7 +28,7 @@ def gaussian_kernel(sigma: torch.Tensor, size: int) -> torch.Tensor:
     y, x = torch.meshgrid(axis, axis, indexing="ij")
     exponent = (x / sigma[:, None, None]) ** 2 + (y / sigma[:, None, None]) ** 2
     # Cut off at three times the largest sigma, so that the result does not depend on the bound that the caller passes.
-    # That is |axis| <= ceil(3 sigma), in a form that float32 computes exactly, because a Mac's GPU lacks float64.
+    # That is |axis| <= ceil(3 sigma), in a form that float32 computes exactly.
     near = axis.abs() - 1 - 2 * sigma.max() < sigma.max()
     kernel = torch.exp(-exponent / 2) * near[:, None] * near
     return kernel / kernel.sum(dim=(1, 2), keepdim=True)

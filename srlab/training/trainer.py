@@ -14,7 +14,7 @@ from torch import nn
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from srlab.data.patch_sampler import PatchSampler
-from srlab.devices import cudnn_settings, explaining_lack_of_memory, pick_device, pick_precision, widest_float
+from srlab.devices import cudnn_settings, explaining_lack_of_memory, pick_device, pick_precision
 from srlab.errors import SrlabError
 from srlab.tensor_files import all_finite
 from srlab.training.calendar import Calendar
@@ -111,7 +111,7 @@ class Trainer:
         self.optimizers: dict[str, torch.optim.Optimizer] = {}
         self.prepared: dict[str, Any] = {}  # all of them, wrapped for use in a step
         self._steps_done = 0
-        self.progress = torch.zeros((), dtype=widest_float(self.device), device=self.device)
+        self.progress = torch.zeros((), dtype=torch.float64, device=self.device)
         self._recording: RecordedStep | None = None  # during training
         self._compiled = ""  # what was compiled: "blocks", or nothing
         self._rates = Rates({})
