@@ -84,7 +84,7 @@ def image_sets() -> Iterator[tuple[str, str]]:
             srlab.write_image(hr, Path(scratch) / "one" / f"{name}.png")
             hr = srlab.mod_crop(hr, 4)
             srlab.write_image(hr, Path(scratch) / "two" / "HR" / f"{name}.png")
-            srlab.write_image(srlab.downsample(hr, 4), Path(scratch) / "two" / "LR_bicubic" / "X4" / f"{name}x4.png")
+            srlab.write_image(srlab.downsample(hr, 4), Path(scratch) / "two" / "LRx4" / f"{name}.png")
         for name in ("one", "two"):
             found[name] = srlab.load_images(Path(scratch) / name, 4)
         found["LR of one"] = found["one"].with_lr(srlab.Degradation(noise=0.1), 4)

@@ -46,10 +46,13 @@ def test_terminal_output_escapes_foreign_runs(home, capsys):
 def test_image_with_unprintable_name_is_skipped(part, tmp_path, capsys):
     for name in (part, "good"):
         srlab.write_image(noise(), tmp_path / "new.png").rename(tmp_path / f"{name}.png")
+    (tmp_path / part).mkdir()
     assert datasets.load_images(tmp_path).names == ["good"]
-    printed = capsys.readouterr().out
-    assert "Rename it" in printed
-    assert printed.strip().isprintable()
+    out, err = capsys.readouterr()
+    assert "because its name is not printable" in err
+    assert f"Left out of {tmp_path.name}: " in out
+    assert err.strip().isprintable()
+    assert out.strip().isprintable()
 
 
 @pytest.mark.parametrize("name", ["x=1; import os #", "x\nimport os\ny", "import"])

@@ -102,6 +102,8 @@ def _unpack(path: Path, folder: Folder, staging: Path) -> None:
     shutil.rmtree(staging, ignore_errors=True)  # left by a killed process
     staging.mkdir()
     for name, content in tqdm(_read_images(path, folder.source), f"unpacking {folder.path}", folder.images):
+        if folder.path.endswith("LRx4"):
+            name = name.replace("x4.png", ".png")  # 0801x4.png belongs to 0801.png
         (staging / name).write_bytes(content)
     if (count := len(list(staging.iterdir()))) != folder.images:
         raise ValueError(f"it has {count} images for {folder.path} instead of {folder.images}")

@@ -1,7 +1,6 @@
 """Score a folder of SR files against a folder of HR files."""
 
-import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -14,20 +13,16 @@ from srlab.evaluation.scoring import measures, score_pair
 from srlab.paths import expand_user
 
 
-def pair_names(sr: Iterable[str], hr: Iterable[str], suffix: str = "") -> tuple[dict[str, str], list[str]]:
+def pair_names(sr: Collection[str], hr: Collection[str], suffix: str = "") -> tuple[dict[str, str], list[str]]:
     """Pair names of SR files, which end in `suffix`, with names of HR files, both without extension.
 
     Return HR name -> SR name, in the order of `hr`, and a message for each name without a partner.
     """
-    # Compose accents, because macOS decomposes them in file names.
-    files = {unicodedata.normalize("NFC", name): name for name in sr}
-    pairs, alone = {}, []
-    for name in hr:
-        if partner := files.pop(unicodedata.normalize("NFC", name + suffix), None):
-            pairs[name] = partner
-        else:
-            alone.append(f"{name} (an HR image without an SR file {name}{suffix})")
-    return pairs, [*(f"{name} (an SR file without an HR image)" for name in files.values()), *alone]
+    pairs = {name: name + suffix for name in hr if name + suffix in sr}
+    taken = {*pairs.values()}
+    alone = [f"{name} (an SR file without an HR image)" for name in sr if name not in taken]
+    alone += [f"{name} (an HR image without an SR file {name}{suffix})" for name in hr if name not in pairs]
+    return pairs, alone
 
 
 def evaluate_folders(
@@ -49,7 +44,7 @@ def evaluate_folders(
     partner and each pair that cannot be scored.
     """
     chosen = measures(metrics, protocol, scale, weights)
-    files, originals = image_files(expand_user(sr)), find_images(expand_user(hr))[0]
+    files, originals = image_files(expand_user(sr)), find_images(expand_user(hr), scale)[0]
     pairs, alone = pair_names(files, originals, suffix)
     if not pairs:
         raise SrlabError(

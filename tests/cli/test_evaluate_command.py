@@ -93,7 +93,10 @@ def test_run_is_scored_at_its_scale(capsys):
     [
         (["--run", "01_srresnet/default", "--scale", "2"], "upscales by 4, but --scale is 2. Leave --scale out"),
         (["--sr", "sr", "--csv", "hr/baby.png"], "already exists. Move it elsewhere, or overwrite it with --force"),
-        (["--sr", "sr/baby_x4_bicubic.png"], "baby_x4_bicubic.png is not a folder. Pass the folder"),
+        (
+            ["--sr", "sr/baby_x4_bicubic.png"],
+            "Cannot read the folder sr/baby_x4_bicubic.png (Not a directory). Check the path",
+        ),
         (
             ["--sr", "sr"],
             "baby_x4_bicubic is not baby. If the names of all SR files have an additional ending",

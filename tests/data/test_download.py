@@ -44,11 +44,12 @@ def packed(kind, members):
 IMAGES = {
     "Tiny/HR/a.png": png(16),
     "Tiny/HR/b_2.png": png(16, 1),
-    "Tiny/LRx4/ax4.png": png(4),
-    "Tiny/LRx4/b_2x4.png": png(4),
+    "Tiny/LRx4/a.png": png(4),
+    "Tiny/LRx4/b_2.png": png(4),
 }
 # As in real archives: inside a folder of any name, with additional files.
-MEMBERS = {f"./x/{name}".replace("LRx4", "LR/X4"): content for name, content in IMAGES.items()}
+MEMBERS = {f"./x/{name}": content for name, content in IMAGES.items() if "HR" in name}
+MEMBERS |= {"./x/Tiny/LR/X4/ax4.png": png(4), "./x/Tiny/LR/X4/b_2x4.png": png(4)}
 MEMBERS |= {"x/Tiny/readme.txt": b"?", "x/Tiny/LR/X2/ax2.png": b"?", "__MACOSX/Tiny/HR/._a.png": b"?"}
 OUTSIDE = ("../HR/x.png", "../../Tiny/HR/../x.png", "/Tiny/HR/../x.png", "Tiny/HR/..\\x.png", "Tiny/HR/C:x.png")
 FOLDERS = (Folder("Tiny/HR", "Tiny/HR", 2), Folder("Tiny/LRx4", "Tiny/LR/X4", 2))

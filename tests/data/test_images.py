@@ -47,7 +47,7 @@ def test_written_image_is_read_exactly(tmp_path, suffix, monkeypatch):
         assert write_image(given, f"~/new/deep/a{suffix}") == path
         assert torch.equal(read_image(path), expected)
         assert [file.name for file in path.parent.iterdir()] == [path.name]
-    assert srlab.load_images("~/new").names == ["a"]
+    assert srlab.load_images("~/new/deep").names == ["a"]
 
 
 REFUSED = [
