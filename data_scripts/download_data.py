@@ -1,6 +1,7 @@
 """Download datasets of the papers; --list prints all of them.
 
-``python data_scripts/download_data.py div2k set5``; to resume, run the same command again.
+``python data_scripts/download_data.py div2k set5``; to resume, run the same command again. docs/data.md has the
+citations.
 """
 
 import argparse
@@ -17,7 +18,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command and return its exit code. Errors that the user can fix are one line on stderr."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"{', '.join(SETS)}, or all")
-    parser.add_argument("--list", action="store_true", help="print the datasets with licenses and citations")
+    parser.add_argument("--list", action="store_true", help="print the datasets with their licenses")
     parser.add_argument(
         "--to", type=Path, metavar="FOLDER", help="target folder (default: $SRLAB_DATA, or data/ in the course folder)"
     )
@@ -28,7 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         names = SETS if options.list or "all" in options.names else dict.fromkeys(options.names)
         data_sets = {name: data_set(name) for name in names}  # a wrong name is an error before the first download
         for name, known in data_sets.items():
-            print(f"{name}: {known.title}\n  license: {known.license}\n  cite: {known.citation}", flush=True)
+            print(f"{name}\n  license: {known.license}", flush=True)
             if not options.list:
                 print(f"  folder: {fetch(name, options.to and options.to.expanduser().absolute())}", flush=True)
     except SrlabError as error:

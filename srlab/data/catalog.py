@@ -11,41 +11,29 @@ from srlab.errors import SrlabError
 from srlab.paths import data_home
 
 
-class Folder(NamedTuple):
-    """Folder to unpack: its path below the data home, its path in the archive, and the number of its images."""
-
-    path: str
-    source: str
-    images: int
-
-
 class Archive(NamedTuple):
-    """File to download, the folders in it, and its SHA-256 if it is known."""
+    """File to download, the folders to unpack, and its SHA-256 if it is known.
+
+    A folder is its path below the data home, its path in the archive, and the number of its images.
+    """
 
     url: str
-    folders: tuple[Folder, ...]
+    folders: tuple[tuple[str, str, int], ...]
     sha256: str | None = None
 
 
 class DataSet(NamedTuple):
-    """Data set with its archives, license and citation.
+    """Data set with its archives and license; docs/data.md has the citation.
 
-    ``title`` is the name as spelled in the paper, sometimes followed by a comma and a part. ``folder`` is the one to
-    train, validate or evaluate on, ``images`` is the number of HR images in it, and ``usual`` their usual height and
-    width. The archives may also contain other datasets.
+    ``folder`` is the one to train, validate or evaluate on, ``images`` is the number of HR images in it, and ``usual``
+    their usual height and width. The archives may also contain other datasets.
     """
 
-    title: str
     folder: str
     images: int
     usual: tuple[int, int]
     archives: tuple[Archive, ...]
     license: str
-    citation: str
-
-    def owns(self, folder: Folder) -> bool:
-        """Return whether a folder in an archive belongs to this dataset."""
-        return folder.path.split("/")[0] == self.folder.split("/")[0]
 
 
 ETHZ = "https://data.vision.ee.ethz.ch/cvl/DIV2K"
@@ -54,58 +42,42 @@ SIZE_2K = (1400, 2000)
 DIV2K_VALID = (
     Archive(
         f"{ETHZ}/DIV2K_valid_HR.zip",
-        (Folder("DIV2K/valid/HR", "DIV2K_valid_HR", 100),),
+        (("DIV2K/valid/HR", "DIV2K_valid_HR", 100),),
         "20dd31fd84d777bc1cf5d6b7654a3f569c0aec74458ae094122ad1d0489900fc",
     ),
     Archive(
         f"{ETHZ}/DIV2K_valid_LR_bicubic_X4.zip",
-        (Folder("DIV2K/valid/LRx4", "DIV2K_valid_LR_bicubic/X4", 100),),
+        (("DIV2K/valid/LRx4", "DIV2K_valid_LR_bicubic/X4", 100),),
         "a50a5d1c4b88de4e8d300d8fb2b904c52fe93b2b298a4899697760d7cbb6d553",
     ),
 )
 DIV2K_TRAIN = Archive(
     f"{ETHZ}/DIV2K_train_HR.zip",
-    (Folder("DIV2K/train/HR", "DIV2K_train_HR", 800),),
+    (("DIV2K/train/HR", "DIV2K_train_HR", 800),),
     "9d0b9c463f6e35b6c62cc6a930ee2224f670b34c1df841a57670f9acf0f6c335",
 )
-FLICKR2K = Archive(f"{EDSR}/Flickr2K.tar", (Folder("Flickr2K/HR", "Flickr2K_HR", 2650),))
-DIV2K_TERMS = (
-    "for academic research only; the photos belong to their owners",
-    "Agustsson and Timofte, NTIRE 2017 Challenge on Single Image Super-Resolution: Dataset and Study, "
-    "CVPR Workshops 2017",
-)
-FLICKR2K_TERMS = (
-    "no license is stated; photos of Flickr that belong to their owners, used for research",
-    "Timofte et al., NTIRE 2017 Challenge on Single Image Super-Resolution: Methods and Results; Lim et al., "
-    "Enhanced Deep Residual Networks for Single Image Super-Resolution (EDSR); both CVPR Workshops 2017",
-)
-# Title -> name in the archive of all four, and number of images.
+FLICKR2K = Archive(f"{EDSR}/Flickr2K.tar", (("Flickr2K/HR", "Flickr2K_HR", 2650),))
+# Folder -> name in the archive of all four, and number of images.
 BENCHMARKS = {"Set5": ("Set5", 5), "Set14": ("Set14", 14), "BSD100": ("B100", 100), "Urban100": ("Urban100", 100)}
-CITATIONS = {
-    "Set5": "Bevilacqua et al., Low-Complexity Single-Image Super-Resolution Based on Nonnegative Neighbor Embedding, "
-    "BMVC 2012",
-    "Set14": "Zeyde, Elad and Protter, On Single Image Scale-Up Using Sparse-Representations, Curves and Surfaces 2010",
-    "BSD100": "Martin et al., A Database of Human Segmented Natural Images and Its Application to Evaluating "
-    "Segmentation Algorithms and Measuring Ecological Statistics, ICCV 2001 (the 100 test images)",
-    "Urban100": "Huang, Singh and Ahuja, Single Image Super-Resolution from Transformed Self-Exemplars, CVPR 2015",
-}
 BENCHMARK = Archive(
     f"{EDSR}/benchmark.tar",
     tuple(
-        Folder(f"{title}/{ours}", f"{name}/{theirs}", images)
-        for title, (name, images) in BENCHMARKS.items()
+        (f"{folder}/{ours}", f"{name}/{theirs}", images)
+        for folder, (name, images) in BENCHMARKS.items()
         for ours, theirs in (("HR", "HR"), ("LRx4", "LR_bicubic/X4"))
     ),
 )
+DIV2K_LICENSE = "for academic research only; the photos belong to their owners"
+FLICKR2K_LICENSE = "no license is stated; photos of Flickr that belong to their owners, used for research"
 NO_LICENSE = "no license is stated; used for research, and not to be passed on"
 
 SETS = {
-    "div2k": DataSet("DIV2K", "DIV2K/train", 800, SIZE_2K, (DIV2K_TRAIN, *DIV2K_VALID), *DIV2K_TERMS),
-    "div2k-valid": DataSet("DIV2K, validation", "DIV2K/valid", 100, SIZE_2K, DIV2K_VALID, *DIV2K_TERMS),
-    "flickr2k": DataSet("Flickr2K", "Flickr2K", 2650, SIZE_2K, (FLICKR2K,), *FLICKR2K_TERMS),
+    "div2k": DataSet("DIV2K/train", 800, SIZE_2K, (DIV2K_TRAIN, *DIV2K_VALID), DIV2K_LICENSE),
+    "div2k-valid": DataSet("DIV2K/valid", 100, SIZE_2K, DIV2K_VALID, DIV2K_LICENSE),
+    "flickr2k": DataSet("Flickr2K", 2650, SIZE_2K, (FLICKR2K,), FLICKR2K_LICENSE),
 } | {
-    title.lower(): DataSet(title, title, images, (321, 481), (BENCHMARK,), NO_LICENSE, CITATIONS[title])
-    for title, (_, images) in BENCHMARKS.items()
+    folder.lower(): DataSet(folder, images, (321, 481), (BENCHMARK,), NO_LICENSE)
+    for folder, (_, images) in BENCHMARKS.items()
 }
 
 

@@ -6,14 +6,13 @@ import struct
 import tarfile
 import zipfile
 import zlib
-from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
 import requests
 from tqdm.auto import tqdm
 
 from srlab.data import catalog
-from srlab.data.catalog import Archive, DataSet, Folder
+from srlab.data.catalog import Archive, DataSet
 from srlab.errors import SrlabError
 from srlab.files import lock, patiently, publish, sha256_of, writing
 from srlab.paths import data_home
@@ -41,10 +40,11 @@ def fetch(name: str, home: Path | None = None) -> Path:
 
 def _missing(data_set: DataSet, home: Path) -> list[Archive]:
     """Return the archives that contain missing folders of a dataset."""
+    own = f"{data_set.folder.partition('/')[0]}/"
     return [
         archive
         for archive in data_set.archives
-        if any(data_set.owns(folder) and not (home / folder.path).exists() for folder in archive.folders)
+        if any(folder.startswith(own) and not (home / folder).exists() for folder, *_ in archive.folders)
     ]
 
 
@@ -66,11 +66,11 @@ def _fetch_archive(archive: Archive, home: Path) -> None:
     try:
         if archive.sha256 and sha256_of(path) != archive.sha256:
             raise ValueError(f"its SHA-256 is not that of the file at {archive.url}")
-        for folder in archive.folders:
-            if not (home / folder.path).exists():
-                _unpack(path, folder, staging)
-                (home / folder.path).parent.mkdir(parents=True, exist_ok=True)
-                publish(staging, home / folder.path)
+        for folder, source, images in archive.folders:
+            if not (home / folder).exists():
+                _unpack(path, source, images, staging)
+                (home / folder).parent.mkdir(parents=True, exist_ok=True)
+                publish(staging, home / folder)
     except DAMAGE as error:
         raise SrlabError(f"{path} is damaged ({error}). Move it elsewhere and run the same command again.") from error
     finally:
@@ -97,30 +97,17 @@ def _download(url: str, path: Path) -> None:
     patiently(lambda: part.replace(path))
 
 
-def _unpack(path: Path, folder: Folder, staging: Path) -> None:
-    """Unpack the images of one folder; the catalog sets the destination, not the archive."""
+def _unpack(path: Path, source: str, images: int, staging: Path) -> None:
+    """Unpack the PNG files in one folder of an archive; only their plain names come from the archive."""
     shutil.rmtree(staging, ignore_errors=True)  # left by a killed process
     staging.mkdir()
-    for name, content in tqdm(_read_images(path, folder.source), f"unpacking {folder.path}", folder.images):
-        if folder.path.endswith("LRx4"):
-            name = name.replace("x4.png", ".png")  # 0801x4.png belongs to 0801.png
-        (staging / name).write_bytes(content)
-    if (count := len(list(staging.iterdir()))) != folder.images:
-        raise ValueError(f"it has {count} images for {folder.path} instead of {folder.images}")
-
-
-def _read_images(path: Path, source: str) -> Iterator[tuple[str, bytes]]:
-    """Yield the plain names and the contents of the PNG files in one folder of a ZIP or TAR archive."""
-
-    def name_of(member: str) -> str:
-        place = PurePosixPath(member)
-        return place.name if place.parent.match(source) and re.fullmatch(r"[\w-]+\.png", place.name) else ""
-
-    if path.suffix == ".zip":
-        with zipfile.ZipFile(path) as archive:
-            yield from ((name, archive.read(member)) for member in archive.namelist() if (name := name_of(member)))
-    else:
-        with tarfile.open(path) as archive:
-            for member in archive:
-                if member.isreg() and (name := name_of(member.name)):
-                    yield name, archive.extractfile(member).read()
+    zipped = path.suffix == ".zip"
+    with zipfile.ZipFile(path) if zipped else tarfile.open(path) as archive:
+        members = archive.infolist() if zipped else [member for member in archive if member.isreg()]
+        read = archive.read if zipped else lambda member: archive.extractfile(member).read()
+        for member in tqdm(members, f"unpacking {source}"):
+            place = PurePosixPath(member.filename if zipped else member.name)
+            if place.parent.match(source) and re.fullmatch(r"[\w-]+\.png", place.name):
+                (staging / place.name.replace("x4.png", ".png")).write_bytes(read(member))  # LR is named 0801x4.png
+    if (count := len(list(staging.iterdir()))) != images:
+        raise ValueError(f"it has {count} images in {source} instead of {images}")

@@ -91,4 +91,4 @@ def planned_set(where: str | Path, scale: int = 4) -> ImageSet:
     known = data_set(where)
     names, (height, width) = [str(number) for number in range(known.images)], known.usual
     pixels = torch.empty(known.images * height * width, 3, dtype=torch.uint8, device="meta")
-    return ImageSet(known.title, names, pixels, [known.usual] * known.images, digest="not there yet")
+    return ImageSet(Path(known.folder).name, names, pixels, [known.usual] * known.images, digest="not there yet")
