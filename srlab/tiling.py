@@ -8,7 +8,7 @@ import torch
 from torch import nn
 from tqdm.auto import tqdm
 
-from srlab.data.images import check_scale, full_range, luma, to_float, to_uint8
+from srlab.data.images import full_range, luma, to_float, to_uint8
 from srlab.devices import cudnn_settings, explaining_lack_of_memory, out_of_memory, pick_precision
 from srlab.errors import SrlabError
 
@@ -72,8 +72,6 @@ def upscale(
         raise SrlabError(
             f"upscale needs RGB or gray images (N, C, h, w) or (C, h, w), but got a tensor of shape {tuple(lr.shape)}."
         )
-    if scale is not None:
-        check_scale(scale)
     count, channels, height, width = lr.shape
     dtype = dtype or lr.dtype
     # Store 8-bit levels in the order of an image file, so that saving needs no copy.
@@ -184,11 +182,11 @@ def _core(
         if precision == "fp32":
             advice = "Its weights are broken. Use earlier weights, such as the best ones of the run."
         raise SrlabError(f"The network's output contains NaN or infinity for this image. {advice}")
-    factor = scale or sr.shape[-1] // lr.shape[-1]
+    factor = sr.shape[-1] // lr.shape[-1] if scale is None else scale
     if factor < 1 or sr.shape[-2:] != (factor * lr.shape[-2], factor * lr.shape[-1]):
         raise SrlabError(
             f"The upscaler turned {lr.shape[-1]}x{lr.shape[-2]} pixels into {sr.shape[-1]}x{sr.shape[-2]}, which is "
-            f"not {scale or 'a whole number of'} times larger. Pass the scale that it was made for."
+            f"not {'a whole number of' if scale is None else scale} times larger. Pass the scale that it was made for."
         )
     rows = slice((top - above) * factor, (bottom - above) * factor)
     columns = slice((left - before) * factor, (right - before) * factor)

@@ -1,6 +1,5 @@
 """Choose the upscaler of a command: a network or an interpolation."""
 
-from srlab.data.images import check_scale
 from srlab.data.resampling import upsample
 from srlab.devices import pick_device
 from srlab.errors import SrlabError
@@ -15,7 +14,6 @@ def pick_upscaler(run: str, method: str | None, scale: int | None, device: str) 
     """
     if method:
         scale = 4 if scale is None else scale
-        check_scale(scale)
         return lambda lr: upsample(lr, scale, method), scale
     network = load_generator_file(run).to(pick_device(device))
     own = network.config["scale"]

@@ -11,7 +11,7 @@ from srlab.data.cache import cached
 from srlab.data.catalog import is_named
 from srlab.data.download import fetch
 from srlab.data.image_set import ImageSet
-from srlab.data.images import EXTENSIONS, TIFF, check_scale, read_pixels, to_uint8
+from srlab.data.images import EXTENSIONS, TIFF, read_pixels, to_uint8
 from srlab.errors import SrlabError
 from srlab.paths import find_in_course
 from srlab.text import breaks_line, printable, some
@@ -94,7 +94,6 @@ def load_images(where: str | Path, scale: int = 4) -> ImageSet:
     ImageSet
         Images sorted by file name, and named without the extension.
     """
-    check_scale(scale)
     path = find_in_course(where)
     if is_named(path) and not path.exists():
         path = fetch(str(path))

@@ -15,7 +15,7 @@ import torch
 import torch.nn.functional as F
 from PIL import Image
 
-from srlab.data.images import check_scale, quantize, to_float, to_uint8
+from srlab.data.images import quantize, to_float, to_uint8
 from srlab.data.resampling import DOWNSAMPLERS, KERNELS, downsample, mirrored
 from srlab.errors import SrlabError
 
@@ -171,7 +171,6 @@ class Degradation:
 
     def reach(self, scale: int) -> int:
         """Return how many LR pixels around a pixel affect its value, without noise and JPEG."""
-        check_scale(scale)
         width = KERNELS[DOWNSAMPLERS[self.method][0]][1]
         return math.ceil(width / 2) + math.ceil(3 * self.blur[1] / scale)
 

@@ -225,16 +225,11 @@ def full_range(y: torch.Tensor) -> torch.Tensor:
     return (y - LUMA_OFFSET) * (255 / 219)
 
 
-def check_scale(scale: int) -> None:
-    """Raise SrlabError if a scale is not a whole number of at least 1."""
-    if type(scale) is not int or scale < 1:
-        raise SrlabError(f"The scale must be an integer of at least 1, but is {scale!r}.")
-
-
 def mod_crop(image: torch.Tensor, scale: int) -> torch.Tensor:
     """Crop ``(..., H, W)`` at the bottom and right until both are multiples of `scale`; the result is a view."""
     height, width = image.shape[-2:]
-    check_scale(scale)
+    if scale < 1:
+        raise SrlabError(f"The scale must be at least 1, but is {scale}.")
     if min(height, width) < scale:
         raise SrlabError(f"An image of {width}x{height} pixels is too small for scale {scale}. Use a larger one.")
     return image[..., : height - height % scale, : width - width % scale]

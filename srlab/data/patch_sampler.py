@@ -6,7 +6,7 @@ import torch
 
 from srlab.data.degradation import Degradation, Degrade
 from srlab.data.image_set import ImageSet
-from srlab.data.images import check_scale, to_float
+from srlab.data.images import to_float
 from srlab.data.resampling import mirrored
 from srlab.errors import SrlabError
 from srlab.text import name_of
@@ -55,7 +55,6 @@ class PatchSampler:
         seed: int = 0,
         device: str | torch.device = "cpu",
     ) -> None:
-        check_scale(scale)
         if patch < scale or patch % scale:
             raise SrlabError(f"patch must be a positive multiple of the scale {scale}, but is {patch}.")
         if batch < 1:

@@ -9,7 +9,7 @@ from functools import lru_cache
 
 import torch
 
-from srlab.data.images import check_scale, quantize, to_float
+from srlab.data.images import quantize, to_float
 from srlab.errors import SrlabError
 
 
@@ -160,7 +160,6 @@ def downsample(hr: torch.Tensor, scale: int, method: str = "bicubic") -> torch.T
     """
     if method not in DOWNSAMPLERS:
         raise SrlabError(f"'{method}' is not a downsampler. Use one of {', '.join(DOWNSAMPLERS)}.")
-    check_scale(scale)
     height, width = hr.shape[-2:]
     if height % scale or width % scale:
         raise SrlabError(f"{width}x{height} pixels are not divisible by scale {scale}. Use srlab.mod_crop first.")
@@ -185,5 +184,4 @@ def upsample(lr: torch.Tensor, scale: int, method: str = "bicubic") -> torch.Ten
     """
     if method not in UPSAMPLERS:
         raise SrlabError(f"'{method}' is not an upsampler. Use one of {', '.join(UPSAMPLERS)}.")
-    check_scale(scale)
     return resize(lr, scale, "box" if method == "nearest" else method).clamp(0, 1)

@@ -4,13 +4,11 @@ import torch
 import torch.nn as nn
 import torch.nn.functional as F
 
-from srlab.data.images import check_scale
 from srlab.errors import SrlabError
 
 
 def factors(scale: int) -> list[int]:
     """Return the factors of successive pixel shuffles for a scale: 4 -> [2, 2]."""
-    check_scale(scale)
     steps = {2: [2], 3: [3], 4: [2, 2], 8: [2, 2, 2]}
     if scale not in steps:
         raise SrlabError(f"No network supports scale {scale}. Use one of {', '.join(map(str, steps))}.")
