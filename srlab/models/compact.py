@@ -10,7 +10,6 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from srlab.models.layers import check_size
 from srlab.models.realesrgan import find_weights_file, load_published
 
 NAME = "Real-ESRGAN's compact network"
@@ -35,7 +34,6 @@ class CompactNet(nn.Module):
 
     def __init__(self, num_blocks: int = 16, num_features: int = 64, scale: int = 4) -> None:
         super().__init__()
-        check_size(num_blocks, num_features)
         self.config = {"num_blocks": num_blocks, "num_features": num_features, "scale": scale}
         self.radius = num_blocks + 2
         channels = [3, *[num_features] * (num_blocks + 1)]

@@ -11,7 +11,7 @@ import torch.nn as nn
 import torch.nn.functional as F
 
 from srlab.errors import SrlabError
-from srlab.models.layers import check_size, factors, start_small
+from srlab.models.layers import factors, start_small
 from srlab.models.noise import noise_at
 
 EMBEDDING = 64  # numbers that describe the time
@@ -83,7 +83,6 @@ class FlowNet(nn.Module):
         steps: int = STEPS,
     ) -> None:
         super().__init__()
-        check_size(num_blocks, num_features)
         factors(scale)  # rejects other scales
         if not 0 < detail_std < math.inf:
             raise SrlabError(f"detail_std must be a positive number, but is {detail_std}.")

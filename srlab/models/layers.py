@@ -15,14 +15,6 @@ def factors(scale: int) -> list[int]:
     return steps[scale]
 
 
-def check_size(num_blocks: int, num_features: int) -> None:
-    """Reject a network without blocks or features."""
-    if num_blocks < 1 or num_features < 1:
-        raise SrlabError(
-            f"A network needs at least one block and one feature, but got {num_blocks} and {num_features}."
-        )
-
-
 def start_small(network: nn.Module) -> None:
     """Initialize all convolutions as in He et al. (2015), times 0.1, so that residual branches start small."""
     for module in network.modules():

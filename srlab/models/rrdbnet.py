@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch.utils.checkpoint import checkpoint
 
 from srlab.errors import SrlabError
-from srlab.models.layers import check_size, factors, start_small
+from srlab.models.layers import factors, start_small
 
 
 class ResidualDenseBlock(nn.Module):
@@ -96,7 +96,6 @@ class RRDBNet(nn.Module):
         enlarge: bool = False,
     ) -> None:
         super().__init__()
-        check_size(num_blocks, min(num_features, growth))
         if set(factors(scale)) != {2}:
             raise SrlabError(f"RRDBNet upscales in steps of 2. Its scale must be 2, 4 or 8, but is {scale}.")
         self.config = {"num_blocks": num_blocks, "num_features": num_features, "growth": growth, "scale": scale}

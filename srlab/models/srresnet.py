@@ -6,7 +6,7 @@ import torch
 import torch.nn as nn
 import torch.nn.functional as F
 
-from srlab.models.layers import InPlacePReLU, ShuffledConv2d, check_size, factors, radius_of_upsampling, start_small
+from srlab.models.layers import InPlacePReLU, ShuffledConv2d, factors, radius_of_upsampling, start_small
 
 
 class ResidualBlock(nn.Module):
@@ -40,7 +40,6 @@ class SRResNet(nn.Module):
 
     def __init__(self, num_blocks: int = 16, num_features: int = 64, scale: int = 4) -> None:
         super().__init__()
-        check_size(num_blocks, num_features)
         self.config = {"num_blocks": num_blocks, "num_features": num_features, "scale": scale}
         self.head = nn.Sequential(nn.Conv2d(3, num_features, 9, padding=4), InPlacePReLU())
         self.blocks = nn.Sequential(*[ResidualBlock(num_features) for _ in range(num_blocks)])
@@ -96,7 +95,6 @@ class MSRResNet(nn.Module):
 
     def __init__(self, num_blocks: int = 16, num_features: int = 64, scale: int = 4) -> None:
         super().__init__()
-        check_size(num_blocks, num_features)
         self.config = {"num_blocks": num_blocks, "num_features": num_features, "scale": scale}
         self.head = nn.Conv2d(3, num_features, 3, padding=1)
         self.blocks = nn.Sequential(*[ResidualBlockNoBN(num_features) for _ in range(num_blocks)])

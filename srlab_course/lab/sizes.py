@@ -34,6 +34,9 @@ def pick_size(size: str, network: str = "MSRResNet", **changes: int) -> dict[str
     """
     if network not in GENERATORS:
         raise SrlabError(f"'{network}' is not a generator. Use one of {', '.join(GENERATORS)}.")
+    for name, value in changes.items():
+        if value < 0:
+            raise SrlabError(f"{name} must be 0 or more, but is {value}.")
     sizes = {"RRDBNet": RRDB_SIZES, "FlowNet": FLOW_SIZES}.get(network, SIZES)
     if size not in sizes:
         raise SrlabError(f"'{size}' is not a valid size. Use one of {', '.join(sizes)}.")

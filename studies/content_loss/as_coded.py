@@ -12,7 +12,7 @@ from torchvision.models.resnet import BasicBlock, ResNet
 
 from srlab import models
 from srlab.models import backbones, features
-from srlab.models.layers import check_size, factors
+from srlab.models.layers import factors
 from srlab.models.srresnet import SRResNet
 from srlab_course.lab import sizes
 
@@ -52,7 +52,6 @@ class CodedSRResNet(nn.Module):
 
     def __init__(self, num_blocks: int = 16, num_features: int = 64, scale: int = 4) -> None:
         super().__init__()
-        check_size(num_blocks, num_features)
         self.config = {"num_blocks": num_blocks, "num_features": num_features, "scale": scale}
         self.head = nn.Sequential(nn.Conv2d(3, num_features, 9, padding=4, bias=False), nn.PReLU())
         self.blocks = nn.Sequential(*[CodedResidualBlock(num_features) for _ in range(num_blocks)])

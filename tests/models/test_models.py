@@ -192,12 +192,12 @@ def test_each_network_has_three_sizes_up_to_paper(name):
 
 
 REFUSED = [
-    (lambda: MSRResNet(0, 4), "at least one block"),
     (lambda: SRResNet(1, 4, 5), r"scale 5\. .* 2, 3, 4, 8"),
     (lambda: RRDBNet(1, 4, scale=3), "2, 4 or 8, but is 3"),
     (lambda: FlowNet(1, 4, steps=0), "steps must be at least 1"),
     (lambda: FlowNet(1, 4, detail_std=0.0), "detail_std must be a positive number"),
     (lambda: FlowNet(1, 4, detail_std=math.nan), "detail_std must be a positive number"),
+    (lambda: pick_size("tiny", num_blocks=-1), "num_blocks must be 0 or more, but is -1"),
     (lambda: pick_size("huge", "RRDBNet"), "'huge' is not .* tiny, laptop, paper"),
     (lambda: pick_size("tiny", "Unheard"), "'Unheard' is not .*RRDBNet"),
     (lambda: models.build_discriminator("vgg", 48), "multiple of 32"),
