@@ -249,12 +249,9 @@ def test_unsupported_output_is_rejected_before_upscaling(shape, name, words, sav
         run(save("lr.png", np.zeros(shape, np.uint8)), tmp_path / name, None)
 
 
-@pytest.mark.parametrize(
-    ("scale", "words"), [(1, "is not 1 times larger. Pass the scale"), (1.5, "must be an integer")]
-)
-def test_other_scale_than_the_upscalers_is_rejected(scale, words, save, tmp_path):
-    with pytest.raises(SrlabError, match=words):
-        upscale_file(save("lr.png", RGB), tmp_path / "sr.png", double, scale)
+def test_other_scale_than_the_upscalers_is_rejected(save, tmp_path):
+    with pytest.raises(SrlabError, match="is not 1 times larger. Pass the scale"):
+        upscale_file(save("lr.png", RGB), tmp_path / "sr.png", double, 1)
     assert names_in(tmp_path) == ["lr.png"]
 
 

@@ -14,6 +14,8 @@ def pick_upscaler(run: str, method: str | None, scale: int | None, device: str) 
     """
     if method:
         scale = 4 if scale is None else scale
+        if scale < 1:
+            raise SrlabError(f"--scale must be at least 1, but is {scale}.")
         return lambda lr: upsample(lr, scale, method), scale
     network = load_generator_file(run).to(pick_device(device))
     own = network.config["scale"]

@@ -144,7 +144,7 @@ def test_current_folder_is_a_source(source, tmp_path, monkeypatch):
             ["--run", "01_srresnet/default", "--scale", "1"],
             "01_srresnet/default upscales by 2, but --scale is 1. Leave --scale out",
         ),
-        ("sr.png", ["--method", "bicubic", "--scale", "0"], "scale must be an integer of at least 1, but is 0"),
+        ("sr.png", ["--method", "bicubic", "--scale", "0"], "--scale must be at least 1, but is 0"),
         ("sr.png", ["--run", "01_srresnet/default", "--precision", "fp16", "--device", "cpu"], "fp16 needs a GPU"),
         ("sr.png", ["--run", "01_srresnet/default", "--seed", "1"], "01_srresnet/default has only one answer"),
         ("sr.png", ["--method", "bicubic", "--seed", "1"], "bicubic has only one answer. --seed is for flows"),
