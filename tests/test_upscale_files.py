@@ -250,7 +250,7 @@ def test_unsupported_output_is_rejected_before_upscaling(shape, name, words, sav
 
 
 def test_other_scale_than_the_upscalers_is_rejected(save, tmp_path):
-    with pytest.raises(SrlabError, match="is not 1 times larger. Pass the scale"):
+    with pytest.raises(SrlabError, match=r"is not 1 times larger\. Pass the scale"):
         upscale_file(save("lr.png", RGB), tmp_path / "sr.png", double, 1)
     assert names_in(tmp_path) == ["lr.png"]
 
