@@ -13,7 +13,6 @@ from srlab_course.feedback.all_exercises import find
 from srlab_course.feedback.exercise import Answer, Exercise, IncorrectAnswer, NotAttempted
 from srlab_course.feedback.fallback import is_fallback, make_fallback, repeat
 from srlab_course.feedback.judging import judge
-from srlab_course.feedback.still_running import running
 from srlab_course.layout import WIDTH, in_lines
 from srlab_course.notebook_files.marks import ACCEPTED, MARK, Result
 
@@ -53,10 +52,9 @@ def check(name: str, answer: Answer, hints: int = 1) -> Answer:
     again = is_fallback(exercise, answer)
     passed: list[tuple[str, str]] = []
     try:
-        with running(exercise.reference.__name__):
-            for word, text in repeat(answer) if again else judge(exercise, answer):
-                say(word, text)
-                passed.append((word, text))
+        for word, text in repeat(answer) if again else judge(exercise, answer):
+            say(word, text)
+            passed.append((word, text))
     except IncorrectAnswer as wrong:
         if wrong.name and wrong.name not in (shown := _appeared.setdefault(name, [])):
             shown.append(wrong.name)

@@ -11,7 +11,6 @@ import torch
 
 from srlab.errors import SrlabError
 from srlab_course.feedback.checks import say
-from srlab_course.feedback.still_running import running
 from srlab_course.workshops import (
     alone,
     checkpoint,
@@ -23,7 +22,7 @@ from srlab_course.workshops import (
     step_and_fit,
     train_functions,
 )
-from srlab_course.workshops.own_file import Mine, execute, hash_of_file, own_file, saved, stopped_in
+from srlab_course.workshops.own_file import Mine, hash_of_file, load, own_file, saved, stopped_in
 from srlab_course.workshops.promises import WIDTH, Line, Printed, Promises, in_words, say_all
 
 
@@ -103,7 +102,7 @@ def check(mine: Mine, part: str) -> None:
     print(f"{saved(path)}{', unchanged since the last check' * unchanged}.")
     if unchanged:
         print("Did you save it? Click into the file and press Ctrl+S.")
-    with running(" or ".join(PARTS[part].names)), Printed(path.name) as printed:
+    with Printed(path.name) as printed:
         if say_all(printed.apart(_lines(path, PARTS[part]))):
             say_all(printed.apart(_broken_before(path, part)))
 
@@ -113,7 +112,7 @@ def _lines(path: Path, part: Part) -> Iterator[Line]:
     states = random.getstate(), np.random.get_state()  # noqa: NPY002 - a student may use it
     try:
         with torch.random.fork_rng(devices=[]), torch.enable_grad():
-            module = execute(path)
+            module = load(path)
             if missing := [name for name in part.names if not hasattr(module, name)]:
                 others = vars(module).keys() - {name for one in PARTS.values() for name in one.names}
                 near = [found for name in missing for found in difflib.get_close_matches(name, others, 1, 0.75)]
