@@ -3,8 +3,6 @@
 import torch
 import torch.nn.functional as F
 
-from srlab.errors import SrlabError
-
 CORRECTIONS = 30  # rounds of back-projection; LR then differs by less than one gray level (0-255)
 
 
@@ -41,10 +39,6 @@ def pieces_that_fit(
     """
     lr = shrink(photo, scale)
     rows, columns = (length - side + 1 for length in lr.shape[-2:])
-    if not (0 <= top < rows and 0 <= left < columns):
-        raise SrlabError(
-            f"A patch of {side} LR pixels at ({top}, {left}) is not inside the photo. Use a smaller top or left."
-        )
     windows = F.unfold(lr, side)[0].T
     windows = windows - windows.mean(1, keepdim=True)  # ignore brightness, which back-projection corrects
     unlike = (windows - windows[top * columns + left]).square().sum(1).view(rows, columns)
@@ -58,8 +52,6 @@ def pieces_that_fit(
         row, column = divmod(int(unlike.argmin()), columns)
         found.append(_piece(photo, row, column, side, scale))
         rule_out(row, column, side // 2 - 1)
-    if not found:
-        raise SrlabError("The photo is too small: every crop overlaps the patch. Use a larger photo.")
     pieces = torch.cat(found)
     wanted = shrink(_piece(photo, top, left, side, scale), scale)
     for _ in range(CORRECTIONS):

@@ -6,17 +6,14 @@ import torch
 
 from srlab.data.datasets import PHOTOS, bundled_photos, photo_file, read_images
 from srlab.data.image_set import ImageSet
-from srlab.data.images import mod_crop, to_float
-from srlab.data.resampling import downsample, upsample
+from srlab.data.images import mod_crop
+from srlab.data.resampling import downsample
 from srlab.errors import SrlabError
 from srlab.paths import find_in_course
 
 LARGEST = 1024  # side in pixels of the center crop of your own photo, so that minutes of training are enough
 GAP = 136  # middle columns in neither half: the radius of lab 04's generator in HR pixels (lab 03's is smaller)
 SMALLEST = 96  # side of a half in pixels; below it patches repeat and a score means little
-# PSNR of bicubic at scale 4, in dB, above which no difference is visible (2.5 gray levels). All bundled photos except
-# the retina have less than 32; upscaled 2x, as blurry as a phone's, less than 38; upscaled 4x, most have more than 40.
-SMOOTH = 40.0
 
 BADGE = (336, 96, 96, 144)  # top, left, height and width of the badge on the photo "astronaut"
 
@@ -71,13 +68,6 @@ def split_photo(subject: str | Path) -> tuple[ImageSet, ImageSet]:
             )
     cut = (photo.sizes[0][1] - gap) // 2
     parts = {"left": photo.hr[0][..., :cut], "right": photo.hr[0][..., cut + gap :]}
-    for side, half in {} if bundled else parts.items():
-        hr = mod_crop(to_float(half[None]), 4)
-        if (upsample(downsample(hr, 4), 4) - hr).square().mean().item() < 10 ** (-SMOOTH / 10):
-            raise SrlabError(
-                f"The {side} half of {file} is so smooth that bicubic recovers it, so there is nothing to learn. Use "
-                "another crop of the photo, or downscale it to half its size first."
-            )
     return tuple(
         ImageSet.from_images(f"{side} half of {which}", {name: half}, photo.gray) for side, half in parts.items()
     )
@@ -89,8 +79,6 @@ def subject_file(subject: str | Path) -> Path:
         return photo_file(str(subject))
     file = find_in_course(subject)
     file = file.parent.resolve() / file.name  # a link keeps its own name
-    if file.is_dir():
-        raise SrlabError(f"The subject {file} is a folder. Pass one photo in it, or pass the folder as images.")
     if not file.is_file():
         raise SrlabError(
             f"Photo {file} not found. A subject is the path of a photo, or one of the course's: {', '.join(PHOTOS)}."

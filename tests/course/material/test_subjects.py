@@ -61,31 +61,12 @@ def test_gap_is_receptive_field():
     assert max(load_bundled()[method].radius for method in ("MSRResNet", "RRDB")) * 4 == subjects.GAP
 
 
-SMOOTH = np.linspace(0, 255, 400).astype(np.uint8)[None, :, None].repeat(200, 0).repeat(3, 2)
-HALF_FLAT = np.concatenate([noise(200, 200), np.full((200, 200, 3), 90, np.uint8)], axis=1)
+def test_narrow_photo_is_rejected(own):
+    with pytest.raises(SrlabError, match=r"320 x 300 pixels.* at least 328 wide and 96 high"):
+        own(noise(300, 320))
 
 
-@pytest.mark.parametrize(
-    ("pixels", "said"),
-    [
-        (noise(300, 320), "320 x 300 pixels.* at least 328 wide and 96 high"),
-        (SMOOTH, "left half .* smooth .* downscale it to half"),
-        (HALF_FLAT, "right half .* smooth"),
-    ],
-    ids=["narrow", "smooth", "half flat"],
-)
-def test_unsuitable_photo_is_rejected(own, pixels, said):
-    with pytest.raises(SrlabError, match=said):
-        own(pixels)
-
-
-def test_slightly_blurry_phone_photo_is_accepted(own):
-    """Accept gravel as from a camera whose optics are less sharp than its pixels."""
-    whole = Image.open(datasets.photo_file("gravel")).convert("RGB").crop((0, 0, 256, 128))
-    own(np.asarray(whole.resize((512, 256), Image.Resampling.BICUBIC)))
-
-
-@pytest.mark.parametrize(("name", "said"), [("sand", "Photo .*/sand not found.* camera, "), (".", "is a folder")])
+@pytest.mark.parametrize(("name", "said"), [("sand", "Photo .*/sand not found.* camera, "), (".", "not found")])
 def test_invalid_subject_is_rejected(name, said):
     with pytest.raises(SrlabError, match=said):
         subjects.split_photo(name)
