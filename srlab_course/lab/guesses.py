@@ -64,9 +64,6 @@ class Guess(CellBox):
 
     def _take(self, _: object) -> None:
         taken = (self.field.value or "").strip()
-        if taken and not self.choices and not any(letter.isdigit() for letter in taken):
-            self.taken, self._below.value = "", "Please enter a number, e.g. 10."
-            return
         kept = _read()
         kept[self.lab] = kept.get(self.lab, {}) | {self.question: taken}
         write_atomic(runs_home() / FILE, json.dumps(kept, indent=1).encode())
@@ -81,20 +78,12 @@ class Guess(CellBox):
         if not isinstance(outcome, str):
             outcome = f"{outcome:.3g}" if abs(outcome) < 1000 else f"{outcome:,.0f}"
         said = f"Your guess: {self._worded(self.taken)}. " if self.taken else ""
-        said += "Right!" if self._is_right(outcome) else f"Outcome: {self._worded(outcome)}."
+        said += "Right!" if self.taken == outcome else f"Outcome: {self._worded(outcome)}."
         if running_shell() is None or on_a_page():
             print(said)
         else:
             folded = f"<details><summary>Outcome</summary>{escape(said)}</details>"
             display({"text/html": folded, "text/plain": said}, raw=True)
-
-    def _is_right(self, outcome: str) -> bool:
-        """Return whether the guess is the outcome as it is shown, however its digits are written."""
-        guessed = self.taken.removesuffix(self.unit).strip()
-        try:
-            return guessed == outcome or (not self.choices and float(guessed) == float(outcome.replace(",", "")))
-        except ValueError:  # such as 1,5
-            return False
 
     def _worded(self, value: str) -> str:
         return value if self.choices or value.endswith(self.unit) else f"{value} {self.unit}"

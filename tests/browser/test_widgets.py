@@ -92,9 +92,8 @@ def test_guess_with_mouse_and_keys(page):
     page.get_by_text("Saved: fur.").wait_for(timeout=WAIT)
     field = page.get_by_placeholder("a number")
     field.click()
-    for typed, answer in (("ten", "Please enter a number"), ("2", "Saved: 2 dB.")):
-        field.fill(typed)
-        page.get_by_text(answer).wait_for(timeout=WAIT)
+    field.fill("2")
+    page.get_by_text("Saved: 2 dB.").wait_for(timeout=WAIT)
     field.press("Shift+Enter")  # moves the focus to the next cell
     page.wait_for_function(f"() => {PANEL}.content.activeCellIndex === 2", timeout=WAIT)
     page.keyboard.press("Shift+Enter")

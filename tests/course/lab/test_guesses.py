@@ -37,17 +37,16 @@ def said(asked):
         (["left", "right"], "", "right", "left", "Your guess: right. Outcome: left."),
         ((), "dB", " 28 dB", 29.777, "Your guess: 28 dB. Outcome: 29.8 dB."),
         ((), "dB", "28", 28.04, "Your guess: 28 dB. Right!"),
-        ((), "dB", "28.0 dB", 28.04, "Your guess: 28.0 dB. Right!"),
+        ((), "dB", "28.0 dB", 28.04, "Your guess: 28.0 dB. Outcome: 28 dB."),
         ((), "", "4", 4.4, "Your guess: 4. Outcome: 4.4."),
-        ((), "", "16697987", 16697987, "Your guess: 16697987. Right!"),
-        ((), "", "1,5", 15, "Your guess: 1,5. Outcome: 15."),
-        ((), "dB", "ten", 3, "Outcome: 3 dB."),
+        ((), "", "16697987", 16697987, "Your guess: 16697987. Outcome: 16,697,987."),
+        ((), "dB", "ten", 3, "Your guess: ten dB. Outcome: 3 dB."),
     ],
 )
 def test_guess_is_shown_with_outcome(capsys, choices, unit, typed, outcome, words):
     asked = Guess("How much?", choices, unit)
     asked.field.value = typed  # like a click or a key
-    assert said(asked).startswith("Please enter a number" if typed == "ten" else "Saved: ")
+    assert said(asked).startswith("Saved: ")
     asked.reveal(outcome)
     assert capsys.readouterr().out == f"{words}\n"
 
