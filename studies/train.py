@@ -18,8 +18,8 @@ import nbformat
 from srlab.errors import SrlabError
 from srlab.files import write_atomic
 from srlab.training.runs import Run
+from srlab_course.notebook_files.editable import read_notebook
 from srlab_course.notebook_files.execute import execute
-from srlab_course.notebook_files.validated import read_notebook
 
 LOST = "lost.txt"  # in the folder of a row's copies: why there are none
 

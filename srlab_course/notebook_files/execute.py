@@ -12,9 +12,9 @@ from srlab.errors import SrlabError
 from srlab.paths import switched_on
 from srlab_course.layout import seen_from_here
 from srlab_course.notebook_files.claims import insert_claims
+from srlab_course.notebook_files.editable import read_notebook
 from srlab_course.notebook_files.finding import outputs_of, tags_of
 from srlab_course.notebook_files.marks import METRIC
-from srlab_course.notebook_files.validated import read_notebook
 
 
 def execute(notebook: Path, output: Path, parameters: dict[str, Any], without: str | None = None) -> dict[str, Any]:

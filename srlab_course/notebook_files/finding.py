@@ -1,6 +1,6 @@
 """List, find and read the notebooks of the course.
 
-Labs import this module, and nbformat would delay them by seconds. `validated.read_notebook` needs it, and is therefore
+Labs import this module, and nbformat would delay them by seconds. `editable.read_notebook` needs it, and is therefore
 in a module of its own.
 """
 
@@ -15,8 +15,6 @@ from srlab.paths import course, recipes
 
 if TYPE_CHECKING:
     from nbformat import NotebookNode
-
-NOT_VALID = "{} is not a valid Jupyter notebook. Pass an .ipynb file saved in Jupyter."
 
 
 class Saved(dict):
@@ -70,9 +68,11 @@ def tags_of(cell: "NotebookNode") -> list[str]:
 
 
 def read_saved(path: Path) -> Saved:
-    """Read what grading needs from a notebook of format 4, without nbformat: cells, their sources and outputs."""
-    content = read_json(path)
+    """Read a notebook of format 4 without nbformat, with the source of each cell as one text."""
+    if not path.is_file():
+        raise SrlabError(f"File {path} not found. Check the path.")
     try:
+        content = json.loads(path.read_text(encoding="utf-8-sig"), object_hook=Saved)
         cells = content["cells"] if content["nbformat"] == 4 else 0
         for cell in cells:
             cell["source"], cell["cell_type"] = _joined(cell["source"]), _joined(cell["cell_type"])
@@ -80,20 +80,10 @@ def read_saved(path: Path) -> Saved:
                 for part in (output, output.get("data", {})):
                     part |= {key: _joined(part[key]) for key in ("text", "text/html") if key in part}
         return content
-    except (KeyError, TypeError, AttributeError) as error:
-        raise SrlabError(NOT_VALID.format(path)) from error
-
-
-def read_json(path: Path) -> Saved:
-    """Read the JSON of a notebook, whatever it contains."""
-    if not path.is_file():
-        raise SrlabError(f"File {path} not found. Check the path.")
-    try:
-        return json.loads(path.read_text(encoding="utf-8-sig"), object_hook=Saved)
     except OSError as error:
         raise SrlabError(f"Cannot read {path} ({error.strerror}). Check its permissions.") from error
-    except (ValueError, RecursionError) as error:  # RecursionError: deep nesting
-        raise SrlabError(NOT_VALID.format(path)) from error
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:  # RecursionError: deep nesting
+        raise SrlabError(f"{path} is not a valid Jupyter notebook. Pass an .ipynb file saved in Jupyter.") from error
 
 
 def _joined(text: str | list[str]) -> str:

@@ -8,8 +8,8 @@ from nbconvert import HTMLExporter
 from srlab import paths
 from srlab.files import refuse_existing, write_atomic
 from srlab_course.layout import seen_from_here
+from srlab_course.notebook_files.editable import read_notebook
 from srlab_course.notebook_files.finding import find_lab
-from srlab_course.notebook_files.validated import read_notebook
 
 FOLDED = re.compile(r"<details>.*?</details>", re.DOTALL)  # answers, and what paper could not open
 PAGE = "{% extends 'lab/index.html.j2' %}{% block html_head_js %}{% endblock %}"  # without require.js, for widgets

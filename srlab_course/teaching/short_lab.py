@@ -12,8 +12,8 @@ from nbconvert.preprocessors import TagRemovePreprocessor
 from srlab.errors import SrlabError
 from srlab.files import refuse_existing, write_atomic
 from srlab_course.layout import seen_from_here
+from srlab_course.notebook_files.editable import read_notebook
 from srlab_course.notebook_files.finding import find_lab, tags_of
-from srlab_course.notebook_files.validated import read_notebook
 
 
 def short(options: argparse.Namespace) -> int:

@@ -13,9 +13,9 @@ from srlab.files import refuse_existing, write_atomic
 from srlab_course.feedback.all_exercises import find
 from srlab_course.feedback.exercise import Answer
 from srlab_course.layout import seen_from_here
+from srlab_course.notebook_files.editable import read_notebook
 from srlab_course.notebook_files.finding import find_lab
 from srlab_course.notebook_files.marks import answers_in
-from srlab_course.notebook_files.validated import read_notebook
 
 
 def run(options: argparse.Namespace) -> int:

@@ -9,8 +9,8 @@ import torch
 import srlab
 import srlab_course as course
 from srlab_course.feedback.all_exercises import find, names
+from srlab_course.notebook_files.editable import read_notebook
 from srlab_course.notebook_files.marks import Result
-from srlab_course.notebook_files.validated import read_notebook
 from srlab_course.teaching.saved_results import read_results
 from srlab_course.teaching.solutions import fill_in
 from tests.conftest import EXTRAS, LABS

@@ -15,8 +15,8 @@ import srlab
 from srlab.models import realesrgan
 from srlab_course.lab.recipes import read_book
 from srlab_course.notebook_files.claims import insert_claims
+from srlab_course.notebook_files.editable import read_notebook
 from srlab_course.notebook_files.execute import execute
-from srlab_course.notebook_files.validated import read_notebook
 from srlab_course.teaching.solutions import fill_in
 from tests.conftest import EXTRAS, LABS, ROOT
 

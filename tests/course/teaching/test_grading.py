@@ -14,8 +14,8 @@ import pytest
 from srlab.cli.main import main
 from srlab.errors import SrlabError
 from srlab_course.feedback.quiz import read_questions
+from srlab_course.notebook_files.editable import read_notebook
 from srlab_course.notebook_files.marks import checks_in
-from srlab_course.notebook_files.validated import read_notebook
 from srlab_course.teaching.grading import read_class
 from srlab_course.teaching.solutions import fill_in
 from tests.conftest import ROOT, left

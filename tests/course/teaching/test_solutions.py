@@ -10,7 +10,7 @@ import pytest
 from srlab.cli.main import main
 from srlab.errors import SrlabError
 from srlab_course.feedback.all_exercises import find, names
-from srlab_course.notebook_files.validated import read_notebook
+from srlab_course.notebook_files.editable import read_notebook
 from srlab_course.teaching.solutions import fill_in, open_exercises, solve
 from tests.conftest import LABS, ROOT
 
