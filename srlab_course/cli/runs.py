@@ -12,8 +12,8 @@ from srlab_course.layout import in_columns, seen_from_here
 
 def list_runs(options: argparse.Namespace) -> int:
     """Print one line per run, newest last."""
-    rows, known = [], list(read_runs())
-    for run, manifest in known:
+    rows = []
+    for run, manifest in read_runs():
         if options.lab not in run.lab:
             continue
         written = max(file.stat().st_mtime for file in (run.path, *run.path.glob("run.json")))
@@ -33,12 +33,9 @@ def list_runs(options: argparse.Namespace) -> int:
                 [["run", "status", "steps", "psnr", "ssim", "ms/step", "written"], *(row for _, row in sorted(rows))]
             )
         )
-    elif known:
-        labs = ", ".join(dict.fromkeys(run.lab for run, _ in known))
-        where = seen_from_here(runs_home())
-        print(f"No runs of {printable(options.lab)} found in {where}. It contains runs of {labs}.")
     else:
-        print(f"No runs found in {seen_from_here(runs_home())}.")
+        of_lab = f" of {printable(options.lab)}" if options.lab else ""
+        print(f"No runs{of_lab} found in {seen_from_here(runs_home())}.")
     return 0
 
 

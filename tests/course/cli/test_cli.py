@@ -189,9 +189,7 @@ def test_runs_are_listed_newest_last_with_their_status(capsys):
     assert re.search("^06_flow/training +running", said, re.M)
     assert "Skipped: " in said
     assert main(["runs", "nosuch"]) == 0
-    said = capsys.readouterr().out
-    assert "No runs of nosuch found in " in said
-    assert "It contains runs of 01_srresnet, 03_srgan, 06_flow." in said
+    assert "No runs of nosuch found in " in capsys.readouterr().out
 
 
 def test_run_is_found_by_name_or_path(tmp_path, monkeypatch, capsys):
