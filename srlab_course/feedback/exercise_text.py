@@ -88,7 +88,7 @@ def _mistakes(section: str, exercise: Exercise, file: Path) -> list[Mistake]:
 
 def _answers(blocks: str, exercise: Exercise, file: Path) -> list[Answer]:
     reference = inspect.getsource(exercise.reference)
-    return [build_answer(source, exercise.reference, file) for source in read_sources(blocks, reference, file)]
+    return [build_answer(source, exercise.reference) for source in read_sources(blocks, reference, file)]
 
 
 def read_sections(text: str, file: Path, known: Sequence[str]) -> dict[str, str]:
@@ -146,15 +146,10 @@ def read_edits(block: str, file: Path) -> list[list[tuple[str, str]]]:
     return found
 
 
-def build_answer(source: str, reference: Answer, file: Path) -> Answer:
+def build_answer(source: str, reference: Answer) -> Answer:
     """Execute the source of an answer next to the reference, so that it has the same names, and return it."""
     place = f"<answer {reference.__module__}.{reference.__name__} {hash(source):x}>"
     linecache.cache[place] = (len(source), None, source.splitlines(keepends=True), place)  # for the line of an error
     names = USUAL | vars(sys.modules[reference.__module__])
-    try:
-        exec(compile(source, place, "exec"), names)  # noqa: S102 - a text of the course
-    except SyntaxError as error:
-        raise SrlabError(
-            f"In {file}, an answer is not valid Python: {(error.text or '').strip()} ({error})."
-        ) from error
+    exec(compile(source, place, "exec"), names)  # noqa: S102 - a text of the course
     return names[reference.__name__]

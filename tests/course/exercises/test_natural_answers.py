@@ -1,7 +1,6 @@
 """Test natural wrong answers: mistakes in a form of their own, and what exercises observe without a listed one."""
 
 import inspect
-from pathlib import Path
 
 import pytest
 import torch
@@ -110,7 +109,7 @@ def test_natural_answer_gets_its_hint(name, answer, phrase):
         for old, new in answer:
             assert old in source
             source = source.replace(old, new)
-        answer = build_answer(source, exercise.reference, Path("answer"))
+        answer = build_answer(source, exercise.reference)
     with pytest.raises(IncorrectAnswer) as error:
         list(judge(exercise, answer))
     assert phrase in " ".join(str(error.value).split())
