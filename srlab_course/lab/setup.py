@@ -46,7 +46,6 @@ def setup(name: str, namespace: Mapping[str, Any], dry: bool = False) -> Lab:
     dry
         Whether to download nothing, for ``srlab plan``: placeholders of the same size replace missing datasets.
     """
-    _restore_torch_defaults()
     book = read_book(paths.recipes() / f"{name}.yaml")
     given, overrides = read_parameters(book, namespace)
     if "run" in given:
@@ -91,13 +90,6 @@ def setup(name: str, namespace: Mapping[str, Any], dry: bool = False) -> Lab:
     return lab
 
 
-def _restore_torch_defaults() -> None:
-    """Undo changes from a startup file of IPython or an earlier cell: networks and photos are in float32 on the CPU."""
-    torch.set_default_dtype(torch.float32)
-    torch.set_default_device(None)
-    torch.set_grad_enabled(True)
-
-
 def _choose_recipe(book: Book, given: dict[str, Any], overrides: dict[str, Any], device: Any, photos: Any) -> Recipe:
     """Return the recipe by name or by hardware, scaled to the number of steps, with the user's overrides."""
     facts = {"device": device.type, "iters": given.get("iters", 0), "memory_gib": devices.memory_gib(device)}
@@ -130,10 +122,6 @@ def _check_what_comes_later(lab: Lab) -> None:
     for path in sets if sets != ["auto"] else ():
         if not catalog.is_named(path) and not paths.find_in_course(path).is_dir():
             raise SrlabError(f"Benchmark folder {path} not found. Check the path.")
-    for run in values["runs"].split() if values.get("runs", "all") != "all" else ():
-        lab_of_run, _, name = run.partition("/")
-        if not (file := paths.run_folder(lab_of_run, name or "default") / paths.generator_file()).is_file():
-            raise SrlabError(f"Run {run} has no weights: {file} not found. List all runs with `srlab runs`.")
 
 
 def explain_name_error(
