@@ -143,33 +143,19 @@ def pick_recipe(book: Book, name: str, facts: dict[str, Any]) -> Recipe:
     `facts` are the values to check conditions against: ``device``, ``iters``, ``memory_gib``, ``megapixels``.
     """
     if name == "auto":
-        known = list(book.recipes.values())
-        taken = [one for one in known if one.requires is not None and not _lacks(one.requires, facts)][-1]
-        better = _out_of_reach(known[known.index(taken) + 1 :], facts)
-        return replace(taken, why=f"it fits {_in_words(facts)}{better}")
+        known = book.recipes.values()
+        taken = [one for one in known if one.requires is not None and _fits(one.requires, facts)][-1]
+        return replace(taken, why=f"it fits {_in_words(facts)}")
     if name not in book.recipes:
         raise SrlabError(f"Recipe '{name}' not found. Choose auto, {', '.join(book.recipes)}.")
     return book.recipes[name]
 
 
-def _lacks(conditions: dict[str, Any], facts: dict[str, Any]) -> dict[str, Any]:
-    """Return the unmet conditions."""
-    return {
-        key: least
-        for key, least in conditions.items()
-        if not (facts[key] == least if isinstance(least, str) else facts[key] >= least)
-    }
-
-
-def _out_of_reach(larger: Sequence[Recipe], facts: dict[str, Any]) -> str:
-    """Describe the first larger recipe that only needs more steps or photos; "" if all need other hardware."""
-    words = {"iters": "-p iters {} or more", "megapixels": "{} megapixels of photos, such as -p images div2k"}
-    for recipe in larger:
-        lacks = _lacks(recipe.requires or {}, facts)
-        if lacks and "device" in recipe.requires and lacks.keys() <= words.keys():  # CPU recipes have no device
-            needs = " and ".join(words[key].format(least) for key, least in lacks.items())
-            return f"; recipe {recipe.name} ({recipe.description}) needs {needs}"
-    return ""
+def _fits(conditions: dict[str, Any], facts: dict[str, Any]) -> bool:
+    """Return whether all conditions are met."""
+    return all(
+        facts[key] == least if isinstance(least, str) else facts[key] >= least for key, least in conditions.items()
+    )
 
 
 def _in_words(facts: dict[str, Any]) -> str:

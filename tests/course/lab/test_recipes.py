@@ -28,24 +28,21 @@ def test_recipes_only_set_known_parameters(file):
 
 
 @pytest.mark.parametrize(
-    ("lab", "facts", "name", "better"),
+    ("lab", "facts", "name"),
     [
-        ("04", LAPTOP, "laptop", ""),
-        ("04", LAPTOP | {"iters": 100_000, "megapixels": 2200.0}, "photos", ""),
-        ("04", H200, "gpu", ""),
-        ("04", H200 | {"memory_gib": 14.6}, "gpu-small", ""),
-        ("04", H200 | {"memory_gib": 6.0}, "photos", ""),
-        ("04", H200 | {"megapixels": 3.6}, "photos", "-p images div2k"),
-        ("04", H200 | {"iters": 0}, "laptop", "-p iters 5000"),
-        ("03", H200, "gpu", ""),
-        ("05", H200, "laptop", ""),
+        ("04", LAPTOP, "laptop"),
+        ("04", LAPTOP | {"iters": 100_000, "megapixels": 2200.0}, "photos"),
+        ("04", H200, "gpu"),
+        ("04", H200 | {"memory_gib": 14.6}, "gpu-small"),
+        ("04", H200 | {"memory_gib": 6.0}, "photos"),
+        ("04", H200 | {"megapixels": 3.6}, "photos"),
+        ("04", H200 | {"iters": 0}, "laptop"),
+        ("03", H200, "gpu"),
+        ("05", H200, "laptop"),
     ],
 )
-def test_auto_selects_recipe_that_fits(lab, facts, name, better):
-    taken = pick_recipe(recipes_of(lab), "auto", facts)
-    assert taken.name == name
-    assert better in taken.why
-    assert ("needs" in taken.why) == bool(better)
+def test_auto_selects_recipe_that_fits(lab, facts, name):
+    assert pick_recipe(recipes_of(lab), "auto", facts).name == name
 
 
 def test_paper_network_never_gets_laptop_rate():
