@@ -135,7 +135,7 @@ def test_plan_does_not_train_or_download(capsys, home, monkeypatch, no_download)
     given |= {"betas": "[0.9, 0.99]", "device": "cpu"}
     assert main(["plan", "04", *(word for name, value in given.items() for word in ("-p", name, str(value)))]) == 0
     said = capsys.readouterr().out
-    for words in ("recipe:  photos", "100,000 steps", "800 photos from DIV2K (2240.0 megapixels)", "04_esrgan/mine\n"):
+    for words in ("recipe:  photos", "100,000 steps", "800 photos from train (2240.0 megapixels)", "04_esrgan/mine\n"):
         assert words in said.replace("\n         ", " ")
     for row in ("jpeg +\\[30, 95\\] ", "betas +\\[0.9, 0.99\\] ", "WARNING: The content loss"):
         assert re.search(f"^{row}", said, re.MULTILINE)
