@@ -34,9 +34,7 @@ def task_of(row: str) -> Task:
 
 def matrix_rate(device: torch.device, side: int = SIDE, times: int = 20) -> float:
     """Return how many operations per second the GPU does in a product of large matrices, in the trainer's precision."""
-    precision = {"bf16": torch.bfloat16, "fp16": torch.float16, "fp32": torch.float32}[
-        srlab.pick_precision("auto", device)
-    ]
+    precision = {"bf16": torch.bfloat16, "fp32": torch.float32}[srlab.pick_precision("auto", device)]
     factor = torch.randn(side, side, device=device, dtype=precision)
     for _ in range(3):
         factor @ factor

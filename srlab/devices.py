@@ -34,22 +34,20 @@ def memory_gib(device: torch.device) -> float:
 
 
 def pick_precision(precision: str, device: torch.device) -> str:
-    """Resolve ``"auto"`` to ``"bf16"`` where it is fast, otherwise to ``"fp16"`` on a GPU and ``"fp32"`` on a CPU.
+    """Resolve ``"auto"`` to ``"bf16"`` where the hardware is fast at it, otherwise to ``"fp32"``.
 
     ``"fp32"`` is float32, on a GPU without rounding to TF32 (`cudnn_settings`). Emulated bfloat16 would be slower, so a
-    CPU must have AMX or AVX512-BF16. Intel's AVX512-BF16 does not count, because it is slower than float32
-    (benchmarks/RESULTS.md). The environment variable ``SRLAB_PRECISION`` overrides ``"auto"``.
+    GPU must support bfloat16, and a CPU must have AMX or AVX512-BF16. Intel's AVX512-BF16 does not count, because it is
+    slower than float32 (benchmarks/RESULTS.md). The environment variable ``SRLAB_PRECISION`` overrides ``"auto"``.
     """
     if precision == "auto":
         precision = os.environ.get("SRLAB_PRECISION") or "auto"
-    if precision not in ("auto", "fp32", "bf16", "fp16"):
-        raise SrlabError(f"'{precision}' is not a valid precision. Use auto, fp32, bf16 or fp16.")
-    if precision == "fp16" and device.type != "cuda":
-        raise SrlabError(f"fp16 needs a GPU from NVIDIA, but this network is on the {device.type}. Use bf16 or fp32.")
+    if precision not in ("auto", "fp32", "bf16"):
+        raise SrlabError(f"'{precision}' is not a valid precision. Use auto, fp32 or bf16.")
     if precision != "auto":
         return precision
     if device.type == "cuda":
-        return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp16"
+        return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp32"
     capabilities = torch.cpu.get_capabilities()
     fast = capabilities.get("avx512_bf16") and not capabilities.get("cpu_name", "").startswith("Intel")
     return "bf16" if fast or capabilities.get("amx_bf16") else "fp32"

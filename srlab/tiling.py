@@ -22,7 +22,6 @@ TILE = 320
 # 24 pixels would cause errors of 26 levels (benchmarks/RESULTS.md).
 MAX_OVERLAP = 80
 SMALLEST_TILE = 16
-DTYPES = {"bf16": torch.bfloat16, "fp16": torch.float16}
 
 
 def upscale(
@@ -55,7 +54,7 @@ def upscale(
         LR pixels (default: `overlap_of`). If it is at least the receptive radius of the network, the result is the same
         as without tiles, up to float rounding.
     precision
-        Number format of the network: ``"fp32"`` (exact), ``"bf16"``, ``"fp16"``, or ``"auto"``, see `precision_of`.
+        Number format of the network: ``"fp32"`` (exact), ``"bf16"``, or ``"auto"``, see `precision_of`.
     label
         Name of the image for a progress bar over the LR pixels, which moves with each tile; "" shows no bar.
     dtype
@@ -140,8 +139,8 @@ def upscale_whole(
 ) -> torch.Tensor:
     """Upscale an LR batch without tiles; the result is not clamped and stays on the device of the network.
 
-    In ``"bf16"`` and ``"fp16"`` convolutions compute in that format, and the weights stay in float32. `origin` is the
-    position of the batch in a larger image, for an upscaler that takes it.
+    In ``"bf16"`` convolutions compute in bfloat16, and the weights stay in float32. `origin` is the position of the
+    batch in a larger image, for an upscaler that takes it.
     """
     place = {"origin": origin} if getattr(upscaler, "takes_origin", False) else {}
     if not isinstance(upscaler, nn.Module):
@@ -152,9 +151,9 @@ def upscale_whole(
         # In channels_last oneDNN does not copy activations into its own layout. Clone, because one image of a batch
         # can count as channels_last with strides that the convolutions do not accept as such.
         lr = lr.clone(memory_format=torch.channels_last)
-    # Do not cache the weights in half precision: each is used once, and cached weights between the activations would
+    # Do not cache the weights in bfloat16: each is used once, and cached weights between the activations would
     # fragment the memory, which doubles what RRDBNet needs.
-    half = torch.autocast(lr.device.type, DTYPES.get(precision), precision in DTYPES, cache_enabled=False)
+    half = torch.autocast(lr.device.type, torch.bfloat16, precision == "bf16", cache_enabled=False)
     modes = {module: module.training for module in upscaler.modules()}  # some may be frozen
     upscaler.eval()
     try:

@@ -29,7 +29,7 @@ def add_upscale(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--precision",
         default="auto",
-        help="numeric precision: fp32, bf16, fp16, or auto, the fastest (default: auto)",
+        help="numeric precision: fp32, bf16, or auto, the fastest (default: auto)",
     )
     seed = "random seed of a network that draws noise, a flow of lab 06 or 07; another seed gives another answer"
     parser.add_argument("--seed", type=int, metavar="N", help=f"{seed} (default: 0)")

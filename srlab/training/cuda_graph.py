@@ -49,7 +49,6 @@ class State(NamedTuple):
     copies: dict[torch.Tensor, torch.Tensor]  # of parameters, buffers, gradients and optimizers, on the CPU
     gradients: list[torch.Tensor | None]  # of all parameters, the tensors themselves
     rng: torch.Tensor  # the GPU's random number generator
-    scaler: dict[str, Any] | None
 
 
 class RecordedStep:
@@ -78,8 +77,6 @@ class RecordedStep:
         Stream for the recording, and for the steps before it.
     turns
         Number of different steps that take turns; each has its own recording.
-    scaler
-        The gradient scaler, in float16.
     """
 
     def __init__(
@@ -89,10 +86,8 @@ class RecordedStep:
         optimizers: Sequence[torch.optim.Optimizer],
         stream: torch.cuda.Stream,
         turns: int = 1,
-        scaler: torch.amp.GradScaler | None = None,
     ) -> None:
         self.step, self.networks, self.optimizers, self.stream = step, networks, optimizers, stream
-        self.scaler = scaler
         self.weights = [list(network.parameters()) for network in networks]
         self.parameters = [parameter for weights in self.weights for parameter in weights]
         self.groups = [group for optimizer in optimizers for group in optimizer.param_groups]
@@ -125,8 +120,6 @@ class RecordedStep:
         with cudnn_settings(tf32=True, deterministic=True), _noting_waits(reasons):
             losses = dict(self._run_as_written(lr, hr))
         after = self._save()
-        if self.scaler is not None and not any(update.any() for update in self._updates(before, after)):
-            return losses  # float16 has overflowed: there is nothing to compare, so try the next step
         try:
             if reasons:
                 raise NotRecordable(reasons[0])
@@ -160,8 +153,6 @@ class RecordedStep:
         except Exception as error:  # whatever CUDA or a student's code raises
             while error.__context__ is not None:  # the first error; those of CUDA follow from it
                 error = error.__context__
-            if self.scaler is not None:
-                self.scaler.update(self.scaler.get_scale())  # it is between two of its stages
             text = str(error).partition("\n")[0].rstrip(".") or type(error).__name__
             if not isinstance(error, NotRecordable):
                 text = f"the recording stopped ({text})"
@@ -225,8 +216,7 @@ class RecordedStep:
         tensors += [gradient for gradient in gradients if gradient is not None]
         tensors += [value for slots in self._slots() for value in slots.values() if isinstance(value, torch.Tensor)]
         copies = {tensor: tensor.detach().to("cpu", copy=True) for tensor in tensors}
-        scaler = self.scaler.state_dict() if self.scaler else None
-        return State(copies, gradients, torch.cuda.get_rng_state(), scaler)
+        return State(copies, gradients, torch.cuda.get_rng_state())
 
     def _load(self, state: State) -> None:
         """Write a saved state into the same memory, which is what a replay reads."""
@@ -235,8 +225,6 @@ class RecordedStep:
         for parameter, gradient in zip(self.parameters, state.gradients, strict=True):
             parameter.grad = gradient
         torch.cuda.set_rng_state(state.rng)
-        if self.scaler is not None:
-            self.scaler.load_state_dict(state.scaler)
 
     def _fill_gradients(self, state: State) -> None:
         """Copy saved gradients into the memory of the recording's, which is not written before its first replay."""

@@ -7,7 +7,7 @@ from torch import nn
 
 from srlab.errors import SrlabError
 
-RESERVED = ("ema", "ema_warmup", "sampler", "scaler", "schedule", "seed")  # names in a checkpoint or a manifest
+RESERVED = ("ema", "ema_warmup", "sampler", "schedule", "seed")  # names in a checkpoint or a manifest
 Networks = dict[str, nn.Module]
 Optimizers = dict[str, torch.optim.Optimizer]
 Losses = dict[str, torch.Tensor]

@@ -20,7 +20,7 @@ from srlab.training.schedules import Schedule
 
 FOLLOW_LENGTH = ("schedule", "ema")  # settings that may change with the total number of steps
 COMPUTED = ("fused", "foreach", "capturable")  # optimizer settings that affect only how an update is computed
-PACKAGES = ("torch", "accelerate", "numpy", "scikit-image", "matplotlib")
+PACKAGES = ("torch", "numpy", "scikit-image", "matplotlib")
 
 
 def environment() -> dict[str, Any]:

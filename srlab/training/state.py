@@ -33,8 +33,7 @@ def load_state(
 ) -> None:
     """Load what `state_of` returned."""
     for name, part in parts.items():
-        if name in state["networks"] or name != "scaler":  # a run that switches to float16 has a new scaler
-            part.load_state_dict(state["networks"][name])
+        part.load_state_dict(state["networks"][name])
     for name, optimizer in optimizers.items():
         groups = optimizer.state_dict()["param_groups"]  # use the current settings, not the saved ones
         optimizer.load_state_dict({"state": state["optimizers"][name], "param_groups": groups})

@@ -29,7 +29,7 @@ from srlab.training.runs import Run
 from srlab.training.schedules import Schedule, constant
 from srlab.training.settings import describe_optimizer, describe_schedule, hash_of_source
 from srlab.training.state import State, is_finite, load_state, refuse_other_layers, state_of
-from srlab.training.wrapping import bare, make_accelerator, mixed_precision
+from srlab.training.wrapping import bare, in_bfloat16
 
 
 class Trainer:
@@ -76,7 +76,7 @@ class Trainer:
     >>> def step(lr, hr):
     ...     loss = F.mse_loss(generator(lr), hr)
     ...     optimizer.zero_grad()
-    ...     trainer.backward(loss)
+    ...     loss.backward()
     ...     optimizer.step()
     ...     return {"loss": loss}
     >>> averaged = trainer.fit(step, sampler, iters=600)
@@ -99,17 +99,18 @@ class Trainer:
             raise SrlabError(f"turns must be at least 1, but is {turns}.")
         if launch not in LAUNCHES:
             raise SrlabError(f"'{launch}' is not a valid launch. Use {', '.join(LAUNCHES)}.")
-        wanted = pick_device(device)
-        self.precision = pick_precision(precision, wanted)
-        self.accelerator = make_accelerator(wanted, self.precision)
-        self.device = self.accelerator.device
+        self.device = pick_device(device)
+        current = torch.cuda.current_device() if self.device.type == "cuda" else 0
+        if self.device.type not in ("cpu", "cuda") or self.device.index not in (None, current):
+            raise SrlabError(f"Training cannot use {self.device}. Use cpu or cuda (with CUDA_VISIBLE_DEVICES).")
+        self.precision = pick_precision(precision, self.device)
         self.run = Run(lab, run)
         self.ema_decay, self.ema_warmup, self.seed = ema, ema_warmup, seed
         self.settings, self.launch, self.turns = settings or {}, launch, turns
         self.networks: dict[str, nn.Module] = {}  # trainable networks
         self.fixed: dict[str, nn.Module] = {}  # networks without trainable parameters
         self.optimizers: dict[str, torch.optim.Optimizer] = {}
-        self.prepared: dict[str, Any] = {}  # all of them, wrapped for use in a step
+        self.prepared: dict[str, Any] = {}  # all of them, for use in a step
         self._steps_done = 0
         self.progress = torch.zeros((), dtype=torch.float64, device=self.device)
         self._recording: RecordedStep | None = None  # during training
@@ -134,47 +135,30 @@ class Trainer:
         return self.run.history
 
     def prepare(self, **objects: nn.Module | torch.optim.Optimizer) -> Any:
-        """Move networks and optimizers to the device and return them wrapped, in the same order.
+        """Move networks to the device, and return networks and optimizers for use in a step, in the same order.
 
         ``trainer.prepared`` has them by name. The network to validate and save must be called ``generator``. A network
         without trainable parameters, such as a feature extractor, is not saved. A second call replaces all objects of
         the first. Networks that you have wrapped, as with `torch.compile`, are unwrapped; `launch` compiles them.
         """
-        if self.accelerator.mixed_precision != mixed_precision(self.precision):  # accelerate shares it in a process
-            raise SrlabError("Another Trainer with another precision was created since. Create this one again.")
-        objects = {name: bare(thing) for name, thing in objects.items()}
-        self.networks, self.fixed, self.optimizers = sorted_out(objects)
+        self.prepared = {name: bare(thing) for name, thing in objects.items()}
+        self.networks, self.fixed, self.optimizers = sorted_out(self.prepared)
         self._rates = Rates(self.optimizers)
         for network in (self.networks | self.fixed).values():
             network.to(self.device, memory_format=torch.channels_last)
-        # Copy the generator before wrapping, which binds a forward to the original.
         self.ema = copy.deepcopy(self.networks["generator"]).eval().requires_grad_(False)
         self._stream = torch.cuda.Stream(self.device) if self._records() else None  # recordings need a separate one
-        for name, thing in objects.items():
-            wrap = self.accelerator.prepare_optimizer if name in self.optimizers else self.accelerator.prepare_model
-            objects[name] = wrap(thing)
-        self.prepared = objects
-        return tuple(objects.values())
-
-    def backward(self, loss: torch.Tensor) -> None:
-        """Call ``loss.backward()``, with loss scaling in float16.
-
-        Before you clip gradients in float16, call ``trainer.accelerator.unscale_gradients(optimizer)``.
-        """
-        self.accelerator.backward(loss)
+        if self.precision == "bf16":  # after the average was copied, which stays in float32
+            for network in (self.networks | self.fixed).values():
+                in_bfloat16(network, self.device)
+        return tuple(self.prepared.values())
 
     def update(self, loss: torch.Tensor, optimizer: torch.optim.Optimizer) -> torch.Tensor:
-        """Clear the gradients, call `backward`, and step; return the norm of the gradient, shape ``()``.
-
-        The norm is 0 if the gradient overflows in float16; the scaler skips such a step, which is harmless.
-        """
+        """Clear the gradients, call ``loss.backward()``, and step; return the norm of the gradient, shape ``()``."""
         optimizer.zero_grad()
-        self.backward(loss)
+        loss.backward()
         parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
         norm = torch.nn.utils.get_total_norm([p.grad for p in parameters if p.grad is not None])
-        if self.accelerator.scaler is not None:
-            norm = norm / self.accelerator.scaler.scale(torch.ones_like(norm))  # get_scale would wait for the GPU
-            norm = torch.where(norm.isfinite(), norm, 0.0)
         optimizer.step()
         return norm
 
@@ -300,7 +284,7 @@ class Trainer:
             yield lambda lr, hr, turn: step(lr, hr)
             return
         parts = [*self.networks.values(), *self.fixed.values()], [*self.optimizers.values()], self._stream
-        self._recording = RecordedStep(step, *parts, self.turns, self.accelerator.scaler)
+        self._recording = RecordedStep(step, *parts, self.turns)
         try:
             yield self._recording
         finally:
@@ -382,9 +366,8 @@ class Trainer:
         return self.settings | parameters
 
     def _stateful(self, sampler: PatchSampler) -> dict[str, Any]:
-        """Return the objects with a state dict by name: networks, EMA, sampler, and the float16 scaler."""
-        scaler = {"scaler": self.accelerator.scaler} if self.accelerator.scaler else {}
-        return self.networks | {"ema": self.ema, "sampler": sampler} | scaler
+        """Return the objects with a state dict by name: networks, EMA and sampler."""
+        return self.networks | {"ema": self.ema, "sampler": sampler}
 
     def _state_dict(self, sampler: PatchSampler) -> State:
         """Return the content of a checkpoint."""

@@ -24,7 +24,7 @@ def print_hardware(device: torch.device, precision: str, typed: str) -> None:
     """Print versions, hardware, the folder of runs, and why a GPU is not used."""
     threads = f"{torch.get_num_threads()} thread{'s' * (torch.get_num_threads() > 1)}"
     hardware = torch.cuda.get_device_name(device) if device.type == "cuda" else threads
-    numbers = {"fp32": "float32", "bf16": "bfloat16 mixed precision", "fp16": "float16 mixed precision"}[precision]
+    numbers = {"fp32": "float32", "bf16": "bfloat16 mixed precision"}[precision]
     print(f"srlab {srlab.__version__}, torch {torch.__version__}, Python {platform.python_version()}")
     print(f"device:  {device.type} ({hardware}), {numbers}")
     print(f"runs in: {seen_from_here(srlab.runs_home())}")

@@ -216,7 +216,5 @@ _LOSSES = {"03_srgan": {"gan": "vanilla", "pixel": "l1"}, "04_esrgan": {"gan": "
 
 def is_trained_in_the_lab(lab: Lab) -> bool:
     """Return whether the student's discriminator and training step of lab 03 can train the recipe of lab 03 or 04."""
-    if lab.precision == "fp16":  # which needs the trainer's own backward
-        return False
     wanted = _IN_THE_LAB | _LOSSES[lab.name]
     return all(lab.parameters.get(name, value) == value for name, value in wanted.items())

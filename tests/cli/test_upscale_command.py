@@ -145,7 +145,7 @@ def test_current_folder_is_a_source(source, tmp_path, monkeypatch):
             "01_srresnet/default upscales by 2, but --scale is 1. Leave --scale out",
         ),
         ("sr.png", ["--method", "bicubic", "--scale", "0"], "--scale must be at least 1, but is 0"),
-        ("sr.png", ["--run", "01_srresnet/default", "--precision", "fp16", "--device", "cpu"], "fp16 needs a GPU"),
+        ("sr.png", ["--run", "01_srresnet/default", "--precision", "fp16"], "'fp16' is not a valid precision"),
         ("sr.png", ["--run", "01_srresnet/default", "--seed", "1"], "01_srresnet/default has only one answer"),
         ("sr.png", ["--method", "bicubic", "--seed", "1"], "bicubic has only one answer. --seed is for flows"),
         ("sr.png", ["--run", "mine.png"], "mine.png is damaged or contains more than tensors"),

@@ -91,7 +91,7 @@ class LittleRun:
         else:
             made, optimizer = {"loss": F.mse_loss(self.things["generator"](lr), hr)}, self.things["optimizer"]
             optimizer.zero_grad()
-            self.trainer.backward(made["loss"])
+            made["loss"].backward()
             optimizer.step()
         self.note(made)
         return self.change(number, made)

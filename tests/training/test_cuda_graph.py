@@ -55,7 +55,7 @@ class Recorded(LittleRun):
             return self.gan_step(lr, hr, turn, noise=0.1)
         loss, optimizer = F.mse_loss(self.things["generator"](lr), hr), self.things["optimizer"]
         optimizer.zero_grad()
-        self.trainer.backward(loss)
+        loss.backward()
         optimizer.step()
         return self.change(self.calls, {"loss": loss})
 
@@ -181,7 +181,7 @@ def accumulate(clears, **numbers):
             loss, optimizer = F.mse_loss(little.things["generator"](lr), hr), little.things["optimizer"]
             if first := clears(little.trainer):
                 optimizer.zero_grad()
-            little.trainer.backward(loss)
+            loss.backward()
             if not first:
                 optimizer.step()
             return {"loss": loss} | numbers
@@ -289,48 +289,7 @@ def test_only_the_comparison_is_deterministic(monkeypatch):
     assert modes == [False] * AS_WRITTEN + [True, True, False]
 
 
-# --- float16, and where to record -------------------------------------------------------------------------------
-
-
-def recorded_in_float16(before_update):
-    """Return a recorded step, its scaler, whose scale every step doubles, and ones as a batch."""
-    network, scaler = torch.nn.Linear(1, 1).to(DEVICE), torch.amp.GradScaler(DEVICE, 1.0, growth_interval=1)
-    optimizer = fused_adam(network.parameters(), RATE)
-
-    def step(lr, hr):
-        optimizer.zero_grad()
-        loss = F.mse_loss(network(lr), hr)
-        scaler.scale(loss).backward()
-        scaler.step(optimizer)
-        before_update()
-        scaler.update()
-        return {"loss": loss}
-
-    recorded = cuda_graph.RecordedStep(step, [network], [optimizer], torch.cuda.Stream(), scaler=scaler)
-    return recorded, scaler, torch.ones(1, 1, device=DEVICE)
-
-
-def test_overflow_in_float16_postpones_recording():
-    recorded, scaler, ones = recorded_in_float16(lambda: None)
-    for number in range(AS_WRITTEN + 2):
-        assert recorded.recordings == [None], f"at step {number}"
-        recorded(ones, ones * torch.inf if number == AS_WRITTEN else ones)
-    assert recorded.recordings != [None]
-    assert scaler.get_scale() == 2**AS_WRITTEN, "an overflow halves it"
-    recorded(ones, ones * torch.inf)
-    assert scaler.get_scale() == 2 ** (AS_WRITTEN - 1)
-
-
-def test_training_in_float16_continues_after_a_failed_recording():
-    def fail():
-        if torch.cuda.is_current_stream_capturing():
-            raise ValueError
-
-    recorded, scaler, ones = recorded_in_float16(fail)
-    for _ in range(AS_WRITTEN + 2):
-        recorded(ones, ones)
-    assert recorded.reason == "the recording stopped (ValueError)"
-    assert scaler.get_scale() == 2 ** (AS_WRITTEN + 2)
+# --- Where to record -------------------------------------------------------------------------------------------
 
 
 def test_auto_compiles_blocks_only_in_long_runs_on_a_gpu(monkeypatch, capsys):

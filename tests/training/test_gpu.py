@@ -83,12 +83,12 @@ class FlowOnGpu(LittleRun):
         generator, optimizer = self.things["generator"], self.things["optimizer"]
         loss = flow_loss(lambda x, t: generator(lr, x, t), (hr - bicubic(lr, 4)) / 0.1)
         optimizer.zero_grad()
-        self.trainer.backward(loss)
+        loss.backward()
         optimizer.step()
         return {"loss": loss}
 
 
-@pytest.mark.parametrize("precision", ["bf16", "fp16", "fp32"])
+@pytest.mark.parametrize("precision", ["bf16", "fp32"])
 @pytest.mark.parametrize("lab", [GanOnGpu, FlowOnGpu])
 def test_gpu_step_does_not_synchronize(lab, precision):
     little = lab(precision=precision, sampler={"batch": 4})
@@ -98,9 +98,8 @@ def test_gpu_step_does_not_synchronize(lab, precision):
     little.before_step = lambda step: step in modes and torch.cuda.set_sync_debug_mode(modes[step])
     little.fit(12, validate_every=12)
     assert trainer.run.manifest()["status"] == "finished"
-    assert (trainer.accelerator.scaler is None) == (precision != "fp16")
     state = trainer._state_dict(little.sampler)
-    del state["networks"]["sampler"], state["networks"]["scaler" if precision == "fp16" else "ema"]
+    del state["networks"]["sampler"]
     assert {value.device.type for key, value in tensors_in(state).items() if not key.endswith("step")} == {"cuda"}
 
 
@@ -125,7 +124,7 @@ def test_photos_are_on_gpu_if_they_fit_half_of_free_memory(monkeypatch, free, ke
     assert next(sampler)[1].device.type == "cuda"
 
 
-@pytest.mark.parametrize("precision", ["bf16", "fp16", "fp32"])
+@pytest.mark.parametrize("precision", ["bf16", "fp32"])
 @pytest.mark.parametrize("lab", [GanOnGpu, FlowOnGpu])
 def test_recorded_run_equals_run_as_written(lab, precision, monkeypatch):
     monkeypatch.setattr(torch.backends.cudnn, "deterministic", True)

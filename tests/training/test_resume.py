@@ -116,19 +116,3 @@ def test_changed_code_of_own_degradation_is_reported(capsys):
     LittleRun(sampler={"degradation": lambda hr, scale, generator: srlab.downsample(hr, scale)}).fit(2)
     LittleRun(sampler={"degradation": lambda hr, scale, generator: hr[..., ::4, ::4]}).fit(4)
     assert "code of the training step or of the degradation has changed" in capsys.readouterr().out
-
-
-def scaler(start):
-    made = torch.amp.GradScaler("cpu", init_scale=start)
-    made.scale(torch.ones(()))  # only float16 has a scale
-    return made
-
-
-@pytest.mark.parametrize(("saved", "scale"), [(1234.5678, 1234.5678), (None, 2)])
-def test_float16_loss_scale_is_resumed(saved, scale):
-    little, resumed = LittleRun(), scaler(2.0)
-    little.trainer.accelerator.scaler = saved and scaler(saved)
-    state = little.trainer._state_dict(little.sampler) | {"step": 1}
-    little.trainer.accelerator.scaler = resumed
-    little.trainer._load_state_dict(state, little.sampler)
-    assert resumed.get_scale() == pytest.approx(scale)
