@@ -57,9 +57,9 @@ class Trainer:
     launch
         Who launches a GPU's work. With ``"python"`` the step runs as written, and a fast GPU waits for Python most of
         the time. With ``"graph"`` the step is recorded as a CUDA graph and replayed, with the same results
-        (`cuda_graph.py`). ``"auto"`` does the same if there is one process, and in long runs it also
-        compiles the repeated blocks of the networks, which may then round differently; on a CPU it does nothing
-        (`launch.py`). Where something does not work, the trainer prints why and continues without it.
+        (`cuda_graph.py`). ``"auto"`` does the same, and in long runs it also compiles the repeated blocks of the
+        networks, which may then round differently; on a CPU it does nothing (`launch.py`). Where something does not
+        work, the trainer prints why and continues without it.
     turns
         Number of steps after which the step does the same again, such as 2 if it updates G in every second step. It may
         depend on `turn`, and each turn is recorded separately.
