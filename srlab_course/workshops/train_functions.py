@@ -29,19 +29,12 @@ from srlab_course.workshops.promises import Promise, expect, expect_items, expec
 # moved: a computer may add in varying order.
 NEAR, SAME = 1e-6, 1e-3
 LR = sample(2, 3, 16, 20)  # images on which networks are compared
-# Hints for a resumed run, by the first difference from one that never stopped.
-FROM_THE_FIRST = (
-    "Its first loss is another one. Are the weights restored, all networks and optimizers, and the state of all random "
-    "numbers? Dropout draws from torch.default_generator, and so does randn without a generator. Was a batch drawn "
-    "ahead, or anything else made before load()?"
-)
-LATER = (
-    "It begins right, so weights and pairs are restored. What else changes with each step? Think of the optimizers' "
-    "memory, of a schedule, of gradients that no step clears, and of random numbers that a layer draws."
-)
-ONLY_WEIGHTS = (
-    "All losses are equal. What else is in the network that you return? Think of an average of the weights, or of "
-    "batch norm's statistics. A global variable isn't in the file."
+RESUMED = (
+    "If the first loss differs: is PyTorch seeded, and are the weights restored, all networks and optimizers, and the "
+    "state of all random numbers? Dropout draws from torch.default_generator, and so does randn without a generator. "
+    "Was a batch drawn ahead, or anything else made before load()? If only the second does: think of the optimizers' "
+    "memory, of a schedule, which runs over `iters` and not `stop`, and of gradients that no step clears. If neither "
+    "does: think of an average of the weights, or of batch norm's statistics. A global variable isn't in the file."
 )
 Log = list[list[float]]  # the numbers of each step
 Output = Callable[[ModuleType, nn.Module], torch.Tensor]
@@ -119,37 +112,28 @@ def trains(mine: ModuleType, training: Training, stops: bool = True) -> Iterator
 
 
 def pauses(mine: ModuleType, training: Training) -> Iterator[Promise]:
-    """Check that a run pauses twice, and ends in a new process as if it had never stopped."""
-    photos, iters, third = photos_of_shapes(), training.iters, training.iters // 3
-    network, log = training.run(mine, photos, iters)
-    straight = network.state_dict()
+    """Check that a run pauses, and ends in a new process as if it had never stopped."""
+    photos, iters, stop = photos_of_shapes(), training.iters, 2 * training.iters // 3
+    straight, log = training.run(mine, photos, iters)
     with tempfile.TemporaryDirectory() as place:
         file = Path(place, "run.pt")
-        _, first = training.run(mine, photos, iters, file=file, stop=third)
+        paused, first = training.run(mine, photos, iters, file=file, stop=stop)
+        resumed, rest = training.run(load(mine), photos, iters, file=file)
         yield (
-            all(map(_near, first, log)),
-            f"A pause changes nothing before it: with stop={third} the last loss is {_shown(first[-1:])}, and the "
-            f"whole run has {_shown(log[: len(first)][-1:])} there.",
-            "Does a schedule run over `stop` instead of `iters`? Is PyTorch seeded before you create the network?",
-        )
-        network, second = training.run(load(mine), photos, iters, file=file, stop=2 * third)
-        paused = network.state_dict()
-        yield (
-            len(first) == len(second) == third,
-            f"It pauses at stop={third} and again at stop={2 * third}: these calls take {len(first)} and {len(second)} "
+            (len(first), len(rest)) == (stop, iters - stop),
+            f"It pauses at stop={stop}, and then goes on to the end: these calls take {len(first)} and {len(rest)} "
             "steps.",
-            f"They should take {third} each: stop counts all steps, also those of earlier calls, and each call ends "
-            "with a checkpoint. Does fit get a Checkpoint(file, ...) and stop?",
+            f"They should take {stop} and {iters - stop}: stop counts all steps, also those of earlier calls, and "
+            "each call ends with a checkpoint. Does fit get a Checkpoint(file, ...) and stop?",
         )
-        network, rest = training.run(load(mine), photos, iters, file=file)
-        apart = _distance(network.state_dict(), straight) / max(_distance(straight, paused), 1e-12)
-        differs = [not _near(losses, right) for losses, right in zip(second + rest, log[third:], strict=False)]
+        end, right, pause = (network.state_dict() for network in (resumed, straight, paused))
+        apart = _distance(end, right) / max(_distance(right, pause), 1e-12)
         yield (
             apart <= SAME,
-            f"A resumed run ends like one that never stopped: {_shown(second[:1])} comes first and should be "
-            f"{_shown(log[third : third + 1])}, and the weights differ by {percent(apart)} of what they moved since "
+            f"A resumed run ends like one that never stopped: its first losses are {_shown(rest[:2])} and should be "
+            f"{_shown(log[stop : stop + 2])}, and the weights differ by {percent(apart)} of what they moved since "
             "the pause.",
-            FROM_THE_FIRST if differs[0] else LATER if any(differs) else ONLY_WEIGHTS,
+            RESUMED,
         )
         _, more = training.run(load(mine), photos, iters, file=file)
     yield (
