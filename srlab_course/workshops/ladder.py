@@ -149,31 +149,42 @@ class Judge(nn.Module):
         return ((image.mean((2, 3)) - 0.5) * self.weights).sum(1, keepdim=True) + self.bias
 
 
-def _discriminator(mine: Any) -> Results:
+def d_half(mine: Any) -> Results:
+    """Check that `d_loss` teaches D, in lab 03's step, and then in the student's."""
     cells = torch.tensor([1.0, 0.0]).view(2, 1, 1, 1).expand(-1, 3, 16, 16)
     lr, hr = cells[[0, 1, 1, 1]], F.interpolate(cells[[0, 0, 0, 1]], scale_factor=4.0)
     generator = nn.Sequential(nn.Conv2d(3, 3, 1, bias=False), nn.Upsample(scale_factor=4))
     nn.init.dirac_(generator[0].weight)
     frozen = Adam(generator.parameters(), 0.0)  # so that only D learns
 
+    def d_loss(real: torch.Tensor, fake: torch.Tensor) -> torch.Tensor:
+        return expect_tensor(mine.d_loss(real, fake), "`d_loss`", ())
+
     def logits(gan_step: Callable[..., Any]) -> list[float]:
-        judge, losses = Judge(-26.0, -26.0, -26.0), (mine.d_loss, adversary_of_scene)  # D's logits are -39 and 39
-        _train(judge, lambda adam: gan_step(generator, judge, frozen, adam, lr, hr, *losses), 150, 1.0)
+        judge = Judge(-133.3, -133.3, -133.3)  # its logits are -200 and 200
+        scene = lr, hr, d_loss, adversary_of_scene
+        _train(judge, lambda adam: gan_step(generator, judge, frozen, adam, *scene), 200, 4.0)
         return judge(cells).flatten().tolist()
 
-    known, own = logits(train_step), logits(mine.gan_step)
+    known = logits(train_step)
     yield known[0] > 0.4 and known[1] < 0.35, f"`d_loss` alone leads D's logits to {known[0]:.2f} and {known[1]:.2f}."
+    own = logits(mine.gan_step)
     near = all(abs(own[k] - known[k]) < 0.05 for k in (0, 1))
     text = f"With `gan_step` they are {own[0]:.2f} and {own[1]:.2f}"
     yield near, f"{text} (on paper the same; 1.10, where 3 of 4 are real, with the logistic loss)."
 
 
-def _generator(mine: Any) -> Results:
-    generator, lr, rate = Constant(0.4, 0.5, 0.6), torch.rand(4, 3, 16, 16), 0.01
-    for size, when in ((1.0, "SR equals HR, and G moves"), (-0.5, "When D turns, it moves")):
+def g_half(mine: Any, gan_step: Callable[..., Any] | None = None) -> Results:
+    """Check that D's verdict moves G with `g_loss`, also where SR is below 0, and where D is very sure."""
+    generator, lr, rate = Constant(0.4, 0.5, -0.2), torch.rand(4, 3, 16, 16), 0.01
+
+    def g_loss(sr: torch.Tensor, hr: torch.Tensor, judge: nn.Module) -> torch.Tensor:
+        return expect_tensor(mine.g_loss(sr, hr, judge), "`g_loss`", ())
+
+    for size, when in ((250.0, "SR equals HR, and G moves"), (-0.5, "When D turns, it moves")):  # first logit: -200
         judge, hr, before = Judge(size, -size, size), generator(lr).detach().clone(), generator.bias.detach().clone()
         adams = Adam(generator.parameters(), rate), Adam(judge.parameters(), 0.0)
-        mine.gan_step(generator, judge, *adams, lr, hr, d_loss_of_scene, mine.g_loss)
+        (gan_step or mine.gan_step)(generator, judge, *adams, lr, hr, d_loss_of_scene, g_loss)
         moves = ((generator.bias - before).flatten() * judge.weights.sign()).tolist()
         worst = max(moves, key=lambda move: abs(move - rate))
         yield abs(worst - rate) < 1e-4, f"{when} by {worst:.4f} in D's direction (on paper {rate:.4f}, the rate)."
@@ -222,7 +233,7 @@ RUNGS = [
     (2, "shuffle", ("Generator",), _shuffle, "How do channels become pixels: F.pixel_shuffle, or a reshape?"),
     (3, "which loss", ("train_step",), _two_answers, "Is the loss a distance, averaged over all images and pixels?"),
     (4, "modes", ("train_step", "validate"), _batch_norm, "Who calls eval() and train(), and who restores the mode?"),
-    (5, "D's half", ("gan_step", "d_loss"), _discriminator, f"Which is real, which is fake, logits? Then {STEP}"),
-    (6, "G's half", ("gan_step", "g_loss"), _generator, f"{ONLY_D} Where does that gradient end? The sign? {STEP}"),
+    (5, "D's half", ("gan_step", "d_loss"), d_half, f"Which is real, which is fake, logits? Then {STEP}"),
+    (6, "G's half", ("gan_step", "g_loss"), g_half, f"{ONLY_D} Where does that gradient end? The sign? {STEP}"),
     (7, "flow", ("flow_loss", "sample"), _flow, "Print t. Time 0 is noise, 1 is data. The target is data - noise."),
 ]
