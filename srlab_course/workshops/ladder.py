@@ -86,7 +86,8 @@ def _end(mine: Any, hr: torch.Tensor) -> list[float]:
     return network.bias.flatten().tolist()
 
 
-def _constant(mine: Any) -> Results:
+def constant(mine: Any) -> Results:
+    """Check that `train_step` leads a bias to the color of HR."""
     worst = max(_end(mine, torch.full((4, 3, 32, 32), 0.3)), key=lambda end: abs(end - 0.3))
     yield abs(worst - 0.3) < 1e-3, f"HR is 0.3 everywhere, and the bias ends at {worst:.3f} (on paper 0.300)."
 
@@ -228,7 +229,7 @@ STEP = "zero_grad, backward and step, each once, in this order, with the optimiz
 ONLY_D = "SR equals HR, so only D's verdict can move G."
 # Number and name of a rung, the functions that it runs, the rung, and where to look if it falls.
 RUNGS = [
-    (1, "loss and optimizer", ("train_step",), _constant, f"Does SR get into the loss as it is? Then {STEP}"),
+    (1, "loss and optimizer", ("train_step",), constant, f"Does SR get into the loss as it is? Then {STEP}"),
     (2, "pairs", ("sample_pairs",), _pairs, "Plot LR next to HR: the same place, flips, turns, colors and range?"),
     (2, "shuffle", ("Generator",), _shuffle, "How do channels become pixels: F.pixel_shuffle, or a reshape?"),
     (3, "which loss", ("train_step",), _two_answers, "Is the loss a distance, averaged over all images and pixels?"),
