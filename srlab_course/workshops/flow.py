@@ -44,19 +44,12 @@ def network(mine: ModuleType) -> Iterator[Promise]:
     """Check that the velocity of each image depends on its x, its time and its LR, and that all of it can learn."""
     torch.manual_seed(0)
     flow, again = (expect(mine.Flow(), "`Flow()`", nn.Module, "an nn.Module") for _ in range(2))
-    wild = []
     for (count, height, width), time in product(((2, 8, 8), (1, 12, 16), (3, 20, 8)), (0.0, 1.0)):
         x, lr = sample(count, 3, 4 * height, 4 * width, low=-1), sample(count, 3, height, width)
         with trying(f"The velocity has the shape of x: x is {tuple(x.shape)}, and t = {time:g}"):
             velocity = flow(x, torch.full((count,), time), lr)
-        if not expect_tensor(velocity, "The result of `flow(x, t, lr)`", tuple(x.shape)).isfinite().all():
-            wild.append(f"{time:g}")
-    yield (
-        not wild,
-        "The velocity has the shape of x, for three sizes of images, and is finite at t = 0 and 1"
-        f"{f', except at t = {wild[0]}' if wild else ''}.",
-        "Is something divided by t or by 1 - t? Both can be 0. Keep it away from 0 with clamp(min=...).",
-    )
+        expect_tensor(velocity, "The result of `flow(x, t, lr)`", tuple(x.shape))
+    yield True, "The velocity has the shape of x, for three sizes of images, at t = 0 and 1.", ""
     for parameter in flow.parameters():  # some may start with zeros, and hide what the others do
         inputs = parameter[0].numel() if parameter.ndim > 1 else 25
         parameter.data += torch.randn_like(parameter) * 0.5 / inputs**0.5
@@ -76,7 +69,8 @@ def network(mine: ModuleType) -> Iterator[Promise]:
         "Each image has its own velocity in eval mode: another x, t or lr changes it by {:.1g}, {:.1g} or {:.1g}, and "
         "those of another image by {:.1g}. Those at t = 0 and t = 1 differ by {:.1g}.".format(*own, others, ends),
         "Does the forward pass use all three, and t as it is, one number per image? Is anything mixed, or random? "
-        "Sines and cosines of whole turns are the same at 0 and 1.",
+        "Sines and cosines of whole turns are the same at 0 and 1. If a number is nan: is something divided by t or by "
+        "1 - t? Both can be 0. Keep it away from 0 with clamp(min=...).",
     )
     up, down = (part.mean().sqrt().item() for part in rows[2, 0].chunk(2))
     yield (
