@@ -46,13 +46,7 @@ def load(mine: Mine) -> ModuleType:
     module.__file__ = str(path)
     sys.modules[MODULE] = module  # dataclasses and torch.compile look it up
     code = compile(source_of(path), str(path), "exec")
-    try:
-        exec(code, module.__dict__)  # noqa: S102 - importlib keeps the old code if a file is saved twice in a second
-    except SystemExit as error:
-        raise SrlabError(
-            f"{stopped_in(error, path)}. Move code for the terminal to the end of the file, below "
-            '`if __name__ == "__main__":`.'
-        ) from error
+    exec(code, module.__dict__)  # noqa: S102 - importlib keeps the old code if a file is saved twice in a second
     return module
 
 
@@ -75,7 +69,7 @@ def written(mine: File, *names: str) -> ModuleType | None:
     path = Path(mine)
     try:
         module = load(path) if path.is_file() else None
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         print(stopped_in(error, path.resolve()))
         return None
     missing = [name for name in names if not hasattr(module, name)]
