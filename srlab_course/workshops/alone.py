@@ -36,14 +36,7 @@ def alone(mine: ModuleType) -> Iterator[Promise]:
         run_alone(own_file(mine), PROGRAM, str(weights), str(photo))
         yield True, "It runs in a new process without srlab.", ""
         results = [file for file in photo.parent.iterdir() if file.suffix.lower() in EXTENSIONS and file != photo]
-        if not results:
-            yield (
-                False,
-                "`python mine.py photo.jpg` writes no image next to the photo.",
-                'Does the file end with `if __name__ == "__main__":` and a call with sys.argv[1]? Do you save next to '
-                "the photo, and not in the current folder?",
-            )
-            return
+        names = " and ".join(file.name for file in results)
         sr = read_image(results[0]) if len(results) == 1 else torch.zeros(0)
         with torch.no_grad():
             wanted = network(read_image(photo)[None])[0].clamp(0, 1)
@@ -52,9 +45,10 @@ def alone(mine: ModuleType) -> Iterator[Promise]:
             error.mean().item() < 0.02
             and error.max().item() < 0.5  # a value that wraps around is 1 off
             and results[0].suffix.lower() == ".png",
-            f"The argument photo.jpg gives {len(results)} new image next to it, {results[0].name}, with the shape "
+            f"`python mine.py photo.jpg` writes {names or 'no image'} next to the photo, with the shape "
             f"{tuple(sr.shape)} for (3, 45, 38). It's {error.mean():.3f} off what network.pt computes, and "
             f"{error.max():.3f} at its worst pixel.",
-            "Write a PNG. Load the weights from Path(__file__).parent, switch to eval mode, clamp to [0, 1] before you "
-            "convert to 8 bits, and save next to the photo, under another name.",
+            'Does the file end with `if __name__ == "__main__":` and a call with sys.argv[1]? Load the weights from '
+            "Path(__file__).parent, switch to eval mode, clamp to [0, 1] before you convert to 8 bits, and save a "
+            "PNG next to the photo, under another name, and not in the current folder.",
         )
