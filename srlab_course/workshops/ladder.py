@@ -15,7 +15,7 @@ from srlab_course.exercises.srgan.train_step import adversary_of_scene, d_loss_o
 from srlab_course.feedback.checks import say
 from srlab_course.feedback.exercise import TODO
 from srlab_course.feedback.judging import stopped
-from srlab_course.workshops.network import AT_ITS_PLACE, RGB, share_near
+from srlab_course.workshops.network import RGB
 from srlab_course.workshops.promises import expect_items, expect_tensor
 
 Results = Iterator[tuple[bool, str]]  # whether a number is the one known on paper; the number in a sentence
@@ -101,14 +101,6 @@ def _pairs(mine: Any) -> Results:
     error = (F.interpolate(lr, scale_factor=4.0, mode="bilinear") - hr)[..., 12:-12, 12:-12]
     worst = -10 * math.log10(error.square().mean((1, 2, 3)).max().item() + 1e-12)
     yield worst > 50, f"bilinear upscaling brings ramps back with {worst:.0f} dB or more (on paper at least 56)."
-
-
-def _shuffle(mine: Any) -> Results:
-    near = share_near(mine.Generator())
-    yield (
-        near > AT_ITS_PLACE,
-        f"{100 * near:.0f} % of what a square of LR changes is near it in SR (on paper above 80).",
-    )
 
 
 def _two_answers(mine: Any) -> Results:
@@ -231,7 +223,6 @@ ONLY_D = "SR equals HR, so only D's verdict can move G."
 RUNGS = [
     (1, "loss and optimizer", ("train_step",), constant, f"Does SR get into the loss as it is? Then {STEP}"),
     (2, "pairs", ("sample_pairs",), _pairs, "Plot LR next to HR: the same place, flips, turns, colors and range?"),
-    (2, "shuffle", ("Generator",), _shuffle, "How do channels become pixels: F.pixel_shuffle, or a reshape?"),
     (3, "which loss", ("train_step",), _two_answers, "Is the loss a distance, averaged over all images and pixels?"),
     (4, "modes", ("train_step", "validate"), _batch_norm, "Who calls eval() and train(), and who restores the mode?"),
     (5, "D's half", ("gan_step", "d_loss"), d_half, f"Which is real, which is fake, logits? Then {STEP}"),

@@ -7,7 +7,6 @@ from types import ModuleType, SimpleNamespace
 import pytest
 
 import srlab_course as course
-from srlab import models
 from srlab_course.feedback.all_exercises import find
 from srlab_course.feedback.exercise_text import read_sections, read_sources
 from srlab_course.workshops import ladder
@@ -91,13 +90,6 @@ def test_rungs_can_be_chosen(climb):
     assert [text[0] for _, text in climb(rungs=[6, 7])] == ["6", "7"]
 
 
-class MSRResNet(models.MSRResNet):
-    """Lab 01's class, whose sizes have no defaults."""
-
-    def __init__(self, num_blocks, num_features):
-        super().__init__(num_blocks, num_features, 4)
-
-
 def test_examples_of_the_page_climb(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "mine.py").write_text(joined(1), encoding="utf-8")
@@ -106,7 +98,7 @@ def test_examples_of_the_page_climb(tmp_path, monkeypatch, capsys):
     answers = {"train_step": "srresnet.train_step", "validate": "srresnet.validate"}
     of_lab_03 = {"train_step": "srgan.train_step", "discriminator_loss": "srgan.discriminator_loss"}
     for block, known in zip(blocks, ({}, answers, of_lab_03), strict=True):
-        names = {name: find(answer).reference for name, answer in known.items()} | {"MSRResNet": MSRResNet}
+        names = {name: find(answer).reference for name, answer in known.items()}
         exec(compile(block, "docs/ladder.md", "exec"), names)
         printed = capsys.readouterr().out
         assert "climbed" in printed
