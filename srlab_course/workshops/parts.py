@@ -1,12 +1,10 @@
 """Check a student's file, part by part: each part prints which promises its functions keep, and which they break."""
 
 import difflib
-import random
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import torch
 
 from srlab.errors import SrlabError
@@ -109,7 +107,6 @@ def check(mine: Mine, part: str) -> None:
 
 def _lines(path: Path, part: Part) -> Iterator[Line]:
     """Yield the line of each promise of a part, or of what is missing, or of an error in the file."""
-    states = random.getstate(), np.random.get_state()  # noqa: NPY002 - a student may use it
     try:
         with torch.random.fork_rng(devices=[]), torch.enable_grad():
             module = load(path)
@@ -122,9 +119,6 @@ def _lines(path: Path, part: Part) -> Iterator[Line]:
                 yield from in_words(part.promises(module))
     except (Exception, SystemExit) as error:
         yield "broken", stopped_in(error, path), ""
-    finally:
-        random.setstate(states[0])
-        np.random.set_state(states[1])  # noqa: NPY002
 
 
 def _broken_before(path: Path, part: str) -> Iterator[Line]:
