@@ -40,6 +40,9 @@ def find_lab(name: str) -> Path:
     labs, name = find_notebooks(), Path(name).name.removesuffix(".ipynb")
     fitting = [lab for lab in labs if name in (lab.stem, without_number(lab))]
     fitting = fitting or [lab for lab in labs if lab.stem.startswith(name)] or [lab for lab in labs if name in lab.stem]
+    if not fitting and (bare := sorted((course() / "notebooks").glob(f"{glob.escape(name)}*.ipynb"))):
+        file = recipes() / f"{bare[0].stem}.yaml"
+        raise SrlabError(f"{bare[0].name} has no recipes: {file} is missing. docs/extending.md describes it.")
     if len(fitting) != 1:
         raise SrlabError(f"'{name}' does not match exactly one lab. Choose from {', '.join(lab.stem for lab in labs)}.")
     return fitting[0]
