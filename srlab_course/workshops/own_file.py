@@ -46,7 +46,10 @@ def load(mine: Mine) -> ModuleType:
     module.__file__ = str(path)
     sys.modules[MODULE] = module  # dataclasses and torch.compile look it up
     code = compile(source_of(path), str(path), "exec")
-    exec(code, module.__dict__)  # noqa: S102 - importlib keeps the old code if a file is saved twice in a second
+    try:
+        exec(code, module.__dict__)  # noqa: S102 - importlib keeps the old code if a file is saved twice in a second
+    except SystemExit as error:
+        raise SrlabError(stopped_in(error, path)) from error
     return module
 
 
@@ -69,7 +72,7 @@ def written(mine: File, *names: str) -> ModuleType | None:
     path = Path(mine)
     try:
         module = load(path) if path.is_file() else None
-    except (Exception, SystemExit) as error:
+    except Exception as error:
         print(stopped_in(error, path.resolve()))
         return None
     missing = [name for name in names if not hasattr(module, name)]

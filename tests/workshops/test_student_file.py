@@ -77,6 +77,14 @@ def test_file_that_is_not_valid(content, words, tmp_path, capsys):
     assert " ".join(capsys.readouterr().out.split()).count(words) == 2
 
 
+def test_kept_network_names_the_line_that_ends_python(tmp_path):
+    file = tmp_path / "mine.py"
+    file.write_text("raise SystemExit\n")
+    (tmp_path / "network.pt").touch()
+    with pytest.raises(srlab.SrlabError, match=r"Line 1 of mine\.py calls sys\.exit, which would end the notebook"):
+        workshops.kept(file, "network")
+
+
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "cp1252"])
 def test_encodings_of_python_are_read(encoding, tmp_path):
     (tmp_path / "mine.py").write_text(f"# coding: {encoding}\nSIZE = 'Größe'\n", encoding=encoding)
