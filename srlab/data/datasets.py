@@ -10,7 +10,7 @@ from pathlib import Path
 from srlab.data.cache import cached
 from srlab.data.catalog import is_named
 from srlab.data.download import fetch
-from srlab.data.image_set import ImageSet
+from srlab.data.image_set import ImageSet, check_lr
 from srlab.data.images import EXTENSIONS, TIFF, read_pixels, to_uint8
 from srlab.errors import SrlabError
 from srlab.paths import find_in_course
@@ -106,12 +106,8 @@ def load_images(where: str | Path, scale: int = 4) -> ImageSet:
     images = read_images(path.name, hr)
     if not lr:
         return images
-    images.lr = read_images(path.name, lr, f"LRx{scale}")
-    for name, (height, width), size in zip(images.names, images.sizes, images.lr.sizes, strict=True):
-        if (height // scale, width // scale) != tuple(size):
-            raise SrlabError(
-                f"LR image '{name}' in {path} is {size[1]}x{size[0]}, which is not 1/{scale} of its HR image."
-            )
+    images.lr = read_images(path.name, {name: lr[name] for name in hr}, f"LRx{scale}")
+    check_lr(images, scale)
     return images
 
 

@@ -140,8 +140,9 @@ class ImageSet:
         return self.digest or fingerprint(zip(self.names, self.hr, strict=True))
 
     def describe(self) -> dict[str, Any]:
-        """Return the ``name``, ``count`` and ``fingerprint`` of the set for a run's manifest."""
-        return {"name": self.name, "count": len(self), "fingerprint": self.fingerprint()}
+        """Return ``name``, ``count``, ``fingerprint``, and ``lr``, that of the LR images, for a run's manifest."""
+        lr = {"lr": self.lr.fingerprint()} if self.lr is not None else {}
+        return {"name": self.name, "count": len(self), "fingerprint": self.fingerprint()} | lr
 
     def _indices(self, names: Sequence[str]) -> list[int]:
         for name in names:
@@ -153,6 +154,20 @@ class ImageSet:
 def _batch(levels: torch.Tensor) -> torch.Tensor:
     """Return 8-bit levels as a batch of one, float32 in [0, 1]; contiguous, because the buffer is channels last."""
     return to_float(levels.contiguous())[None]
+
+
+def check_lr(images: ImageSet, scale: int) -> None:
+    """Reject a set unless each HR image has an LR image of the same name and 1 / `scale` of its size, rounded down."""
+    if alone := sorted({*images.names} ^ {*images.lr.names}):
+        raise SrlabError(f"{images.name} has no pair for {some(alone)}. Use the same names in HR and LRx{scale}.")
+    sizes = dict(zip(images.lr.names, images.lr.sizes, strict=True))
+    for name, (height, width) in zip(images.names, images.sizes, strict=True):
+        if (height // scale, width // scale) != tuple(sizes[name]):
+            small = "{1}x{0}".format(*sizes[name])
+            raise SrlabError(
+                f"LR image '{name}' of {images.name} is {small}, which is not 1/{scale} of its HR image, "
+                f"{width}x{height}."
+            )
 
 
 def fingerprint(images: Iterable[tuple[str, torch.Tensor]]) -> str:

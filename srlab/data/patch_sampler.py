@@ -5,7 +5,7 @@ from typing import Any
 import torch
 
 from srlab.data.degradation import Degradation, Degrade
-from srlab.data.image_set import ImageSet
+from srlab.data.image_set import ImageSet, check_lr
 from srlab.data.images import to_float
 from srlab.data.resampling import mirrored
 from srlab.errors import SrlabError
@@ -23,11 +23,16 @@ class PatchSampler:
     mirrored at the border of the photo, and the margin is then cropped off. With ``nearest``, which takes a pixel next
     to the center of each cell, a transposed or flipped patch is treated as a whole image.
 
+    If the set has LR images, each LR patch is cut out of them with the window and the orientation of its HR patch. The
+    windows are then at multiples of `scale`, and LR is not degraded.
+
     Each image is equally likely, whatever its size. All draws come from one CPU generator, so a seed gives the same
     patches on every device, and a resumed run needs only `state_dict`.
 
     Parameters
     ----------
+    images
+        HR images, or pairs of HR and LR images.
     scale
         HR pixels per LR pixel along an axis.
     patch
@@ -35,10 +40,11 @@ class PatchSampler:
     batch
         Patches per step.
     degradation
-        Degradation from HR to LR; None means only bicubic downsampling. Any function ``(hr, scale, generator) -> lr``
-        can be used, too: it gets the batch on the device, and must draw its random numbers from the generator. If it
-        has an attribute ``reach``, the margin is ``reach(scale)`` LR pixels wide, see `Degradation.reach`; otherwise
-        each patch is treated as a whole image. A run's manifest has only the function's name.
+        Degradation from HR to LR; None means only bicubic downsampling. With LR images, any other one is an error. Any
+        function ``(hr, scale, generator) -> lr`` can be used, too: it gets the batch on the device, and must draw its
+        random numbers from the generator. If it has an attribute ``reach``, the margin is ``reach(scale)`` LR pixels
+        wide, see `Degradation.reach`; otherwise each patch is treated as a whole image. A run's manifest has only the
+        function's name.
     augment
         ``"all"``: flip and transpose at random, so that each of the eight orientations is equally likely; ``"flip"``:
         left to right only; or ``"none"``.
@@ -61,25 +67,25 @@ class PatchSampler:
             raise SrlabError(f"batch must be at least 1, but is {batch}.")
         if not len(images):
             raise SrlabError(f"The set {images.name} has no images to crop patches from.")
-        if images.lr is not None:
-            raise SrlabError(
-                f"{images.name} has LR images, but patches are made from HR. Pass only the folder of its HR images, or "
-                "set images.lr = None."
-            )
         if augment not in ("all", "flip", "none"):
             raise SrlabError(f"'{augment}' is not a valid augment. Use all, flip or none.")
         check_sizes(images, patch)
         self.images, self.scale, self.patch, self.batch = images, scale, patch, batch
         self.degradation = degradation or Degradation()
-        reach = getattr(self.degradation, "reach", None)
+        check_pairs(images, scale, self.degradation)
+        reach = getattr(self.degradation, "reach", None) if images.lr is None else None
         self.window = patch  # side in HR pixels of the square that is drawn from an image
         self.margin = reach(scale) if reach else 0  # LR pixels on each side of it
         self.augment, self.seed = augment, seed
         self.device = torch.device(device)
         self.generator = torch.Generator().manual_seed(seed)
         self._noise = torch.Generator(self.device)
-        self._sizes, self._starts = torch.tensor(images.sizes), torch.tensor(images.starts)
         self._pixels = images.pixels.to(self.device) if _fits(images.pixels, self.device) else images.pixels
+        self._tables = [_table(images)]  # of the HR images, and of LR images
+        if images.lr is not None:
+            lr = images.lr.subset(*images.names)
+            self._tables.append(_table(lr))
+            self._lr_pixels = lr.pixels.to(self.device) if _fits(lr.pixels, self.device) else lr.pixels
 
     def __iter__(self) -> "PatchSampler":
         return self
@@ -90,12 +96,14 @@ class PatchSampler:
         Both are float32 in [0, 1] on 8-bit levels.
         """
         # Only a few numbers per patch are sent to a GPU, and the CPU does not wait for the GPU.
-        windows = self._draw_windows().to(self._pixels.device, non_blocking=True)
+        windows, *lr_windows = self._draw_windows()
         # One more number per patch, for subclasses. It is always drawn, so that a seed still gives the same patches.
         draws = torch.rand(self.batch, generator=self.generator)
         # Degradations may draw on the device, so they have a generator there, seeded in each step.
         seed = int(torch.randint(2**62, (), generator=self.generator))
         hr = self.cut(windows, draws)
+        if lr_windows:
+            return self._gather(self._lr_pixels, lr_windows[0], self.window // self.scale, 0), hr
         lr = self.degradation(hr, self.scale, self._noise.manual_seed(seed))
         if lr.shape[-2:] != (expected := tuple(side // self.scale for side in hr.shape[-2:])):
             raise SrlabError(f"The degradation returned LR of {tuple(lr.shape[-2:])} pixels instead of {expected}.")
@@ -105,36 +113,37 @@ class PatchSampler:
         """Cut drawn windows with their margin out of the images: ``(n, 3, side, side)``, float32 on 8-bit levels.
 
         A subclass can change the patches, for example rotate them. `draws` are random numbers in [0, 1) for that,
-        ``(n,)`` on the CPU.
+        ``(n,)`` on the CPU. LR patches of given LR images are not cut here.
         """
-        indices = self._indices(windows)
-        patches = self._pixels.index_select(0, indices.flatten()).view(*indices.shape, 3).to(self.device)
+        return self._gather(self._pixels, windows, self.window, self.margin * self.scale)
+
+    def _gather(self, pixels: torch.Tensor, windows: torch.Tensor, side: int, margin: int) -> torch.Tensor:
+        """Read windows of `side` pixels with a margin out of a buffer, as float32 batches on the device."""
+        indices = _indices(windows.to(pixels.device, non_blocking=True), side, margin)
+        patches = pixels.index_select(0, indices.flatten()).view(*indices.shape, 3).to(self.device)
         return to_float(patches).permute(0, 3, 1, 2).contiguous()
 
-    def _draw_windows(self) -> torch.Tensor:
-        """Draw start, height and width of the image, position and flips of each patch: ``(8, batch)``."""
+    def _draw_windows(self) -> list[torch.Tensor]:
+        """Draw start, height and width of the image, position and flips of each patch: ``(8, batch)``.
+
+        With LR images, also return the windows of the same patches in LR.
+        """
 
         def below(limit: torch.Tensor) -> torch.Tensor:
             return (torch.rand(self.batch, generator=self.generator, dtype=torch.float64) * limit).long()
 
         image = below(torch.full((self.batch,), len(self.images)))
-        height, width = self._sizes[image].unbind(1)
-        top, left = below(height - self.window + 1), below(width - self.window + 1)
+        sources = [table[:, image] for table in self._tables]
+        grid = 1 if self.images.lr is None else self.scale  # HR patches of pairs begin where an LR pixel does
+        _, height, width = sources[0]
+        top, left = (below((length - self.window) // grid + 1) * grid for length in (height, width))
         flips = torch.rand(3, self.batch, generator=self.generator) < 0.5  # of rows, of columns, transposed
         allowed = {"all": (True, True, True), "flip": (False, True, False), "none": (False, False, False)}[self.augment]
         flips &= torch.tensor(allowed)[:, None]
-        return torch.stack([self._starts[image], height, width, top, left, *flips])
-
-    def _indices(self, windows: torch.Tensor) -> torch.Tensor:
-        """Return the buffer indices ``(batch, side, side)`` of windows with their margin."""
-        start, height, width, top, left, flip_rows, flip_columns, transpose = windows[:, :, None]
-        margin = self.margin * self.scale
-        steps = torch.arange(-margin, self.window + margin, device=windows.device)
-        backwards = self.window - 1 - steps
-        rows = mirrored(top + torch.where(flip_rows > 0, backwards, steps), height)
-        columns = mirrored(left + torch.where(flip_columns > 0, backwards, steps), width)
-        indices = (start + rows * width)[:, :, None] + columns[:, None, :]
-        return torch.where(transpose[:, None] > 0, indices.transpose(1, 2), indices)
+        return [
+            torch.stack([*source, top // factor, left // factor, *flips])
+            for source, factor in zip(sources, (1, self.scale), strict=False)
+        ]
 
     def describe(self) -> dict[str, Any]:
         """Return all settings that determine the batches, by name, for a run's manifest."""
@@ -157,6 +166,18 @@ class PatchSampler:
         self.generator.set_state(state["generator"])
 
 
+def check_pairs(images: ImageSet, scale: int, degradation: Degrade) -> None:
+    """Reject LR images that do not fit their HR images, and a degradation that would not be applied to them."""
+    if images.lr is None:
+        return
+    if degradation != Degradation():
+        raise SrlabError(
+            f"{images.name} has LR images, which are not degraded again. To degrade its HR images instead, pass only "
+            "the folder HR."
+        )
+    check_lr(images, scale)
+
+
 def check_sizes(images: ImageSet, side: int) -> None:
     """Reject a set with an image that is too small for windows of `side` pixels."""
     for name, (height, width) in zip(images.names, images.sizes, strict=True):
@@ -165,6 +186,22 @@ def check_sizes(images: ImageSet, side: int) -> None:
                 f"Image '{name}' of {images.name} is {width}x{height} pixels, smaller than the patch of {side}. Use a "
                 "smaller patch, or remove the image."
             )
+
+
+def _table(images: ImageSet) -> torch.Tensor:
+    """Return start, height and width of each image in the buffer: ``(3, images)``."""
+    return torch.cat([torch.tensor(images.starts)[None], torch.tensor(images.sizes).T])
+
+
+def _indices(windows: torch.Tensor, side: int, margin: int) -> torch.Tensor:
+    """Return the buffer indices of windows of `side` pixels with their margin, ``(batch, side, side)``."""
+    start, height, width, top, left, flip_rows, flip_columns, transpose = windows[:, :, None]
+    steps = torch.arange(-margin, side + margin, device=windows.device)
+    backwards = side - 1 - steps
+    rows = mirrored(top + torch.where(flip_rows > 0, backwards, steps), height)
+    columns = mirrored(left + torch.where(flip_columns > 0, backwards, steps), width)
+    indices = (start + rows * width)[:, :, None] + columns[:, None, :]
+    return torch.where(transpose[:, None] > 0, indices.transpose(1, 2), indices)
 
 
 def _without_margin(patches: torch.Tensor, margin: int) -> torch.Tensor:

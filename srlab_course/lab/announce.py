@@ -53,6 +53,8 @@ def announce(lab: Lab, recipe: Recipe) -> None:
     print(in_lines("because  ", recipe.why))
     steps = f"{first}{values['iters']:,} steps"
     print(in_lines("trains:  ", f"{steps} of {values['batch']} patches of {values['patch']} px, on {photos}"))
+    if lab.train_set.lr is not None:
+        print(in_lines("LR:      ", f"the LR images in {lab.train_set.name}, unchanged"))
     if values.get("subject"):
         print(in_lines("shows:   ", f"{unseen}, which is held out"))
     print(in_lines("run:     ", f"{lab.name}/{values['run']}{_progress_of(lab)}"))

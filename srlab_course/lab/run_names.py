@@ -46,7 +46,8 @@ def _said(key: str, value: Any, train_set: ImageSet, unseen: ImageSet) -> Any:
     if key == "subject" and value not in ("", *PHOTOS):
         return f"{Path(value).stem[:30]}-{short_hash(value, train_set.fingerprint(), unseen.fingerprint())}"
     if key in ("images", "validation") and (folder := paths.find_in_course(value)).is_dir():
-        return f"{folder.resolve().name}-{short_hash((train_set if key == 'images' else unseen).fingerprint())}"
+        pictures = (train_set if key == "images" else unseen).describe()
+        return f"{folder.resolve().name}-{short_hash(pictures['fingerprint'], pictures.get('lr', ''))}"
     return value if key == "start" else Path(value).name
 
 

@@ -15,6 +15,7 @@ import torch
 import srlab
 from srlab import devices, models, paths
 from srlab.data import catalog
+from srlab.data.patch_sampler import check_pairs
 from srlab.errors import SrlabError
 from srlab.models import backbones, features
 from srlab.shell import running_shell
@@ -106,6 +107,9 @@ def _choose_recipe(book: Book, given: dict[str, Any], overrides: dict[str, Any],
 def _check_what_comes_later(lab: Lab) -> None:
     """Fail early: raise the errors of later cells before anything is computed."""
     values = lab.parameters
+    check_pairs(lab.train_set, values.get("scale", 4), lab.degradation)
+    if lab.train_set.lr is not None and "pool" in values:  # lab 07
+        raise SrlabError(f"{lab.name} makes its LR images from HR. Pass only the folder HR of {lab.train_set.name}.")
     if "size" in values:
         generator_of(values)
     if "discriminator" in values:

@@ -42,6 +42,8 @@ class RotatedSampler(PatchSampler):
         rotate: float = 10.0,
         black_corners: bool = False,
     ) -> None:
+        if images.lr is not None:
+            raise SrlabError(f"{images.name} has LR images, which are not rotated. Pass only its HR images.")
         super().__init__(images, scale, patch, batch, degradation, augment, seed, device)
         if not 0 < rotate <= 45:
             raise SrlabError(f"rotate must be above 0 and at most 45 degrees, but is {rotate}.")

@@ -169,7 +169,6 @@ REFUSED = [
     (lambda path: noise_set((95, 99)).at_least(96), "No image in mine has at least 96 x 96 pixels"),
     (lambda path: noise_set((4, 5)).center_crop(0), "at least 1 pixel"),
     (lambda path: noise_set((3, 42)).with_lr(Degradation(), 4), "'a' of mine: .*42x3.*scale 4"),
-    (lambda path: srlab.PatchSampler(noise_set((9, 9)).with_lr(Degradation(), 4), patch=8), "mine has LR images"),
     (lambda path: load_images(path / "nowhere"), "Cannot read the folder .*nowhere"),
     (lambda path: load_images(path / "empty"), r"No images found in .*empty; subfolders are not read.*\.png"),
     (lambda path: load_images(path / "twice"), r"several images named cat\."),
@@ -178,7 +177,7 @@ REFUSED = [
         lambda path: load_images(path / "unpaired"),
         "unpaired has no pair for bird, owl. Use the same names in HR and LRx4",
     ),
-    (lambda path: load_images(path / "unfit"), "'bird' in .* is 5x5, .* 1/4"),
+    (lambda path: load_images(path / "unfit"), "'bird' of unfit is 5x5, .* 1/4"),
 ]
 
 

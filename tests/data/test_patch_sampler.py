@@ -37,6 +37,15 @@ def test_patches_of_seed_are_fixed(augment, digest):
     assert found.hexdigest().startswith(digest)
 
 
+def test_random_lr_and_the_state_of_a_seed_are_fixed():
+    sampler, found = PatchSampler(random_set(), 4, 16, 3, NOISY, seed=5), hashlib.sha256()
+    for _ in range(3):
+        for patches in next(sampler):
+            found.update((patches * 255).round().byte().numpy())
+    found.update(sampler.state_dict()["generator"].numpy())
+    assert found.hexdigest().startswith("bcfc3f78052b02b0")
+
+
 def test_batches_depend_only_on_the_seed_and_the_state():
     options = {"patch": 16, "batch": 2, "degradation": NOISY}
     before = torch.get_rng_state()
@@ -116,6 +125,66 @@ def test_describe():
     assert described[0] == str(PatchSampler(**usual).describe())
 
 
+# --- Pairs -----------------------------------------------------------------------------------------------------
+
+
+def oriented(image):
+    """Yield the eight orientations of an image (3, H, W)."""
+    for turned in (image, image.transpose(1, 2)):
+        yield from (turned, turned.flip(1), turned.flip(2), turned.flip(1, 2))
+
+
+@pytest.mark.parametrize(("scale", "augment"), [(4, "all"), (2, "flip"), (3, "none")])
+def test_lr_patches_are_parts_of_given_lr_images(scale, augment):
+    """Use noise as LR, which no degradation would make; HR has rows and columns that LR does not cover."""
+    images, sizes = random_set((30, 25), (21, 40)), [(30 // scale, 25 // scale), (21 // scale, 40 // scale)]
+    small = random_set(*sizes)
+    images.lr = ImageSet.from_images("lr", {f"image{k}": small.hr[k] for k in (1, 0)})  # in another order
+    known, side = {}, 2 * scale
+    for hr, lr in zip(images.hr, small.hr, strict=True):
+        for top, left in itertools.product(range(lr.shape[1] - 1), range(lr.shape[2] - 1)):
+            large = hr[:, scale * top : scale * top + side, scale * left : scale * left + side]
+            both = zip(oriented(large), oriented(lr[:, top : top + 2, left : left + 2]), strict=True)
+            known |= {one.numpy().tobytes(): other for one, other in both}
+    lrs, hrs = ((255 * x).round().byte() for x in next(PatchSampler(images, scale, side, 20000, augment=augment)))
+    assert all(torch.equal(lr, known[hr.numpy().tobytes()]) for lr, hr in zip(lrs, hrs, strict=True))
+    orientations = {"all": 8, "flip": 2, "none": 1}[augment]
+    assert len(hrs.unique(dim=0)) == orientations * len(known) / 8  # each place and orientation
+
+
+def test_given_bicubic_lr_equals_lr_made_from_the_same_patches(monkeypatch):
+    """Compare also at the borders of the images. Only a transposed patch differs, by roundings in another order."""
+    images, windows = random_set((64, 56), (32, 72)), []
+    given = PatchSampler(images.with_lr(Degradation(), 4), patch=16, batch=500)
+    made = PatchSampler(images, patch=16, batch=500)
+    draw = given._draw_windows
+    monkeypatch.setattr(given, "_draw_windows", lambda: windows.append(draw()) or windows[-1])
+    monkeypatch.setattr(made, "_draw_windows", lambda: windows[-1][:1])
+    (lr, hr), (made_lr, made_hr) = next(given), next(made)
+    assert torch.equal(hr, made_hr)
+    transposed = windows[0][0][-1] > 0
+    assert torch.equal(lr[~transposed], made_lr[~transposed])
+    assert 255 * (lr - made_lr).abs().max() < 1.1
+
+
+def test_pairs_are_drawn_again_from_a_state_and_described():
+    pairs = random_set().with_lr(Degradation(), 4)
+    one, other = (PatchSampler(pairs, patch=16, batch=2, seed=seed) for seed in (5, 6))
+    next(one)
+    other.load_state_dict(one.state_dict())
+    assert all(all(map(torch.equal, next(one), next(other))) for _ in range(3))
+    darker = ImageSet("tiny", pairs.names, pairs.pixels, pairs.sizes)
+    darker.lr = ImageSet("tiny", pairs.names, pairs.lr.pixels // 2, pairs.lr.sizes)
+    made = PatchSampler(random_set(), patch=16, batch=2)
+    described = [PatchSampler(images, patch=16, batch=2).describe()["images"] for images in (pairs, darker)]
+    assert len({str(one) for one in (*described, made.describe()["images"])}) == 3
+
+
+def without(name, images):
+    small = images.lr.subset(*(other for other in images.names if other != name))
+    return ImageSet("tiny", images.names, images.pixels, images.sizes, lr=small)
+
+
 # --- Your own degradation, and invalid settings ----------------------------------------------------------------
 
 
@@ -134,6 +203,9 @@ def test_any_function_can_degrade():
     assert sampler.describe()["degradation"] == {"function": "mine"}
 
 
+PAIRS = random_set().with_lr(Degradation(), 4)
+
+
 @pytest.mark.parametrize(
     ("settings", "words"),
     [
@@ -142,6 +214,10 @@ def test_any_function_can_degrade():
         ({"patch": 18}, "multiple of the scale 4, but is 18"),
         ({"batch": 0}, "at least 1, but is 0"),
         ({"augment": "rotate"}, "'rotate' is not a valid augment. Use all, flip or none"),
+        ({"images": PAIRS, "scale": 2}, "LR image 'image0' of tiny is 6x7, which is not 1/2 of its HR image, 25x30"),
+        ({"images": without("image1", PAIRS)}, "tiny has no pair for image1. Use the same names in HR and LRx4"),
+        ({"images": PAIRS, "degradation": NOISY}, "tiny has LR images, which are not degraded again. To"),
+        ({"images": PAIRS, "degradation": lambda hr, scale, generator: hr}, "which are not degraded again"),
         ({"degradation": lambda hr, scale, generator: hr}, r"\(16, 16\) pixels instead of \(4, 4\)"),
     ],
 )

@@ -1,4 +1,4 @@
-"""Test lab 01 with the recipe blind: random degradations, given pairs, RGB scores, and another network."""
+"""Test lab 01 with the recipe blind (random degradations, RGB scores, another network), and on given pairs."""
 
 import pytest
 
@@ -43,3 +43,18 @@ def test_blind_recipe_validates_on_given_pairs(tmp_path, split):
     assert abs(srlab.evaluate(generator, given).psnr.mean() - last) > 0.1  # on luma, cropped
     given.lr = None  # use LR made from HR
     assert abs(srlab.evaluate(generator, given, protocol=FACE).psnr.mean() - last) > 0.01
+
+
+@pytest.mark.nightly
+def test_training_on_given_pairs_resumes(tmp_path, split):
+    lab, out = ROOT / "notebooks" / "01_srresnet.ipynb", tmp_path / "out.ipynb"
+    given = {"images": split["validation"], "recipe": "smoke", "run": "pairs"}
+    for iters in (4, 6):
+        execute(lab, out, SMALL | given | {"iters": iters}, "not-in-studies")
+    printed = out.read_text(encoding="utf-8")
+    assert "LR:      the LR images in val, unchanged" in printed
+    assert "resuming after 4 of 6 steps" in printed
+    run = srlab.Run("01_srresnet", "pairs")
+    pairs = datasets.load_images(split["validation"])
+    assert run.manifest()["step"] == 6
+    assert run.manifest()["parameters"]["sampler"]["images"] == pairs.describe()

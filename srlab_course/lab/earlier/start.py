@@ -150,10 +150,13 @@ def _seen(learned: str, lab: Lab) -> str:
 
 
 def _other_photos(start: str, lab: Lab) -> str:
-    """Return which other photos a network was trained on, or ""; the left half of a photo is not another photo."""
+    """Return which other photos or LR images a network was trained on, or ""; the left half of a photo is the same."""
+    given = lab.train_set.describe().get("lr")
     if start == BUNDLED:
-        return ""
+        return "it was trained on LR images by bicubic, not on the given ones" if given else ""
     images = Run(*start.split("/")).manifest()["parameters"]["sampler"]["images"]
+    if images.get("lr") != given:
+        return "it was trained on other LR images"
     learned, ours, known = images["fingerprint"], lab.train_set.fingerprint(), bundled_photos("train")
     if learned == ours or (learned == known.fingerprint() and ours == known.subset(HALVED).fingerprint()):
         return ""

@@ -62,6 +62,16 @@ def setup(lab, **given):
     return course.setup(lab, namespace(lab, **{name: usual[name] for name in usual if name in known} | given))
 
 
+def save_pairs(folder, *sizes, seed=0):
+    """Write HR and LR images of noise into HR/ and LRx4/."""
+    torch.manual_seed(seed)
+    for name, (height, width) in zip("abc", sizes, strict=False):
+        srlab.write_image(torch.rand(3, height // 4, width // 4), folder / "LRx4" / f"{name}.png")
+        torch.manual_seed(0)
+        srlab.write_image(torch.rand(3, height, width), folder / "HR" / f"{name}.png")
+    return str(folder)
+
+
 @pytest.fixture
 def photo(tmp_path):
     """Write a photo and return its path."""
@@ -117,6 +127,20 @@ def test_setup_rejects_invalid_parameters(lab, given, words, home):
     with pytest.raises(SrlabError, match=words):
         setup(lab, **given)
     assert not home.exists()
+
+
+def test_lab_trains_on_given_pairs(tmp_path, capsys):
+    pairs, others = (save_pairs(tmp_path / f"{seed}" / "pairs", (136, 160), seed=seed) for seed in (1, 2))
+    lab, other = (setup("01_srresnet", images=folder) for folder in (pairs, others))
+    assert capsys.readouterr().out.count("\nLR:      the LR images in pairs, unchanged\n") == 2
+    assert lab.train_set.lr.sizes == [(34, 40)]
+    assert lab.train_set.fingerprint() == other.train_set.fingerprint()
+    assert lab.run != other.run  # the same HR with other LR
+    for given in ({"recipe": "blind"}, {"blur": [1, 2]}, {"downsampler": "nearest"}):
+        with pytest.raises(SrlabError, match="pairs has LR images, which are not degraded again"):
+            setup("01_srresnet", images=pairs, **given)
+    with pytest.raises(SrlabError, match=r"makes its LR images from HR\. Pass only the folder HR of pairs"):
+        setup("07_one_step", images=pairs)
 
 
 NAMES = [

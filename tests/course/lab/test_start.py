@@ -73,6 +73,18 @@ def test_run_on_other_photos_is_only_used_by_name(capsys):
     assert load_start(lab_with(f"{LAB}/gravel"))[1] == f"{LAB}/gravel"
 
 
+def test_run_on_other_lr_images_is_only_used_by_name(capsys):
+    photo = FOUR.subset("brick")
+    pairs, others = (photo.with_lr(degradation, 4) for degradation in (Degradation(), Degradation("nearest")))
+    leave("pairs", images=pairs)
+    assert load_start(lab_with(f"{LAB}/pairs", photos=(pairs, RIGHT)))[1] == f"{LAB}/pairs"
+    for images in (photo, others):
+        assert load_start(lab_with(f"{LAB}/pairs", photos=(images, RIGHT))) == (None, "")
+    check_start(lab_with(f"{LAB}/pairs", "start", photos=(others, RIGHT)))
+    assert f"Note: training starts from {LAB}/pairs, but it was trained on other LR" in capsys.readouterr().out
+    assert load_start(lab_with("bundled", photos=(pairs, RIGHT), **LAPTOP)) == (None, "")
+
+
 def test_named_start_of_lab_03_sets_network_but_not_scale():
     leave("one")
     other = {"network": "SRResNet", "num_blocks": 9, "pretrain_iters": 1}
