@@ -12,14 +12,14 @@ from srlab.paths import data_home
 
 
 class Archive(NamedTuple):
-    """File to download, the folders to unpack, and its SHA-256 if it is known.
+    """File to download, the folders to unpack, and its SHA-256, or "" if it is not known.
 
     A folder is its path below the data home, its path in the archive, and the number of its images.
     """
 
     url: str
     folders: tuple[tuple[str, str, int], ...]
-    sha256: str | None = None
+    sha256: str = ""
 
 
 class DataSet(NamedTuple):

@@ -1,4 +1,4 @@
-"""Download the datasets in the catalog, resume after an interruption, and unpack their images."""
+"""Download the datasets in the catalog, and unpack their images."""
 
 import re
 import shutil
@@ -8,17 +8,15 @@ import zipfile
 import zlib
 from pathlib import Path, PurePosixPath
 
-import requests
 from tqdm.auto import tqdm
 
 from srlab.data import catalog
 from srlab.data.catalog import Archive, DataSet
+from srlab.downloading import download
 from srlab.errors import SrlabError
 from srlab.files import lock, patiently, publish, sha256_of, writing
 from srlab.paths import data_home
 
-BLOCK = 1 << 16  # bytes read at a time
-TIMEOUT_S = 60.0  # seconds without a byte, after which a download fails
 # Errors that zipfile, tarfile and the libraries below them raise for a damaged file.
 DAMAGE = (zipfile.BadZipFile, tarfile.TarError, zlib.error, struct.error, EOFError, RuntimeError, ValueError)
 
@@ -53,18 +51,9 @@ def _fetch_archive(archive: Archive, home: Path) -> None:
     yours, staging = home / "archives" / archive.url.rpartition("/")[2], home / ".unpacking"
     path = yours if yours.exists() else yours.with_name(f"downloaded-{yours.name}")
     if not path.exists():
-        try:
-            _download(archive.url, path)
-        except requests.RequestException as error:
-            cause: BaseException = error
-            while cause.__context__ is not None:  # the outer errors describe the libraries
-                cause = cause.__context__
-            raise SrlabError(
-                f"Could not download {archive.url} ({getattr(cause, 'strerror', None) or cause}). Check the network "
-                f"and run the same command again to resume, or put the file at {yours} yourself."
-            ) from error
+        download(archive.url, path, archive.sha256, yours)
     try:
-        if archive.sha256 and sha256_of(path) != archive.sha256:
+        if path == yours and archive.sha256 and sha256_of(path) != archive.sha256:
             raise ValueError(f"its SHA-256 is not that of the file at {archive.url}")
         for folder, source, images in archive.folders:
             if not (home / folder).exists():
@@ -77,24 +66,6 @@ def _fetch_archive(archive: Archive, home: Path) -> None:
         shutil.rmtree(staging, ignore_errors=True)
     if path != yours:
         patiently(path.unlink)
-
-
-def _download(url: str, path: Path) -> None:
-    """Download to ``<name>.part``, from the byte where an earlier attempt stopped, and rename the complete file."""
-    part = path.with_name(f"{path.name}.part")
-    have = part.stat().st_size if part.exists() else 0
-    headers = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={have}-"} if have else {})
-    with requests.get(url, headers=headers, stream=True, timeout=TIMEOUT_S) as response:
-        if response.status_code == 416:
-            part.unlink()  # not shorter than the server's file, so the next attempt begins again
-        response.raise_for_status()
-        start = have if response.status_code == 206 else 0
-        total = start + int(response.headers.get("Content-Length", 0))
-        bar = tqdm(total=total, initial=start, desc=path.name, unit="B", unit_scale=True)
-        with bar, part.open("ab" if start else "wb") as file:
-            for block in response.iter_content(BLOCK):
-                bar.update(file.write(block))
-    patiently(lambda: part.replace(path))
 
 
 def _unpack(path: Path, source: str, images: int, staging: Path) -> None:

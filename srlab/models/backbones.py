@@ -6,12 +6,12 @@ caller decides what to do without weights (use random features, or leave out LPI
 
 import re
 from pathlib import Path
-from urllib.error import URLError
 
 import torch
 
+from srlab.downloading import download
 from srlab.errors import SrlabError
-from srlab.files import sha256_of, writing
+from srlab.files import lock, sha256_of, writing
 from srlab.paths import expand_user
 from srlab.tensor_files import is_safetensors, read_safetensors
 
@@ -49,7 +49,9 @@ def find_weights(name: str, weights: str | Path = "auto") -> Path | None:
         if weights == "auto" and not path.is_file():
             return None
         if not path.is_file():
-            _download(url, path)
+            with writing(path), lock(path.with_name(f".{path.name}.lock")):
+                if not path.is_file():  # another process may have downloaded it
+                    download(url, path, _hash_in_name(path))
     else:
         path = expand_user(weights)
         if not path.is_file():
@@ -59,18 +61,6 @@ def find_weights(name: str, weights: str | Path = "auto") -> Path | None:
         if not found.startswith(digits):
             raise SrlabError(f"{path} does not match the hash in its name (its SHA-256: {found[:8]}...). Delete it.")
     return path
-
-
-def _download(url: str, path: Path) -> None:
-    """Download a file; it appears under its name only when it is complete and matches the hash in its name."""
-    with writing(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            torch.hub.download_url_to_file(url, str(path), _hash_in_name(path))
-        except (URLError, RuntimeError) as error:
-            raise SrlabError(
-                f"Could not download {url} ({error}). Check the network, or put the file at {path} yourself."
-            ) from error
 
 
 def _hash_in_name(path: Path) -> str:

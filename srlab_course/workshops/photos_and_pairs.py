@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
 
-import pooch
 import torch
 import torch.nn.functional as F
 
@@ -12,7 +11,7 @@ from srlab.data.datasets import PHOTOS, photo_file
 from srlab.data.resampling import resize, upsample
 from srlab.errors import SrlabError
 from srlab.files import write_atomic
-from srlab.paths import find_in_course
+from srlab.paths import find_in_course, runs_home
 from srlab_course.feedback.exercise import sample
 from srlab_course.workshops.promises import Promise, expect_items, expect_tensor, trying
 
@@ -23,7 +22,7 @@ Photos = dict[str, torch.Tensor]  # file name -> (3, H, W)
 
 
 def photo_folder(path: str = "") -> Path:
-    """Return a folder of photos: `path`, or your cache folder with copies of the sixteen bundled photos.
+    """Return a folder of photos: `path`, or one in the cache of your runs with copies of the sixteen bundled photos.
 
     Files that are already there are kept as they are. The data folder would not do, because a class may share it.
     """
@@ -31,11 +30,11 @@ def photo_folder(path: str = "") -> Path:
         if not (folder := find_in_course(path)).is_dir():
             raise SrlabError(f"Folder {path} not found. Correct `images`, or use the bundled photos with images = ''.")
         return folder
-    folder = Path(pooch.os_cache("srlab")) / "bundled_photos"
+    folder = runs_home() / "cache" / "bundled_photos"
     for name in PHOTOS:
         file = photo_file(name)
         if not (copied := folder / f"{name}{file.suffix}").exists():
-            write_atomic(copied, file.read_bytes(), "with XDG_CACHE_HOME")
+            write_atomic(copied, file.read_bytes(), "with SRLAB_HOME")
     return folder
 
 

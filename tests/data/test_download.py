@@ -5,20 +5,20 @@ import io
 import random
 import re
 import tarfile
-import threading
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from unittest.mock import Mock
 
 import pytest
 from PIL import Image
 
+from srlab import downloading
 from srlab.data import catalog, datasets, download
 from srlab.data.catalog import Archive, DataSet
 from srlab.errors import SrlabError
 from srlab_course.lab.photos import planned_set
 from tests.conftest import ROOT, files_in, load_script
+from tests.file_server import serving
 
 
 def png(side=8, seed=0):
@@ -55,50 +55,19 @@ OUTSIDE = ("../HR/x.png", "../../Tiny/HR/../x.png", "/Tiny/HR/../x.png", "Tiny/H
 FOLDERS = (("Tiny/HR", "Tiny/HR", 2), ("Tiny/LRx4", "Tiny/LR/X4", 2))
 
 
-class Site(ThreadingHTTPServer):
-    """Serve files by name on the loopback address, and record the Range headers sent so far (or None).
-
-    A fault changes one response: a status, ``"drops"`` (stops after two thirds), ``"no ranges"`` (sends all).
-    """
-
-    def __init__(self):
-        super().__init__(("127.0.0.1", 0), Answer)
-        self.base, self.files, self.faults, self.requests = f"http://127.0.0.1:{self.server_port}", {}, [], []
-
-
-class Answer(BaseHTTPRequestHandler):
-    log_message = print
-
-    def do_GET(self):
-        asked, fault = self.headers["Range"], self.server.faults.pop(0) if self.server.faults else ""
-        self.server.requests.append(asked)
-        content = self.server.files[self.path.strip("/")]
-        start = int(re.search(r"\d+", asked)[0]) if asked and fault != "no ranges" else 0
-        status = fault if isinstance(fault, int) else 416 if start >= len(content) else 206 if start else 200
-        self.send_response(status)
-        content = content[start:] if status < 300 else b""
-        self.send_header("Content-Length", str(len(content)))
-        self.end_headers()
-        self.wfile.write(content[: len(content) * 2 // 3] if fault == "drops" else content)
-
-
 @pytest.fixture(params=["zip", "tar"])
 def site(request, monkeypatch):
     """Serve the only set of the catalog, `tiny`; ``site.name`` is its archive."""
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    monkeypatch.setattr(download, "BLOCK", 64)  # the rest of a block is lost when a connection drops
-    with Site() as site:
-        thread = threading.Thread(target=site.serve_forever, args=[0.01])
-        thread.start()
+    monkeypatch.setattr(downloading, "BLOCK", 64)  # the rest of a block is lost when a connection drops
+    with serving() as site:
         site.name = f"tiny.{request.param}"
         site.files[site.name] = packed(request.param, MEMBERS)
         know(monkeypatch, site)
         yield site
-        site.shutdown()
-        thread.join()
 
 
-def know(monkeypatch, site, sha256=None):
+def know(monkeypatch, site, sha256=""):
     """Add the set to the catalog."""
     archive = Archive(f"{site.base}/{site.name}", FOLDERS, sha256)
     tiny = DataSet("Tiny", 2, (16, 16), (archive,), "free for all")
@@ -119,7 +88,7 @@ def test_catalog():
         folders = {path: images for archive in data_set.archives for path, _, images in archive.folders}
         assert folders[f"{data_set.folder}/HR"] == data_set.images, name
         assert all(re.fullmatch(r"\w+(/train|/valid)?/(HR|LRx4)", path) for path in folders)
-        assert all(archive.sha256 is None or len(archive.sha256) == 64 for archive in data_set.archives)
+        assert all(len(archive.sha256) in (0, 64) for archive in data_set.archives)
 
 
 # --- The network ---
@@ -128,7 +97,7 @@ def test_catalog():
 @pytest.mark.parametrize("known", [True, False])
 @pytest.mark.parametrize("faults", [["drops"], ["drops", "no ranges"], [503], [404]])
 def test_failed_download_resumes(site, tmp_path, monkeypatch, faults, known):
-    know(monkeypatch, site, hashlib.sha256(site.files[site.name]).hexdigest() if known else None)
+    know(monkeypatch, site, hashlib.sha256(site.files[site.name]).hexdigest() if known else "")
     site.faults = [*faults]
     message = error_of(tmp_path)
     assert message.startswith(f"Could not download {site.base}/{site.name} (")
@@ -146,22 +115,16 @@ def test_no_server(site, tmp_path, monkeypatch):
     assert "(Connection refused)" in error_of(tmp_path)
 
 
-def test_partial_file_that_is_too_long_is_downloaded_again(site, tmp_path):
-    (tmp_path / "archives").mkdir()
-    (tmp_path / "archives" / f"downloaded-{site.name}.part").write_bytes(site.files[site.name] + b"of a longer file")
-    assert "416" in error_of(tmp_path)
-    download.fetch("tiny", tmp_path)
-    assert files_in(tmp_path) == IMAGES
-
-
 def test_wrong_hash(site, tmp_path, monkeypatch):
     know(monkeypatch, site, "0" * 64)
-    words = "is damaged (its SHA-256 is not that of the file at "
-    assert f"downloaded-{site.name} {words}{site.base}" in error_of(tmp_path)
+    message = error_of(tmp_path)
+    assert f"/{site.name} sent another file (its SHA-256:" in message
+    assert f"put the file at {tmp_path}/archives/{site.name}" in message
+    assert files_in(tmp_path) == {}
     (tmp_path / "archives" / site.name).write_bytes(b"mine")
-    assert f"archives/{site.name} {words}" in error_of(tmp_path)
-    both = {f"archives/downloaded-{site.name}": site.files[site.name], f"archives/{site.name}": b"mine"}
-    assert files_in(tmp_path) == both
+    words = "is damaged (its SHA-256 is not that of the file at "
+    assert f"archives/{site.name} {words}{site.base}" in error_of(tmp_path)
+    assert files_in(tmp_path) == {f"archives/{site.name}": b"mine"}
     assert len(site.requests) == 1
 
 

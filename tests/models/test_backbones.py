@@ -9,9 +9,12 @@ import torch
 from safetensors.torch import save
 from torch import nn
 
+from srlab import downloading
 from srlab.errors import SrlabError
 from srlab.models import backbones
 from srlab.models.backbones import find_weights, load_weights
+from tests.conftest import files_in
+from tests.file_server import serving
 
 
 def saved(weights) -> bytes:
@@ -25,17 +28,21 @@ CONTENT = saved(WEIGHTS)
 NAME = f"alexnet-owt-{hashlib.sha256(CONTENT).hexdigest()[:8]}.pth"
 
 
-def test_only_imagenet_downloads_and_the_hash_in_a_name_is_checked(hub, tmp_path, monkeypatch):
-    def download(url, path, digits):
-        asked.append((url, digits))
-        Path(path).write_bytes(CONTENT)
+@pytest.fixture
+def site(monkeypatch):
+    """Serve the weights under torchvision's name for them."""
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    with serving() as site:
+        site.files[NAME] = CONTENT
+        monkeypatch.setattr(backbones, "weights_url", lambda _: f"{site.base}/{NAME}")
+        yield site
 
-    asked, own = [], tmp_path / "own.pth"
-    monkeypatch.setattr("torch.hub.download_url_to_file", download)
-    monkeypatch.setattr(backbones, "weights_url", lambda _: f"https://somewhere/{NAME}")
+
+def test_only_imagenet_downloads_and_the_hash_in_a_name_is_checked(hub, tmp_path, site):
+    own = tmp_path / "own.pth"
     assert find_weights("alexnet") is None
     assert [find_weights("alexnet", weights) for weights in ("imagenet", "imagenet", "auto")] == [hub / NAME] * 3
-    assert asked == [(f"https://somewhere/{NAME}", NAME[-12:-4])]
+    assert site.requests == [None]
     with pytest.raises(SrlabError, match=r"Weights file .* not found"):
         find_weights("alexnet", own)
     own.write_bytes(CONTENT)
@@ -45,12 +52,22 @@ def test_only_imagenet_downloads_and_the_hash_in_a_name_is_checked(hub, tmp_path
         find_weights("alexnet")
 
 
-def test_failed_download_is_one_line(hub, monkeypatch):
-    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    monkeypatch.setattr(backbones, "weights_url", lambda _: f"http://127.0.0.1:1/{NAME}")
-    with pytest.raises(SrlabError, match=rf"http://127\.0\.0\.1:1/{NAME} .*refused"):
+def test_failed_download_is_one_line_and_resumes(hub, site, monkeypatch):
+    monkeypatch.setattr(downloading, "TIMEOUT_S", 0.1)
+    monkeypatch.setattr(downloading, "BLOCK", 64)
+    site.faults = ["stalls"]
+    with pytest.raises(SrlabError, match=rf"127\.0\.0\.1:\d+/{NAME} \(timed out\)\. Check the network"):
         find_weights("alexnet", "imagenet")
-    assert list(hub.iterdir()) == []
+    assert find_weights("alexnet", "auto") is None
+    assert find_weights("alexnet", "imagenet").read_bytes() == CONTENT
+    assert site.requests[1].startswith("bytes=")
+
+
+def test_page_in_place_of_weights_is_not_kept(hub, site):
+    site.files[NAME] = b"<html>log in</html>"
+    with pytest.raises(SrlabError, match=f"{NAME} sent another file"):
+        find_weights("alexnet", "imagenet")
+    assert files_in(hub) == {}
 
 
 READ = {name: saved({"epoch": 3, name: WEIGHTS}) for name in ("params", "state_dict", "model")}

@@ -2,7 +2,6 @@
 
 import shutil
 
-import pooch
 import pytest
 import torch
 
@@ -28,12 +27,11 @@ def test_file_that_does_not_exist_yet(tmp_path, capsys):
     assert "needs load_photos, psnr in mine.py" in printed
 
 
-def test_folder_of_photos(tmp_path, monkeypatch):
-    monkeypatch.setattr(pooch, "os_cache", lambda name: tmp_path)
+def test_folder_of_photos(tmp_path, monkeypatch, home):
     monkeypatch.setenv("SRLAB_DATA", str(tmp_path / "file"))  # cannot be written, as that of a class hub
     (tmp_path / "file").touch()
-    mine = tmp_path / "bundled_photos" / "camera.png"
-    mine.parent.mkdir()
+    mine = home / "cache" / "bundled_photos" / "camera.png"
+    mine.parent.mkdir(parents=True)
     mine.write_bytes(b"mine")
     assert len(list(workshops.photo_folder().iterdir())) == 16
     assert mine.read_bytes() == b"mine"
