@@ -11,13 +11,14 @@ A file begins with the rules that `course.setup` checks values against:
 Then each recipe has
 
 - ``description``; and ``source``, the origin of its values except those in ``ours``, which the source does not state;
-- ``extends``: an earlier recipe to inherit ``values``, their sources and ``scales`` from. ``requires``, ``strict`` and
+- ``extends``: an earlier recipe to inherit ``values`` and their sources from. ``requires``, ``strict`` and
   ``without_weights`` are not inherited;
 - ``requires``: the conditions for ``recipe="auto"``, which are a ``device`` and the smallest numbers of ``iters``,
   ``memory_gib`` and ``megapixels`` of training photos. The last recipe whose conditions are met is used;
-- ``scales``: numbers of steps that scale with ``iters``;
 - ``strict``: if true, warnings are errors;
 - ``values``; and ``without_weights``, which replaces some values if there are no ImageNet weights.
+
+A user who passes ``iters`` sets the steps of each stage that the recipe has; ``Recipe.laid_out`` has the details.
 """
 
 import html
@@ -31,6 +32,8 @@ import yaml
 from srlab.errors import SrlabError
 
 LONGEST_AVERAGE = 0.999  # largest decay of the moving average of weights, as in papers
+# Stage of training, by the setting with its number of steps -> setting with its milestones.
+STAGES = {"iters": "milestones", "pretrain_iters": "pretrain_milestones", "teacher_iters": ""}
 
 
 @dataclass(frozen=True)
@@ -38,7 +41,8 @@ class Recipe:
     """The hyperparameters of one recipe, including inherited ones.
 
     The module docstring describes the fields. `sources` contains the source of each value, and `why` the reason for
-    choosing this recipe. A recipe whose `requires` is None is only used by name.
+    choosing this recipe. `changed` are the settings that differ from the file's. A recipe whose `requires` is None is
+    only used by name.
     """
 
     name: str
@@ -46,41 +50,62 @@ class Recipe:
     values: dict[str, Any]
     sources: dict[str, str]
     help: dict[str, str]
-    scales: Sequence[str] = ()
     requires: dict[str, Any] | None = None
     strict: bool = False
     without_weights: dict[str, Any] = field(default_factory=dict)
+    changed: frozenset[str] = frozenset()
     why: str = "you chose it"
 
-    def laid_out(self, iters: int) -> "Recipe":
-        """Return the recipe for another number of steps (0: its own); the settings in `scales` change in proportion.
+    def laid_out(self, iters: int, named: dict[str, Any]) -> "Recipe":
+        """Return the recipe for other numbers of steps.
 
-        The moving average covers the same share of the steps, up to the decay used in papers. There are at most fifty
-        validations, each of which saves a checkpoint, and they are at least as far apart as in the recipe.
+        Each stage that the recipe has gets the steps in `named`, such as ``{"pretrain_iters": 9000}``, or else `iters`
+        (0: the recipe's own). Its milestones move in proportion. With other steps of the last stage, the moving average
+        covers the same share of them, up to the decay used in papers. There are at most fifty validations, each of
+        which saves a checkpoint, and they are at least as far apart as in the recipe.
         """
-        if not iters or iters == self.values["iters"]:
+        typed, derived = {}, {}
+        for stage, milestones in STAGES.items():
+            own = self.values.get(stage)
+            steps = named.get(stage, iters or own)
+            if not own or steps == own:
+                continue
+            typed[stage] = steps
+            if self.values.get(milestones):
+                derived[milestones] = [max(1, round(step * steps / own)) for step in self.values[milestones]]
+        if not typed:
             return self
-        factor, values = iters / self.values["iters"], self.values | {"iters": iters}
-        changed = {name: _scaled(values[name], factor) for name in self.scales if name in values}
-        if 0 < values.get("ema", 0) < LONGEST_AVERAGE:
-            longest = min(LONGEST_AVERAGE, 1 - (1 - values["ema"]) / factor)
-            changed["ema"] = round(max(values["ema"], longest), 4)
-        if "validate_every" in values:
-            changed["validate_every"] = max(values["validate_every"], iters // 50)
-        sources = {name: f"{self.sources[name]}, for {iters:,} steps" for name in changed}
-        description = f"{self.description} (made for {self.values['iters']:,} steps, here {iters:,})"
-        return replace(
-            self, description=description, values=values | changed, sources=self.sources | sources | {"iters": "you"}
-        )
+        recipe, own = self.changed_by(typed), self.values["iters"]
+        if steps := typed.get("iters"):
+            recipe = replace(recipe, description=f"{self.description} (made for {own:,} steps, here {steps:,})")
+            if 0 < (decay := self.values.get("ema", 0)) < LONGEST_AVERAGE:
+                longest = min(LONGEST_AVERAGE, 1 - (1 - decay) * own / steps)
+                derived["ema"] = round(max(decay, longest), 4)
+            if "validate_every" in self.values:
+                derived["validate_every"] = max(self.values["validate_every"], steps // 50)
+        for name, value in derived.items():
+            if value != self.values[name]:
+                recipe = recipe.changed_by({name: value}, f"{self.sources[name]}, for the new number of steps")
+        return recipe
 
     def changed_by(self, values: dict[str, Any], source: str = "you") -> "Recipe":
         """Return the recipe with some values changed."""
-        return replace(self, values=self.values | values, sources=self.sources | dict.fromkeys(values, source))
+        sources = self.sources | dict.fromkeys(values, source)
+        return replace(self, values=self.values | values, sources=sources, changed=self.changed | values.keys())
 
-    def rows(self) -> list[list[str]]:
-        """Return a header row, then name, value, help and source of each setting; those that you changed come first."""
-        rows = [[name, _plain(value), self.help[name], self.sources[name]] for name, value in self.values.items()]
-        return [["name", "value", "description", "source"], *sorted(rows, key=lambda row: row[-1] != "you")]
+    def rows(self, whole: bool = True) -> list[list[str]]:
+        """Return a header row, then name, value, help and source of each setting.
+
+        Settings that differ from the recipe come first, and of these the ones that you set. If `whole`, all others
+        follow.
+        """
+
+        def rank(name: str) -> int:
+            return 2 if name not in self.changed else int(self.sources[name] != "you")
+
+        names = [name for name in sorted(self.values, key=rank) if whole or rank(name) < 2]
+        rows = [[name, _plain(self.values[name]), self.help[name], self.sources[name]] for name in names]
+        return [["name", "value", "description", "source"], *rows]
 
     def table(self) -> str:
         """Return all settings as a folded HTML table."""
@@ -130,7 +155,7 @@ def _read_recipe(
     sources = dict.fromkeys(values, source) | dict.fromkeys(ours, "this course")
     if extends:
         above = book.recipes[extends]
-        values, sources, others = above.values | values, above.sources | sources, {"scales": above.scales} | others
+        values, sources = above.values | values, above.sources | sources
     if strange := set(values) ^ set(book.help):
         raise ValueError(f"missing in the values or in help: {', '.join(sorted(strange))}")
     values = {key: values[key] for key in book.help}  # the order of the table
@@ -162,12 +187,6 @@ def _in_words(facts: dict[str, Any]) -> str:
     steps = f"{facts['iters']:,} steps" if facts["iters"] else "a run of a few minutes"
     gpu = f"a GPU with {facts['memory_gib']:.0f} GiB" if facts["device"] == "cuda" else "a CPU"
     return f"{gpu}, {steps}, and {facts['megapixels']:.1f} megapixels of photos"
-
-
-def _scaled(steps: Any, factor: float) -> Any:
-    if isinstance(steps, list):
-        return [_scaled(step, factor) for step in steps]
-    return max(1, round(steps * factor)) if steps else steps  # 0 means never
 
 
 def _plain(value: Any) -> str:

@@ -101,7 +101,7 @@ def _choose_recipe(book: Book, given: dict[str, Any], overrides: dict[str, Any],
         recipe = replace(recipe, why=recipe.why + (note if recipe.without_weights else ""))
         recipe = recipe.changed_by(recipe.without_weights, "this course, because ImageNet weights were not found")
     named = {"subject": given["subject"]} if given.get("subject", "auto") != "auto" else {}
-    return recipe.laid_out(facts["iters"]).changed_by(overrides | named)
+    return recipe.laid_out(facts["iters"], overrides).changed_by(overrides | named)
 
 
 def _check_what_comes_later(lab: Lab) -> None:

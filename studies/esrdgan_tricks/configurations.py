@@ -13,7 +13,7 @@ HERE = Path(__file__).parent
 LAB = "04_esrgan"
 PRESET_KEYS = {"seeds", "rows", "tricks", "parameters", "scored", "main", "benchmarks", "threads", "gpu", "needs"}
 COMMON = {"recipe": "photos"}  # lab 04 on a laptop with photos of many kinds, for all that a preset does not set
-FROM_LAB = ("iters", "pretrain_iters", "features", "ema")  # rows depend on these, or the lab scales them with `iters`
+FROM_LAB = ("iters", "pretrain_iters", "features", "ema")  # rows depend on these, or the lab derives them from `iters`
 # Parameters of lab 04's second stage: rows that differ only in these have the same PSNR stage.
 GAN_STAGE = {"iters", "features", "backbone", "relative", "max_shift", "pixel", "pixel_weight", "content_weight"}
 GAN_STAGE |= {"adversarial_weight", "gan", "discriminator", "d_features", "learning_rate", "discriminator_rate"}

@@ -4,7 +4,7 @@ import pytest
 
 from srlab.errors import SrlabError
 from srlab_course.lab.parameters import check_parameters
-from srlab_course.lab.recipes import pick_recipe, read_book
+from srlab_course.lab.recipes import STAGES, pick_recipe, read_book
 from tests.conftest import RECIPES
 
 LAPTOP = {"device": "cpu", "iters": 0, "memory_gib": 0.0, "megapixels": 3.6}
@@ -23,7 +23,7 @@ def test_recipes_only_set_known_parameters(file):
     check_parameters(book.parameters, book.parameters, book.choices, book.minimum)
     for recipe in book.recipes.values():
         check_parameters(book.recipes["laptop"].values, recipe.values, book.choices, book.minimum)
-        assert {*recipe.scales, *recipe.without_weights, *recipe.sources} <= set(recipe.values)
+        assert {*recipe.without_weights, *recipe.sources} <= set(recipe.values)
         assert set(recipe.requires or ()) <= set(LAPTOP)
 
 
@@ -53,20 +53,38 @@ def test_paper_network_never_gets_laptop_rate():
             assert recipe.values["learning_rate"] <= 2e-4
 
 
+@pytest.mark.parametrize("file", RECIPES, ids=lambda file: file.stem)
+def test_iters_are_steps_of_each_stage_of_each_recipe(file):
+    for recipe in read_book(file).recipes.values():
+        stages = {name: steps for name, steps in recipe.values.items() if name in STAGES}
+        assert recipe.laid_out(0, {}) is recipe
+        assert recipe.laid_out(recipe.values.get("iters", 0), stages) is recipe, "the same numbers, passed by name"
+        for iters in (7, 100_000):
+            found = recipe.laid_out(iters, {}).values
+            assert {name: found[name] for name in stages} == {name: iters if stages[name] else 0 for name in stages}
+            named = recipe.laid_out(iters, {"pretrain_iters": 500}).values
+            assert named.get("pretrain_iters", 500) == (500 if stages.get("pretrain_iters", 500) else 0)
+            for stage, milestones in STAGES.items():  # each at the same share of its stage
+                for before, after in zip(recipe.values.get(milestones, []), found.get(milestones, []), strict=True):
+                    assert not stages[stage] or after == max(1, round(before * iters / stages[stage]))
+
+
 @pytest.mark.parametrize(
-    ("name", "iters", "wanted"),
+    ("name", "iters", "named", "wanted"),
     [
-        ("gpu", 100_000, {}),  # unchanged
-        ("paper", 100_000, {"pretrain_iters": 250_000, "milestones": [12_500, 25_000, 50_000, 75_000], "ema": 0.999}),
-        ("photos", 2800, {"pretrain_iters": 6000, "validate_every": 280, "ema": 0.995}),  # the last 20 of 280 steps
-        ("photos", 280_000, {"validate_every": 5600, "ema": 0.999}),
-        ("esrdgan", 1000, {"pretrain_iters": 0, "ema": 0}),
+        ("gpu", 100_000, {}, {}),  # unchanged
+        ("paper", 100_000, {}, {"milestones": [12_500, 25_000, 50_000, 75_000], "ema": 0.999}),
+        ("paper", 100_000, {}, {"pretrain_milestones": [20_000, 40_000, 60_000, 80_000]}),
+        ("paper", 0, {"pretrain_iters": 100_000}, {"pretrain_milestones": [20_000, 40_000, 60_000, 80_000]}),
+        ("paper", 0, {"pretrain_iters": 0}, {"pretrain_iters": 0, "iters": 400_000}),
+        ("photos", 2800, {}, {"validate_every": 280, "ema": 0.995}),  # the last 20 of 280 steps
+        ("photos", 280_000, {}, {"validate_every": 5600, "ema": 0.999}),
+        ("esrdgan", 1000, {}, {"pretrain_iters": 0, "ema": 0}),
     ],
 )
-def test_recipe_scales_with_iters(name, iters, wanted):
+def test_recipe_follows_its_numbers_of_steps(name, iters, named, wanted):
     recipe = recipes_of("04").recipes[name]
-    assert recipe.laid_out(0) is recipe
-    found = recipe.laid_out(iters)
+    found = recipe.laid_out(iters, named)
     for key, value in wanted.items():
         assert found.values[key] == pytest.approx(value), key
     assert (found is recipe) == (not wanted)
