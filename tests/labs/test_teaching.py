@@ -23,35 +23,48 @@ def blocks(heading):
     return re.findall(r"^```bash\n(.*?)^```$", section, re.M | re.S)
 
 
-def run(block, folder, **variables):
-    """Run a block as in an activated environment."""
+def run(block, folder, code=0, **variables):
+    """Run a block as in an activated environment; `code` is the expected exit code."""
     environment = os.environ | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"} | variables
     command = ["bash", "-euo", "pipefail", "-c", block]
     done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=300)
-    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.returncode == code, done.stdout + done.stderr
+
+
+ANSWER = "def psnr(sr, hr, crop):\n    return srlab.psnr(sr, hr)"
+SUBMISSIONS = {  # file -> answer, name of the kernel, and result of an execution; "": the notebook is not executed
+    "Anna Li/00_degradation.ipynb": (ANSWER, "python3", "incorrect"),
+    "Bo Ek/00 [1].ipynb": ("1 / 0", "python3", "not run"),
+    "Cy/00.IPYNB": (ANSWER, "ir", "incorrect"),
+    "Di/00.ipynb": (ANSWER, "python3", ""),  # with a byte order mark, which Jupyter rejects
+    "Ed/00.ipynb": ("import os; os._exit(1)", "python3", "not run"),
+    "Fay/00.json": (ANSWER, "python3", ""),
+}
 
 
 @pytest.mark.nightly
-def test_regrading_submissions(tmp_path, home):
-    answers = {"Anna Li": "def psnr(sr, hr, crop):\n    return srlab.psnr(sr, hr)", "Bo Ek": "1 / 0"}
-    for student, answer in answers.items():
+def test_regrading_counts_only_what_it_executed(tmp_path, home):
+    for name, (answer, kernel, _) in SUBMISSIONS.items():
         imports, check = "import srlab\nimport srlab_course as course", 'psnr = course.check("degradation.psnr", psnr)'
         cells = [nbformat.v4.new_code_cell(source) for source in ('recipe = "auto"', imports, answer, check)]
         cells[0].metadata["tags"] = ["parameters"]
         cells[-1].outputs = [left("degradation.psnr", "correct")]  # forged
-        file = tmp_path / "handed_in" / student / "00_degradation.ipynb"
+        metadata = {"kernelspec": {"name": kernel, "display_name": kernel, "language": "python"}}
+        text = nbformat.writes(nbformat.v4.new_notebook(cells=cells, metadata=metadata))
+        file = tmp_path / "handed_in" / name
         file.parent.mkdir(parents=True)
-        kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
-        nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=kernel), file)
-    (tmp_path / "names.txt").write_text("Anna Li\nBo Ek\n")
-    before = {path: path.read_bytes() for path in (tmp_path / "handed_in").rglob("*.ipynb")}
+        file.write_text(text, encoding="utf-8-sig" if name.startswith("Di") else "utf-8")
+    (tmp_path / "outside.ipynb").write_bytes(file.read_bytes())
+    (tmp_path / "handed_in" / "Fay" / "00.ipynb").symlink_to(tmp_path / "outside.ipynb")
+    (tmp_path / "names.txt").write_text("".join(f"{name.partition('/')[0]}\n" for name in SUBMISSIONS))
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
     (again,) = blocks("Execute submissions again")
     (tmp_path / "docs").mkdir()
     shutil.copy(ROOT / "docs" / "regrade.sh", tmp_path / "docs")
-    run(again, tmp_path, SRLAB_HOME=str(home))
+    run(again, tmp_path, code=2, SRLAB_HOME=str(home))  # because Di's notebook is not counted
     with (tmp_path / "executed.csv").open(encoding="utf-8-sig") as file:
         found = {row["student"]: row["degradation.psnr (exercise 3)"] for row in csv.DictReader(file)}
-    assert found == {"Anna Li": "incorrect", "Bo Ek": "not run"}
+    assert found == {name.partition("/")[0]: result for name, (*_, result) in SUBMISSIONS.items()}
     assert {path: path.read_bytes() for path in before} == before
     executed = nbformat.read(tmp_path / "executed" / "Anna Li" / "00_degradation.ipynb", 4)
     assert 'recipe = "smoke"' in executed.cells[1].source
