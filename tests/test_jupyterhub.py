@@ -1,6 +1,10 @@
 """Test the configs of docs/jupyterhub/: a class gets JupyterHub's passwords and accounts, and nothing of the trial."""
 
+import http.server
 import os
+import shutil
+import subprocess
+import threading
 from types import SimpleNamespace
 
 import pytest
@@ -50,3 +54,72 @@ def test_trial_gives_each_user_notebooks_once(load, tmp_path):
     assert answer.read_text(encoding="utf-8") == "an answer"
     assert len(found.DummyAuthenticator.password) >= 16
     assert found.JupyterHub.bind_url == "http://127.0.0.1:8000"
+
+
+@pytest.fixture
+def hub(tmp_path):
+    """Return a function that runs hub.sh with a list of login names, and stand-ins for the system's commands."""
+
+    def run(action, names, commands=None, **variables):
+        (tmp_path / "bin").mkdir(exist_ok=True)
+        for command, body in (commands or {}).items():
+            (tmp_path / "bin" / command).write_text(f'#!/bin/sh\necho "{command} $*" >>{tmp_path}/log\n{body}\n')
+            (tmp_path / "bin" / command).chmod(0o755)
+        (tmp_path / "logins.txt").write_text(names)
+        (tmp_path / "token").write_text("secret\n")
+        command = ["bash", str(ROOT / "docs" / "jupyterhub" / "hub.sh"), *action.split()]
+        variables = os.environ | {"PATH": f"{tmp_path / 'bin'}:{os.environ['PATH']}"} | variables
+        return subprocess.run(command, cwd=tmp_path, env=variables, capture_output=True, text=True, timeout=60)
+
+    return run
+
+
+@pytest.mark.parametrize("exists", [True, False])
+def test_each_account_gets_the_notebooks_once(exists, hub, tmp_path):
+    home = tmp_path / "elsewhere" / "ada"
+    home.mkdir(parents=True)
+    commands = {"id": f"exit {int(not exists)}", "getent": f"echo ada:x:1:1::{home}:/bin/sh"}
+    commands |= {"useradd": "exit 0", "chpasswd": "cat >/dev/null", "runuser": 'shift 3; "$@"'}
+    for _ in range(2):
+        done = hub("add", "ada\n", commands)
+        assert done.returncode == 0, done.stderr
+    log = (tmp_path / "log").read_text()
+    assert ("useradd" in log) is not exists
+    assert log.count(" cp ") == 1
+    assert (home / "notebooks" / "00_degradation.ipynb").is_file()
+
+
+class Hub(http.server.BaseHTTPRequestHandler):
+    """Answer as JupyterHub does: ada's server starts, bo's runs already, and nobody else is known."""
+
+    def do_POST(self):
+        self.server.seen.append((self.path, self.headers["Authorization"]))
+        code, said = {"ada": (201, b""), "bo": (400, b"bo is already running")}.get(
+            self.path.split("/")[-2], (404, b"")
+        )
+        self.send_response(code)
+        self.end_headers()
+        self.wfile.write(said)
+
+    def log_message(self, *_):
+        """Print nothing."""
+
+
+@pytest.mark.skipif(not shutil.which("curl"), reason="needs curl")
+def test_token_goes_to_the_hub_only_and_a_failed_start_is_an_error(hub):
+    servers = [http.server.HTTPServer(("127.0.0.1", 0), Hub) for _ in range(2)]
+    for server in servers:
+        server.seen = []
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+    direct, proxy = servers
+    environment = {"BIND": f"http://127.0.0.1:{direct.server_port}", "no_proxy": ""}
+    environment |= dict.fromkeys(("http_proxy", "ALL_PROXY"), f"http://127.0.0.1:{proxy.server_port}")
+    assert hub("servers", "ada\nbo\n", **environment).returncode == 0
+    assert direct.seen == [(f"/hub/api/users/{name}/server", "token secret") for name in ("ada", "bo")]
+    assert proxy.seen == []
+    done = hub("servers", "carl\nada\n", **environment)
+    assert (done.returncode, done.stderr) == (1, "carl's server was not started. 404\n")
+    for server in servers:
+        server.shutdown()
+        server.server_close()
+    assert hub("servers", "ada\n", **environment).returncode == 1

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Run a hub for a class, as root in the hub's folder, which contains logins.txt with one login name per line:
 #
-#   hub.sh add            create the missing accounts, with the notebooks, and first passwords in passwords.txt
+#   hub.sh add            create the missing accounts, with first passwords in passwords.txt, and copy the notebooks
 #   hub.sh start          start the hub in the background; `kill $(cat hub.pid)` stops it. Two variables change it:
 #                         BIND=http://127.0.0.1:9000 the address, and CUDA_VISIBLE_DEVICES=0 shows the GPU
 #   hub.sh servers        start the server of each student, before class
@@ -15,45 +15,62 @@ COURSE=$(realpath "$(dirname "${BASH_SOURCE[0]}")/../..")
 }
 mapfile -t names < <(sed '1s/^\xef\xbb\xbf//' logins.txt | grep -oE '[^[:space:]]+') # without what Windows editors add
 
+home_of() { getent passwd "$1" | cut -d: -f6 | grep . || echo "/home/$1"; }
+failed() { echo "$1" >&2 && status=1; }
+
+# An account may exist already, with its home directory anywhere, so every account without the notebooks gets them.
 add() {
-    (umask 077 && touch passwords.txt)
     for name in "${names[@]}"; do
-        if id "$name" >/dev/null 2>&1; then continue; fi
-        useradd --create-home --shell /bin/bash "$name" || continue
-        chmod 700 "/home/$name" # other students cannot read it
-        echo "$name:$(openssl rand -hex 6)" | tee -a passwords.txt | chpasswd
-        runuser -u "$name" -- cp -r "$COURSE/notebooks" "/home/$name/"
+        if ! id "$name" >/dev/null 2>&1; then
+            useradd --create-home --shell /bin/bash "$name" || { status=1 && continue; }
+            chmod 700 "$(home_of "$name")" # other students cannot read it
+            echo "$name:$(openssl rand -hex 6)" | tee -a passwords.txt | chpasswd
+        fi
+        notebooks=$(home_of "$name")/notebooks
+        if runuser -u "$name" -- test -e "$notebooks/recipes"; then continue; fi
+        echo "$name: copying the notebooks to $notebooks"
+        runuser -u "$name" -- cp -rnT "$COURSE/notebooks" "$notebooks" || failed "$name: not all notebooks were copied."
     done
 }
 
 start() {
-    [ -e token ] || (umask 077 && openssl rand -hex 32 >token)
+    [ -e token ] || openssl rand -hex 32 >token
     export PATH=$PWD/env/bin:$PWD/node_modules/.bin:$PATH CLASS_TOKEN
     CLASS_TOKEN=$(cat token)
     nohup jupyterhub -f "$COURSE/docs/jupyterhub/class.py" >hub.log 2>&1 &
     echo $! >hub.pid
 }
 
-# The hub starts three at a time, and rejects the others until it has room, so each is tried again.
+# The hub starts three at a time, and rejects the others until it has room, so each is tried again. The token may start
+# anyone's server, so it goes to the hub directly, never to a proxy.
 servers() {
     for name in "${names[@]}"; do
-        echo "Authorization: token $(cat token)" |
-            curl --silent --show-error --retry 50 -H @- -X POST "${BIND:-http://127.0.0.1:8000}/hub/api/users/$name/server"
+        answer=$(echo "Authorization: token $(cat token)" | curl --noproxy "*" --silent --show-error --retry 50 -H @- \
+            -X POST --write-out "%{http_code}" "${BIND:-http://127.0.0.1:8000}/hub/api/users/$name/server") || answer=
+        case $answer in
+        *20[12] | *"already running"*) ;;
+        *) failed "$name's server was not started. $answer" ;;
+        esac
     done
 }
 
 # Students own their notebooks, and may have replaced one with a link to any file, so root must not open it.
 collect() {
-    umask 077
     for name in "${names[@]}"; do
-        file=/home/$name/notebooks/$1.ipynb
-        runuser -u "$name" -- test -f "$file" || continue
-        mkdir -p "handed_in/$name"
-        runuser -u "$name" -- cat "$file" >"handed_in/$name/$1.ipynb" || echo "$name's file cannot be read." >&2
+        file=$(home_of "$name")/notebooks/$1.ipynb
+        if runuser -u "$name" -- test -f "$file"; then
+            mkdir -p "handed_in/$name"
+            runuser -u "$name" -- cat "$file" >"handed_in/$name/$1.ipynb" || failed "$name's file cannot be read."
+        else
+            failed "$name has no file $file."
+        fi
     done
 }
 
+umask 077 # only root can read passwords, the token, the log and submissions
+status=0
 case "${1:-} $#" in
 "add 1" | "start 1" | "servers 1" | "collect 2") "$@" ;;
 *) sed -n '2,9s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2 && exit 2 ;;
 esac
+exit $status
