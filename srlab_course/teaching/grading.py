@@ -5,10 +5,11 @@ Saved results can be forged. docs/teaching.md describes how to execute submissio
 
 import argparse
 import unicodedata
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from textwrap import shorten
 
 import pandas as pd
 
@@ -21,6 +22,9 @@ from srlab_course.feedback.quiz import count_right
 from srlab_course.notebook_files.finding import read_saved
 from srlab_course.notebook_files.marks import Result, answers_in, hints_in
 from srlab_course.teaching.saved_results import lab_of, numbered, read_results, with_quiz
+
+NO_EXERCISES = "has no exercises of this version of the course."
+LONGEST_NOTE = 1000  # characters in a cell of the table
 
 
 @dataclass
@@ -61,7 +65,7 @@ def grade(options: argparse.Namespace) -> int:
     if table:
         refuse_existing(table, options.force)
     known = read_class(expand_user(options.names)) if options.names else {}
-    submissions = read_submissions(expand_user(options.folder))
+    submissions, others = read_submissions(expand_user(options.folder))
     strangers = sorted({one.student for one in submissions} - known.keys())
     students = known | {name: name for name in strangers}
     for one in submissions:
@@ -74,6 +78,8 @@ def grade(options: argparse.Namespace) -> int:
             print(printable(f"No valid {lab} submission: {'; '.join(absent)}"))
     if known and strangers:
         print(printable(f"Not in the class list: {'; '.join(strangers)}"))
+    if others:
+        print(printable(f"Not read: {in_short(others)}."))
     for name in sorted({name for one in submissions for name in one.hints}):
         count = Counter(hint for one in submissions for hint in one.hints.get(name, ()))
         print(printable(f"Hints of {name}: {', '.join(f'{hint} {times}' for hint, times in count.most_common())}"))
@@ -107,21 +113,39 @@ def read_class(file: Path) -> dict[str, str]:
     return known
 
 
-def read_submissions(folder: Path) -> list[Submission]:
-    """Read all files in a folder and its subfolders, except hidden ones.
+def read_submissions(folder: Path) -> tuple[list[Submission], list[Path]]:
+    """Read the notebooks in a folder and its subfolders, except hidden ones; also return the paths of other files.
 
-    If a student submitted several files for a lab, none of them is counted.
+    Files without exercises are among the others, as in a copy of the whole course, unless their student submitted
+    nothing else. If a student submitted several files for a lab, none of them is counted.
     """
     files = [path.relative_to(folder) for path in sorted(folder.rglob("*")) if path.is_file()]
     files = [path for path in files if not any(part.startswith(".") for part in path.parts)]
     if not files:
         raise SrlabError(f"No files found in {folder}. Check the path.")
-    submissions = [read_submission(folder, path) for path in files]
+    by_student = defaultdict(list)
+    for path in files:
+        by_student[Submission(path).student].append(path)
+    submissions = []
+    for own in by_student.values():
+        read = [read_submission(folder, path) for path in own if path.suffix.lower() == ".ipynb"]
+        with_exercises = [one for one in read if one.note != NO_EXERCISES]
+        archive_first = min(own, key=lambda path: path.suffix.lower() != ".zip")
+        note = "is not a notebook. If it is an archive, unpack it; otherwise, ask the student for the .ipynb file."
+        submissions += with_exercises or read or [Submission(archive_first, note=note)]
     count = Counter((one.student, lab) for one in submissions for lab in one.points)
     for one in submissions:
         if twice := [lab for lab in one.points if count[one.student, lab] > 1]:
             one.results, one.note = {}, f"is one of several files from {one.student} for {', '.join(twice)}. Keep one."
-    return submissions
+    return submissions, sorted({*files} - {one.path for one in submissions})
+
+
+def in_short(paths: Sequence[Path]) -> str:
+    """Return the names of notebooks, each once, and how many other files there are."""
+    notebooks = {path.name for path in paths if path.suffix.lower() == ".ipynb"}
+    rest = sum(path.suffix.lower() != ".ipynb" for path in paths)
+    parts = [f"notebooks without exercises ({', '.join(sorted(notebooks))})"] if notebooks else []
+    return " and ".join(parts + [f"{rest:,} files that are not notebooks"] * bool(rest))
 
 
 def read_submission(folder: Path, path: Path) -> Submission:
@@ -132,7 +156,7 @@ def read_submission(folder: Path, path: Path) -> Submission:
         return Submission(path, note="is not a readable notebook. Ask the student for the .ipynb file.")
     results = read_results(notebook)
     if not results:
-        return Submission(path, note="has no exercises of this version of the course.")
+        return Submission(path, note=NO_EXERCISES)
     stubs = {name for name, (cell, _) in answers_in(notebook).items() if cell and "course.TODO" in cell.source}
     odd = [name for name, result in results.items() if result == Result.CORRECT and name in stubs]
     note = " ".join(f"{name} is correct, but still contains course.TODO." for name in odd)
@@ -148,17 +172,21 @@ def labs_of(submissions: Sequence[Submission]) -> list[str]:
 def table_of(submissions: Sequence[Submission], students: Mapping[str, str]) -> bytes:
     """Return the gradebook of a class as CSV, one row per student; `students` maps their folders to their names.
 
-    The encoding is UTF-8 with a byte order mark, which Excel needs. No cell starts a formula.
+    A student without a valid submission of a lab has 0 points, and the note tells why. The encoding is UTF-8 with a
+    byte order mark, which Excel needs. No cell starts a formula.
     """
-    columns, possible, rows = {"student": "student"}, {}, []
-    for lab in labs_of(submissions):
-        possible[f"{lab} possible"] = points({}, lab)[1]
+    columns, without, rows = {"student": "student"}, {}, []
+    labs = labs_of(submissions)
+    for lab in labs:
+        without |= {lab: 0, f"{lab} possible": points({}, lab)[1]}
         columns |= {name: name for name in (lab, f"{lab} possible", f"{lab} quiz")}
         columns |= {name: f"{name} ({number})" if number else name for name, number in numbered(lab).items()}
     for student, name in students.items():
         own = [one for one in submissions if one.student == student]
-        notes = [f"{one.path} {one.note}" for one in own if one.note] if own else ["nothing submitted"]
-        row = possible | {"student": name, "note": " ".join(notes)}
+        notes = [f"{one.path} {one.note}" for one in own if one.note] if own else ["Nothing submitted."]
+        missing = [lab for lab in labs if own and not any(lab in one.points for one in own)]
+        notes += [f"No valid submission of {', '.join(missing)}."] if missing else []
+        row = without | {"student": name, "note": shorten(" ".join(notes), LONGEST_NOTE)}
         for one in own:
             row |= one.results | {lab: reached for lab, (reached, _) in one.points.items()}
             row |= {f"{lab} quiz": one.quiz for lab in one.points}

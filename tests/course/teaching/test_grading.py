@@ -54,6 +54,7 @@ def colab():
 
 EMPTY = nbformat.writes(nbformat.v4.new_notebook()).encode()
 UNREADABLE = "is not a readable notebook"
+OTHER = "is not a notebook. If it is an archive, unpack it"
 JUERGEN = unicodedata.normalize("NFD", "Jürgen Öz")
 COUNTED = {  # file -> content, and result of PSNR
     "Ann/00_degradation.ipynb": (lab(hints="nearest; a &amp; b"), "correct"),
@@ -70,11 +71,12 @@ COUNTED = {  # file -> content, and result of PSNR
 NOT_COUNTED = {  # file -> content, and note
     "Two/a.ipynb": (lab(), "is one of several files from Two for degradation. Keep one."),
     "Two/b.ipynb": (lab(), "is one of several files from Two for degradation. Keep one."),
-    "=1+1/lab.zip": (b"PK", UNREADABLE),
+    "=1+1/lab.zip": (b"PK", OTHER),
     "Broken/lab.ipynb": (b'{"cells": [{"outputs"', UNREADABLE),
     "Odd/lab.ipynb": (b'{"nbformat": 4, "cells": [{"outputs": [null]}]}', UNREADABLE),
     "Foreign/lab.ipynb": (EMPTY, "has no exercises of this version"),
 }
+PASSED_OVER = ["Ann/README.md", "Ann/1_network.ipynb", "=1+1/a.txt", ".DS_Store"]
 CLASS = f"\ufeffAnn\nBo; Bo Wrong\n\nWei Wang_1041_assignsubmission_file;Wei Wang\nAbsent\n{NFC(JUERGEN)}"
 NAMES = {"Bo": "Bo Wrong", "Wei Wang_1041_assignsubmission_file": "Wei Wang", "=1+1": "'=1+1"}
 
@@ -82,7 +84,7 @@ NAMES = {"Bo": "Bo Wrong", "Wei Wang_1041_assignsubmission_file": "Wei Wang", "=
 @pytest.fixture
 def school(tmp_path, monkeypatch):
     """Create a class list and the submissions."""
-    for file, (content, _) in (COUNTED | NOT_COUNTED | {".DS_Store": (b"", "")}).items():
+    for file, (content, _) in (COUNTED | NOT_COUNTED | dict.fromkeys(PASSED_OVER, (EMPTY, ""))).items():
         (tmp_path / "all" / file).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / "all" / file).write_bytes(content)
     (tmp_path / "names.txt").write_text(CLASS, encoding="utf-8")
@@ -111,17 +113,29 @@ def test_gradebook_has_a_row_per_folder_or_file(school, capsys):
         assert [by_name[student_of(file)][key] for key in keys] == [points, "18", result, "4", ""], file
     for file, (_, note) in NOT_COUNTED.items():
         *results, noted = (by_name[student_of(file)][key] for key in keys)
-        assert results == ["", "18", "", ""]
+        assert results == ["0", "18", "", ""]
         assert f"{file} {note}" in noted
-    assert by_name["Absent"]["note"] == "nothing submitted"
+        assert noted.endswith("No valid submission of degradation.")
+    assert [by_name["Absent"][key] for key in keys] == ["0", "18", "", "", "Nothing submitted."]
     assert all(said.count(f"{file}: ") == 1 for file in COUNTED | NOT_COUNTED), "no file is hidden"
     assert "Bo/lab.ipynb: Bo Wrong: degradation 15 of 18 points, quiz 4 of 5\n" in said
     assert "No valid degradation submission: Absent; =1+1; Broken; Foreign; Odd; Two\n" in said
     assert "Not in the class list: =1+1; Broken; " in said
+    assert "Not read: notebooks without exercises (1_network.ipynb) and 2 files that are not notebooks.\n" in said
     assert f"Hints of {PSNR}: nearest 2, a & b 1\n16 files from 15 students; not counted: 6.\n" in said
     assert main(command) == 2
     assert "already exists" in capsys.readouterr().err
     assert Path("grades.csv").read_bytes() == table
+
+
+def test_a_long_note_fits_into_a_cell(tmp_path, capsys):
+    for number in range(400):
+        (tmp_path / "all" / "Ann" / str(number)).mkdir(parents=True)
+        (tmp_path / "all" / "Ann" / str(number) / "00_degradation.ipynb").write_bytes(b"")
+    (tmp_path / "all" / "Bo.ipynb").write_bytes(lab())
+    assert main(["grade", str(tmp_path / "all"), "--csv", str(tmp_path / "grades.csv")]) == 2
+    ann, _ = csv.DictReader((tmp_path / "grades.csv").read_text(encoding="utf-8-sig").splitlines())
+    assert 500 < len(ann["note"]) <= 1000
 
 
 def test_correct_answer_that_is_still_a_stub_gets_a_note(tmp_path, capsys):
