@@ -7,7 +7,7 @@ import platform
 import shutil
 import time
 from collections.abc import Iterator
-from contextlib import redirect_stdout
+from contextlib import redirect_stdout, suppress
 from functools import partial
 from importlib import import_module
 from importlib.util import find_spec
@@ -20,8 +20,9 @@ import torch.nn.functional as F
 from srlab.cli.main import missing_part
 from srlab.devices import pick_device, unused_gpu
 from srlab.errors import SrlabError
+from srlab.files import write_atomic
 from srlab.models import MSRResNet, backbones, compact, loading, realesrgan
-from srlab.paths import recipes, runs_home
+from srlab.paths import data_home, exists, recipes, runs_home
 from srlab_course.lab.recipes import read_book
 from srlab_course.lab.setup import setup
 from srlab_course.lab.sizes import pick_size
@@ -31,13 +32,14 @@ from srlab_course.notebook_files.marks import parse_cell
 MEMORY = 3.5  # GiB; a machine with 4 GB reports 3.6 to 3.9
 FREE_MEMORY = 1.5  # GiB; the largest requirement in the first cell of a lab
 DISK = 1.0  # GB; the runs of all labs need 0.4
+WRITTEN = 2**20  # bytes; about the size of a network that lab 01 saves
 SLOW = 10.0  # minutes of training in lab 01; normally two to three
 
 
 def doctor(options: argparse.Namespace) -> int:
     """Print facts about this machine and how to fix its problems. Return 1 if there are any."""
     there, free = (count / 2**30 for count in psutil.virtual_memory()[:2])
-    disk = shutil.disk_usage(next(place for place in (runs_home(), *runs_home().parents) if place.exists())).free / 1e9
+    disk = shutil.disk_usage(nearest(runs_home())).free / 1e9
     device, minutes, failure = pick_device(), 0.0, ""
     try:
         minutes = minutes_of_lab_01(device)
@@ -46,7 +48,11 @@ def doctor(options: argparse.Namespace) -> int:
     print(f"{platform.system()} {platform.machine()}, Python {platform.python_version()}, torch {torch.__version__}")
     print(f"{there:.1f} GiB of memory, {free:.1f} free; {disk:.0f} GB of disk free")
     print(f"labs train on: {device} (lab 01 in {minutes:.1f} min)\n")
+    downloads = {"SRLAB_DATA": data_home(), "TORCH_HOME": Path(torch.hub.get_dir(), "checkpoints")}
+    for unwritable in filter(None, (try_writing(folder, variable) for variable, folder in downloads.items())):
+        print(f"Downloads, which the labs can do without, would fail. {unwritable}")
     problems = [
+        (unwritable := try_writing(runs_home(), "SRLAB_HOME"), unwritable),
         (there < MEMORY, f"This machine has {there:.1f} GiB of memory; the labs need 4. Use Colab (docs/colab.md)."),
         (there >= MEMORY and free < FREE_MEMORY, f"Only {free:.1f} GiB of memory is free. Close other programs."),
         (disk < DISK, f"Only {disk:.1f} GB of disk is free. Free {DISK:.0f} GB, or set SRLAB_HOME to another disk."),
@@ -62,6 +68,25 @@ def doctor(options: argparse.Namespace) -> int:
         found += dict.fromkeys(failures_of_labs())
     print("\n".join(found) or "This machine can run the labs.")
     return 1 if found else 0
+
+
+def nearest(folder: Path) -> Path:
+    """Return a folder, or the nearest one around it that exists."""
+    return next(place for place in (folder, *folder.parents) if exists(place))
+
+
+def try_writing(folder: Path, variable: str) -> str:
+    """Write and replace a file as the labs do, and delete it; return what failed. `variable` sets the folder."""
+    file = nearest(folder) / "srlab-doctor.tmp"
+    try:
+        for _ in range(2):
+            write_atomic(file, bytes(WRITTEN), f"with {variable}")
+    except SrlabError as error:
+        return str(error)
+    finally:
+        with suppress(OSError):
+            file.unlink()
+    return ""
 
 
 def failures_of_labs() -> Iterator[str]:

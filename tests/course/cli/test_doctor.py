@@ -45,6 +45,24 @@ def test_doctor_problems(stand_in, words, monkeypatch, capsys):
     assert words in problems
 
 
+@pytest.mark.parametrize(("variable", "needed"), [("SRLAB_HOME", True), ("SRLAB_DATA", False), ("TORCH_HOME", False)])
+def test_doctor_writes_where_the_labs_write(variable, needed, home, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(psutil, "virtual_memory", memory(16, 8))
+    monkeypatch.setattr(doctor, "minutes_of_lab_01", lambda _: 2.0)
+    monkeypatch.setattr(doctor, "failures_of_labs", list)
+    for name in ("SRLAB_HOME", "SRLAB_DATA", "TORCH_HOME"):
+        monkeypatch.setenv(name, str(tmp_path / "new" / name))
+    assert main(["doctor"]) == 0
+    assert [*tmp_path.rglob("*")] == []
+    (tmp_path / "file").touch()
+    monkeypatch.setenv(variable, str(tmp_path / "file" / "folder"))
+    capsys.readouterr()
+    assert main(["doctor"]) == needed
+    said = capsys.readouterr().out.splitlines()
+    assert f"Could not write {tmp_path / 'file'}" in said[-1 - (not needed)]
+    assert f"with {variable}." in said[-1 - (not needed)]
+
+
 def without_lzma(*_):
     raise ModuleNotFoundError("No module named '_lzma'", name="_lzma")
 
