@@ -32,6 +32,8 @@ FITS := import os, sys; v = sys.version_info; (3, 11) <= v < (3, 15) or sys.exit
 %d.%d.%d at %s. Choose another one, as in: make lab PYTHON=python3.12" % (v[:3] + (os.path.realpath(sys.executable),)))
 # Pip installs into the Python that runs it, wherever your pip settings point; those for proxies and indexes still apply.
 unexport PIP_USER PIP_TARGET PIP_PREFIX PIP_ROOT
+# All packages come from .venv. Modules on a cluster set these variables, which would put those of another Python first.
+unexport PYTHONPATH PYTHONHOME
 PIP_INSTALL := -m pip install --disable-pip-version-check --no-user
 # A ready environment is broken if its Python was removed (by a system upgrade) or the course folder was moved.
 BROKEN := $(shell $(BIN)/python -I -c "from importlib.util import find_spec; assert find_spec('srlab')" 2>/dev/null || echo broken)
@@ -114,11 +116,13 @@ browser: .venv/book
 	$(PYTEST) -m "" tests/browser
 
 # The file browser shows only notebooks and your own folders, and no popup offers Jupyter's news. HTML exported from
-# JupyterLab's menu includes the alternative texts of the figures.
+# JupyterLab's menu includes the alternative texts of the figures. A preferred folder in your own settings is
+# ignored, because JupyterLab doesn't start if it's outside of notebooks/.
 HIDDEN := __pycache__ claims recipes pictures ruff.toml
 lab: .venv/ready
 	$(BIN)/python -m jupyterlab --port $(PORT) $(if $(filter 0,$(shell id -u)),--allow-root) --notebook-dir notebooks \
-		$(HIDDEN:%=--ContentsManager.hide_globs=%) --LabApp.app_settings_dir="$(CURDIR)/docs/book/jupyterlab" \
+		--ServerApp.preferred_dir=notebooks $(HIDDEN:%=--ContentsManager.hide_globs=%) \
+		--LabApp.app_settings_dir="$(CURDIR)/docs/book/jupyterlab" \
 		--HTMLExporter.template_name=srlab --HTMLExporter.extra_template_basedirs="$(CURDIR)/docs/book/nbconvert"
 
 # After editing a lab: remove its outputs, and recreate those that the tests compare.

@@ -5,9 +5,11 @@ import os
 import pkgutil
 import signal
 import sys
+import traceback
 import warnings
 from collections.abc import Callable, Sequence
 from importlib.metadata import entry_points
+from pathlib import Path
 
 from srlab import __version__
 from srlab.cli.commands import add_evaluate, add_export, add_upscale
@@ -73,4 +75,14 @@ def missing_part(error: ImportError) -> str:
         if getattr(cause, "name", "") in sys.stdlib_module_names:
             return f"This Python was built without {cause.name}, which the course needs. Use another Python."
         cause = cause.__context__
-    return f"A package cannot be imported ({printable(error)}). Install the course again."
+    return f"A package cannot be imported ({printable(error)}). {remedy(error)}"
+
+
+def remedy(error: BaseException) -> str:
+    """Return what to do about a package that raised an error: it may be of another Python, found with PYTHONPATH."""
+    file = Path(traceback.extract_tb(error.__traceback__)[-1].filename)
+    folder = max((place for place in sys.path if place and file.is_relative_to(place)), key=len, default="")
+    given = [Path(place).absolute() for place in os.environ.get("PYTHONPATH", "").split(os.pathsep) if place]
+    if Path(folder) in given and not (package := file.relative_to(folder).parts[0]).startswith("srlab"):
+        return f"{package} comes from {printable(folder)}, a folder in PYTHONPATH. Unset PYTHONPATH."
+    return "Install the course again."

@@ -17,7 +17,7 @@ import psutil
 import torch
 import torch.nn.functional as F
 
-from srlab.cli.main import missing_part
+from srlab.cli.main import missing_part, remedy
 from srlab.devices import pick_device, unused_gpu
 from srlab.errors import SrlabError
 from srlab.files import write_atomic
@@ -108,7 +108,7 @@ def failures_of_labs() -> Iterator[str]:
         except ImportError as error:
             yield missing_part(error)
         except Exception as error:  # whatever a package raises that is broken or does not fit the others
-            yield f"The labs can't start ({type(error).__name__}: {SrlabError(error)}). Install the course again."
+            yield f"The labs can't start ({type(error).__name__}: {SrlabError(error)}). {remedy(error)}"
 
 
 def try_first_cell(lab: Path) -> None:

@@ -1,5 +1,6 @@
 """JupyterLab as `make lab` starts it."""
 
+import json
 import shlex
 import subprocess
 
@@ -18,6 +19,8 @@ def test_student_sees_notebooks_and_no_news(browser, tmp_path):
     command = subprocess.run(make, cwd=ROOT, capture_output=True, text=True, check=True).stdout
     _, _, options = command.rpartition("-m jupyterlab")
     options = [option for option in shlex.split(options.replace("\\\n", " ")) if option not in ("--port", "8888")]
+    own = {"ServerApp": {"preferred_dir": str(tmp_path)}}  # JupyterLab doesn't start with a folder outside of its own
+    (tmp_path / "jupyter_server_config.json").write_text(json.dumps(own))
     with start_jupyterlab(tmp_path, *options) as address:
         page = browser.new_context().new_page()
         page.goto(address("lab"))

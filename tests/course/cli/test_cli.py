@@ -82,6 +82,20 @@ def test_help_and_mistyped_arguments_import_nothing_slow():
     assert not {"torch", "numpy", "pandas", "PIL", "nbformat", "IPython"} & set(modules.split())
 
 
+@pytest.mark.parametrize("given", [True, False])
+def test_broken_package_of_another_python_is_named(given, tmp_path):
+    (tmp_path / "numpy").mkdir()
+    (tmp_path / "numpy" / "__init__.py").write_text("raise ImportError('No module named numpy.core.x')\n")
+    folders = [str(tmp_path), str(ROOT)] if given else [str(ROOT)]
+    code = f"import sys; sys.path.insert(0, {str(tmp_path)!r}); from srlab.cli.main import main; main(['doctor'])"
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(folders)}
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=environment, capture_output=True, text=True)
+    remedy = (
+        f"numpy comes from {tmp_path}, a folder in PYTHONPATH. Unset PYTHONPATH." if given else "Install the course"
+    )
+    assert f"A package cannot be imported (No module named numpy.core.x). {remedy}" in done.stderr
+
+
 def test_closed_pipe_is_not_an_error():
     """Close the pipe after the first line, as in ``srlab runs | head -1``."""
     code = "import sys; from srlab.cli import main; "
