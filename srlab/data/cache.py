@@ -5,15 +5,18 @@ would also have to fit into memory. The files are ``runs/cache/<folder>-<hash of
 ``.rgb`` and ``.json``, so changed photos get new files. You may delete these files at any time.
 """
 
+import errno
 import hashlib
 import json
 import os
+import warnings
 from collections import deque
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 
+import numpy as np
 import torch
 from tqdm.auto import tqdm
 
@@ -69,11 +72,29 @@ def _open(name: str, index: Path, photos: Mapping[str, Path]) -> ImageSet | None
         pixels, count = index.with_suffix(".rgb"), sum(height * width for height, width in sizes)
         if pixels.stat().st_size != 3 * count:
             return None
-        # Not shared, so that a write into the tensor never reaches the file.
-        flat = torch.from_file(str(pixels), shared=False, size=3 * count, dtype=torch.uint8).view(count, 3)
+        flat = _map(pixels, count)
         return ImageSet(name, list(photos), flat, sizes, gray=content["gray"], digest=content["fingerprint"])
     except (OSError, ValueError, KeyError, TypeError):
         return None
+
+
+def _map(file: Path, count: int) -> torch.Tensor:
+    """Map a file of pixels read-only, ``(count, 3)``; do not write into the tensor, which would end the process.
+
+    Linux counts a private mapping that can be written against memory, and refuses one larger than memory.
+    """
+    try:
+        mapped = np.memmap(file, np.uint8, "r", shape=(count, 3))
+    except OSError as error:
+        if error.errno != errno.ENOMEM:
+            raise
+        raise SrlabError(
+            f"The {3 * count / 2**30:.1f} GiB of pixels in {file} cannot be mapped ({error.strerror}). Raise the limit "
+            "of virtual memory (ulimit -v), or use fewer photos."
+        ) from error
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=".*not writable")
+        return torch.from_numpy(mapped)
 
 
 def _build(index: Path, photos: Mapping[str, Path]) -> None:

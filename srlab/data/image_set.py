@@ -21,7 +21,8 @@ class ImageSet:
     name
         Name of the set, for tables and manifests.
     pixels
-        ``(all pixels, 3)``, uint8, RGB: image after image and row after row; in memory, or mapped from the cache.
+        ``(all pixels, 3)``, uint8, RGB: image after image and row after row; in memory, or mapped from the cache and
+        then read-only.
     sizes
         Height and width of each image.
     starts

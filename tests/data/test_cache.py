@@ -1,9 +1,13 @@
 """Test srlab.data.cache: photos are decoded once, and the cache matches the current files."""
 
+import errno
+import json
 import os
 import shutil
 import sys
+from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from PIL import Image
@@ -73,6 +77,40 @@ def test_pixels_are_memory_mapped(folder, home, load):
     with pixels.open("r+b") as file:
         file.write(bytes(pixels.stat().st_size))
     assert next(sampler)[1].max() == 0
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems count memory in another way")
+def test_set_larger_than_memory_is_mapped(folder, home, load, recwarn):
+    """Enlarge the cache to more than Linux lends to a mapping, as a sparse file."""
+    load(folder)
+    (index,) = (home / "cache").rglob("*.json")
+    content = json.loads(index.read_text())
+    has = {line.split(":")[0]: int(line.split()[1]) for line in Path("/proc/meminfo").read_text().splitlines()}
+    side = 1 + int((1.1 * 1024 * (has["MemTotal"] + has["SwapTotal"]) / 3) ** 0.5)
+    content["sizes"][-1] = [side, side]
+    count = sum(height * width for height, width in content["sizes"])
+    try:
+        os.truncate(index.with_suffix(".rgb"), 3 * count)
+    except OSError:
+        pytest.skip("no sparse file of this size on this disk")
+    index.write_text(json.dumps(content))
+    images, decoded = load(folder)
+    assert (decoded, len(images.pixels)) == (0, count)
+    assert next(PatchSampler(images.subset("00", "01"), patch=16, batch=2))[1].max() > 0
+    assert not [str(warning.message) for warning in recwarn if "writable" in str(warning.message)]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no such limit")
+def test_mapping_above_a_limit_is_one_sentence(folder, home, load, monkeypatch):
+    def fail(*_, **__):
+        raise OSError(errno.ENOMEM, "Cannot allocate memory")
+
+    load(folder)
+    monkeypatch.setattr(np, "memmap", fail)
+    with pytest.raises(
+        SrlabError, match=r"pixels in .*\.rgb cannot be mapped \(Cannot allocate memory\)\. Raise"
+    ):
+        load(folder)
 
 
 def turn(path):
