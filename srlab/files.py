@@ -41,7 +41,8 @@ def open_atomic(path: Path, where: str = "") -> Iterator[BinaryIO]:
     or threads can write the same file, and the last one to finish wins. An error deletes the unfinished file; a killed
     process leaves it, and you may delete it.
 
-    A replaced file hands its mode and group to the new one. A symlink stays, and the file it points to is replaced.
+    A replaced file hands its mode and group to the new one, if the disk has these. A symlink stays, and the file it
+    points to is replaced.
     """
     target = Path(os.path.realpath(path))
     part = target.with_name(f".srlab-{secrets.token_hex(8)}.part")
@@ -62,14 +63,15 @@ def open_atomic(path: Path, where: str = "") -> Iterator[BinaryIO]:
 
 
 def _look_like(old: Path, part: Path) -> None:
-    """Give a new, still empty file the mode and the group of the file that it will replace."""
+    """Give a new, still empty file the mode and the group of the file that it will replace, where the disk has them."""
     status = old.stat()
     if not stat.S_ISREG(status.st_mode):
         raise OSError(errno.EINVAL, "not a regular file")
     with suppress(OSError, AttributeError):  # the group may not be one of yours, and Windows has none
         os.chown(part, -1, status.st_gid)
     same = part.stat().st_gid == status.st_gid
-    part.chmod(stat.S_IMODE(status.st_mode) & (0o777 if same else 0o707))
+    with suppress(OSError):  # Windows shares have no modes
+        part.chmod(stat.S_IMODE(status.st_mode) & (0o777 if same else 0o707))
 
 
 def refuse_existing(path: Path, force: bool = False) -> None:

@@ -72,9 +72,12 @@ def data_home() -> Path:
 
 
 def _place(variable: str, name: str) -> Path:
-    if os.environ.get(variable):
-        return expand_user(os.environ[variable]).absolute()  # cmd keeps the quotes of `set SRLAB_HOME="C:\runs"`
-    return (course() or Path.cwd()) / name
+    """Return the folder in an environment variable, or else the one with this name.
+
+    A relative path begins in the course folder, or outside a course in the working directory.
+    """
+    # cmd keeps the quotes of `set SRLAB_HOME="C:\runs"`, which expand_user removes.
+    return (course() or Path.cwd()) / expand_user(os.environ.get(variable) or name)
 
 
 def run_folder(lab: str, name: str) -> Path:

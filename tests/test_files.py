@@ -80,6 +80,18 @@ def test_content_is_synced_before_rename(tmp_path, monkeypatch):
     assert calls == ["fsync", "fsync", "replace", "fsync"]
 
 
+def test_disk_without_modes(tmp_path, monkeypatch):
+    """Refuse chmod, as shares of Windows do."""
+
+    def refuse(*_, **__):
+        raise PermissionError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.setattr(os, "chmod", refuse)
+    for content in (b"old", b"new"):
+        files.write_atomic(tmp_path / "a.txt", content)
+        assert {file.name: file.read_bytes() for file in tmp_path.iterdir()} == {"a.txt": content}
+
+
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no modes")
 def test_a_new_file_looks_like_the_one_it_replaces(tmp_path):
     file, link = tmp_path / "grades.csv", tmp_path / "link.csv"

@@ -24,6 +24,8 @@ def course(tmp_path):
         ("course/notebooks/recipes", None, "course/runs"),
         ("elsewhere", None, "elsewhere/runs"),
         ("elsewhere", "mine", "elsewhere/mine"),
+        ("course", "../mine", "course/../mine"),
+        ("course/notebooks", "../mine", "course/../mine"),
         ("elsewhere", "~/mine", "~/mine"),
     ],
 )
@@ -33,6 +35,8 @@ def test_home_of_runs(course, monkeypatch, folder, variable, runs):
     if variable is not None:
         monkeypatch.setenv("SRLAB_HOME", variable)
     assert paths.runs_home() == course.parent / Path(runs).expanduser()
+    monkeypatch.setenv("SRLAB_DATA", variable or "runs")
+    assert paths.data_home() == paths.runs_home()
 
 
 def test_path_search_order(course, monkeypatch):

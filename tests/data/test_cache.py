@@ -107,9 +107,7 @@ def test_mapping_above_a_limit_is_one_sentence(folder, home, load, monkeypatch):
 
     load(folder)
     monkeypatch.setattr(np, "memmap", fail)
-    with pytest.raises(
-        SrlabError, match=r"pixels in .*\.rgb cannot be mapped \(Cannot allocate memory\)\. Raise"
-    ):
+    with pytest.raises(SrlabError, match=r"pixels in .*\.rgb cannot be mapped \(Cannot allocate memory\)\. Raise"):
         load(folder)
 
 
