@@ -63,12 +63,15 @@ class Guess(CellBox):
         super().__init__([ipywidgets.HTML(self._asked()), answer, self._below, GuessKeys()])
 
     def _take(self, _: object) -> None:
-        taken = (self.field.value or "").strip()
-        kept = _read()
-        kept[self.lab] = kept.get(self.lab, {}) | {self.question: taken}
-        write_atomic(runs_home() / FILE, json.dumps(kept, indent=1).encode())
-        self.taken = taken
-        self._below.value = self._saved()
+        self.taken = (self.field.value or "").strip()
+        try:
+            kept = _read()
+            kept[self.lab] = kept.get(self.lab, {}) | {self.question: self.taken}
+            write_atomic(runs_home() / FILE, json.dumps(kept, indent=1).encode(), "with SRLAB_HOME")
+        except SrlabError as error:  # Jupyter hides errors of callbacks
+            self._below.value = escape(f"Noted, but not saved: {error}")
+        else:
+            self._below.value = self._saved()
 
     def _saved(self) -> str:
         return escape(f"Saved: {self._worded(self.taken)}. A cell below shows the outcome." if self.taken else "")

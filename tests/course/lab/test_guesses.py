@@ -89,6 +89,18 @@ def test_headless_run_ignores_guesses(home, capsys):
     assert (home / "guesses.json").read_text() == '{"": {"How much?": "12"}}'
 
 
+def test_guess_that_cannot_be_saved_is_kept_and_told(home, capsys):
+    home.write_text("a file in place of the folder")
+    asked = Guess("How much?", ["a", "b"])
+    asked.field.value = "a"
+    assert said(asked).startswith("Noted, but not saved: Could not write ")
+    asked.reveal("a")
+    assert capsys.readouterr().out == "Your guess: a. Right!\n"
+    home.unlink()
+    asked.field.value = "b"
+    assert said(asked) == "Saved: b. A cell below shows the outcome."
+
+
 @pytest.mark.usefixtures("page")
 @pytest.mark.parametrize("kept", ["[", "[1]", '{"How much?": "12"}'])
 def test_damaged_file_is_reported_and_kept(home, kept):
