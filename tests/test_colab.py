@@ -50,9 +50,16 @@ def test_colab_cell_clones_once_and_runs_script(place, monkeypatch, tmp_path):
         exec(cell, {})
     with pytest.raises(SystemExit, match="switch the internet on"):
         exec(cell.replace('_repository = ""', f'_repository = "{tmp_path / "none"}"'), {})
+    (half := tmp_path / place[1:] / "srlab.part" / ".git").mkdir(parents=True)  # left by a killed kernel
+    (half / "HEAD").write_text("ref: refs/heads/main\n")
     for times in (1, 2):
         exec(cell.replace('_repository = ""', f'_repository = "{source}"'), {})
         assert sys.ran == times
+    course = half.parents[1] / "srlab"
+    assert [path.name for path in course.parent.iterdir()] == ["srlab"]
+    (course / "data_scripts" / "colab.py").unlink()
+    with pytest.raises(SystemExit, match=r"srlab isn't a complete course\. Delete it"):
+        exec(cell, {})
 
 
 @pytest.fixture
