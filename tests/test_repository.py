@@ -67,6 +67,24 @@ def test_set_url_updates_all_files(tmp_path):
             assert (f"{site}somebody/course/blob/main/notebooks/extras/more.ipynb)" in colab) == published
 
 
+@pytest.mark.parametrize(
+    ("pasted", "address"),
+    [
+        ("https://github.com/ada/srlab", "https://github.com/ada/srlab"),
+        ("https://github.com/ada/srlab.git", "https://github.com/ada/srlab"),
+        (" https://github.com/ada/srlab/ ", "https://github.com/ada/srlab"),
+        ("https://github.com/ada/srlab/tree/main/docs", "https://github.com/ada/srlab"),
+        ("https://github.com/ada/srlab?tab=readme-ov-file#install", "https://github.com/ada/srlab"),
+        ("https://gitlab.example.org/a/b/srlab/-/tree/main?ref_type=heads", "https://gitlab.example.org/a/b/srlab"),
+        ("https://github.com/ada", ""),
+        ("git@github.com:ada/srlab.git", ""),
+        ("github.com/ada/srlab", ""),
+    ],
+)
+def test_address_of_a_page_becomes_that_of_its_repository(pasted, address):
+    assert load_script(ROOT / "docs" / "book" / "set_address.py").repository_of(pasted) == address
+
+
 def test_html_export_has_alternative_texts():
     lab = re.search(r"^lab:.*\n(?:\t.*\n)+", (ROOT / "Makefile").read_text(encoding="utf-8"), re.M)[0]
     template = re.search(r"--HTMLExporter.template_name=(\w+)", lab)[1]

@@ -10,6 +10,7 @@ import json
 import re
 import sys
 from pathlib import Path
+from urllib.parse import urlsplit
 
 ROOT = Path(__file__).resolve().parents[2]
 # The group of each pattern is the URL, or the place for it.
@@ -29,12 +30,26 @@ WORKFLOWS = ("tests", "nightly", "machines")  # those with a badge, if the cours
 
 def main() -> int:
     """Run the command and return its exit code."""
-    address = sys.argv[1] if len(sys.argv) == 2 else ""
-    if not re.fullmatch(r"https://[\w.-]+(/[\w.-]+){2,}", address):
+    address = repository_of(sys.argv[1]) if len(sys.argv) == 2 else ""
+    if not address:
         print("Pass a repository URL, as in: make set-url URL=https://github.com/OWNER/NAME", file=sys.stderr)
         return 2
-    set_address(ROOT, address.removesuffix(".git"))
+    print(f"The address of the course is now {address}")
+    set_address(ROOT, address)
     return 0
+
+
+def repository_of(pasted: str) -> str:
+    """Return the URL of a repository, without the page in it that a browser shows; "" if it is not one.
+
+    On GitHub, that is OWNER/NAME. On GitLab, ``/-/`` begins a page, and a repository can be in several groups.
+    """
+    url = urlsplit(pasted.strip())
+    path = url.path.partition("/-/")[0].strip("/")
+    if url.netloc == "github.com":
+        path = "/".join(path.split("/")[:2])
+    address = f"{url.scheme}://{url.netloc}/{path.removesuffix('.git')}"
+    return address if re.fullmatch(r"https://[\w.-]+(/[\w.-]+){2,}", address) else ""
 
 
 def set_address(course: Path, address: str) -> None:
