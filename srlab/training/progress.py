@@ -9,7 +9,7 @@ from typing import Any
 
 from tqdm import tqdm
 
-from srlab.shell import running_shell
+from srlab.shell import in_a_notebook, is_watched, on_a_page, print_in_terminal
 
 WIDTH = 80  # characters per line in a notebook
 RETURN = (
@@ -21,13 +21,15 @@ RETURN = (
 class Progress(tqdm):
     """A tqdm progress bar; in a notebook it is plain text, which survives reloading the page.
 
-    Next to many losses, tqdm's widget leaves no space for the bar, and it is lost with its kernel.
+    Next to many losses, tqdm's widget leaves no space for the bar, and it is lost with its kernel. Where no bar is seen
+    while it moves, as under papermill or in the log of a script, `report` prints lines in the terminal.
     """
 
     def __init__(self, **options: Any) -> None:
         self._place: Any = None
-        self._notebook = hasattr(running_shell(), "kernel")
-        if self._notebook:
+        self._begun = False  # whether `report` has printed a line
+        self._notebook, self._page, self._lines = in_a_notebook(), on_a_page(), not is_watched()
+        if self._notebook or self._lines:
             options |= {"file": io.StringIO(), "ascii": False, "ncols": WIDTH}  # so that tqdm itself writes nothing
         super().__init__(**options)
 
@@ -37,14 +39,26 @@ class Progress(tqdm):
             super().display(msg, pos)
             return
         bar = self.format_meter(**self.format_dict | {"postfix": ""})
-        lines = [bar, textwrap.fill(self.postfix or "", WIDTH), "" if self.n >= self.total else RETURN]
-        shown = {"text/plain": "\n".join(line for line in lines if line)}
+        advice = RETURN if self._page and self.n < self.total else ""
+        shown = {"text/plain": "\n".join(filter(None, [bar, textwrap.fill(self.postfix or "", WIDTH), advice]))}
         if self._place is None:
             from IPython.display import display  # scripts may run without IPython
 
             self._place = display(shown, raw=True, display_id=True)
         else:
             self._place.update(shown, raw=True)
+
+    def report(self, scores: dict[str, float]) -> None:
+        """Print step, losses, pace, scores and time left in a line in the terminal, if no bar is seen there."""
+        if not self._lines:
+            return
+        done, seconds = self.n - self.initial, self.format_dict["elapsed"]
+        left = self.format_interval(seconds / done * (self.total - self.n)) if done else "unknown"
+        shown = [f"{name}={float(score):.4g}" for name, score in scores.items()]
+        said = ", ".join([f"{self.desc.rstrip(': ')}: step {self.n:,} of {self.total:,}", self.postfix or "", *shown])
+        # The first line also ends the one on which papermill draws its bar.
+        print_in_terminal("\n" * (self._notebook and not self._begun) + f"{said}, {left} left")
+        self._begun = True
 
 
 class Pace:

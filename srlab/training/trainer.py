@@ -60,6 +60,8 @@ class Trainer:
         (`cuda_graph.py`). ``"auto"`` does the same, and in long runs it also compiles the repeated blocks of the
         networks, which may then round differently; on a CPU it does nothing (`launch.py`). Where something does not
         work, the trainer prints why and continues without it.
+    notes
+        Facts for ``run.json`` that do not affect the result, such as the name of a recipe.
     turns
         Number of steps after which the step does the same again, such as 2 if it updates G in every second step. It may
         depend on `turn`, and each turn is recorded separately.
@@ -94,6 +96,7 @@ class Trainer:
         settings: dict[str, Any] | None = None,
         launch: str = "python",
         turns: int = 1,
+        notes: dict[str, Any] | None = None,
     ) -> None:
         if turns < 1:
             raise SrlabError(f"turns must be at least 1, but is {turns}.")
@@ -106,7 +109,7 @@ class Trainer:
         self.precision = pick_precision(precision, self.device)
         self.run = Run(lab, run)
         self.ema_decay, self.ema_warmup, self.seed = ema, ema_warmup, seed
-        self.settings, self.launch, self.turns = settings or {}, launch, turns
+        self.settings, self.launch, self.turns, self.notes = settings or {}, launch, turns, notes or {}
         self.networks: dict[str, nn.Module] = {}  # trainable networks
         self.fixed: dict[str, nn.Module] = {}  # networks without trainable parameters
         self.optimizers: dict[str, torch.optim.Optimizer] = {}
@@ -258,7 +261,7 @@ class Trainer:
                     if calendar.logs(self.steps_done) or stopping:
                         self._log(losses, bar, pace)
                     if calendar.validates(self.steps_done):
-                        self._validate(validate, min_psnr)
+                        bar.report(self._validate(validate, min_psnr))
                         draw(self)
                     if calendar.saves(self.steps_done) or stopping:
                         status = "finished" if self.steps_done == iters else "stopped" if stopping else "running"
@@ -311,10 +314,10 @@ class Trainer:
         self.run.log(self.steps_done, **row, rate=self._rates.last[0], ms_per_step=milliseconds)
         self._stop_if_ruined()
 
-    def _validate(self, validate: Callable[[nn.Module], dict[str, float]] | None, min_psnr: float) -> None:
-        """Log the scores of the averaged generator, and keep its weights if they are the best so far."""
+    def _validate(self, validate: Callable[[nn.Module], dict[str, float]] | None, min_psnr: float) -> dict[str, float]:
+        """Log and return the scores of the averaged generator, and keep its weights if they are the best so far."""
         if validate is None:
-            return
+            return {}
         self._require(all_finite(self.ema.state_dict()))  # otherwise the score would raise a less clear error
         with torch.random.fork_rng([self.device] if self.device.type == "cuda" else []):  # it may draw random numbers
             scores = validate(self.ema)
@@ -323,6 +326,7 @@ class Trainer:
         self.run.log(self.steps_done, **{f"val_{name}": float(value) for name, value in scores.items()})
         self._stop_if_ruined(min_psnr)
         self.run.keep_best(self.steps_done, self.ema)
+        return scores
 
     def _require(self, finite: bool) -> None:
         if not finite:
@@ -345,7 +349,7 @@ class Trainer:
             self._load_state_dict(state, sampler)
         elif not self._steps_done:
             sampler.restart()  # it may have shown batches, or trained another run
-        facts = {"device": str(self.device), "precision": self.precision, "compiled": self._compiled}
+        facts = self.notes | {"device": str(self.device), "precision": self.precision, "compiled": self._compiled}
         own = [step] if hasattr(sampler.degradation, "describe") else [step, sampler.degradation]
         facts["code_of_step"] = hash_of_source(*own)
         self.run.begin(self.steps_done, iters, facts)

@@ -2,6 +2,7 @@
 
 import argparse
 import time
+from datetime import timedelta
 
 from srlab.paths import runs_home
 from srlab.text import printable
@@ -17,22 +18,25 @@ def list_runs(options: argparse.Namespace) -> int:
         if options.lab not in run.lab:
             continue
         written = max(file.stat().st_mtime for file in (run.path, *run.path.glob("run.json")))
-        metrics = manifest.get("metrics", {})
+        step, metrics = manifest["step"], manifest.get("metrics", {})
+        total = manifest.get("schedule_total", step)
+        state, left = printable(manifest["status"]), ""
+        if manifest["status"] == "running" and not run.is_held():
+            state = "stopped"  # it was killed
+        elif manifest["status"] == "running":  # the log is ahead of the last checkpoint
+            metrics = {name: value for row in run.metrics() for name, value in row.items()}
+            step = metrics.get("step", step)
+            seconds = metrics.get("ms_per_step", 0) / 1000 * (total - step)
+            left = str(timedelta(seconds=round(seconds))) if seconds else ""
         scores = [
             f"{metrics[name]:.{digits}f}" if name in metrics else ""
             for name, digits in (("val_psnr", 2), ("val_ssim", 4), ("ms_per_step", 1))
         ]
-        steps = f"{manifest['step']:,} of {manifest.get('schedule_total', manifest['step']):,}"
-        killed = manifest["status"] == "running" and not run.is_held()
-        state = "stopped" if killed else printable(manifest["status"])
         when = time.strftime("%Y-%m-%d %H:%M", time.localtime(written))
-        rows.append((written, [f"{run.lab}/{run.name}", state, steps, *scores, when]))
+        rows.append((written, [f"{run.lab}/{run.name}", state, f"{step:,} of {total:,}", *scores, left, when]))
     if rows:
-        print(
-            in_columns(
-                [["run", "status", "steps", "psnr", "ssim", "ms/step", "written"], *(row for _, row in sorted(rows))]
-            )
-        )
+        names = ["run", "status", "steps", "psnr", "ssim", "ms/step", "left", "written"]
+        print(in_columns([names, *(row for _, row in sorted(rows))]))
     else:
         of_lab = f" of {printable(options.lab)}" if options.lab else ""
         print(f"No runs{of_lab} found in {seen_from_here(runs_home())}.")

@@ -8,9 +8,11 @@ from typing import Any
 from IPython.display import Markdown, display
 
 from srlab import devices
+from srlab.shell import in_a_notebook, on_a_page, print_in_terminal
 from srlab_course.notebook_files.marks import METRIC
 
 COURSE = Path(__file__).parents[2]
+_limits: list[str] = []  # what `warn` has printed last
 
 
 def show_source(*objects: Any) -> None:
@@ -31,3 +33,16 @@ def report_metric(label: str, value: float, unit: str = "") -> None:
     text = f"{label}: {value:.2f} {unit}".rstrip()
     figures = {"label": label, "value": value, "unit": unit, "peak_memory_mib": devices.peak_memory_mib()}
     display({"text/plain": text, METRIC: figures}, raw=True)
+    warn(_limits)
+
+
+def warn(lines: list[str]) -> None:
+    """Print warnings about what limits a lab's result, now and below its main metric, which is hours later.
+
+    Without a page, as in papermill, which shows a cell only after it has ended, they also go to the terminal.
+    """
+    _limits[:] = lines
+    for line in lines:
+        print(line)
+        if in_a_notebook() and not on_a_page():
+            print_in_terminal(line)

@@ -7,7 +7,6 @@ from importlib.resources import files
 import anywidget
 import ipywidgets
 import traitlets
-from IPython import get_ipython
 from IPython.display import display
 
 PRESENCE = files("srlab_course.figures").joinpath("presence.js").read_text(encoding="utf-8")
@@ -50,10 +49,3 @@ class CellBox(ipywidgets.VBox):
         still = f'<div data-srlab-still="{self.model_id}"><style>{_HIDE_LOST}</style>{self.still()}</div>'
         display({"text/html": still, "text/plain": repr(self)}, raw=True)
         display({WIDGET: self._repr_mimebundle_()[WIDGET], "text/plain": ""}, raw=True)
-
-
-def on_a_page() -> bool:
-    """Return whether this cell runs on a page, where you can click and type; False in papermill."""
-    shell = get_ipython()
-    request = shell.get_parent() if hasattr(shell, "get_parent") else {}  # a terminal has no get_parent
-    return "cellId" in request.get("metadata", {})

@@ -11,8 +11,8 @@ from IPython.display import display
 from srlab.errors import SrlabError
 from srlab.files import write_atomic
 from srlab.paths import runs_home
-from srlab.shell import running_shell
-from srlab_course.figures.widgets import PRESENCE, CellBox, Presence, on_a_page
+from srlab.shell import on_a_page, running_shell
+from srlab_course.figures.widgets import PRESENCE, CellBox, Presence
 from srlab_course.lab.lab import Lab
 
 # Only JupyterLab has a panel around the notebook; exported pages and the book do not.

@@ -97,6 +97,13 @@ def test_run_resumes_with_other_precision_and_torch(capsys):
     assert (little.trainer.steps_done, little.run.manifest()["precision"]) == (6, "bf16")
 
 
+def test_notes_are_in_the_manifest_and_may_change():
+    LittleRun(notes={"recipe": "laptop"}).fit(4)
+    little = LittleRun(notes={"recipe": "photos"})
+    little.fit()
+    assert little.run.manifest()["recipe"] == "photos"
+
+
 class Edited(LittleRun):
     def step(self, lr, hr):
         return super().step(lr, hr)

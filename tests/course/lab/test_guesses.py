@@ -6,7 +6,6 @@ from types import SimpleNamespace
 import pytest
 
 from srlab.errors import SrlabError
-from srlab_course.figures import widgets
 from srlab_course.lab import guesses
 from srlab_course.lab.guesses import Guess, guess
 from srlab_course.lab.lab import Lab
@@ -22,7 +21,7 @@ class Shell:
 
 @pytest.fixture
 def page(monkeypatch):
-    monkeypatch.setattr(widgets, "get_ipython", Shell)
+    monkeypatch.setattr("IPython.get_ipython", Shell)
 
 
 def said(asked):
