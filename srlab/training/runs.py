@@ -155,8 +155,8 @@ class Run:
                 earlier = earlier | {name: parameters[name] for name in FOLLOW_LENGTH}
             if changed := differences(earlier, parameters):
                 raise SrlabError(
-                    f"The run '{self.name}' of {self.lab} was made with {', '.join(changed)}. Choose another "
-                    f"name with the parameter run, or delete {self.path} to start from scratch."
+                    f"The run '{self.name}' of {self.lab} was made with {', '.join(changed)}. Choose another run name, "
+                    "or use the earlier settings to continue it."
                 )
             if 0 < state["step"] < iters:  # a finished run keeps the parameters it was trained with
                 self._draft["parameters"] = earlier
@@ -175,7 +175,7 @@ class Run:
     def begin(self, step: int, iters: int, facts: dict[str, Any]) -> None:
         """Truncate the log to the checkpoint's step, print what has changed since then, and write the manifest.
 
-        `facts` go into the manifest: ``device``, ``precision``, ``compiled`` and ``code_of_step``.
+        `facts` go into the manifest: ``device``, ``precision``, ``compiled``, ``code_of_step``, and any others.
         """
         if step:
             self._note_resumed(step, iters, facts)

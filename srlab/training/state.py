@@ -53,7 +53,7 @@ def refuse_other_layers(state: State, networks: Mapping[str, nn.Module], path: P
 
     Print a message if the run in `path` keeps other initial weights than those passed now.
     """
-    advice = f"To use the current ones, delete {path}, or choose another run name."
+    advice = f"To use the current ones, choose another run name, or move {path} elsewhere."
     for name, network in networks.items():
         saved, given = state["networks"][name], network.state_dict()
         if {key: value.shape for key, value in given.items()} != {key: value.shape for key, value in saved.items()}:

@@ -20,6 +20,8 @@ def add_plan(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "-p", nargs=2, action="append", default=[], metavar=("NAME", "VALUE"), help="set a parameter, as in papermill"
     )
+    whole = "list all settings (default: those that differ from the recipe)"
+    parser.add_argument("--all", action="store_true", help=whole)
     parser.set_defaults(command="srlab_course.cli.plan_command:plan")
 
 

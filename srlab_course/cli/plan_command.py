@@ -16,5 +16,5 @@ def plan(options: argparse.Namespace) -> int:
     given = {"overrides": {}} | {name: from_text(value) for name, value in options.p}
     if isinstance(given["overrides"], dict):  # setup rejects other values
         given["overrides"] |= {name: value for name, value in given.items() if name not in parameters}
-    setup(lab, parameters | given, dry=True)
+    setup(lab, parameters | given, dry=True, whole=options.all)
     return 0

@@ -11,13 +11,14 @@ from srlab import devices
 from srlab.errors import SrlabError
 from srlab.models import backbones
 from srlab.shell import running_shell
+from srlab_course.figures import show
 from srlab_course.lab.lab import Lab
 from srlab_course.lab.recipes import Recipe
 from srlab_course.layout import WIDTH, in_columns, in_lines, seen_from_here
 
 SEEN_OFTEN = 200  # times that training sees each pixel; above this, the network may memorize the photos
-FEW = 30  # megapixels of training photos; with fewer, a paper-size network triggers a warning
-LONG = 2000  # steps; in longer runs, random or small features limit the result
+FEW = 30  # megapixels of training photos; with fewer, a long run triggers a warning
+LONG = 2000  # steps; in longer runs, few photos, and random or small features limit the result
 
 
 def print_hardware(device: torch.device, precision: str, typed: str) -> None:
@@ -32,12 +33,16 @@ def print_hardware(device: torch.device, precision: str, typed: str) -> None:
         print(in_lines("WARNING: ", reason))
 
 
-def announce(lab: Lab, recipe: Recipe) -> None:
-    """Print what is trained, on which photos and for how long, and warnings. A strict recipe raises them instead.
+def announce(lab: Lab, recipe: Recipe, whole: bool = False) -> None:
+    """Print warnings, and what is trained, on which photos and for how long. A strict recipe raises its warnings.
 
-    A table lists all settings; a notebook folds it.
+    A table lists all settings in a notebook, which folds it. In a terminal it lists those that differ from the recipe,
+    and the others if `whole`.
     """
-    values = lab.parameters
+    values, warnings = lab.parameters, _warnings(lab, recipe)
+    if warnings and recipe.strict:
+        raise SrlabError(f"Recipe {recipe.name} is strict and does not run with warnings. {' '.join(warnings)}")
+    show.warn([in_lines("WARNING: ", warning) for warning in warnings])
     print(in_lines("recipe:  ", f"{recipe.name}, {recipe.description}"))
     if not values.get("iters"):  # nothing to train
         return
@@ -57,16 +62,11 @@ def announce(lab: Lab, recipe: Recipe) -> None:
         print(in_lines("LR:      ", f"the LR images in {lab.train_set.name}, unchanged"))
     if values.get("subject"):
         print(in_lines("shows:   ", f"{unseen}, which is held out"))
-    print(in_lines("run:     ", f"{lab.name}/{values['run']}{_progress_of(lab)}"))
-    if running_shell() is None:
-        print(in_columns(recipe.rows(), WIDTH))
-    else:
+    if running_shell() is not None:
         display({"text/html": recipe.table(), "text/plain": ""}, raw=True)
-    warnings = _warnings(lab, recipe)
-    if warnings and recipe.strict:
-        raise SrlabError(f"Recipe {recipe.name} is strict and does not run with warnings. {' '.join(warnings)}")
-    for warning in warnings:
-        print(in_lines("WARNING: ", warning))
+    elif len(rows := recipe.rows(whole)) > 1:
+        print(in_columns(rows, WIDTH))
+    print(in_lines("run:     ", f"{lab.name}/{values['run']}{_progress_of(lab)}"))
 
 
 def _progress_of(lab: Lab) -> str:
@@ -89,12 +89,14 @@ def _warnings(lab: Lab, recipe: Recipe) -> list[str]:
     steps = iters + values.get("pretrain_iters", 0)
     seen = steps * values.get("batch", 0) * values.get("patch", 0) ** 2 / 1e6 / pixels
     aim = values.get("subject") and not (long and recipe.sources["iters"] == "you")  # to memorize a subject
-    few = seen > SEEN_OFTEN and not aim
-    if few or (long and values.get("size") == "paper" and pixels < FEW):
+    if not aim and (seen > SEEN_OFTEN or (long and pixels < FEW)):
+        small = values.get("size", "paper") != "paper"
+        network = f"the small network of the recipe {recipe.name}" if small else "the network"
+        larger = " For a network of the size in papers, add -p recipe gpu." if small else ""
         warnings.append(
-            f"{_count(lab.train_set)} ({pixels:.1f} megapixels) may not be enough: training sees each pixel "
-            f"{seen:,.0f} times, so a large network memorizes them. Use -p images div2k (800 photos, 4 GB, downloaded "
-            "once) or -p images path/to/photos."
+            f"This trains {network} for {steps:,} steps on {_count(lab.train_set)} ({pixels:.1f} megapixels), and "
+            f"sees each pixel {seen:,.0f} times, so it may memorize them. Use more photos: -p images div2k (800 "
+            f"photos, 4 GB, downloaded once) or -p images path/to/photos.{larger}"
         )
     if "backbone" in values and values["content_weight"] and long:
         random = not backbones.is_trained(values["features"], values["backbone"])

@@ -39,6 +39,8 @@ class Lab:
         Whether the lab's claims were measured with these settings: a recipe without changes, on a CPU.
     parameters
         Parameters and entries of the recipe; ``recipe`` and ``run`` are the chosen names.
+    changed
+        The overrides, and all other changed parameters that affect training.
     """
 
     name: str
@@ -50,6 +52,7 @@ class Lab:
     overrides: dict[str, Any]
     is_reference_config: bool
     parameters: dict[str, Any]
+    changed: dict[str, Any] = field(default_factory=dict)
 
     def __getattr__(self, name: str) -> Any:
         """Return a parameter or an entry of the recipe."""
@@ -67,8 +70,10 @@ class Lab:
 
     @property
     def trainer_kwargs(self) -> dict[str, Any]:
-        """Hardware arguments for `srlab.Trainer`: device, precision and launch."""
-        return {"device": self.device, "precision": self.precision, "launch": self.parameters.get("launch", "auto")}
+        """Arguments for `srlab.Trainer` in each of the lab's runs: the hardware, and what `course.setup` looks up."""
+        hardware = {"device": self.device, "precision": self.precision, "launch": self.parameters.get("launch", "auto")}
+        notes = {"lab_run": self.parameters["run"], "recipe": self.parameters["recipe"], "changed": self.changed}
+        return hardware | {"notes": notes}
 
     def expect(
         self,

@@ -1,7 +1,12 @@
-"""Names of runs: equal parameters give equal names, and different parameters give different names."""
+"""Names of runs: equal parameters give equal names, and different parameters give different names.
+
+A run that the user named keeps the recipe and the changes that it was made with. They are in its ``run.json``.
+"""
 
 import hashlib
 import re
+import shlex
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +14,7 @@ from srlab import paths
 from srlab.data.datasets import PHOTOS
 from srlab.data.image_set import ImageSet
 from srlab.errors import SrlabError
+from srlab.training.runs import Run
 
 # Parameters left out of a name: recipe and steps are added separately, and the others do not affect the weights.
 NOT_IN_NAME = {"iters", "run", "recipe", "device", "precision", "launch", "photo", "benchmark"}
@@ -54,6 +60,49 @@ def _said(key: str, value: Any, train_set: ImageSet, unseen: ImageSet) -> Any:
 def short_hash(*what: str) -> str:
     """Return six digits that tell texts apart in a name."""
     return hashlib.sha256("".join(what).encode()).hexdigest()[:6]
+
+
+def made_with(lab: str, name: str) -> dict[str, Any]:
+    """Return the manifest of a run, or of the first of its stages; {} if none has trained a step."""
+    for folder in sorted(paths.run_folder(lab, name).parent.glob(f"{name}*")):  # the run itself comes first
+        with suppress(SrlabError, OSError):  # a damaged run, which training reports
+            manifest = Run(lab, folder.name).manifest()
+            if manifest and manifest["step"] and manifest.get("lab_run") == name:
+                return manifest
+    return {}
+
+
+def refuse_changes(
+    made: dict[str, Any], recipe: str, changed: dict[str, Any], defaults: dict[str, Any], train_set: ImageSet
+) -> None:
+    """Reject another recipe or other changes than in a run's manifest, and print what to type to continue the run.
+
+    `defaults` are the values of settings that are not changed. A folder of photos may have another path. Validation
+    photos are not compared here.
+    """
+    was = {"recipe": made["recipe"]} | made["changed"]
+    now = {"recipe": recipe} | changed
+    learned = made["parameters"].get("sampler", {}).get("images", {}).get("fingerprint")
+    same = {"validation"} | ({"images", "subject"} if learned == train_set.fingerprint() else set())
+    differs = [
+        name
+        for name in was | now
+        if name not in same and _short(was.get(name, defaults.get(name))) != _short(now.get(name, defaults.get(name)))
+    ]
+    if not differs:
+        return
+    type_ = " ".join(f"-p {name} {shlex.quote(str(was[name]))}" for name in differs if name in was)
+    leave = " and ".join(f"-p {name}" for name in differs if name not in was)
+    how = " and ".join(part for part in (type_ and f"pass {type_}", leave and f"leave out {leave}") if part)
+    raise SrlabError(
+        f"The run '{made['lab_run']}' of {made['lab']} was made with other settings. To continue it, {how}. To train "
+        "with the new settings, choose another name with -p run."
+    )
+
+
+def _short(value: Any) -> Any:
+    """Return a value as `refuse_changes` compares it: a path without its folders."""
+    return Path(value).name if isinstance(value, str) else value
 
 
 def check_run(lab: str, run: str) -> None:

@@ -26,14 +26,14 @@ from srlab_course.lab.lab import Lab, generator_of
 from srlab_course.lab.parameters import read_parameters
 from srlab_course.lab.photos import choose_photos, find_subject, large_enough, planned_set
 from srlab_course.lab.recipes import Book, Recipe, pick_recipe, read_book
-from srlab_course.lab.run_names import changes, check_run, name_run
+from srlab_course.lab.run_names import changes, check_run, made_with, name_run, refuse_changes
 
 # Attribute of `srlab.Degradation` -> parameter of a lab, which has the same name except for two.
 DEGRADATION = {field.name: field.name for field in fields(srlab.Degradation)}
 DEGRADATION |= {"method": "downsampler", "noise": "image_noise"}
 
 
-def setup(name: str, namespace: Mapping[str, Any], dry: bool = False) -> Lab:
+def setup(name: str, namespace: Mapping[str, Any], dry: bool = False, whole: bool = False) -> Lab:
     """Check a lab's parameters, choose its recipe, print what it will train, and set the colors of its figures.
 
     Papermill accepts any ``-p`` name, so typos are detected here. Errors of later cells are raised early.
@@ -46,11 +46,14 @@ def setup(name: str, namespace: Mapping[str, Any], dry: bool = False) -> Lab:
         The notebook's variables: ``globals()``.
     dry
         Whether to download nothing, for ``srlab plan``: placeholders of the same size replace missing datasets.
+    whole
+        Whether to print all settings in a terminal, and not only those that differ from the recipe.
     """
     book = read_book(paths.recipes() / f"{name}.yaml")
     given, overrides = read_parameters(book, namespace)
     if "run" in given:
         check_run(name, given["run"])
+    made = made_with(name, given["run"]) if given.get("run") else {}
     device = srlab.pick_device(given["device"])
     precision = srlab.pick_precision(given.get("precision", "auto"), device)
     print_hardware(device, precision, given["device"])
@@ -59,7 +62,7 @@ def setup(name: str, namespace: Mapping[str, Any], dry: bool = False) -> Lab:
         shell.set_custom_exc((NameError,), explain_name_error)
     read, scale = planned_set if dry else srlab.load_images, given.get("scale", 4)
     offered = read(given["images"], scale) if given.get("images") else srlab.bundled_photos("train")
-    recipe = _choose_recipe(book, given, overrides, device, offered)
+    recipe = _choose_recipe(book, given, overrides, device, offered, made.get("recipe"))
     subject = find_subject(given, recipe.values.get("subject", ""))
     values = given | recipe.values | {"recipe": recipe.name, "subject": subject}
     train_set, unseen = choose_photos(values, offered, read)
@@ -72,7 +75,10 @@ def setup(name: str, namespace: Mapping[str, Any], dry: bool = False) -> Lab:
     elif "patch" in values:
         values["patch"] -= values["patch"] % scale
     train_set, unseen = large_enough(values, train_set, unseen, book.min_image_size)
-    made = {name: values[parameter] for name, parameter in DEGRADATION.items() if parameter in values}
+    if made:
+        defaults = book.parameters | book.recipes[recipe.name].values
+        refuse_changes(made, recipe.name, changed, defaults, train_set)
+    degradation = {name: values[parameter] for name, parameter in DEGRADATION.items() if parameter in values}
     own = iters or changed.keys() - {"seed", "backbone"}  # the claims do not depend on these two
     lab = Lab(
         name=name,
@@ -80,22 +86,27 @@ def setup(name: str, namespace: Mapping[str, Any], dry: bool = False) -> Lab:
         precision=precision,
         train_set=train_set,
         unseen=unseen,
-        degradation=srlab.Degradation(**made),
+        degradation=srlab.Degradation(**degradation),
         overrides=overrides,
         is_reference_config=recipe.name in ("laptop", "smoke") and not own and device.type == "cpu",
         parameters=values,
+        changed=changed,
     )
     _check_what_comes_later(lab)
     lab = with_own_start(lab, named=bool(given.get("run")))
-    announce(lab, recipe)
+    announce(lab, recipe, whole)
     return lab
 
 
-def _choose_recipe(book: Book, given: dict[str, Any], overrides: dict[str, Any], device: Any, photos: Any) -> Recipe:
-    """Return the recipe by name or by hardware, scaled to the number of steps, with the user's overrides."""
+def _choose_recipe(
+    book: Book, given: dict[str, Any], overrides: dict[str, Any], device: Any, photos: Any, kept: str | None
+) -> Recipe:
+    """Return the recipe by name, of an existing run (`kept`) or by hardware, with the user's steps and overrides."""
     facts = {"device": device.type, "iters": given.get("iters", 0), "memory_gib": devices.memory_gib(device)}
     facts["megapixels"] = megapixels(photos)
-    recipe = pick_recipe(book, given["recipe"], facts)
+    recipe = pick_recipe(book, kept if kept and given["recipe"] == "auto" else given["recipe"], facts)
+    if kept and given["recipe"] == "auto":
+        recipe = replace(recipe, why=f"the run {given['run']} was made with it")
     if "backbone" in given and not backbones.is_trained(recipe.values["features"], given["backbone"]):
         note = f"; without ImageNet weights it uses features and losses for {backbones.OWN}, trained in the course"
         recipe = replace(recipe, why=recipe.why + (note if recipe.without_weights else ""))
@@ -112,6 +123,10 @@ def _check_what_comes_later(lab: Lab) -> None:
         raise SrlabError(f"{lab.name} makes its LR images from HR. Pass only the folder HR of {lab.train_set.name}.")
     if "size" in values:
         generator_of(values)
+    if "batch" in values and not lab.train_set.pixels.is_meta:
+        first = lab.train_set.subset(lab.train_set.names[0])
+        # This raises what training would.
+        srlab.PatchSampler(first, values.get("scale", 4), lab.patch, lab.batch, lab.degradation)
     if "discriminator" in values:
         # This rejects unsuitable patch sizes. Not on the meta device, where spectral norm would take seconds.
         with torch.random.fork_rng(devices=[]):

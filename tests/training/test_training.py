@@ -248,7 +248,7 @@ def test_resume_rejects_changed_settings():
     for change, of_fit, words in CHANGES:
         little = LittleRun(**settings | change)
         said = refusal(words, little.fit, 2, **{"schedule": lambda step: 1 - step / 12} | of_fit)
-        assert "Choose another name" in said
+        assert "Choose another run name" in said
         assert what_is_left() == before
 
 

@@ -156,15 +156,21 @@ def test_plan_does_not_train_or_download(capsys, home, monkeypatch, no_download)
     assert not home.exists()
 
 
-def test_plan_lists_settings_and_those_changed_first(capsys, monkeypatch):
+def test_plan_lists_what_differs_from_the_recipe_and_all_on_request(capsys, monkeypatch):
     monkeypatch.chdir(ROOT)
-    assert main(["plan", "03", "-p", "seed", "7", "-p", "iters", "70", "-p", "gan", "hinge"]) == 0
-    said = capsys.readouterr().out
-    assert max(map(len, said.splitlines())) <= 100
-    _, *names = re.findall(r"^\w+", said[said.index("\nname ") :], re.M)
     settings = read_book(ROOT / "notebooks" / "recipes" / "03_srgan.yaml").recipes["laptop"].values.keys()
-    assert {*names[:2]} == {"iters", "gan"}
-    assert [*names[2:]] == [name for name in settings if name not in names[:2]]
+    typed = ["plan", "03", "-p", "seed", "7", "-p", "iters", "70", "-p", "gan", "hinge", "-p", "backbone", "imagenet"]
+    monkeypatch.setattr("srlab.models.backbones.is_trained", lambda features, backbone: True)
+    for options, others in (([], []), (["--all"], settings)):
+        assert main(typed + options) == 0
+        said = capsys.readouterr().out
+        assert max(map(len, said.splitlines())) <= 100
+        *names, last = re.findall(r"^\w+", said[said.index("\nname ") + 5 :], re.M)
+        assert {*names[:3]} == {"iters", "pretrain_iters", "gan"}
+        assert names[3:] == [name for name in others if name not in names[:3]]
+        assert last == "run", "it is not scrolled away"
+    assert main(["plan", "03", "-p", "backbone", "imagenet"]) == 0
+    assert "\nname " not in capsys.readouterr().out
 
 
 TEXTS = "True true None 1_000 1E-3 .5 1/2 100k - mine-2 ~/photos 01_srresnet/default"
@@ -192,15 +198,20 @@ def test_runs_are_listed_newest_last_with_their_status(capsys):
         os.utime(run.path, (0, 0))
     damaged = leave_run("03_srgan", "damaged", 5)
     damaged.write_manifest(damaged.manifest() | {"step": None})
-    with leave_run("06_flow", "training", 5, "running").lock():
+    training = leave_run("06_flow", "training", 5, "running")
+    training.write_manifest(training.manifest() | {"schedule_total": 1000})
+    training.log(5, val_psnr=25.0)
+    training.log(250, loss=0.1, ms_per_step=2000.0)
+    with training.lock():
         assert main(["runs"]) == 0
     said = capsys.readouterr().out
     assert [line.split() for line in said.splitlines() if line[0] in "r0"][:-1] == [
-        ["run", "status", "steps", "psnr", "ssim", "ms/step", "written"],
+        ["run", "status", "steps", "psnr", "ssim", "ms/step", "left", "written"],
         ["03_srgan/killed", "stopped", "250", "of", "1,000", "28.63", "31.2", "2026-05-01", "09:05"],
         ["01_srresnet/default", "finished", "250", "of", "1,000", "28.63", "31.2", "2026-05-02", "09:05"],
     ]
-    assert re.search("^06_flow/training +running", said, re.M)
+    row = "^06_flow/training +running +250 of 1,000 +25.00 +2000.0 +0:25:00 "
+    assert re.search(row, said, re.M), "the last step that is logged, and the time left"
     assert "Skipped: " in said
     assert main(["runs", "nosuch"]) == 0
     assert "No runs of nosuch found in " in capsys.readouterr().out

@@ -234,7 +234,9 @@ def test_setup_announces_training(cells):
         assert words in " ".join(shown.stdout.split("\n         "))
     assert "\nrun:     04_esrgan/default\n" in shown.stdout
     assert "laptop" in shown.outputs[0].data["text/html"]
-    assert result.result.trainer_kwargs == {"device": torch.device("cpu"), "precision": "fp32", "launch": "graph"}
+    hardware = {"device": torch.device("cpu"), "precision": "fp32", "launch": "graph"}
+    notes = {"lab_run": "default", "recipe": "laptop", "changed": {}}
+    assert result.result.trainer_kwargs == hardware | {"notes": notes}
 
 
 @pytest.mark.parametrize(
@@ -267,6 +269,69 @@ def test_setup_announces_effect_on_existing_run(capsys, step, parameters, end):
     setup("04_esrgan")
     (line,) = re.findall("^run: .*", capsys.readouterr().out.replace("\n         ", " "), re.M)
     assert line.endswith(end)
+
+
+# --- A named run keeps its recipe ---------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def keep(home):
+    """Set up lab 04 with a run "mine", and leave what training would."""
+
+    def leave(name="mine", step=800, **given):
+        lab = setup("04_esrgan", run="mine", **given)
+        images = {"images": lab.train_set.describe()}
+        run = leave_run("04_esrgan", name, step, sampler=images)
+        run.write_manifest(run.manifest() | lab.trainer_kwargs["notes"])
+
+    return leave
+
+
+@pytest.mark.parametrize("name", ["mine", "mine-psnr"])
+def test_named_run_continues_with_its_recipe(name, keep, capsys):
+    keep(name, gan="hinge")
+    lab = setup("04_esrgan", run="mine", iters=9000, gan="hinge")
+    assert (lab.recipe, lab.iters) == ("laptop", 9000)
+    assert "because  the run mine was made with it" in capsys.readouterr().out
+    assert setup("04_esrgan", iters=9000).recipe == "photos", "a new run gets what fits"
+    assert setup("04_esrgan", run="mine", gan="hinge", discriminator="patch").recipe == "laptop", "the recipe's value"
+
+
+REFUSED_CHANGES = [
+    ({"gan": "hinge", "batch": 4}, {"gan": "hinge"}, "pass -p batch 4"),
+    ({"gan": "hinge"}, {"batch": 4}, "pass -p gan hinge and leave out -p batch"),
+    ({"blur": [0.2, 3.0]}, {}, "pass -p blur '[0.2, 3.0]'"),
+    ({"iters": 9000}, {"recipe": "laptop"}, "pass -p recipe photos"),
+    ({"subject": ""}, {}, "pass -p subject ''"),
+    ({}, {"seed": 3}, "leave out -p seed"),
+]
+
+
+@pytest.mark.parametrize(("before", "now", "advice"), REFUSED_CHANGES, ids=str)
+def test_named_run_rejects_other_settings_at_once(before, now, advice, keep):
+    keep(**before)
+    words = f"'mine' of 04_esrgan was made with other settings. To continue it, {advice}. To train"
+    with pytest.raises(SrlabError, match=re.escape(words)):
+        setup("04_esrgan", run="mine", **now)
+    assert setup("04_esrgan", run="other", **now).run == "other"
+
+
+def test_run_without_a_step_or_with_moved_photos_is_not_rejected(keep, photo, tmp_path):
+    keep(step=0, gan="hinge")
+    setup("04_esrgan", run="mine", batch=4)
+    folder = photo("train/a.png").parent
+    keep(images=str(folder))
+    setup("04_esrgan", run="mine", images=str(shutil.copytree(folder, tmp_path / "moved")))
+    photo("train/a.png", seed=1)
+    with pytest.raises(SrlabError, match="pass -p images"):
+        setup("04_esrgan", run="mine")
+
+
+def test_photos_that_training_rejects_are_rejected_at_once(photo, tmp_path):
+    photo("pair/HR/a.png", height=128)
+    photo("pair/LRx4/a.png", height=32, width=85)
+    with pytest.raises(SrlabError, match="pair has LR images"):
+        setup("04_esrgan", images=str(tmp_path / "pair"))
 
 
 CELL, RUN = cell_of("04_esrgan"), "course.setup('04_esrgan', globals()).run"
@@ -340,11 +405,20 @@ def test_long_training_on_few_photos_warns(capsys):
     setup("06_flow")
     assert "WARNING" not in capsys.readouterr().out, "a subject may be memorized"
     setup("03_srgan", iters=100_000)
-    assert "WARNING: 1 photo " in capsys.readouterr().out
-    setup("04_esrgan", iters=100_000)
-    photos, features = capsys.readouterr().out.split("WARNING: ")[1:]
+    assert re.search(r"WARNING: .* on 1\s+photo ", capsys.readouterr().out)
+    setup("04_esrgan", iters=5000)
+    photos, features = capsys.readouterr().out.replace("\n         ", " ").split("WARNING: ")[1:]
+    assert "the small network of the recipe photos for 10,000 steps" in photos
     assert "-p images div2k" in photos
+    assert "-p recipe gpu" in photos
     assert "-p backbone imagenet" in features
+    assert "recipe: " in features, "the warnings come first"
+    course.report_metric("PSNR", 26.0, "dB")
+    assert "\nWARNING: This trains" in capsys.readouterr().out, "again, hours later"
+    setup("04_esrgan")
+    capsys.readouterr()
+    course.report_metric("PSNR", 26.0, "dB")
+    assert "WARNING" not in capsys.readouterr().out, "only the warnings of the lab that was set up last"
 
 
 def test_named_photos_replace_subject(photo, monkeypatch, capsys):
