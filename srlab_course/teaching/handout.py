@@ -1,9 +1,16 @@
 """``srlab handout``: write the text of a lab for paper."""
 
 import argparse
+import base64
+import html
+import io
 import re
 
+from matplotlib import style
+from matplotlib.font_manager import FontProperties
+from matplotlib.mathtext import math_to_image
 from nbconvert import HTMLExporter
+from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
 
 from srlab import paths
 from srlab.files import refuse_existing, write_atomic
@@ -12,7 +19,39 @@ from srlab_course.notebook_files.editable import read_notebook
 from srlab_course.notebook_files.finding import find_lab
 
 FOLDED = re.compile(r"<details>.*?</details>", re.DOTALL)  # answers, and what paper could not open
-PAGE = "{% extends 'lab/index.html.j2' %}{% block html_head_js %}{% endblock %}"  # without require.js, for widgets
+# Without scripts, which nbconvert loads from the internet for widgets, formulas and diagrams
+PAGE = "{% extends 'lab/index.html.j2' %}"
+PAGE += "".join(f"{{% block html_head_js{part} %}}{{% endblock %}}" for part in ("", "_mathjax", "_mermaidjs"))
+FORMULAS = {"mathtext.fontset": "stix"}  # over matplotlib's defaults, whatever the user's own settings
+SIZE = 11.5  # points; as large as the text around a formula looks
+
+
+class Offline(IPythonRenderer):
+    """Render Markdown with its formulas as pictures, which need no script and no font."""
+
+    def inline_math(self, body: str) -> str:
+        """Render a formula in a line of text."""
+        return draw(body, "vertical-align: {}pt")
+
+    def block_math(self, body: str) -> str:
+        """Render a formula in a line of its own."""
+        return draw(body, "display: block; margin: auto")
+
+
+def draw(formula: str, place: str) -> str:
+    """Return a formula as an SVG image with its LaTeX source as text, or the source if matplotlib cannot draw it.
+
+    matplotlib has one size of parentheses and fractions. `place` is the style, with {} for the shift in points.
+    """
+    drawn, known = io.BytesIO(), re.sub(r"\\[bB]igg?[lrm]?(?![A-Za-z])", "", formula).replace(r"\tfrac", r"\frac")
+    source = html.escape(formula.strip())
+    try:
+        with style.context(["default", FORMULAS]):
+            depth = math_to_image(f"${' '.join(known.split())}$", drawn, FontProperties(size=SIZE), format="svg")
+    except ValueError:
+        return f"<code>{source}</code>"
+    data = base64.b64encode(drawn.getvalue()).decode()
+    return f'<img src="data:image/svg+xml;base64,{data}" alt="{source}" style="{place.format(round(-depth, 2))}">'
 
 
 def handout(options: argparse.Namespace) -> int:
@@ -31,6 +70,8 @@ def handout(options: argparse.Namespace) -> int:
             cell.source = cell.source.replace(f"attachment:{name}", f"data:{kind};base64,{data}")
     place = {"metadata": {"name": lab.stem, "path": str(lab.parent)}}  # the title, and the folder of the pictures
     exporter = HTMLExporter(raw_template=PAGE, exclude_code_cell=True, exclude_raw=True, embed_images=True)
+    offline = MarkdownWithMath(renderer=Offline(escape=False, embed_images=True, path=str(lab.parent)))
+    exporter.register_filter("markdown2html", offline.render)
     page, _ = exporter.from_notebook_node(notebook, place)
     write_atomic(out, page.encode())
     print(seen_from_here(out))
