@@ -8,7 +8,7 @@ import torch
 import torch.nn as nn
 from torch.optim import SGD
 
-from srlab_course.exercises.networks import gradients_of
+from srlab_course.exercises.networks import gradients_of, watch
 from srlab_course.feedback.exercise import Answer, sample
 from srlab_course.feedback.value_comparison import take
 
@@ -75,16 +75,24 @@ def observe(answer: Answer, *scene: Any) -> dict[str, Any]:
         steps.append(name)
         gradients[f"D of {name}"], gradients[f"G of {name}"] = gradients_of(discriminator), gradients_of(generator)
 
-    def updated(run: nn.Module) -> bool:  # a copy of D runs with its hooks
+    def updated(run: nn.Module) -> bool:  # a copy of D is watched, too
         weights = (nn.utils.parameters_to_vector(one.parameters()) for one in (run, discriminator))
         return "D" in steps and torch.equal(*weights)
 
-    hooks = [
-        *(net.register_forward_hook(lambda net, *_: modes.append(net.training)) for net in (generator, discriminator)),
-        generator.register_forward_hook(lambda _, inputs, sr: runs.append((inputs[0], sr))),
-        discriminator.register_forward_pre_hook(lambda run, inputs: shown.append((inputs[0], updated(run)))),
-        d_optimizer.register_step_post_hook(lambda *_: note_step("D")),  # a closure computes gradients in the step
-        g_optimizer.register_step_post_hook(lambda *_: note_step("G")),
+    def note_g(run: nn.Module, image: torch.Tensor, sr: torch.Tensor) -> None:
+        runs.append((image, sr))
+        modes.append(run.training)
+
+    def note_d(run: nn.Module, image: torch.Tensor, _: torch.Tensor) -> None:
+        shown.append((image, updated(run)))
+        modes.append(run.training)
+
+    ends = [
+        watch(generator, note_g),
+        watch(discriminator, note_d),
+        # A closure computes gradients in the step.
+        d_optimizer.register_step_post_hook(lambda *_: note_step("D")).remove,
+        g_optimizer.register_step_post_hook(lambda *_: note_step("G")).remove,
     ]
     before, stopped, result = gradients_of(generator), "", (math.nan, math.nan)
     try:
@@ -92,8 +100,8 @@ def observe(answer: Answer, *scene: Any) -> dict[str, Any]:
     except RuntimeError as error:
         stopped = f"{re.split(r'[.:] | [(]', str(error))[0]} (optimizer steps before: {', '.join(steps) or 'none'})"
     finally:
-        for hook in hooks:
-            hook.remove()
+        for end in ends:
+            end()
     known = {"HR": [hr], "SR": [sr for _, sr in runs]}
     later = [image for image, after in shown if after]
     with_graph = any(image.requires_grad and _holds(image, sr) for image in later for sr in known["SR"])

@@ -1,7 +1,6 @@
 """Observations for exercises about networks: layers in order of use, fixed weights, gradients."""
 
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,26 +24,26 @@ def build(answer: Answer, *sizes: int) -> nn.Module:
     return block
 
 
-@contextmanager
-def noted(network: nn.Module, *kinds: type[nn.Module]) -> Iterator[list[tuple[nn.Module, torch.Tensor, torch.Tensor]]]:
-    """Record each use of some kinds of layers as (layer, copy of its input, copy of its output), repeats included."""
-    used: list[tuple[nn.Module, torch.Tensor, torch.Tensor]] = []
+def watch(network: nn.Module, note: Callable[[nn.Module, torch.Tensor, torch.Tensor], Any]) -> Callable[[], None]:
+    """Call ``note(network, input, output)`` after each run of a network or of a copy of it; the result ends that.
 
-    def note(layer: nn.Module, inputs: tuple[torch.Tensor, ...], output: torch.Tensor) -> None:
-        used.append((layer, inputs[0].detach().clone(), output.detach().clone()))
+    A hook would miss ``network.forward(lr)``, so the network gets a class with another method `forward`.
+    """
+    kind = type(network)
 
-    hooks = [layer.register_forward_hook(note) for layer in network.modules() if isinstance(layer, kinds)]
-    try:
-        yield used
-    finally:
-        for hook in hooks:
-            hook.remove()
+    def forward(self: nn.Module, *inputs: torch.Tensor, **named: torch.Tensor) -> torch.Tensor:
+        output = kind.forward(self, *inputs, **named)
+        note(self, (*inputs, *named.values())[0], output)
+        return output
+
+    network.__class__ = type(kind.__name__, (kind,), {"forward": forward})
+    return lambda: setattr(network, "__class__", kind)
 
 
 def watch_modes(network: nn.Module) -> list[tuple[bool, bool]]:
     """Return a list to which each run of a network, or of a copy of it, appends (training mode, graphs are on)."""
     runs: list[tuple[bool, bool]] = []
-    network.register_forward_pre_hook(lambda run, _: runs.append((run.training, torch.is_grad_enabled())))
+    watch(network, lambda run, *_: runs.append((run.training, torch.is_grad_enabled())))
     return runs
 
 
@@ -54,6 +53,7 @@ class Call:
 
     kind: str  # "conv2d" or "batch_norm"
     weights: tuple[torch.Tensor | None, torch.Tensor | None]  # weight and bias
+    input: torch.Tensor  # a copy, and so is the output
     output: torch.Tensor
 
 
@@ -68,8 +68,9 @@ class _Calls(TorchFunctionMode):
             first = 3 if function is F.batch_norm else 1  # index of the weight; torch.batch_norm is like conv2d
             given = dict(zip(("weight", "bias"), args[first : first + 2], strict=False)) | kwargs
             weights = given.get("weight"), given.get("bias")
-            self.made.append(Call(kind, weights, function(*args, **kwargs)))
-            return self.made[-1].output
+            before, output = (args[0] if args else kwargs["input"]).detach().clone(), function(*args, **kwargs)
+            self.made.append(Call(kind, weights, before, output.detach().clone()))
+            return output
         return function(*args, **kwargs)
 
 

@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import nn
 from torch.optim import SGD, Optimizer
 
-from srlab_course.exercises.networks import gradients_of
+from srlab_course.exercises.networks import gradients_of, watch
 from srlab_course.feedback.exercise import Answer, Exercise, IncorrectAnswer, filled, sample
 from srlab_course.feedback.value_comparison import take
 
@@ -70,7 +70,7 @@ def _observe(answer: Answer, generator: Any, optimizer: Any, batches: Any, parts
     gradients: list[torch.Tensor] = []
     runs: list[torch.Tensor] = []
     computed: list[str] = []
-    generator.register_forward_hook(lambda module, inputs, output: runs.append(inputs[0]))
+    watch(generator, lambda _, image, sr: runs.append(image))
     optimizer.register_step_post_hook(lambda *_: gradients.append(gradients_of(generator)))
     watched = {name: (weight, _counted(loss, name, computed)) for name, (weight, loss) in parts.items()}
     for lr, hr in batches:

@@ -6,7 +6,7 @@ import torch
 import torch.nn as nn
 import torch.nn.functional as F
 
-from srlab_course.exercises.networks import MESSAGES, build, noted, observe_network, reaches
+from srlab_course.exercises.networks import MESSAGES, build, calls, observe_network, reaches
 from srlab_course.feedback.exercise import Answer, Exercise, sample
 
 
@@ -49,11 +49,10 @@ def _observe(answer: Answer, x: torch.Tensor, growth: int, *residual_scale: floa
         return {"convolutions that keep the size": False}
     observed = {"convolutions that keep the size": True} | observe_network(block, x)
     output = observed.pop("the output")
-    with noted(block, nn.Conv2d) as used:
-        block(x)
+    used = calls(block, x)
     return observed | {
-        "the channels": ", ".join(f"{conv.in_channels} to {conv.out_channels}" for conv, _, _ in used),
-        "what each convolution sees": {f"convolution {place}": seen for place, (_, seen, _) in enumerate(used, 1)},
+        "the channels": ", ".join(f"{call.input.shape[1]} to {call.output.shape[1]}" for call in used),
+        "what each convolution sees": {f"convolution {place}": call.input for place, call in enumerate(used, 1)},
         "the output": output,
         "the names of the weights": ", ".join(sorted(block.state_dict())),
         "a gradient": reaches(block(x).sum(), block.parameters()),

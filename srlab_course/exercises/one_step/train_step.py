@@ -74,7 +74,6 @@ def _scene(border: int, batch: int = 2) -> tuple[Any, ...]:
 def _observe(answer: Answer, lr: torch.Tensor, noise: torch.Tensor, end: torch.Tensor, border: int) -> dict[str, Any]:
     network = _Probe()
     optimizer = torch.optim.SGD(network.parameters(), 0.1)
-    network.weights.grad = torch.tensor([5.0, -3.0, 4.0])  # left by an earlier step
     losses = [filled(answer(network, optimizer, lr, noise, end, border)) for _ in range(2)]
     return {
         "the number of runs of the network": len(network.seen) / 2,

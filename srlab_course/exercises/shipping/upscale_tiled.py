@@ -99,15 +99,15 @@ def _observe(
 ) -> dict[str, Any]:
     sides, writes, whole = [0], _Writes(), upscaler(lr) if upscaler is not _fails else lr
 
-    def watched(piece: torch.Tensor) -> torch.Tensor:
-        if 0 in piece.shape:
+    def watched(lr: torch.Tensor) -> torch.Tensor:
+        if 0 in lr.shape:
             raise IncorrectAnswer(
                 "You passed the upscaler an empty piece. Either a slice starts at a negative number, which counts from "
                 "the end (what is `top - overlap` at the border?), or it starts beyond the end (images are (1, 3, h, "
                 "w): rows first)."
             )
-        sides.extend(piece.shape[-2:])
-        return upscaler(piece)
+        sides.extend(lr.shape[-2:])
+        return upscaler(lr)
 
     try:
         with writes:

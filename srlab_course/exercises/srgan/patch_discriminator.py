@@ -7,7 +7,7 @@ import torch.nn as nn
 from torch.nn.utils.parametrizations import spectral_norm
 
 from srlab.models.discriminators import with_fine_structure
-from srlab_course.exercises.networks import ESCAPED, build, calls, noted
+from srlab_course.exercises.networks import ESCAPED, Call, build, calls, reaches
 from srlab_course.feedback.exercise import Answer, Exercise, IncorrectAnswer, filled, sample
 
 
@@ -54,11 +54,10 @@ def _observe(answer: Answer, image: torch.Tensor) -> dict[str, Any]:
     steady = _steady(network, corner)
     neighborhood = _neighborhood(network, image[:1])
     network.eval()  # so that spectral norm doesn't change
-    with noted(network, nn.Conv2d) as used:
-        logits = network(1000 * corner)
-    if len(used) < sum(call.kind == "conv2d" for call in calls(network, corner)):
+    logits, used = network(1000 * corner), _convolutions(network, 1000 * corner)
+    if not all(reaches(call.weights[0].sum(), network.parameters()) for call in used):
         raise IncorrectAnswer(ESCAPED["in a list" if steady else "re-created"])
-    layers, inputs, outputs = zip(*used, strict=True)
+    inputs, outputs = [call.input for call in used], [call.output for call in used]
     end = "as they are" if torch.equal(logits, outputs[-1]) else "limited" if logits.abs().max() <= 1 else "changed"
     return {
         "the shape": shape,
@@ -66,9 +65,24 @@ def _observe(answer: Answer, image: torch.Tensor) -> dict[str, Any]:
         "the logits of the last convolution": end,
         "convolutions without an activation before them": sum(map(torch.equal, inputs[1:], outputs)),
         "the neighborhood": neighborhood,
-        "spectral norm": _normed(network, corner, layers),
-        "channels before the last convolution": layers[-1].in_channels,
+        "the activation": _activation(inputs[1:], outputs),
+        "spectral norm": _normed(network, corner),
+        "channels before the last convolution": inputs[-1].shape[1],
     }
+
+
+def _convolutions(network: nn.Module, image: torch.Tensor) -> list[Call]:
+    return [call for call in calls(network, image) if call.kind == "conv2d"]
+
+
+def _activation(inputs: list[torch.Tensor], outputs: list[torch.Tensor]) -> str:
+    """Return the slopes below zero of the activations between outputs and the inputs that they become."""
+    slopes = set()
+    for before, after in zip(outputs, inputs, strict=False):
+        slope = (after[before < 0] / before[before < 0]).median()
+        leaky = before.shape == after.shape and torch.allclose(after, torch.where(before < 0, slope * before, before))
+        slopes.add(f"{slope + 0:.3g}" if leaky else "none, since it isn't a leaky ReLU")
+    return " and ".join(sorted(slopes))
 
 
 def _steady(network: nn.Module, image: torch.Tensor) -> bool:
@@ -88,12 +102,13 @@ def _neighborhood(network: nn.Module, image: torch.Tensor) -> list[int]:
     return [int(seen.any(1).sum()), int(seen.any(0).sum())]
 
 
-def _normed(network: nn.Module, image: torch.Tensor, layers: tuple[nn.Module, ...]) -> str:
+def _normed(network: nn.Module, image: torch.Tensor) -> str:
     """Return how many layers keep their gain near 1 if their parameters become ten times as large."""
     for parameter in network.parameters():
         parameter.data *= 10
     _steady(network.train(), image)
-    normed = [bool(torch.linalg.matrix_norm(layer.weight.flatten(1), 2) < GAIN) for layer in layers]
+    weights = [call.weights[0].flatten(1) for call in _convolutions(network.eval(), image)]
+    normed = [bool(torch.linalg.matrix_norm(weight, 2) < GAIN) for weight in weights]
     return "all" if all(normed) else "some" if any(normed) else "none"
 
 

@@ -17,7 +17,7 @@ import torch
 import torch.nn as nn
 import torch.nn.functional as F
 
-from srlab_course.exercises.networks import gradient
+from srlab_course.exercises.networks import gradient, watch
 from srlab_course.exercises.srgan.discriminator_loss import discriminator_loss
 from srlab_course.exercises.srgan.patch_discriminator import PatchDiscriminator
 from srlab_course.exercises.srgan.train_step import train_step
@@ -114,9 +114,9 @@ class _Step:
         self.g_loss, self.noise_in_g_loss = math.nan, 0.0
         self.row: dict[str, float] = {}  # what the answer logs
 
-    def see(self, _: nn.Module, inputs: tuple[torch.Tensor, ...], logits: torch.Tensor) -> None:
+    def see(self, _: nn.Module, images: torch.Tensor, logits: torch.Tensor) -> None:
         """Record a run of D."""
-        for image, output in zip(inputs[0].detach(), logits.detach(), strict=True):
+        for image, output in zip(images.detach(), logits.detach(), strict=True):
             kind = "HR" if image.mean() > (BRIGHT + DARK) / 2 else "SR"
             kind += " in G's half" if self.order else " in D's half"
             self.noises[kind].append((image - image.mean((1, 2), keepdim=True)).flatten().round(decimals=4))
@@ -149,7 +149,7 @@ class _Trainer:
                 "**fixed?"
             )
         self.prepared, self.beginning = objects, copy.deepcopy([*objects["generator"].parameters()])
-        objects["discriminator"].register_forward_hook(lambda *run: self.steps and self.steps[-1].see(*run))
+        watch(objects["discriminator"], lambda *run: self.steps and self.steps[-1].see(*run))
         for name in ("g_optimizer", "d_optimizer"):
             objects[name].register_step_post_hook(lambda *_, name=name: self.steps[-1].order.append(name))
         return tuple(objects.values())

@@ -93,7 +93,8 @@ def _observe(answer: Answer, iters: int, every: int, peak: int, dip: int, lowest
 
     set_to(0)
     history = filled(answer(generator, step, endless(), iters, lambda: _score_at(len(used), peak, dip), every))
-    if not isinstance(history, list) or not all(isinstance(row, list | tuple) and len(row) == 3 for row in history):
+    rows = history if isinstance(history, list | tuple) else [None]
+    if not all(isinstance(row, list | tuple) and len(row) == 3 for row in rows):
         raise IncorrectAnswer("Return a list with three values per score: the number of steps, the loss, the score.")
     steps, losses, scores = ([row[place] for row in history] for place in range(3))
     return {

@@ -7,7 +7,7 @@ import torch.nn as nn
 import torch.nn.functional as F
 from torch.optim import SGD, Optimizer
 
-from srlab_course.exercises.networks import gradients_of
+from srlab_course.exercises.networks import gradients_of, watch
 from srlab_course.feedback.exercise import Answer, Exercise, filled, sample
 from srlab_course.feedback.value_comparison import take
 
@@ -50,21 +50,18 @@ def _observe(answer: Answer, steps: int, generator: Any, optimizer: Any, batches
     seen: list[torch.Tensor] = []
     events: list[str] = []
     gradients: list[torch.Tensor] = []
-    make_sr = generator.forward  # an answer may call it directly
 
-    def forward(lr: torch.Tensor) -> torch.Tensor:
+    def note(_: nn.Module, lr: torch.Tensor, sr: torch.Tensor) -> None:
         seen.append(lr)
         events.append("forward")
-        sr = make_sr(lr)
         if sr.requires_grad:
             sr.register_hook(lambda _: events.append("backward"))
-        return sr
 
     def step(*_: Any) -> None:
         events.append("step")
         gradients.append(gradients_of(generator))
 
-    generator.forward = forward
+    watch(generator, note)
     optimizer.register_step_post_hook(step)
     for lr, hr in batches[:steps]:
         for noted in (seen, events, gradients):
