@@ -79,8 +79,9 @@ def _activation(inputs: list[torch.Tensor], outputs: list[torch.Tensor]) -> str:
     """Return the slopes below zero of the activations between outputs and the inputs that they become."""
     slopes = set()
     for before, after in zip(outputs, inputs, strict=False):
-        slope = (after[before < 0] / before[before < 0]).median()
-        leaky = before.shape == after.shape and torch.allclose(after, torch.where(before < 0, slope * before, before))
+        fits = before.shape == after.shape
+        slope = (after / before)[before < 0].median() if fits else 0.0
+        leaky = fits and torch.allclose(after, torch.where(before < 0, slope * before, before))
         slopes.add(f"{slope + 0:.3g}" if leaky else "none, since it isn't a leaky ReLU")
     return " and ".join(sorted(slopes))
 
