@@ -1,8 +1,20 @@
-"""Names as text: without what would break a terminal, and without addresses in memory."""
+"""Names as text: without what would break a terminal or a page, and without addresses in memory."""
 
 import re
 import unicodedata
 from collections.abc import Callable, Sequence
+
+# What begins a tag, an entity, an attribute, markup, a formula or a link, in HTML or inside a line of Markdown.
+SIGNS = re.compile(r"""[&<>"'`\\$|*~@[\]]|(?<![^\W_])_|_(?![^\W_])|:(?=//)|(?<=www)\.""", re.IGNORECASE)
+
+
+def escaped(text: object) -> str:
+    """Return a text for a page, in one line: it looks the same in HTML, in an attribute and inside a line of Markdown.
+
+    All text from a file goes through this on its way to a page.
+    """
+    line = printable(re.sub(r"[\t\n\v\f\r]", " ", str(text)))
+    return SIGNS.sub(lambda sign: f"&#{ord(sign[0])};", line)
 
 
 def printable(text: object) -> str:

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from itertools import zip_longest
 from pathlib import Path
 
+from srlab.text import escaped
+
 WIDTH = 100  # characters per line
 # Code, calls, lists, formulas and options, which stay on one line.
 UNBROKEN = re.compile(r"`[^`]+`|[\w)\]]\([^()]*\)|\[[^][]*\]| [-+*/%@=<>|]{1,2} |-p \S+ \S+")
@@ -14,12 +16,16 @@ NO_BREAK = "\u00a0"  # textwrap does not break a line at this space
 
 
 def in_markdown(text: str) -> str:
-    """Escape names for one line of Markdown; emphasis, code and ``<br>`` keep their meaning."""
-    parts = re.split(r"((?<!`)`[^`]+`(?!`))", " ".join(text.split()))  # every second one is code
-    for place, part in enumerate(parts):
-        signs = r"<(?!br>)|[&\[$|]"
-        parts[place] = part.replace("|", r"\|") if place % 2 else re.sub(signs, lambda sign: f"&#{ord(sign[0])};", part)
-    return "".join(parts)
+    """Escape a text with names in it for one line of Markdown; emphasis, code and ``<br>`` keep their meaning."""
+    line = escaped(" ".join(text.split()))
+    for sign, meaning in (("<br>", "<br>"), ("*", "*")):
+        line = line.replace(escaped(sign), meaning)
+    return re.sub(f"{escaped('`')}(.+?){escaped('`')}", _code, line)
+
+
+def _code(found: re.Match[str]) -> str:
+    """Return escaped code for Markdown, which reads no entities between backticks."""
+    return f"<code>{found[1]}</code>" if "&" in found[1] else f"`{found[1]}`"
 
 
 def in_figure(text: str) -> str:

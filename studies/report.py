@@ -10,6 +10,7 @@ import matplotlib.pyplot as plt
 import pandas as pd
 
 from srlab.files import write_atomic
+from srlab.text import escaped
 from srlab.training.settings import environment
 from srlab_course.figures import plots
 from srlab_course.layout import in_markdown
@@ -48,8 +49,7 @@ class Page:
     def figure(self, name: str, figure: plt.Figure, caption: str) -> None:
         """Append a figure and its caption."""
         self.keep(name, figure)
-        caption = in_markdown(caption)
-        self.add(f"![{caption}](figures/{name})\n\n*{caption}*")
+        self.add(f"![{escaped(caption)}](figures/{name})\n\n*{in_markdown(caption)}*")
 
     @property
     def text(self) -> str:
@@ -142,7 +142,7 @@ def made_by(study: str, about: dict[str, Any], rows: pd.DataFrame) -> str:
     """Return the command and the versions that made the report, with paths shortened to their last part."""
     words = [f"--{key} {_names(value)}" for key, value in about["given"].items()]
     typed, made = " ".join(["python", study, about["preset"], *words]), environment()
-    return (
+    return in_markdown(
         f"Made by `{typed}` with srlab {made['versions']['srlab']}, torch {made['versions']['torch']}, git "
         f"{made['git'] or 'unknown'}; {len(rows)} rows"
     )

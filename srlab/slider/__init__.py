@@ -10,7 +10,6 @@ import io
 import json
 import math
 from collections.abc import Mapping
-from html import escape
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -24,6 +23,7 @@ from srlab.evaluation.metrics import PAPER, psnr
 from srlab.evaluation.scoring import score_pair
 from srlab.files import refuse_existing, write_atomic
 from srlab.paths import expand_user
+from srlab.text import escaped
 
 ROOMY = 560  # CSS pixels: small images are magnified by a whole number up to about this width
 LARGEST_AREA = 2**26  # pixels; Chromium hangs if it draws the largest WebP, with 2**28
@@ -54,7 +54,7 @@ class Comparison:
         """Write a page that opens offline in any browser, and return its path; `force` overwrites an existing file."""
         path = expand_user(path)
         refuse_existing(path, force)
-        page = _PAGE.format(title=escape(" / ".join(self.labels)), body=self.html)
+        page = _PAGE.format(title=escaped(" / ".join(self.labels)), body=self.html)
         write_atomic(path, page.encode(errors="replace"))
         return path
 
@@ -236,7 +236,7 @@ def _still_html(settings: dict[str, Any], sources: list[str]) -> str:
 
     JupyterLab's sanitizer keeps inline styles, but removes style sheets and ids; GitHub removes all of them.
     """
-    labels, notes = ([escape(text) for text in settings[name]] for name in ("labels", "notes"))
+    labels, notes = ([escaped(text) for text in settings[name]] for name in ("labels", "notes"))
     look = f"display: block; width: {settings['shown']}px; max-width: 100%; image-rendering: pixelated"
     first = (settings["left"], settings["right"])
     figures = "".join(
@@ -246,7 +246,7 @@ def _still_html(settings: dict[str, Any], sources: list[str]) -> str:
     )
     return (
         f'<div class="srlab-still">\n<div style="display: flex; flex-wrap: wrap">{figures}</div>\n'
-        f"<p>{escape(settings['caption'])}</p>\n"
+        f"<p>{escaped(settings['caption'])}</p>\n"
         "<p>To see them as a slider, which needs scripts, trust this notebook.</p>\n</div>\n"
     )
 

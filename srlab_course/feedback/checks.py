@@ -1,6 +1,5 @@
 """Exercises in a notebook: `check` prints feedback and returns the function that the lab continues with."""
 
-import html
 import inspect
 import re
 import textwrap
@@ -9,6 +8,7 @@ from IPython.display import display
 
 from srlab.paths import switched_on
 from srlab.shell import running_shell
+from srlab.text import escaped
 from srlab_course.feedback.all_exercises import find
 from srlab_course.feedback.exercise import Answer, Exercise, IncorrectAnswer, NotAttempted
 from srlab_course.feedback.fallback import is_fallback, make_fallback, repeat
@@ -108,7 +108,7 @@ def _leave(name: str, result: Result, solution: Answer | None = None) -> None:
     """In a notebook, save the result in the output for `srlab progress`, optionally with a folded solution."""
     if running_shell() is None:
         return
-    mark = MARK.format(name, result.value, html.escape("; ".join(_appeared.get(name, ()))))
+    mark = MARK.format(name, result.value, escaped("; ".join(_appeared.get(name, ()))))
     page = f"{mark}{_folded(solution) if solution else ''}</div>"
     display({"text/html": page, "text/plain": "A solution is folded here." if solution else ""}, raw=True)
 
@@ -116,4 +116,5 @@ def _leave(name: str, result: Result, solution: Answer | None = None) -> None:
 def _folded(answer: Answer) -> str:
     """Return the source of an answer without its docstring, folded."""
     source = re.sub(r'\n *"""[\s\S]*?"""', "", textwrap.dedent(inspect.getsource(answer)), count=1)
-    return f"<details><summary>One solution (try your own first!)</summary><pre>{html.escape(source)}</pre></details>"
+    page = "\n".join(map(escaped, source.splitlines()))
+    return f"<details><summary>One solution (try your own first!)</summary><pre>{page}</pre></details>"

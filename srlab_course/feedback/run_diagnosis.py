@@ -6,11 +6,10 @@ from dataclasses import dataclass
 from statistics import fmean
 
 from srlab.errors import SrlabError
-from srlab.text import printable
+from srlab.text import escaped, printable
 from srlab.training.calendar import LOG_EVERY
 from srlab.training.divergence import FALLEN, HEALTHY, History, series
 from srlab.training.runs import Run, find_run
-from srlab_course.layout import in_markdown
 
 ENOUGH = 5  # logged rows that the rules need
 SURE = HEALTHY["D(HR)"][1] - HEALTHY["D(SR)"][0]  # a larger D(HR) - D(SR) is overconfident
@@ -39,8 +38,9 @@ class Diagnosis:
         return "\n".join([f"{self.run}: {self.verdict}", *lines])
 
     def _repr_markdown_(self) -> str:
-        lines = [f"- **{one.name}**: {one.evidence}. *Why:* {one.cause} *Try:* {one.advice}" for one in self.findings]
-        return "\n\n".join([f"**{in_markdown(f'{self.run}: {self.verdict}')}.**", "\n".join(lines)]).rstrip()
+        parts = [map(escaped, (one.name, one.evidence, one.cause, one.advice)) for one in self.findings]
+        lines = [f"- **{name}**: {evidence}. *Why:* {cause} *Try:* {advice}" for name, evidence, cause, advice in parts]
+        return "\n\n".join([f"**{escaped(f'{self.run}: {self.verdict}')}.**", "\n".join(lines)]).rstrip()
 
 
 def diagnose(run: Run | str | os.PathLike) -> Diagnosis:

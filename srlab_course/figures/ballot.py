@@ -3,7 +3,6 @@
 import json
 import string
 from collections.abc import Callable, Iterable, Mapping
-from html import escape
 from importlib.resources import files
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from srlab.errors import SrlabError
 from srlab.files import write_atomic
 from srlab.paths import expand_user
 from srlab.slider import encode
+from srlab.text import escaped
 from srlab_course.figures.widgets import PRESENCE, CellBox, Presence
 
 ZOOM = 2  # CSS pixels per image pixel and side
@@ -75,7 +75,7 @@ class Ballot(CellBox):
         self._cards.children = [self._card(letter) for letter in self.letters]
         if not self.letters:
             self._bar.children = []
-            lines = [f"{escape(image)}: {escape(', '.join(vote))}" for image, vote in self.votes.items()]
+            lines = [f"{escaped(image)}: {escaped(', '.join(vote))}" for image, vote in self.votes.items()]
             self._names.value = f"From the best image to the worst:<br>{'<br>'.join(lines)}"
 
     def rank(self, letter: str) -> None:
@@ -145,7 +145,7 @@ class Ballot(CellBox):
             if self.letters
             else "Done: run the next cells for the scores."
         )
-        self._title.value = f"<b>{title}</b> {escape(problem)}"
+        self._title.value = f"<b>{title}</b> {escaped(problem)}"
 
 
 def blind_trials(methods: Mapping[str, Iterable[str]], seed: int = 0) -> dict[str, dict[str, str]]:

@@ -2,10 +2,12 @@
 
 import base64
 import re
-from html import escape, unescape
+from html import unescape
 from importlib.resources import files
 
 from IPython.display import display
+
+from srlab.text import escaped
 
 FOLDER = files("srlab_course.figures").joinpath("diagrams")
 # The minimum width keeps the text readable on a phone, where the diagram scrolls.
@@ -18,5 +20,5 @@ def diagram(name: str) -> None:
     alt = unescape(re.search("<desc.*?>(.*?)</desc>", svg)[1])
     # Not as SVG, which an untrusted notebook does not show and to which the page's styles would apply.
     source = f"data:image/svg+xml;base64,{base64.b64encode(svg.encode()).decode()}"
-    picture = f'<img alt="{escape(alt)}" src="{source}" style="{STYLE}">'
+    picture = f'<img alt="{escaped(alt)}" src="{source}" style="{STYLE}">'
     display({"text/html": f'<div style="overflow-x: auto">{picture}</div>', "text/plain": alt}, raw=True)

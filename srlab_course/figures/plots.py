@@ -7,7 +7,6 @@ import base64
 import io
 import json
 from collections.abc import Callable, Mapping, Sequence
-from html import escape
 from typing import Any
 
 import ipywidgets
@@ -21,6 +20,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.patheffects import withStroke
 
+from srlab.text import escaped
 from srlab_course.figures.widgets import CellBox, Presence
 from srlab_course.layout import in_figure, in_markdown
 
@@ -228,22 +228,22 @@ def frames(draw: Callable[[Any], Figure], caption: str, label: str, values: Sequ
         encoded = base64.b64encode(rendered(figure, "webp", quality=90)).decode()
         pictures.append(
             f'<img src="data:image/webp;base64,{encoded}" '
-            f'alt="{escape(f"{caption} {label}: {value}")}" width="{_shown_width(figure)}" '
+            f'alt="{escaped(f"{caption} {label}: {value}")}" width="{_shown_width(figure)}" '
             f'style="max-width: 100%; height: auto; display: {"block" if index == start else "none"}">'
         )
-    names = escape(json.dumps([str(value) for value in values]))
+    names = escaped(json.dumps([str(value) for value in values]))
     turned = (
         "const all = this.closest('figure'); "
         "all.querySelectorAll('img').forEach((one, i) => { one.style.display = i == this.value ? 'block' : 'none'; }); "
         "all.querySelector('output').textContent = JSON.parse(this.dataset.names)[this.value];"
     )
     html = (
-        f'<figure style="margin: 0"><label>{escape(label)} <input type="range" min="0" max="{len(values) - 1}" '
+        f'<figure style="margin: 0"><label>{escaped(label)} <input type="range" min="0" max="{len(values) - 1}" '
         f'value="{start}" data-names="{names}" oninput="{turned}" '
         'onkeydown="event.stopPropagation()" '  # otherwise keys would be notebook commands
         'style="width: 20em; vertical-align: middle"> '
-        f"<output>{escape(str(values[start]))}</output></label>"
-        f'{"".join(pictures)}<figcaption style="text-align: left"><em>{escape(caption)}</em></figcaption></figure>'
+        f"<output>{escaped(str(values[start]))}</output></label>"
+        f'{"".join(pictures)}<figcaption style="text-align: left"><em>{escaped(caption)}</em></figcaption></figure>'
     )
     display({"text/html": html, "text/plain": caption}, raw=True)
 

@@ -1,13 +1,14 @@
 """Base classes for the labs' widgets, with HTML that replaces them on pages without a kernel."""
 
 from collections.abc import Sequence
-from html import escape
 from importlib.resources import files
 
 import anywidget
 import ipywidgets
 import traitlets
 from IPython.display import display
+
+from srlab.text import escaped
 
 PRESENCE = files("srlab_course.figures").joinpath("presence.js").read_text(encoding="utf-8")
 WIDGET = "application/vnd.jupyter.widget-view+json"
@@ -42,7 +43,7 @@ class CellBox(ipywidgets.VBox):
 
     def still(self) -> str:
         """Return the HTML for a page without a kernel."""
-        return f"<p>{escape(repr(self))} Run this cell to use its controls.</p>"
+        return f"<p>{escaped(repr(self))} Run this cell to use its controls.</p>"
 
     def _ipython_display_(self) -> None:
         # Use two outputs: from a single one, a page without a kernel would choose the widget and show nothing.

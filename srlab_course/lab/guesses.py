@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Sequence
-from html import escape
 from importlib.resources import files
 
 import ipywidgets
@@ -12,6 +11,7 @@ from srlab.errors import SrlabError
 from srlab.files import write_atomic
 from srlab.paths import runs_home
 from srlab.shell import on_a_page, running_shell
+from srlab.text import escaped
 from srlab_course.figures.widgets import PRESENCE, CellBox, Presence
 from srlab_course.lab.lab import Lab
 
@@ -69,12 +69,12 @@ class Guess(CellBox):
             kept[self.lab] = kept.get(self.lab, {}) | {self.question: self.taken}
             write_atomic(runs_home() / FILE, json.dumps(kept, indent=1).encode(), "with SRLAB_HOME")
         except SrlabError as error:  # Jupyter hides errors of callbacks
-            self._below.value = escape(f"Noted, but not saved: {error}")
+            self._below.value = escaped(f"Noted, but not saved: {error}")
         else:
             self._below.value = self._saved()
 
     def _saved(self) -> str:
-        return escape(f"Saved: {self._worded(self.taken)}. A cell below shows the outcome." if self.taken else "")
+        return escaped(f"Saved: {self._worded(self.taken)}. A cell below shows the outcome." if self.taken else "")
 
     def reveal(self, outcome: str | float) -> None:
         """Show the outcome next to the guess, if there is one. On a static page, the outcome is folded."""
@@ -85,18 +85,18 @@ class Guess(CellBox):
         if running_shell() is None or on_a_page():
             print(said)
         else:
-            folded = f"<details><summary>Outcome</summary>{escape(said)}</details>"
+            folded = f"<details><summary>Outcome</summary>{escaped(said)}</details>"
             display({"text/html": folded, "text/plain": said}, raw=True)
 
     def _worded(self, value: str) -> str:
         return value if self.choices or value.endswith(self.unit) else f"{value} {self.unit}"
 
     def _asked(self) -> str:
-        return f"<b>Your guess:</b> {escape(self.question)}"
+        return f"<b>Your guess:</b> {escaped(self.question)}"
 
     def still(self) -> str:
         """Return the question and the guess as HTML for a static page."""
-        taken = f" <b>{escape(self._worded(self.taken))}</b>." if self.taken else ""
+        taken = f" <b>{escaped(self._worded(self.taken))}</b>." if self.taken else ""
         run = f'<span class="srlab-live"> Run this cell to {"change it" if self.taken else "answer"}.</span>'
         return f"<style>{ONLY_LIVE}</style><p>{self._asked()}{taken}{run}</p>"
 

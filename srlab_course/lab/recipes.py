@@ -21,7 +21,6 @@ Then each recipe has
 A user who passes ``iters`` sets the steps of each stage that the recipe has; ``Recipe.laid_out`` has the details.
 """
 
-import html
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
@@ -30,6 +29,7 @@ from typing import Any
 import yaml
 
 from srlab.errors import SrlabError
+from srlab.text import escaped
 
 LONGEST_AVERAGE = 0.999  # largest decay of the moving average of weights, as in papers
 # Stage of training, by the setting with its number of steps -> setting with its milestones.
@@ -109,9 +109,9 @@ class Recipe:
 
     def table(self) -> str:
         """Return all settings as a folded HTML table."""
-        rows = ["".join(f'<td style="text-align:left">{html.escape(cell)}</td>' for cell in row) for row in self.rows()]
+        rows = ["".join(f'<td style="text-align:left">{escaped(cell)}</td>' for cell in row) for row in self.rows()]
         table = f"<table><tr>{'</tr><tr>'.join(rows)}</tr></table>"
-        return f"<details><summary>The recipe <b>{html.escape(self.name)}</b> as a table</summary>{table}</details>"
+        return f"<details><summary>The recipe <b>{escaped(self.name)}</b> as a table</summary>{table}</details>"
 
 
 @dataclass(frozen=True)

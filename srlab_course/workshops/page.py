@@ -1,7 +1,6 @@
 """A student's page: her trained networks on a photo, as one HTML file that opens anywhere and explains itself."""
 
 import os
-from html import escape
 from importlib.resources import files
 from pathlib import Path
 from string import Template
@@ -15,6 +14,7 @@ from srlab import SrlabError
 from srlab.files import write_atomic
 from srlab.paths import expand_user
 from srlab.shell import running_shell
+from srlab.text import escaped
 from srlab_course.workshops.kept import KINDS, Kept, find_kept
 from srlab_course.workshops.network import RGB
 from srlab_course.workshops.own_file import File, load
@@ -70,9 +70,9 @@ def page(mine: File, photo: File, name: str = "", out: File | None = None) -> Pa
     scores.pop(MAP, None)
     slider = srlab.compare(images | {HR: hr}, BICUBIC, list(images)[2], scores, quality=95, visitors=True)
     content = {
-        "title": escape(f"{whose[0].upper() + whose[1:]} super-resolution network", quote=False),
-        "name": escape(name or "I"),
-        "file": escape(path.name),
+        "title": escaped(f"{whose[0].upper() + whose[1:]} super-resolution network"),
+        "name": escaped(name or "I"),
+        "file": escaped(path.name),
         "pixels": "{1} × {0}".format(*lr.shape[-2:]),
         "slider": slider.html,
         "guesses": GUESSES,
@@ -123,4 +123,4 @@ def _entry(label: str, one: Kept, scores: dict[str, str]) -> str:
         f"{score} on this photo (bicubic: {scores[BICUBIC]}). Trained on {learned}, for {one.made}. It has "
         f"{srlab.parameter_count(one.network):,} adjustable numbers."
     )
-    return f"<li><b>{escape(label)}:</b> {escape(text)}</li>"
+    return f"<li><b>{escaped(label)}:</b> {escaped(text)}</li>"

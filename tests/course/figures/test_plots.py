@@ -72,7 +72,7 @@ def test_caption_is_alternative_text(monkeypatch):
     plots.frames(lambda size: plt.figure(figsize=(size, 1)), 'A "ruler".', "inches", [1, 2])
     image, _, film = shown
     assert image._repr_mimebundle_()[1]["image/png"]["alt"] == "A *cat*."
-    assert 'alt="A &quot;ruler&quot;. inches: 2"' in film["text/html"]
+    assert 'alt="A &#34;ruler&#34;. inches: 2"' in film["text/html"]
 
 
 @pytest.mark.parametrize(("pictures", "axes"), [(5, 6), (6, 7), (1, 2)])

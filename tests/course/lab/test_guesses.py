@@ -75,7 +75,7 @@ def test_outcome_is_folded_without_page(monkeypatch):
     asked.reveal(8)
     (data,) = shown
     assert data["text/html"] == "<details><summary>Outcome</summary>Outcome: 8 px.</details>"
-    assert "Is &lt;b&gt; wide?" in asked.still()
+    assert "Is &#60;b&#62; wide?" in asked.still()
 
 
 def test_headless_run_ignores_guesses(home, capsys):

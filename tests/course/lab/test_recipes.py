@@ -104,7 +104,7 @@ def test_table_lists_each_setting_with_help_and_source():
     assert table.count("<tr>") == len(recipe.rows()) == len(recipe.values) + 1
     for words in ("learning_rate", "0.0001", "learning rate of G", "Wang et al. 2018, section 4.1", "400,000", "you"):
         assert f">{words}<" in table
-    assert "average of G&#x27;s weights" in table
+    assert "average of G&#39;s weights" in table
 
 
 HEAD = "parameters: {}\nchoices: {}\nminimum: {}\nmin_image_size: {}\nhelp: {a: b}"
