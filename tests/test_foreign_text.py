@@ -5,10 +5,12 @@
 
 import json
 import re
+import sys
 from collections.abc import Iterator
 from html.parser import HTMLParser
 
 import matplotlib.pyplot as plt
+import pandas as pd
 import pytest
 import torch
 from nbconvert.filters.markdown_mistune import markdown2html_mistune
@@ -19,6 +21,7 @@ from srlab_course.figures import plots
 from srlab_course.figures.ballot import Ballot
 from srlab_course.lab.guesses import FILE, Guess
 from srlab_course.lab.recipes import Recipe
+from srlab_course.material.subjects import split_photo
 from srlab_course.workshops.kept import Kept
 from srlab_course.workshops.page import BICUBIC, _entry
 from studies import report
@@ -178,3 +181,13 @@ def test_foreign_text_stays_text(show, home, monkeypatch):
     for name in PAYLOADS:
         parts = Parts(rendered(show, name, monkeypatch))
         assert parts.tags == usual.tags, name
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such file names")
+def test_name_of_a_photo_is_no_tag_in_a_styled_table(tmp_path):
+    """Labs show such tables, and pandas escapes neither their labels nor their captions."""
+    file = srlab.write_image(torch.zeros(3, 96, 328), tmp_path / "new.png").rename(tmp_path / f"{PAYLOADS[0]}.png")
+    names = [*srlab.load_images(tmp_path).names, *split_photo(file)[1].names]
+    html = pd.DataFrame({name: {name: name} for name in names}).style.set_caption(names[0]).to_html()
+    assert "img src=x" in html
+    assert "<img" not in html

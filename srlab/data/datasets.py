@@ -92,7 +92,7 @@ def load_images(where: str | Path, scale: int = 4) -> ImageSet:
     Returns
     -------
     ImageSet
-        Images sorted by file name, and named without the extension.
+        Images sorted by file name, and named without the extension. In a name, ``‹`` replaces ``<``.
     """
     path = find_in_course(where)
     if is_named(path) and not path.exists():
@@ -140,7 +140,7 @@ def image_files(path: Path) -> dict[str, Path]:
         print(printable(f"Left out: {some(tiffs)} in {path}. Save a TIFF as PNG first."), file=sys.stderr)
     files: dict[str, Path] = {}
     for file in found:
-        name = unicodedata.normalize("NFC", file.stem)  # macOS decomposes accents
+        name = image_name(file.stem)
         if breaks_line(file.name):
             print(f"Left out: {file.name!a} in {path}, because its name is not printable.", file=sys.stderr)
         elif name in files:
@@ -152,6 +152,11 @@ def image_files(path: Path) -> dict[str, Path]:
             f"No images found in {path}; subfolders are not read. Their names must end in {', '.join(EXTENSIONS)}."
         )
     return files
+
+
+def image_name(stem: str) -> str:
+    """Return the name of an image in a set: macOS decomposes accents, and a styled table of pandas would read a tag."""
+    return unicodedata.normalize("NFC", stem).replace("<", "‹")
 
 
 def read_images(name: str, files: Mapping[str, Path], part: str = "") -> ImageSet:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import torch
 
-from srlab.data.datasets import PHOTOS, bundled_photos, photo_file, read_images
+from srlab.data.datasets import PHOTOS, bundled_photos, image_name, photo_file, read_images
 from srlab.data.image_set import ImageSet
 from srlab.data.images import mod_crop
 from srlab.data.resampling import downsample
@@ -55,7 +55,7 @@ def split_photo(subject: str | Path) -> tuple[ImageSet, ImageSet]:
         Left and right half, each with the photo's name. An odd column belongs to the right half.
     """
     bundled, file = str(subject) in PHOTOS, subject_file(subject)
-    name = str(subject) if bundled else file.stem
+    name = str(subject) if bundled else image_name(file.stem)
     photo, which, gap = read_images(name, {name: file}), name, 0 if bundled else GAP
     if not bundled:
         if max(photo.sizes[0]) > LARGEST:
