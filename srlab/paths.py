@@ -103,7 +103,7 @@ def locate(typed: str | os.PathLike, known: Iterable[str] = ()) -> Path:
         if exists(place):
             return place
     runs = [run.relative_to(runs_home()).as_posix() for run in runs_home().glob("*/*") if run.is_dir()]
-    near = get_close_matches(str(path), [*runs, *known])
+    near = [run for run in runs if run.endswith(f"/{path}")] or get_close_matches(str(path), [*runs, *known])
     advice = f"Did you mean {' or '.join(near)}?" if near else "Pass a run folder, <lab>/<name>, or a file."
     raise SrlabError(f"{path} not found, neither as a path nor among the runs in {runs_home()}. {advice}")
 

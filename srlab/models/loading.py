@@ -62,6 +62,11 @@ def load_generator_file(path: str | Path) -> nn.Module:
     path = find_bundled(name) or locate(path, NAMES)
     if path.is_dir():
         path = path / generator_file()
+    if path.suffix.lower() == ".onnx":
+        raise SrlabError(
+            f"{path} is an ONNX file, which srlab writes and onnxruntime runs (docs/elsewhere.md). Pass the run or the "
+            "weights file that it was exported from."
+        )
     if path.is_file() and not tensor_files.is_safetensors(path):
         return build_spandrel(path, load_weights(path))
     weights, notes = tensor_files.read_safetensors(path)
@@ -72,7 +77,10 @@ def _build(path: Path, weights: dict[str, torch.Tensor], notes: dict) -> nn.Modu
     """Build the network that the notes of a weights file describe."""
     name, config = str(notes.get("network")), notes.get("config", {})
     if name not in models.GENERATORS:
-        raise SrlabError(f"{path} contains a network '{name}', but it must be {', '.join(models.GENERATORS)}.")
+        raise SrlabError(
+            f"{path} contains the weights of a network '{name}', which only your code can build. In Python, pass the "
+            "network to srlab.upscale or srlab.export, as srlab/README.md shows for a script."
+        )
     try:
         # Each block has its own weights. A network larger than the file could take all memory.
         if config.get("num_blocks", 1) > len(weights):
