@@ -23,6 +23,10 @@ ADVICE |= dict.fromkeys((errno.EACCES, errno.EPERM, errno.EROFS), "Choose a fold
 PAUSES_S = (0.05, 0.1, 0.2, 0.4, 0.6, 0.7)  # between attempts on Windows
 
 
+class PlaceError(SrlabError):
+    """The error for a disk or folder that takes no file at all, unlike one that is about a single file."""
+
+
 def write_atomic(path: Path, content: bytes, where: str = "") -> None:
     """Write a file that appears under its name only when it is complete and on disk.
 
@@ -77,9 +81,7 @@ def _look_like(old: Path, part: Path) -> None:
 def refuse_existing(path: Path, force: bool = False) -> None:
     """Reject a path that exists, unless `force` is set; call it before the work whose result goes there."""
     if exists(path) and not force:
-        raise SrlabError(
-            f"{path} already exists. Move it elsewhere, or overwrite it with --force (in Python, with force=True)."
-        )
+        raise SrlabError(f"{path} already exists. Move it elsewhere first.")
 
 
 def publish(folder: Path, path: Path) -> None:
@@ -122,7 +124,8 @@ def writing(path: Path, where: str = "") -> Iterator[None]:
     except (OSError, NotImplementedError) as error:  # NotImplementedError: a network disk without locks
         number, reason = getattr(error, "errno", None), getattr(error, "strerror", None) or error
         advice = f"{ADVICE.get(number, 'Check the path')} {where}".rstrip()
-        raise SrlabError(f"Could not write {path} ({reason}). {advice}. Everything saved before is intact.") from error
+        kind = PlaceError if number in ADVICE else SrlabError
+        raise kind(f"Could not write {path} ({reason}). {advice}. Everything saved before is intact.") from error
 
 
 def sha256_of(path: Path) -> str:

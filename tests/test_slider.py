@@ -78,7 +78,7 @@ def test_slider_shows_psnr_for_full_size_images():
     [
         (None, {}, "at least two"),
         (noise(8, 24), {}, "24x8 .* 48x32"),
-        (noise() * torch.nan, {}, "nan"),
+        (noise() * torch.nan, {}, "NaN"),
         (noise() * 255, {}, "by 255"),
         (noise() * 2 - 1, {}, r"\[-1, 1\]"),
         (noise()[:2], {}, r"\(2, 32, 48\)"),

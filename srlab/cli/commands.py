@@ -16,10 +16,10 @@ RUN = (
 
 def add_upscale(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of ``srlab upscale``."""
-    parser.add_argument("source", metavar="IN", help="image, or folder of images")
-    result = "result of an image (.png, .jpg or .webp), or folder for the PNGs of a folder "
-    result += "(default: photo_x4.png next to photo.jpg)"
-    parser.add_argument("target", nargs="?", metavar="OUT", help=result)
+    parser.add_argument("sources", nargs="+", metavar="IN", help="image, or folder of images with its subfolders")
+    result = "folder for the results, or the result of a single image (.png, .jpg or .webp); nothing is overwritten "
+    result += "(default: photo_x4.png next to photo.jpg, and the folder photos_x4 next to photos)"
+    parser.add_argument("-o", "--out", metavar="OUT", help=result)
     _add_choice(parser.add_mutually_exclusive_group(), DEFAULT)
     parser.add_argument("--scale", type=int, help="scale of --method (default: 4)")
     parser.add_argument("--tile", type=int, metavar="N", help="tile size in pixels (default: fits in 2 GB)")
@@ -33,7 +33,6 @@ def add_upscale(parser: argparse.ArgumentParser) -> None:
     )
     seed = "random seed of a network that draws noise, a flow of lab 06 or 07; another seed gives another answer"
     parser.add_argument("--seed", type=int, metavar="N", help=f"{seed} (default: 0)")
-    parser.add_argument("--force", action="store_true", help="overwrite existing files")
     parser.set_defaults(command="srlab.cli.upscale_command:run")
 
 
@@ -64,7 +63,6 @@ def add_export(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of ``srlab export``."""
     parser.add_argument("run", metavar="RUN", help=RUN)
     parser.add_argument("file", metavar="FILE", help="file to write: .onnx, or .safetensors for an RRDBNet")
-    parser.add_argument("--force", action="store_true", help="replace an existing file")
     parser.set_defaults(command="srlab.cli.export_command:run")
 
 

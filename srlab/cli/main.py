@@ -38,11 +38,14 @@ def main(typed: Sequence[str] | None = None) -> int:
     """Run a command and return its exit code. Print errors that the user can fix as one line on stderr."""
     parser = argparse.ArgumentParser(prog="srlab", description="Command-line tools for the super-resolution course.")
     parser.add_argument("--version", action="version", version=f"srlab {__version__}")
-    parser.set_defaults(when_stopped="Completed files were kept; partial files were removed.")
     commands = parser.add_subparsers(required=True, metavar="command")
     for name, (add_arguments, text) in all_commands().items():
         add_arguments(commands.add_parser(name, help=text, description=text))
-    options = parser.parse_args(typed)
+    words = list(sys.argv[1:] if typed is None else typed)
+    if words and words[0] in commands.choices:
+        options = commands.choices[words[0]].parse_intermixed_args(words[1:])  # options may be between files
+    else:
+        options = parser.parse_args(words)
     if not sys.warnoptions:  # hide warnings of other libraries, unless python -W requests them
         warnings.simplefilter("ignore")
     if hasattr(sys.stdout, "reconfigure"):  # because Windows redirects output in a legacy encoding
@@ -51,7 +54,8 @@ def main(typed: Sequence[str] | None = None) -> int:
     try:
         return pkgutil.resolve_name(options.command)(options)
     except KeyboardInterrupt:
-        print(f"\nsrlab: stopped. {options.when_stopped}", file=sys.stderr)
+        kept = getattr(options, "when_stopped", "Completed files were kept; partial files were removed.")
+        print(f"\nsrlab: stopped. {kept}", file=sys.stderr)
         return 130
     except SrlabError as error:
         print(f"srlab: {error}", file=sys.stderr)

@@ -1,4 +1,4 @@
-"""``srlab upscale``: upscale an image or a folder of images with a network or an interpolation."""
+"""``srlab upscale``: upscale images and folders of images with a network or an interpolation."""
 
 import argparse
 import sys
@@ -7,28 +7,20 @@ from srlab.cli.commands import DEFAULT
 from srlab.cli.pick_upscaler import pick_upscaler
 from srlab.errors import SrlabError
 from srlab.models.flow import FlowNet
-from srlab.paths import expand_user
 from srlab.tiling import Upscaler, precision_of
-from srlab.upscale_files import DEFAULT_ENDING, upscale_file, upscale_folder
+from srlab.upscale_files import upscale_files
 
 
 def run(options: argparse.Namespace) -> int:
     """Upscale the images, print the output files, and return the exit code."""
-    source = expand_user(options.source)
     if not options.run and not options.method:
         print(f"Using the bundled network {DEFAULT}. Choose another one with --run.", file=sys.stderr)
     upscaler, scale = pick_upscaler(options.run or DEFAULT, options.method, options.scale, options.device)
     if options.seed is not None:
         _set_seed(upscaler, options)
-    settings = {"force": options.force, "tile": options.tile, "overlap": options.overlap}
-    settings |= {"precision": precision_of(upscaler, options.precision)}
-    place = source.resolve()  # . and .. have no name
-    if source.is_dir():
-        target = options.target or place.with_name(f"{place.name}_x{scale}")
-        upscale_folder(source, target, upscaler, scale, **settings)
-    else:
-        target = options.target or source.with_name(f"{place.stem}_x{scale}{DEFAULT_ENDING}")
-        print(upscale_file(source, target, upscaler, scale, **settings))
+    precision = precision_of(upscaler, options.precision)
+    settings = {"tile": options.tile, "overlap": options.overlap, "precision": precision}
+    upscale_files(options.sources, options.out, upscaler, scale, **settings)
     return 0
 
 

@@ -22,7 +22,7 @@ from tqdm.auto import tqdm
 
 from srlab import files
 from srlab.data.image_set import ImageSet, fingerprint
-from srlab.data.images import read_pixels, to_uint8
+from srlab.data.images import Lost, print_lost, read_pixels, to_uint8
 from srlab.errors import SrlabError
 from srlab.paths import runs_home
 from srlab.text import printable
@@ -100,10 +100,11 @@ def _map(file: Path, count: int) -> torch.Tensor:
 def _build(index: Path, photos: Mapping[str, Path]) -> None:
     """Decode all photos into a file of pixels, and write its index."""
     sizes, gray = [], []
+    lost: Lost = {}
     with files.open_atomic(index.with_suffix(".rgb")) as file:
 
         def written() -> Iterator[tuple[str, torch.Tensor]]:
-            for name, pixels in tqdm(_decode(photos), total=len(photos), unit="photo", leave=False):
+            for name, pixels in tqdm(_decode(photos, lost), total=len(photos), unit="photo", leave=False):
                 sizes.append(tuple(pixels.shape[:2]))
                 if pixels.shape[2] == 1:
                     gray.append(name)
@@ -115,16 +116,17 @@ def _build(index: Path, photos: Mapping[str, Path]) -> None:
         if index.stem != _state(photos):
             folder = next(iter(photos.values())).parent
             raise SrlabError(f"Photos in {folder} changed while they were decoded. Try again once they stop changing.")
+    print_lost(lost)
     content = {"sizes": sizes, "gray": gray, "fingerprint": mark}
     files.write_atomic(index, json.dumps(content).encode())
 
 
-def _decode(photos: Mapping[str, Path]) -> Iterator[tuple[str, torch.Tensor]]:
+def _decode(photos: Mapping[str, Path], lost: Lost) -> Iterator[tuple[str, torch.Tensor]]:
     """Decode photos in several threads, and yield names and pixels ``(H, W, 1 or 3)``, uint8, in the given order."""
     waiting = deque()
     with ThreadPoolExecutor() as pool:
         for name, file in photos.items():
-            waiting.append((name, pool.submit(lambda path: to_uint8(read_pixels(path)), file)))
+            waiting.append((name, pool.submit(lambda path: to_uint8(read_pixels(path, lost)), file)))
             if len(waiting) == AHEAD:
                 first, pixels = waiting.popleft()
                 yield first, pixels.result()

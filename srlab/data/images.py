@@ -7,11 +7,11 @@ sets have 8-bit levels (uint8).
 import io
 import os
 import re
-import struct
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from threading import Lock
 
 import numpy as np
 import torch
@@ -20,33 +20,44 @@ from PIL import Image, ImageOps, PngImagePlugin, UnidentifiedImageError
 from srlab.errors import SrlabError
 from srlab.files import write_atomic
 from srlab.paths import expand_user, find_in_course
+from srlab.text import printable, some
 
-EXTENSIONS = (".png", ".jpg", ".jpeg", ".bmp", ".webp")
-TIFF = (".tif", ".tiff")  # not read, so named where a folder has them
+WRITTEN = (".png", ".jpg", ".jpeg", ".bmp", ".webp")
+TIFF = (".tif", ".tiff")
+EXTENSIONS = (*WRITTEN, ".jfif", *TIFF)  # of files that are read; .jfif is Windows' name for a JPEG
 LARGEST_SIDE = {".jpg": 65500, ".jpeg": 65500, ".webp": 16383}  # pixels that a format can store
-FORMATS = ("PNG", "JPEG", "BMP", "WEBP")  # only these are decoded: for an EPS file Pillow would run Ghostscript
-GRAY = ("1", "L", "LA", "La")  # modes of Pillow
+# Only these are decoded: for an EPS file Pillow would run Ghostscript. A TIFF must also have its extension, because a
+# camera raw begins like a TIFF, and Pillow would read its preview.
+FORMATS = ("PNG", "JPEG", "BMP", "WEBP")
+GRAY = ("1", "L", "LA")  # modes of Pillow
+DEEP_GRAY = ("I;16", "I;16B", "I;16L", "I;16N")
+MODES = (*GRAY, *DEEP_GRAY, "P", "PA", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr")
 # The EXIF entry of the orientation up to its value: tag, type and count, in either order of bytes.
 UPRIGHT = re.compile(rb"(?:\x01\x12\0\x03\0\0\0\x01\0|\x12\x01\x03\0\x01\0\0\0)[\x01-\x08]")
-# Bytes of a text or a profile in a PNG; Pillow's limit of 1 MiB rejects some XMP.
-PngImagePlugin.MAX_TEXT_CHUNK = 1 << 26
+# Bytes of a compressed text or profile in a PNG; Pillow's limit of 1 MiB rejects some XMP.
+MAX_TEXT_CHUNK = 1 << 26
+TEXT_LIMIT = Lock()
 
 # ITU-R BT.601, the "studio range" luma of MATLAB's rgb2ycbcr, in units of [0, 1]: black is 16/255, white 235/255.
 LUMA_WEIGHTS = (65.481 / 255, 128.553 / 255, 24.966 / 255)
 LUMA_OFFSET = 16 / 255
-LOWEST = -0.5  # an image in [0, 1] may undershoot 0 a little; one in [-1, 1] goes below this wherever it is dark
+# An image in [0, 1] may leave the range a little. One in [-1, 1] goes below -0.5 wherever it is dark, and 8-bit levels
+# as floats go above 2 unless all is black.
+LOWEST, HIGHEST = -0.5, 2.0
 
 
 def read_image(path: str | os.PathLike, keep_gray: bool = False) -> torch.Tensor:
     """Read an image file as an RGB tensor that shows what an image viewer shows.
 
     Grayscale, palette, CMYK (Pillow's formula, without the profile) and 16-bit files become RGB, an alpha channel is
-    composited onto white, and the EXIF orientation is applied. 16-bit grayscale keeps all bits, and 16-bit color 8.
+    composited onto white, and the EXIF orientation is applied. 16-bit grayscale keeps all bits, and 16-bit color 8. A
+    line on stderr names what is not used.
 
     Parameters
     ----------
     path
-        PNG, JPEG, BMP or WebP file. Its content determines which it is.
+        PNG, JPEG, BMP, WebP or TIFF file with 8 or 16 bits per channel. Its content determines which it is, but a TIFF
+        must end in ``.tif`` or ``.tiff``.
     keep_gray
         Keep the single channel of a grayscale file.
 
@@ -55,49 +66,89 @@ def read_image(path: str | os.PathLike, keep_gray: bool = False) -> torch.Tensor
     torch.Tensor
         ``(3, H, W)``, or ``(1, H, W)`` for a grayscale file with `keep_gray`; float32 in [0, 1].
     """
-    pixels = to_float(read_pixels(find_in_course(path)))
+    lost: Lost = {}
+    pixels = to_float(read_pixels(find_in_course(path), lost))
+    print_lost(lost)
     return pixels.expand(-1, -1, 1 if keep_gray and pixels.shape[2] == 1 else 3).permute(2, 0, 1).contiguous()
 
 
-def read_pixels(path: Path) -> torch.Tensor:
-    """Read an image file as ``(H, W, 1 or 3)``: uint8 levels, or float32 in [0, 1] for 16-bit grayscale."""
-    with open_upright(path) as image:
-        if (count := image.info["images"]) > 1:
-            print(f"{path.name} contains {count} images; the first one is used.", file=sys.stderr)
-        return torch.from_numpy(pixels_of(image))
+Lost = dict[str, list[str]]  # what is not used -> names of the files
+
+
+def read_pixels(path: Path, lost: Lost) -> torch.Tensor:
+    """Read an image file as ``(H, W, 1 or 3)``: uint8 levels, or float32 in [0, 1] for 16-bit grayscale.
+
+    What is in the file and not in these pixels is added to `lost`, for one line about many files (`print_lost`).
+    """
+    image = open_upright(path)
+    for what in unused(image):
+        lost.setdefault(what, []).append(path.name)
+    return torch.from_numpy(pixels_of(image))
+
+
+def print_lost(lost: Mapping[str, list[str]]) -> None:
+    """Print in one line on stderr what is not used from image files."""
+    if lost:
+        each = "; ".join(f"{what} ({some(sorted(names))})" for what, names in sorted(lost.items()))
+        print(printable(f"Not used: {each}."), file=sys.stderr)
+
+
+def open_upright(path: Path) -> Image.Image:
+    """Open and decode an image file with Pillow, and apply its EXIF orientation.
+
+    Whatever Pillow raises becomes an SrlabError. `info` gets two entries: ``bits`` per channel in the file (8 or 16),
+    and the number of its ``images``.
+    """
+    if not path.is_file():
+        raise SrlabError(f"Image file {path} not found. Check the path.")
+    try:
+        try:
+            image = _decoded(path)
+        except ValueError as error:
+            if "MAX_TEXT_CHUNK" not in str(error):
+                raise
+            with _much_text():
+                image = _decoded(path)
+    except MemoryError as error:  # so that one huge photo does not end a batch
+        raise SrlabError(f"The image {path} does not fit into memory. Downscale or crop it.") from error
+    except UnidentifiedImageError as error:
+        raise _unreadable(path) from error
+    except Exception as error:  # of many kinds, for a damaged file, one without permission, or one with too many pixels
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise SrlabError(f"The image {path} cannot be read ({reason}). Replace the file if it is damaged.") from error
+    if image.mode not in MODES:
+        raise _unreadable(path)
+    _turn_upright(path, image)
+    return image
+
+
+def _unreadable(path: Path) -> SrlabError:
+    return SrlabError(
+        f"{path} is not a readable image, or has an unusual pixel format. Use a PNG, JPEG, BMP, WebP or TIFF file with "
+        "8 or 16 bits per channel. Save a camera raw, HEIC or GIF file as one of these first."
+    )
+
+
+def _decoded(path: Path) -> Image.Image:
+    """Return the first image of a file with its pixels in memory."""
+    formats = (*FORMATS, "TIFF") if path.suffix.lower() in TIFF else FORMATS
+    with Image.open(path, formats=formats) as image:
+        # Look before Pillow reduces colors to 8 bits. In a BMP, BGR;16 means 16 bits per pixel.
+        bits = 16 if ";16" in str(image.tile) and image.format != "BMP" else 8
+        image.load()
+        image.info |= {"bits": bits, "images": getattr(image, "n_frames", 1)}
+        return image
 
 
 @contextmanager
-def open_upright(path: Path) -> Iterator[Image.Image]:
-    """Open and decode an image file with Pillow, and apply its EXIF orientation.
-
-    Pillow's errors, here and in the block, become an SrlabError.
-    """
-    try:
-        if not path.is_file():
-            raise SrlabError(f"Image file {path} not found. Check the path.")
-        with Image.open(path, formats=FORMATS) as image:
-            # Look before Pillow reduces colors to 8 bits. In a BMP, BGR;16 means 16 bits per pixel.
-            bits = 16 if ";16" in str(image.tile) and image.format != "BMP" else 8
-            image.load()
-            image.info |= {"bits": bits, "images": getattr(image, "n_frames", 1)}
-            _turn_upright(path, image)
-            yield image
-    except PermissionError as error:
-        raise SrlabError(f"No permission to read {path}. Change its permissions.") from error
-    except UnidentifiedImageError as error:
-        raise SrlabError(
-            f"{path} is not a readable image, or has an unusual pixel format. Use a PNG, JPEG, BMP or WebP file "
-            "with 8 or 16 bits, and save a TIFF, camera raw, HEIC or GIF file as PNG first."
-        ) from error
-    except Image.DecompressionBombError as error:
-        most = 2 * Image.MAX_IMAGE_PIXELS // 10**6
-        raise SrlabError(f"{path} declares more than {most} million pixels. Crop or downscale it first.") from error
-    except (OSError, SyntaxError, ValueError, AssertionError, struct.error) as error:
-        reason = " ".join(str(error).split())
-        raise SrlabError(f"The image {path} is damaged or truncated ({reason}). Replace the file.") from error
-    except MemoryError as error:  # so that one huge photo does not end a batch
-        raise SrlabError(f"The image {path} does not fit into memory. Downscale or crop it.") from error
+def _much_text() -> Iterator[None]:
+    """Raise Pillow's limit for texts in a PNG during the block."""
+    with TEXT_LIMIT:
+        usual, PngImagePlugin.MAX_TEXT_CHUNK = PngImagePlugin.MAX_TEXT_CHUNK, MAX_TEXT_CHUNK
+        try:
+            yield
+        finally:
+            PngImagePlugin.MAX_TEXT_CHUNK = usual
 
 
 def _turn_upright(path: Path, image: Image.Image) -> None:
@@ -114,9 +165,10 @@ def _turn_upright(path: Path, image: Image.Image) -> None:
 
 
 def pixels_of(image: Image.Image) -> np.ndarray:
-    """Return the pixels of an opened image in any Pillow mode, in the format of `read_pixels`."""
-    if image.mode == "I;16":  # Pillow's conversion would clip these, not scale them
-        return np.asarray(image)[..., None].astype(np.float32) / 65535
+    """Return the pixels of an opened image in any of `MODES`, in the format of `read_pixels`."""
+    if image.mode in DEEP_GRAY:  # Pillow's conversion would clip these, not scale them
+        levels = np.asarray(image).astype(np.float32)[..., None] / 65535
+        return 1 - levels if getattr(image, "tag_v2", {}).get(262) == 0 else levels  # a TIFF in which 0 is white
     gray = image.mode in GRAY
     if image.has_transparency_data:
         rgba = image.convert("RGBA")
@@ -124,6 +176,24 @@ def pixels_of(image: Image.Image) -> np.ndarray:
     if gray:
         return np.array(image.convert("L"))[..., None]
     return np.array(image.convert("RGB"))  # a copy, because Pillow's buffer is read-only
+
+
+def alpha_of(image: Image.Image) -> np.ndarray | None:
+    """Return the opacity ``(H, W)``, uint8, of an opened image, or None if all of it is opaque."""
+    if image.mode in DEEP_GRAY or not image.has_transparency_data:
+        return None
+    alpha = np.array(image.convert("RGBA").getchannel("A"))
+    return None if alpha.min() == 255 else alpha
+
+
+def unused(image: Image.Image) -> Iterator[str]:
+    """Yield what an opened image contains besides the pixels of `pixels_of`."""
+    if image.info["images"] > 1:
+        yield "all images but the first"
+    if alpha_of(image) is not None:
+        yield "transparency, now white"
+    if image.info["bits"] > 8 and image.mode not in DEEP_GRAY:
+        yield "the lower 8 of 16 bits"
 
 
 def write_image(image: torch.Tensor, path: str | os.PathLike) -> Path:
@@ -135,7 +205,8 @@ def write_image(image: torch.Tensor, path: str | os.PathLike) -> Path:
     Parameters
     ----------
     image
-        ``(3, H, W)`` or ``(1, 3, H, W)``; float in [0, 1] or uint8.
+        ``(3, H, W)`` or ``(1, 3, H, W)``; float in [0, 1] or uint8. Values a little outside [0, 1] are clamped
+        (`check_range`).
     """
     path = expand_user(path)
     if image.ndim == 4 and len(image) == 1:
@@ -143,14 +214,9 @@ def write_image(image: torch.Tensor, path: str | os.PathLike) -> Path:
     if image.ndim != 3 or len(image) != 3 or not image.numel():
         raise SrlabError(f"write_image needs one RGB image (3, H, W), but got a tensor of shape {tuple(image.shape)}.")
     image = to_float(image)
-    if not image.isfinite().all():
-        raise SrlabError(f"The image for {path} contains NaN or infinity. Check how it was produced.")
-    if image.mean() > 2:  # an image that is above 1 only in places is clamped
-        raise SrlabError(
-            f"The image for {path} has floats up to {image.max():g}, but must be in [0, 1]. Divide it by 255."
-        )
-    if path.suffix.lower() not in EXTENSIONS:
-        raise SrlabError(f"{path.name} does not have a valid extension. Use one of {', '.join(EXTENSIONS)}.")
+    check_range(image, f"The image for {path}")
+    if path.suffix.lower() not in WRITTEN:
+        raise SrlabError(f"{path.name} does not have a valid extension. Use one of {', '.join(WRITTEN)}.")
     if (side := max(image.shape)) > LARGEST_SIDE.get(path.suffix.lower(), side):
         raise SrlabError(f"{path.name} cannot store {side} pixels per side. Write a PNG instead.")
     write_atomic(path, encoded(Image.fromarray(to_uint8(image).permute(1, 2, 0).cpu().numpy()), path))
@@ -165,6 +231,18 @@ def encoded(image: Image.Image, path: Path, **options: object) -> memoryview:
     file = io.BytesIO()
     image.save(file, Image.registered_extensions()[path.suffix.lower()], **options)
     return file.getbuffer()
+
+
+def check_range(image: torch.Tensor, what: str) -> None:
+    """Reject a float image with a value that is not between `LOWEST` and `HIGHEST`; `what` begins the message."""
+    if not image.isfinite().all():
+        raise SrlabError(f"{what} contains NaN or infinity. Check how it was produced.")
+    lowest, highest = image.min().item(), image.max().item()
+    if lowest < LOWEST or highest > HIGHEST:
+        raise SrlabError(
+            f"{what} has values from {lowest:.4g} to {highest:.4g}, but floats must be in [0, 1]. Divide levels by "
+            "255, convert [-1, 1] with (x + 1) / 2, and clamp the output of a network."
+        )
 
 
 def to_float(image: torch.Tensor) -> torch.Tensor:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 
 from srlab.data.datasets import find_images, image_files
-from srlab.data.images import mod_crop, read_image
+from srlab.data.images import EXTENSIONS, Lost, mod_crop, print_lost, read_pixels, to_float
 from srlab.errors import SrlabError
 from srlab.evaluation.metrics import PAPER, Protocol
 from srlab.evaluation.scoring import measures, score_pair
@@ -44,18 +44,23 @@ def evaluate_folders(
     partner and each pair that cannot be scored.
     """
     chosen = measures(metrics, protocol, scale, weights)
-    files, originals = image_files(expand_user(sr)), find_images(expand_user(hr), scale)[0]
+    files, _ = image_files(expand_user(sr))
+    originals, _ = find_images(expand_user(hr), scale)
+    if not files:
+        raise SrlabError(f"No images found in {sr}. Their names must end in {', '.join(EXTENSIONS)}.")
     pairs, alone = pair_names(files, originals, suffix)
     if not pairs:
         raise SrlabError(
             f"No image in {sr} has a name from {hr}: {next(iter(files))} is not {next(iter(originals))}{suffix}. "
             "If the names of all SR files have an additional ending, pass it, such as --suffix _x4."
         )
+    lost: Lost = {}
     rows, notes = [], [f"not paired: {line}" for line in alone]
     for name, sr_name in pairs.items():
         file = files[sr_name]
         try:
-            result, original = (read_image(path, keep_gray=True)[None] for path in (file, originals[name]))
+            both = [to_float(read_pixels(path, lost)) for path in (file, originals[name])]
+            result, original = (pixels.permute(2, 0, 1)[None] for pixels in both)
             if original.shape[-2:] != result.shape[-2:]:
                 original = mod_crop(original, scale)
             if original.shape[-2:] != result.shape[-2:]:
@@ -66,6 +71,7 @@ def evaluate_folders(
             rows.append({"image": name, "file": file.name} | scores)
         except SrlabError as error:
             notes.append(f"not scored: {file.name}: {error}")
+    print_lost(lost)
     if not rows:
         raise SrlabError(notes[-1])
     return pd.DataFrame(rows, columns=["image", "file", *chosen]), notes

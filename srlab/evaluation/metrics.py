@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import torch
 from pytorch_msssim import ssim as windowed_ssim
 
-from srlab.data.images import LOWEST, luma, quantize, to_float
+from srlab.data.images import check_range, luma, quantize, to_float
 from srlab.data.resampling import DOWNSAMPLERS, downsample
 from srlab.errors import SrlabError
 
@@ -92,15 +92,7 @@ def prepared_image(image: torch.Tensor, protocol: Protocol = WHOLE_RGB) -> torch
     if image.ndim != 4 or image.shape[1] not in (1, 3):
         shape = tuple(image.shape)
         raise SrlabError(f"Scoring needs RGB or gray images (N, C, H, W), but got a tensor of shape {shape}.")
-    if not image.isfinite().all():
-        raise SrlabError("An image contains NaN or infinity, so it cannot be scored.")
-    if image.max() > 2:
-        raise SrlabError("Images are scored in [0, 1], but one has values above 2. Divide 8-bit levels by 255.")
-    if image.min() < LOWEST:
-        raise SrlabError(
-            "Images are scored in [0, 1], but one has values of -0.5 or less. Convert [-1, 1] with (x + 1) / 2, and "
-            "clamp the overshoot of a network."
-        )
+    check_range(image, "An image to score")
     return protocol(to_float(image.detach()))
 
 

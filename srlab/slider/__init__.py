@@ -17,7 +17,7 @@ from typing import Any
 import torch
 from PIL import Image
 
-from srlab.data.images import LARGEST_SIDE, LOWEST, to_float, to_uint8
+from srlab.data.images import LARGEST_SIDE, check_range, to_float, to_uint8
 from srlab.errors import SrlabError
 from srlab.evaluation.metrics import PAPER, psnr
 from srlab.evaluation.scoring import score_pair
@@ -145,12 +145,7 @@ def _checked(label: str, image: torch.Tensor) -> torch.Tensor:
     if picture.ndim != 3 or len(picture) not in (1, 3) or not picture.numel():
         raise SrlabError(f"'{label}' has shape {tuple(image.shape)}, but must be (3, H, W), (1, 3, H, W) or (1, H, W).")
     _check_shown(label, picture)
-    values = to_float(picture)
-    if not ((values >= LOWEST) & (values <= 2)).all():  # a small overshoot of SR is clipped later
-        raise SrlabError(
-            f"'{label}' has values from {values.min():.4g} to {values.max():.4g}, but floats must be in [0, 1]. Divide "
-            "levels by 255, and convert [-1, 1] with (x + 1) / 2."
-        )
+    check_range(to_float(picture), f"'{label}'")  # a small overshoot of SR is clipped later
     return picture
 
 

@@ -13,6 +13,7 @@ from srlab.cli.main import main
 from srlab.data.images import read_image, to_uint8, write_image
 from srlab.models import FlowNet, SRResNet
 from srlab.models.loading import load_generator_file
+from srlab.tensor_files import write_safetensors
 from srlab.tiling import upscale
 from srlab.training.runs import Run
 from tests.conftest import files_in
@@ -39,7 +40,8 @@ def enlarge(source, tmp_path):
 
     def enlarge(*options):
         target = tmp_path / "sr.png"
-        assert main(["upscale", str(source), str(target), "--force", *map(str, options)]) == 0
+        target.unlink(missing_ok=True)
+        assert main(["upscale", str(source), "-o", str(target), *map(str, options)]) == 0
         return target
 
     return enlarge
@@ -74,49 +76,48 @@ def test_scale_is_from_weights_or_4(run_folder, enlarge, tmp_path):
     assert Image.open(enlarge("--method", "bicubic")).size == (48, 40)
 
 
-def test_folder_resumes_and_failed_file_is_reported(source, tmp_path, capsys):
-    command = ["upscale", str(tmp_path), str(tmp_path / "out"), "--method", "bicubic", "--tile", "8"]
-    assert main(command) == 0
-    assert "lr.png: 100%" in capsys.readouterr().err
-    made = tmp_path / "out" / "lr.png"
-    result = made.read_bytes()
-    made.write_bytes(b"mine")
-    (tmp_path / "broken.png").write_text("hello")
-    for options, printed, words, content in (
-        ([], "", "1 of 2 results already exist (--force overwrites them).\n", b"mine"),
-        (["--force"], f"{made}\n", "srlab: 1 of 2 images failed, for the reasons above.\n", result),
-    ):
-        assert main([*command, *options]) == 2
-        said = capsys.readouterr()
-        assert (said.out, made.read_bytes()) == (printed, content)
-        assert f"failed {tmp_path / 'broken.png'}: " in said.err
-        assert words in said.err
-
-
 METHOD = ["--method", "nearest", "--scale", "2"]
+
+
+def test_options_may_be_between_files(source, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    write_image(read_image(source), tmp_path / "album" / "deep" / "b.png")
+    (tmp_path / "broken.png").write_text("hello")
+    (tmp_path / "-rf.png").write_bytes(source.read_bytes())
+    typed = ["lr.png", "--method", "nearest", "album", "--scale", "2", "broken.png", "--", "-rf.png"]
+    for printed in (["lr_x2.png", str(tmp_path / "album_x2" / "deep" / "b.png"), "-rf_x2.png"], []):
+        assert main(["upscale", *typed]) == 2
+        said = capsys.readouterr()
+        assert said.out.splitlines() == printed
+        assert said.err.endswith("srlab: 1 of 4 images failed, for the reasons above.\n")
+    assert all(Image.open(name).size == (24, 20) for name in ("lr_x2.png", "-rf_x2.png"))
+
+
 # Paths of the command, exit code, written files, message.
 PATHS = [
     ("lr.png", 0, "lr_x2.png", ""),
-    ("lr.png new/sr.jpg", 0, "new/sr.jpg", ""),
-    ("more", 0, "more_x2/b.png more_x2/c.png", "Left out, because they are not .png, .jpg, .jpeg"),
-    ("more results", 0, "results/b.png results/c.png", "Left out"),
-    ("lr.png more", 2, "", "more does not have a valid extension. Use .png"),
-    ("lr.png results", 2, "", "results does not have a valid extension. Use .png"),
-    ("more b.jpg", 2, "", "The results cannot be written to b.jpg. Choose a folder"),
-    ("*.png", 2, "", "Image file *.png not found"),
-    ("more/funny.gif gif.png", 2, "", "save a TIFF, camera raw, HEIC or GIF file as PNG first."),
+    ("lr.png -o new/sr.jpg", 0, "new/sr.jpg", ""),
+    ("lr.png -o more", 0, "more/lr.png", ""),
+    ("more", 0, "more_x2/b.png more_x2/c.png", "Left out of more: funny.gif (only .png, .jpg, .jpeg"),
+    ("more -o results", 0, "results/b.png results/c.png", "Left out"),
+    ("lr.png b.jpg -o results", 0, "results/b.png results/lr.png", ""),
+    ("lr.png sr.png", 2, "lr_x2.png", "sr.png not found. Check the path. To name a result, use -o."),
+    ("more -o b.jpg", 2, "", "b.jpg is not a folder. Pass a folder for the results of several images"),
+    ("lr.png -o b.jpg", 2, "", "b.jpg already exists. Move it elsewhere"),
+    ("*.png", 2, "", "*.png not found"),
+    ("more/funny.gif -o gif.png", 2, "", "Save a camera raw, HEIC or GIF file as one of these first."),
 ]
 
 
 @pytest.mark.parametrize(("paths", "code", "made", "words"), PATHS)
-def test_paths_name_source_and_target(source, paths, code, made, words, tmp_path, monkeypatch, capsys):
-    """Check with --force that nothing but the named results is written."""
+def test_paths_name_sources_and_target(source, paths, code, made, words, tmp_path, monkeypatch, capsys):
+    """Check that nothing but the named results is written."""
     monkeypatch.chdir(tmp_path)
     for name in ("b.jpg", "more/b.png", "more/c.png"):
         write_image(read_image(source), name)
     Path("more/funny.gif").write_text("no image that can be read")
     before = files_in(tmp_path)
-    assert main(["upscale", *paths.split(), *METHOD, "--force"]) == code
+    assert main(["upscale", *paths.split(), *METHOD]) == code
     assert words in capsys.readouterr().err
     after = files_in(tmp_path)
     assert after.items() >= before.items()
@@ -137,7 +138,7 @@ def test_current_folder_is_a_source(source, tmp_path, monkeypatch):
         (
             "mine.png",
             ["--method", "bicubic"],
-            "mine.png already exists. Move it elsewhere, or overwrite it with --force",
+            "mine.png already exists. Move it elsewhere first",
         ),
         (
             "sr.png",
@@ -149,6 +150,13 @@ def test_current_folder_is_a_source(source, tmp_path, monkeypatch):
         ("sr.png", ["--run", "01_srresnet/default", "--seed", "1"], "01_srresnet/default has only one answer"),
         ("sr.png", ["--method", "bicubic", "--seed", "1"], "bicubic has only one answer. --seed is for flows"),
         ("sr.png", ["--run", "mine.png"], "mine.png is damaged or contains more than tensors"),
+        ("sr.png", ["--run", "net.onnx"], "net.onnx is an ONNX file, which srlab writes and onnxruntime runs"),
+        ("sr.png", ["--run", "default"], "Did you mean 01_srresnet/default?"),
+        (
+            "sr.png",
+            ["--run", "01_srresnet/own"],
+            "weights of a network 'Own', which only your code can build. In Python",
+        ),
         ("sr.png", ["--run", "empty.safetensors"], "empty.safetensors is damaged"),
     ],
 )
@@ -158,8 +166,12 @@ def test_upscale_error_is_one_line_without_output(
     monkeypatch.chdir(tmp_path)
     Path("mine.png").write_bytes(b"mine")
     Path("empty.safetensors").touch()
+    Path("net.onnx").write_bytes(b"\x08\x0a\x12\x07pytorch")
+    run_folder.with_name("own").mkdir()
+    weights = run_folder.with_name("own") / "generator.safetensors"
+    write_safetensors(weights, {"a": torch.ones(1)}, {"network": "Own", "config": {}})
     before = files_in(tmp_path)
-    assert main(["upscale", source.name, target, *options]) == 2
+    assert main(["upscale", source.name, "-o", target, *options]) == 2
     said = capsys.readouterr()
     assert (said.out, said.err.count("\n")) == ("", 1)
     assert words in said.err
@@ -169,6 +181,6 @@ def test_upscale_error_is_one_line_without_output(
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_interrupt_exits_130_without_output(source, tmp_path, capsys, monkeypatch, number):
     monkeypatch.setattr(pick_upscaler, "upsample", lambda *_: signal.raise_signal(number))
-    assert main(["upscale", str(source), str(tmp_path / "sr.png"), "--method", "bicubic"]) == 130
+    assert main(["upscale", str(source), "-o", str(tmp_path / "sr.png"), "--method", "bicubic"]) == 130
     assert "stopped" in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == [source]

@@ -39,7 +39,7 @@ def load(monkeypatch):
         decoded = []
         with monkeypatch.context() as patch:
             patch.setattr(datasets, "CACHE_FROM", 2)
-            patch.setattr(cache, "read_pixels", lambda path: (decoded.append(path), read(path))[1])
+            patch.setattr(cache, "read_pixels", lambda path, lost: (decoded.append(path), read(path, lost))[1])
             return datasets.load_images(folder), len(decoded)
 
     return load
@@ -156,8 +156,8 @@ def test_folders_with_equal_names(folder, home, load, tmp_path):
 
 
 def test_photos_changed_while_caching(folder, home, load):
-    def read_and_change(path):
-        pixels = read_pixels(path)
+    def read_and_change(path, lost):
+        pixels = read_pixels(path, lost)
         if path.name == "04.png":
             write_image(255 - pixels.permute(2, 0, 1), path)
         return pixels

@@ -55,7 +55,9 @@ REFUSED = [
     *[(torch.zeros(3, 4, 4), name, "valid extension") for name in ("a", "a.npy", "a.tif")],
     (torch.zeros(3, 1, 16384), "a.webp", "cannot store 16384 pixels per side"),
     (torch.full((3, 4, 4), math.nan), "a.png", "contains NaN or infinity"),
-    (torch.full((3, 4, 4), 255.0), "a.png", "Divide it by 255"),
+    (torch.full((3, 4, 4), 255.0), "a.png", "values from 255 to 255, but floats must be in .*Divide levels by 255"),
+    (torch.tensor([0.0] * 47 + [200]).view(3, 4, 4), "a.png", "values from 0 to 200"),  # a night photo
+    (torch.full((3, 4, 4), -1.0), "a.png", "values from -1 to -1"),
     (torch.full((3, 4, 4), 255), "a.png", "torch.int64"),
 ]
 

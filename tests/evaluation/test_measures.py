@@ -58,8 +58,8 @@ GOOD = torch.rand(1, 3, 176, 200)
     ("image", "said"),
     [
         (GOOD * math.nan, "NaN or infinity"),
-        (2 * GOOD - 1, r"Convert \[-1, 1\] with"),  # the range of a tanh, whose score would be off by up to 3 dB
-        (GOOD * 255, "Divide 8-bit levels by 255"),
+        (2 * GOOD - 1, r"convert \[-1, 1\] with"),  # the range of a tanh, whose score would be off by up to 3 dB
+        (GOOD * 255, "Divide levels by 255"),
         (GOOD[:, [0, 0, 0, 0]], "RGB or gray"),
     ],
     ids=["NaN", "tanh", "levels", "channels"],

@@ -68,7 +68,7 @@ def test_upscale_defaults_to_msrresnet(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     srlab.write_image(datasets.bundled_photos("validation")["chelsea"][..., :40, :48], tmp_path / "lr.png")
     for target, *options in (["a.png"], ["b.png", "--run", "msrresnet"], ["c.png", "--run", "srgan"]):
-        assert main(["upscale", "lr.png", target, *options]) == 0
+        assert main(["upscale", "lr.png", "-o", target, *options]) == 0
         assert ("bundled network msrresnet" in capsys.readouterr().err) == (not options)
     made = [(tmp_path / f"{name}.png").read_bytes() for name in "abc"]
     assert made[0] == made[1] != made[2]
