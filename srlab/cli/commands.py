@@ -12,6 +12,8 @@ RUN = (
     "network (msrresnet, rrdb, srgan: sharper but less faithful, or one_step: one of many answers), or realesrgan if "
     "it is installed"
 )
+METHODS = ["nearest", "bilinear", "bicubic", "lanczos"]
+METHOD = "interpolation instead of a network"
 
 
 def add_upscale(parser: argparse.ArgumentParser) -> None:
@@ -20,7 +22,9 @@ def add_upscale(parser: argparse.ArgumentParser) -> None:
     result = "folder for the results, or the result of a single image (.png, .jpg or .webp); nothing is overwritten "
     result += "(default: photo_x4.png next to photo.jpg, and the folder photos_x4 next to photos)"
     parser.add_argument("-o", "--out", metavar="OUT", help=result)
-    _add_choice(parser.add_mutually_exclusive_group(), DEFAULT)
+    choice = parser.add_mutually_exclusive_group()
+    choice.add_argument("--run", metavar="RUN", help=f"{RUN} (default: {DEFAULT})")
+    choice.add_argument("--method", choices=METHODS, help=METHOD)
     parser.add_argument("--scale", type=int, help="scale of --method (default: 4)")
     parser.add_argument("--tile", type=int, metavar="N", help="tile size in pixels (default: fits in 2 GB)")
     overlap = "overlap of the tiles in pixels (default: what the network sees around a pixel, at most 80)"
@@ -39,9 +43,12 @@ def add_upscale(parser: argparse.ArgumentParser) -> None:
 def add_evaluate(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of ``srlab evaluate``."""
     parser.add_argument("--hr", required=True, metavar="DIR", help="folder with ground-truth images")
-    what = parser.add_mutually_exclusive_group(required=True)
-    what.add_argument("--sr", metavar="DIR", help="folder with SR images that are named as the HR images")
-    _add_choice(what)
+    again = "repeat it, and mix it with the others, to compare several"
+    many = {"action": "append", "default": []}
+    sr = f"folder with SR images that are named as the HR images; {again}"
+    parser.add_argument("--sr", metavar="DIR", **many, help=sr)
+    parser.add_argument("--run", metavar="RUN", **many, help=f"{RUN}; {again}")
+    parser.add_argument("--method", choices=METHODS, **many, help=f"{METHOD}; {again}")
     suffix = "ending of the names in --sr, such as _x4 for baby_x4.png and baby.png (default: none)"
     parser.add_argument("--suffix", default="", metavar="TEXT", help=suffix)
     parser.add_argument("--device", default="auto", help="device for --run: auto, cpu or cuda (default: auto)")
@@ -55,7 +62,6 @@ def add_evaluate(parser: argparse.ArgumentParser) -> None:
     weights = "AlexNet weights for lpips: auto (no download), imagenet, or a path (default: auto)"
     parser.add_argument("--weights", default="auto", help=weights)
     parser.add_argument("--csv", metavar="FILE", help="also write the table to a CSV file")
-    parser.add_argument("--force", action="store_true", help="overwrite the --csv file")
     parser.set_defaults(command="srlab.cli.evaluate_command:run")
 
 
@@ -64,11 +70,3 @@ def add_export(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("run", metavar="RUN", help=RUN)
     parser.add_argument("file", metavar="FILE", help="file to write: .onnx, or .safetensors for an RRDBNet")
     parser.set_defaults(command="srlab.cli.export_command:run")
-
-
-def _add_choice(group: argparse._MutuallyExclusiveGroup, default: str = "") -> None:
-    """Add ``--run`` and ``--method`` to a parser."""
-    group.add_argument("--run", metavar="RUN", help=RUN + (f" (default: {default})" if default else ""))
-    group.add_argument(
-        "--method", choices=["nearest", "bilinear", "bicubic", "lanczos"], help="interpolation instead of a network"
-    )

@@ -1,4 +1,4 @@
-"""``srlab evaluate``: score a folder of SR images, a run or an interpolation against ground truth."""
+"""``srlab evaluate``: score folders of SR images, runs and interpolations against ground truth."""
 
 import argparse
 import sys
@@ -7,9 +7,10 @@ import pandas as pd
 
 from srlab.cli.pick_upscaler import pick_upscaler
 from srlab.data.datasets import load_images
+from srlab.errors import SrlabError
 from srlab.evaluation.folders import evaluate_folders
 from srlab.evaluation.metrics import PROTOCOLS
-from srlab.evaluation.scoring import evaluate, save_table
+from srlab.evaluation.scoring import evaluate_all, save_table
 from srlab.files import refuse_existing
 from srlab.paths import expand_user
 
@@ -19,30 +20,62 @@ SMALLEST = "SSIM needs 11 pixels per side and the patch distance 176."
 def run(options: argparse.Namespace) -> int:
     """Score the images, print the table, optionally save it, and return the exit code."""
     if options.csv:
-        refuse_existing(expand_user(options.csv), options.force)  # fail before the long computation
+        refuse_existing(expand_user(options.csv))  # fail before the long computation
     how = {"protocol": PROTOCOLS[options.protocol], "metrics": options.metrics, "weights": options.weights}
-    if options.sr:
-        scale = 4 if options.scale is None else options.scale
-        table, notes = evaluate_folders(options.sr, options.hr, scale, **how, suffix=options.suffix)
-    else:
-        upscaler, scale = pick_upscaler(options.run, options.method, options.scale, options.device)
-        table, notes = evaluate(upscaler, load_images(options.hr, scale), scale, **how), []
+    if not (options.sr or options.run or options.method):
+        raise SrlabError("There is nothing to score. Pass --sr, --run or --method.")
+    upscalers, scale = {}, options.scale
+    for run in options.run:
+        upscalers[run], own = pick_upscaler(run, None, options.scale, options.device)
+        if scale not in (None, own):
+            raise SrlabError(f"{run} upscales by {own}, but {options.run[0]} by {scale}. Score them separately.")
+        scale = own
+    for method in options.method:
+        upscalers[method], scale = pick_upscaler("", method, scale, options.device)
+    scale = 4 if scale is None else scale
+    tables, notes = [], []
+    if upscalers:
+        tables.append(evaluate_all(upscalers, load_images(options.hr, scale), scale, **how).drop(columns="set"))
+    for folder in options.sr:
+        table, more = evaluate_folders(folder, options.hr, scale, **how, suffix=options.suffix)
+        tables.append(table.drop(columns="file").assign(method=folder))
+        notes += more
     for note in notes:
         print(note, file=sys.stderr)
+    table = pd.concat(tables, ignore_index=True)
+    table = table[["image", "method", *table.columns.drop(["image", "method"])]]
     if options.csv:
-        save_table(table, options.csv, options.force)
-    print(_text(table))
-    print(f"{len(table)} image{'' if len(table) == 1 else 's'}, protocol {options.protocol}; PSNR in dB")
+        save_table(table, options.csv)
+    count = _print(table)
+    print(f"{count} image{'' if count == 1 else 's'}, protocol {options.protocol}; PSNR in dB")
     if empty := [name for name in table.columns if table[name].isna().any()]:
         print(f"-: the image is too small for {', '.join(empty)}. {SMALLEST}")
     return int(any(note.startswith("not scored") for note in notes))
 
 
-def _text(table: pd.DataFrame) -> str:
-    """Return the table as aligned text, with a last row of means."""
+def _print(table: pd.DataFrame) -> int:
+    """Print a row per image and their mean, or for several methods a row of means each; return the number of images.
+
+    Methods are compared on the images that all of them have.
+    """
+    methods = table["method"].nunique()
+    if methods == 1:
+        print(_text(table.drop(columns="method"), "image"))
+        return len(table)
+    table = table[table.groupby("image")["method"].transform("nunique") == methods]
+    if table.empty:
+        raise SrlabError("The methods have no image in common. Pass folders with the names of the HR images.")
+    means = table.drop(columns="image").groupby("method", sort=False).mean().reset_index()
+    print(_text(means, "method"))
+    return table["image"].nunique()
+
+
+def _text(table: pd.DataFrame, label: str) -> str:
+    """Return the table as aligned text, with a last row of means if its rows are images."""
     means = table.mean(numeric_only=True).to_frame().T
-    whole = pd.concat([table, means.assign(image="mean")], ignore_index=True)[["image", *means.columns]]
+    whole = pd.concat([table, means.assign(image="mean")] if label == "image" else [table], ignore_index=True)
+    whole = whole[[label, *means.columns]]
     digits = {name: f"{{:.{2 if name == 'psnr' else 4}f}}".format for name in means.columns}
-    names = whole["image"].str.ljust(whole["image"].str.len().max())
-    lines = whole.assign(image=names).to_string(index=False, na_rep="-", formatters=digits).splitlines()
-    return "\n".join([*lines[:-1], "-" * len(lines[0]), lines[-1]])
+    names = whole[label].str.ljust(whole[label].str.len().max())
+    lines = whole.assign(**{label: names}).to_string(index=False, na_rep="-", formatters=digits).splitlines()
+    return "\n".join([*lines[:-1], "-" * len(lines[0]), lines[-1]] if label == "image" else lines)

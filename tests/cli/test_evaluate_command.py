@@ -11,7 +11,7 @@ from srlab.data.datasets import load_images
 from srlab.data.images import mod_crop, quantize, write_image
 from srlab.data.resampling import downsample, upsample
 from srlab.evaluation.metrics import PROTOCOLS, WHOLE_RGB
-from srlab.evaluation.scoring import evaluate
+from srlab.evaluation.scoring import evaluate, evaluate_all
 from srlab.models import MSRResNet
 from srlab.training.runs import Run
 
@@ -34,7 +34,8 @@ def folders(tmp_path, monkeypatch, hub):
 def scores(capsys, *arguments):
     """Run the command; return the PSNR of each image, stdout and stderr."""
     arguments += ("--suffix", "_x4_bicubic") * ("--sr" in arguments)
-    assert main(["evaluate", "--hr", "hr", *arguments, "--csv", "out/scores.csv", "--force"]) == 0
+    Path("out/scores.csv").unlink(missing_ok=True)
+    assert main(["evaluate", "--hr", "hr", *arguments, "--csv", "out/scores.csv"]) == 0
     return pd.read_csv("out/scores.csv")["psnr"].tolist(), *capsys.readouterr()
 
 
@@ -88,11 +89,42 @@ def test_run_is_scored_at_its_scale(capsys):
     assert scores(capsys, "--run", "01_srresnet/default")[0] == pytest.approx(wanted)
 
 
+def test_several_methods_are_compared_in_one_table(capsys):
+    network = MSRResNet(1, 4)
+    Run("01_srresnet", "default").save_generator(network, step=1)
+    write_image(torch.rand(3, 52, 60), "sr/stranger.png")
+    Path("hr/worse").mkdir()
+    write_image(load_images("hr")["bird"].flip(-1), "hr/worse/bird.png")  # has no SR file
+    methods = {"01_srresnet/default": network, "bicubic": enlarge, "nearest": lambda lr: upsample(lr, 4, "nearest")}
+    options = ["--run", "01_srresnet/default", "--method", "bicubic", "--sr", "sr", "--method", "nearest"]
+    _, out, err = scores(capsys, *options)
+    wanted = evaluate_all(methods, load_images("hr").subset("baby", "bird"))
+    means = wanted.groupby("method", sort=False)[["psnr", "ssim"]].mean()
+    means.loc["sr"] = means.loc["bicubic"]
+    rows = [line.split() for line in out.splitlines()]
+    assert rows[0] == ["method", "psnr", "ssim"]
+    assert rows[1:5] == [[name, f"{row['psnr']:.2f}", f"{row['ssim']:.4f}"] for name, row in means.iterrows()]
+    assert "2 images, protocol paper" in out  # those that all methods have
+    assert "not paired: worse/bird (an HR image without an SR file" in err
+    table = pd.read_csv("out/scores.csv")
+    assert list(table.columns) == ["image", "method", "psnr", "ssim"]
+    assert len(table) == 3 * 3 + 2
+
+
+def test_methods_of_different_scales_are_rejected(capsys):
+    for scale in (2, 3):
+        Run("01_srresnet", f"x{scale}").save_generator(MSRResNet(1, 4, scale), step=1)
+    assert main(["evaluate", "--hr", "hr", "--run", "01_srresnet/x2", "--run", "01_srresnet/x3"]) == 2
+    words = "01_srresnet/x3 upscales by 3, but 01_srresnet/x2 by 2. Score them separately."
+    assert words in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
+        ([], "There is nothing to score. Pass --sr, --run or --method"),
         (["--run", "01_srresnet/default", "--scale", "2"], "upscales by 4, but --scale is 2. Leave --scale out"),
-        (["--sr", "sr", "--csv", "hr/baby.png"], "already exists. Move it elsewhere, or overwrite it with --force"),
+        (["--sr", "sr", "--csv", "hr/baby.png"], "already exists. Move it elsewhere first"),
         (
             ["--sr", "sr/baby_x4_bicubic.png"],
             "Cannot read the folder sr/baby_x4_bicubic.png (Not a directory). Check the path",
