@@ -55,6 +55,11 @@ HALO = [withStroke(linewidth=4, foreground="white")]  # makes a label or a line 
 Box = tuple[int, int, int, int]  # top, left, height, width in pixels of the image
 
 
+def set_style() -> None:
+    """Set the style of all figures, so that no setting of a user's ``matplotlibrc`` turns or colors them."""
+    plt.style.use(["default", {"axes.prop_cycle": line_styles()}])
+
+
 def line_styles() -> Cycler:
     """Return colors and dashes for lines that are not methods, for matplotlib's ``axes.prop_cycle``."""
     return cycler(linestyle=["-", "--"]) * cycler(color=CYCLE)

@@ -9,7 +9,6 @@ from dataclasses import fields, replace
 from types import TracebackType
 from typing import Any
 
-import matplotlib.pyplot as plt
 import torch
 
 import srlab
@@ -34,7 +33,7 @@ DEGRADATION |= {"method": "downsampler", "noise": "image_noise"}
 
 
 def setup(name: str, namespace: Mapping[str, Any], dry: bool = False, whole: bool = False) -> Lab:
-    """Check a lab's parameters, choose its recipe, print what it will train, and set the colors of its figures.
+    """Check a lab's parameters, choose its recipe, print what it will train, and set the style of its figures.
 
     Papermill accepts any ``-p`` name, so typos are detected here. Errors of later cells are raised early.
 
@@ -57,7 +56,7 @@ def setup(name: str, namespace: Mapping[str, Any], dry: bool = False, whole: boo
     device = srlab.pick_device(given["device"])
     precision = srlab.pick_precision(given.get("precision", "auto"), device)
     print_hardware(device, precision, given["device"])
-    plt.rcParams["axes.prop_cycle"] = plots.line_styles()
+    plots.set_style()
     if shell := running_shell():
         shell.set_custom_exc((NameError,), explain_name_error)
     read, scale = planned_set if dry else srlab.load_images, given.get("scale", 4)

@@ -8,6 +8,8 @@ import re
 import shutil
 from pathlib import Path
 
+import matplotlib
+import matplotlib.pyplot as plt
 import nbformat
 import papermill.cli
 import pytest
@@ -89,6 +91,19 @@ def test_parameters_cell_has_recipe_defaults(lab):
     book = read_book(ROOT / "notebooks" / "recipes" / f"{lab}.yaml")
     assert list(declared.items()) == list(book.parameters.items())
     assert setup(lab).is_reference_config
+
+
+def test_figures_look_the_same_with_own_matplotlib_settings():
+    def settings_after_setup(**own):
+        with matplotlib.rc_context():
+            matplotlib.rcdefaults()
+            if own:
+                plt.style.use(["dark_background", own])
+            setup("00_degradation")
+            return dict(matplotlib.rcParams)
+
+    own = {"image.origin": "lower", "text.usetex": True, "savefig.transparent": True, "font.size": 30}
+    assert settings_after_setup(**own) == settings_after_setup()
 
 
 # --- Rejected values, and names of runs --------------------------------------------------------------------------
