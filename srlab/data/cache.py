@@ -104,7 +104,7 @@ def _build(index: Path, photos: Mapping[str, Path]) -> None:
     with files.open_atomic(index.with_suffix(".rgb")) as file:
 
         def written() -> Iterator[tuple[str, torch.Tensor]]:
-            for name, pixels in tqdm(_decode(photos, lost), total=len(photos), unit="photo", leave=False):
+            for name, pixels in tqdm(decode(photos, lost), total=len(photos), unit="photo", leave=False):
                 sizes.append(tuple(pixels.shape[:2]))
                 if pixels.shape[2] == 1:
                     gray.append(name)
@@ -121,13 +121,31 @@ def _build(index: Path, photos: Mapping[str, Path]) -> None:
     files.write_atomic(index, json.dumps(content).encode())
 
 
-def _decode(photos: Mapping[str, Path], lost: Lost) -> Iterator[tuple[str, torch.Tensor]]:
-    """Decode photos in several threads, and yield names and pixels ``(H, W, 1 or 3)``, uint8, in the given order."""
-    waiting = deque()
+def decode(photos: Mapping[str, Path], lost: Lost) -> Iterator[tuple[str, torch.Tensor]]:
+    """Decode photos in several threads, and yield names and pixels ``(H, W, 1 or 3)``, uint8, in the given order.
+
+    Photos that cannot be read are one error after the last photo, so that you need not replace them one by one.
+    """
+    waiting, failed = deque(), {}
+
+    def finished() -> Iterator[tuple[str, torch.Tensor]]:
+        name, pixels = waiting.popleft()
+        try:
+            yield name, pixels.result()
+        except SrlabError as error:
+            failed[photos[name].name] = error
+
     with ThreadPoolExecutor() as pool:
         for name, file in photos.items():
             waiting.append((name, pool.submit(lambda path: to_uint8(read_pixels(path, lost)), file)))
             if len(waiting) == AHEAD:
-                first, pixels = waiting.popleft()
-                yield first, pixels.result()
-        yield from ((name, pixels.result()) for name, pixels in waiting)
+                yield from finished()
+        while waiting:
+            yield from finished()
+    if len(failed) > 1:
+        raise SrlabError(
+            f"{len(failed)} of {len(photos)} photos in {next(iter(photos.values())).parent} cannot be read: "
+            f"{', '.join(failed)}. Replace or remove them. About the first: {next(iter(failed.values()))}"
+        )
+    for error in failed.values():
+        raise error

@@ -8,11 +8,11 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TextIO
 
-from srlab.data.cache import cached
+from srlab.data.cache import cached, decode
 from srlab.data.catalog import is_named
 from srlab.data.download import fetch
 from srlab.data.image_set import ImageSet, check_lr
-from srlab.data.images import EXTENSIONS, Lost, print_lost, read_pixels, to_uint8
+from srlab.data.images import EXTENSIONS, Lost, print_lost
 from srlab.errors import SrlabError
 from srlab.paths import find_in_course
 from srlab.text import breaks_line, printable, some
@@ -225,7 +225,7 @@ def read_images(name: str, files: Mapping[str, Path], part: str = "") -> ImageSe
     if len(files) >= CACHE_FROM:
         return cached(name, files, part)
     lost: Lost = {}
-    levels = {image: to_uint8(read_pixels(file, lost)) for image, file in files.items()}
+    levels = dict(decode(files, lost))
     print_lost(lost)
     gray = [image for image, pixels in levels.items() if pixels.shape[2] == 1]
     hr = {image: pixels.expand(-1, -1, 3).permute(2, 0, 1) for image, pixels in levels.items()}

@@ -155,6 +155,19 @@ def test_folders_with_equal_names(folder, home, load, tmp_path):
     assert len(files_in(home)) == 4
 
 
+@pytest.mark.parametrize("cached", [True, False])
+def test_all_unreadable_photos_are_named_at_once(folder, home, load, cached):
+    read = load if cached else datasets.load_images
+    (folder / "04.png").write_bytes((folder / "04.png").read_bytes()[:99])
+    with pytest.raises(SrlabError, match=r"^The image .*04\.png cannot be read"):
+        read(folder)
+    (folder / "17.png").write_text("<html>")
+    words = r"^2 of 20 photos in .* cannot be read: 04\.png, 17\.png\. Replace or remove them\. .*04\.png cannot be read"
+    with pytest.raises(SrlabError, match=words):
+        read(folder)
+    assert files_in(home) == []
+
+
 def test_photos_changed_while_caching(folder, home, load):
     def read_and_change(path, lost):
         pixels = read_pixels(path, lost)
