@@ -32,7 +32,7 @@ class PatchSampler:
     Parameters
     ----------
     images
-        HR images, or pairs of HR and LR images.
+        HR images, or pairs of HR and LR images. Images smaller than a patch are left out, and listed.
     scale
         HR pixels per LR pixel along an axis.
     patch
@@ -69,10 +69,10 @@ class PatchSampler:
             raise SrlabError(f"The set {images.name} has no images to crop patches from.")
         if augment not in ("all", "flip", "none"):
             raise SrlabError(f"'{augment}' is not a valid augment. Use all, flip or none.")
-        check_sizes(images, patch)
-        self.images, self.scale, self.patch, self.batch = images, scale, patch, batch
         self.degradation = degradation or Degradation()
         check_pairs(images, scale, self.degradation)
+        images = images.at_least(patch)
+        self.images, self.scale, self.patch, self.batch = images, scale, patch, batch
         reach = getattr(self.degradation, "reach", None) if images.lr is None else None
         self.window = patch  # side in HR pixels of the square that is drawn from an image
         self.margin = reach(scale) if reach else 0  # LR pixels on each side of it
@@ -176,16 +176,6 @@ def check_pairs(images: ImageSet, scale: int, degradation: Degrade) -> None:
             "the folder HR."
         )
     check_lr(images, scale)
-
-
-def check_sizes(images: ImageSet, side: int) -> None:
-    """Reject a set with an image that is too small for windows of `side` pixels."""
-    for name, (height, width) in zip(images.names, images.sizes, strict=True):
-        if min(height, width) < side:
-            raise SrlabError(
-                f"Image '{name}' of {images.name} is {width}x{height} pixels, smaller than the patch of {side}. Use a "
-                "smaller patch, or remove the image."
-            )
 
 
 def _table(images: ImageSet) -> torch.Tensor:

@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from srlab.data.degradation import Degrade
 from srlab.data.image_set import ImageSet
 from srlab.data.images import quantize
-from srlab.data.patch_sampler import PatchSampler, check_sizes
+from srlab.data.patch_sampler import PatchSampler
 from srlab.errors import SrlabError
 from srlab_course.lab.lab import Lab
 
@@ -44,16 +44,16 @@ class RotatedSampler(PatchSampler):
     ) -> None:
         if images.lr is not None:
             raise SrlabError(f"{images.name} has LR images, which are not rotated. Pass only its HR images.")
-        super().__init__(images, scale, patch, batch, degradation, augment, seed, device)
         if not 0 < rotate <= 45:
             raise SrlabError(f"rotate must be above 0 and at most 45 degrees, but is {rotate}.")
         self.rotate, self.black_corners, self.largest_angle = rotate, black_corners, math.radians(rotate)
-        self.margin = 0
+        window = patch
         if not black_corners:
             # The window contains the rotated patch. It has the same parity, so that both have the same center.
             larger = math.cos(self.largest_angle) + math.sin(self.largest_angle)
-            self.window = patch + 2 * math.ceil(patch * (larger - 1) / 2)
-            check_sizes(images, self.window)
+            window += 2 * math.ceil(patch * (larger - 1) / 2)
+        super().__init__(images.at_least(window), scale, patch, batch, degradation, augment, seed, device)
+        self.window, self.margin = window, 0
 
     def cut(self, windows: torch.Tensor, draws: torch.Tensor) -> torch.Tensor:
         """Cut windows, rotate each about its center, and return the patches in their centers."""

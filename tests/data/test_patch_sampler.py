@@ -185,6 +185,13 @@ def without(name, images):
     return ImageSet("tiny", images.names, images.pixels, images.sizes, lr=small)
 
 
+def test_images_smaller_than_a_patch_are_left_out(capsys):
+    few, large = random_set((30, 25), (15, 40)), random_set((30, 25))
+    one, other = (next(PatchSampler(images, patch=16, batch=3)) for images in (few, large))
+    assert all(map(torch.equal, one, other))
+    assert capsys.readouterr().out == "Left out of tiny because they are smaller than 16 x 16 pixels: image1.\n"
+
+
 # --- Your own degradation, and invalid settings ----------------------------------------------------------------
 
 
@@ -209,7 +216,7 @@ PAIRS = random_set().with_lr(Degradation(), 4)
 @pytest.mark.parametrize(
     ("settings", "words"),
     [
-        ({"images": random_set((30, 25), (15, 40))}, "'image1' of tiny is 40x15 pixels"),
+        ({"images": random_set((15, 40))}, "No image in tiny has at least 16 x 16 pixels"),
         ({"images": image_set()}, "tiny has no images"),
         ({"patch": 18}, "multiple of the scale 4, but is 18"),
         ({"batch": 0}, "at least 1, but is 0"),

@@ -31,7 +31,7 @@ def test_corners_are_black_only_as_coded():
     assert hr[..., 8:16, 8:16].min() == 1
     corners = hr[:, 0, [0, 0, -1, -1], [0, -1, 0, -1]]
     assert (corners == 0).any(dim=1).float().mean() > 0.8
-    with pytest.raises(SrlabError, match="smaller than the patch of 28"):
+    with pytest.raises(SrlabError, match="has at least 28 x 28 pixels"):
         RotatedSampler(small, 4, 24, 2)
 
 
