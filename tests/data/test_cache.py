@@ -155,6 +155,20 @@ def test_folders_with_equal_names(folder, home, load, tmp_path):
     assert len(files_in(home)) == 4
 
 
+def test_mapped_pairs_equal_pairs_in_memory(folder, home, load, tmp_path):
+    pairs = tmp_path / "pairs"
+    shutil.copytree(folder, pairs / "HR")
+    (pairs / "LRx4").mkdir()
+    for file in folder.iterdir():
+        photo = Image.open(file)
+        photo.resize((photo.width // 4, photo.height // 4)).save(pairs / "LRx4" / file.name)
+    mapped, memory = load(pairs)[0], datasets.load_images(pairs)
+    assert_same(mapped, memory)
+    assert len(files_in(home)) == 4
+    first, second = (next(PatchSampler(images, patch=16, batch=9)) for images in (mapped, memory))
+    assert all(map(torch.equal, first, second))
+
+
 @pytest.mark.parametrize("cached", [True, False])
 def test_all_unreadable_photos_are_named_at_once(folder, home, load, cached):
     read = load if cached else datasets.load_images
