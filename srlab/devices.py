@@ -1,6 +1,7 @@
 """Choose device and precision, measure memory, and explain why a GPU cannot be used."""
 
 import os
+import re
 import shutil
 import sys
 from collections.abc import Iterator
@@ -15,11 +16,16 @@ NO_MEMORY = ("DefaultCPUAllocator", "out of memory", "ALLOC_FAILED")  # of a CPU
 
 
 def pick_device(device: str | torch.device = "auto") -> torch.device:
-    """Resolve ``"auto"`` to an NVIDIA GPU if there is one, otherwise to the CPU."""
+    """Resolve ``"auto"`` to an NVIDIA GPU if there is one, otherwise to the CPU; reject a GPU by number."""
     if isinstance(device, torch.device):
         return device
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
+    if number := re.fullmatch(r"cuda:(\d+)", device):
+        raise SrlabError(
+            f"A run uses the first GPU that it sees, so device cannot be '{device}'. Leave it out, and set the "
+            f"environment variable CUDA_VISIBLE_DEVICES={number[1]} before the command."
+        )
     if device not in ("cpu", "cuda"):
         raise SrlabError(f"'{device}' is not a valid device. Use auto, cpu or cuda.")
     if device == "cuda" and not torch.cuda.is_available():

@@ -46,6 +46,11 @@ def test_srlab_precision_only_replaces_auto(monkeypatch):
             devices.pick_precision(precision, CPU)
 
 
+def test_gpu_is_chosen_by_environment_variable_not_by_number():
+    with pytest.raises(SrlabError, match=r"device cannot be 'cuda:1'.* CUDA_VISIBLE_DEVICES=1 before the command"):
+        devices.pick_device("cuda:1")
+
+
 def test_mac_uses_its_cpu(monkeypatch):
     with pytest.raises(SrlabError, match=r"'mps' is not a valid device\. Use auto, cpu or cuda"):
         devices.pick_device("mps")
