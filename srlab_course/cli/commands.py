@@ -8,18 +8,23 @@ def add_execute(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("labs", nargs="*", metavar="LAB", help="lab names, or parts of them, e.g. 01 (default: all)")
     parser.add_argument("--recipe", default="auto", help="recipe to use, e.g. smoke (default: chosen automatically)")
     parser.add_argument("--seed", type=int, help="random seed; runs keep their names, so set another SRLAB_HOME")
+    _add_settings(parser)
     parser.set_defaults(
         command="srlab_course.cli.execute_command:execute_labs",
         when_stopped="Finished training steps are saved; the same command resumes from there.",
     )
 
 
-def add_plan(parser: argparse.ArgumentParser) -> None:
-    """Add the arguments of ``srlab plan``."""
-    parser.add_argument("lab", metavar="LAB", help="lab name, or a part of it, e.g. 04 or esrgan")
+def _add_settings(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "-p", nargs=2, action="append", default=[], metavar=("NAME", "VALUE"), help="set a parameter, as in papermill"
     )
+
+
+def add_plan(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of ``srlab plan``."""
+    parser.add_argument("lab", metavar="LAB", help="lab name, or a part of it, e.g. 04 or esrgan")
+    _add_settings(parser)
     whole = "list all settings (default: those that differ from the recipe)"
     parser.add_argument("--all", action="store_true", help=whole)
     parser.set_defaults(command="srlab_course.cli.plan_command:plan")

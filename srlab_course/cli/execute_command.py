@@ -6,6 +6,7 @@ import time
 from srlab.errors import SrlabError
 from srlab.files import writing
 from srlab.paths import recipes, runs_home
+from srlab_course.lab.parameters import from_text
 from srlab_course.lab.recipes import read_book
 from srlab_course.layout import seen_from_here
 from srlab_course.notebook_files.execute import execute
@@ -14,14 +15,17 @@ from srlab_course.notebook_files.finding import find_lab, find_notebooks
 
 def execute_labs(options: argparse.Namespace) -> int:
     """Execute labs and return the exit code."""
-    return min(1, run_labs(options.recipe, options.labs, options.seed))
+    return min(1, run_labs(options.recipe, options.labs, options.seed, dict(options.p)))
 
 
-def run_labs(recipe: str = "auto", labs: list[str] | None = None, seed: int | None = None) -> int:
+def run_labs(
+    recipe: str = "auto", labs: list[str] | None = None, seed: int | None = None, typed: dict[str, str] | None = None
+) -> int:
     """Execute labs in order, then the extras; print time, memory and main metric of each; return how many failed.
 
     The executed notebooks are in ``runs/notebooks/``. Labs without this recipe are skipped with a message. With another
-    seed, the runs have the same names as with seed 0, so that the labs find each other's runs.
+    seed, the runs have the same names as with seed 0, so that the labs find each other's runs. `typed` are other
+    parameters, as text.
     """
     known = find_notebooks()
     chosen = [find_lab(lab) for lab in labs] if labs else known
@@ -44,6 +48,7 @@ def run_labs(recipe: str = "auto", labs: list[str] | None = None, seed: int | No
             parameters["seed"] = seed
         if seed and "iters" in books[lab].parameters:
             parameters["run"] = "default" if recipe == "auto" else recipe
+        parameters |= {name: from_text(value) for name, value in (typed or {}).items()}
         try:
             figures = execute(lab, output, parameters)
         except SrlabError as error:

@@ -135,6 +135,8 @@ def test_failed_labs_and_missing_recipes_are_reported(capsys, monkeypatch):
     assert calls == [(lab.stem, {"recipe": "smoke"}) for lab in [*LABS, *EXTRAS]]
     assert main(["execute", "01_srresnet.ipynb", "02", "--recipe", "blind"]) == 0
     assert "02_content_loss has no recipe blind" in capsys.readouterr().out
+    assert main(["execute", "04", "-p", "iters", "70", "-p", "betas", "[0.9, 0.99]", "-p", "recipe", "laptop"]) == 0
+    assert calls[-1] == ("04_esrgan", {"iters": 70, "betas": [0.9, 0.99], "recipe": "laptop"})
     for seed, parameters in {0: {"seed": 0}, 3: {"seed": 3, "run": "default"}}.items():
         assert main(["execute", "01", "--seed", str(seed)]) == 0
         assert calls[-1] == ("01_srresnet", parameters), "other labs find the run under its usual name"
