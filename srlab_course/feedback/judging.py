@@ -25,7 +25,7 @@ GRAPH_LEFT = (
 
 
 def judge(exercise: Exercise, answer: Answer) -> Iterator[tuple[str, str]]:
-    """Yield ("passed", case) for each case in which an answer agrees with the reference, and ("note", remark).
+    """Yield ("passed", case) for each case in which an answer is right, and ("note", remark).
 
     Raise `IncorrectAnswer` if it disagrees, with the hint for the known mistake with the same behavior, or else the
     first difference. Raise `NotAttempted` if it is `TODO` or returns it.
@@ -53,12 +53,12 @@ def judge(exercise: Exercise, answer: Answer) -> Iterator[tuple[str, str]]:
             raise wanted
         observation = _first_difference(exercise, given, wanted)
         if observation is None:
-            yield "passed", case
             note = GRAPH_LEFT if any(_with_graph(given[name]) > _with_graph(wanted[name]) for name in wanted) else None
         elif found := _known(exercise, exercise.notes, outcome, case, observation):
             note = found.hint
         else:
             raise _wrong(exercise, answer, outcome, case, observation)
+        yield "passed", case
         if note and note not in noted:
             noted.add(note)
             yield "note", note

@@ -93,7 +93,7 @@ def test_known_mistake_gets_its_hint(name, capsys, monkeypatch):
     exercise = find(name)
     cases = [f"passed {case}" for case in exercise.cases]
     dues = [(answer, [*cases, "correct The lab"]) for answer in (exercise.reference, *exercise.also_accepted)]
-    dues += [(answer, [f"note {note}", "correct The lab"]) for note, answer in pairs(exercise.notes)]
+    dues += [(answer, [*cases, f"note {note}", "correct The lab"]) for note, answer in pairs(exercise.notes)]
     dues += [(answer, [f" {hint} Fix your answer"]) for hint, answer in pairs(exercise.known_mistakes)]
     dues += [(lambda *inputs, odd=odd: odd, [" hint "]) for odd in (None, 3.7, nn.Identity())]
     dues.append((Spoil if isinstance(exercise.reference, type) else spoil, [" hint "]))

@@ -68,7 +68,7 @@ OF_A_GRAPH = {"observe": graph_too, "fallback_messages": {"a graph": "A graph is
         # A value that is right except for its type is not taken for a mistake that agrees with it in this case.
         (lambda x: (2 * x).double(), CLAMPED, "hint Not correct yet: a pair. The result is in float64, but"),
         # An acceptable answer is accepted with a remark.
-        (lambda x: 2.01 * x, {"notes": {"Nearly.": lambda x: 2.01 * x}}, "note Nearly. correct The lab"),
+        (lambda x: 2.01 * x, {"notes": {"Nearly.": lambda x: 2.01 * x}}, "passed a pair note Nearly. correct The lab"),
         # Any other difference is shown, unless it reveals the answer or has its own message.
         (lambda x: x + 1.5, {}, "at [0]: expected 2, but your answer returns 2.5."),
         (lambda x: x + 1.5, {"reveal": False} | OWN_MESSAGE, "Odd. Your answer returns 2.5 at [0]."),
