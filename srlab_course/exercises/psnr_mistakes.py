@@ -26,9 +26,9 @@ _MISTAKES: list[tuple[str, str, list[Formula]]] = [
         [lambda error: -10 * error.mean(-1).square().log10()],
     ),
     (
-        "natural logarithm",
+        "another logarithm",
         "A decibel counts powers of ten. Which logarithm does your code use?",
-        [lambda error: -10 * _mse(error).log()],
+        [lambda error: -10 * _mse(error).log(), lambda error: -10 * _mse(error).log2()],
     ),
     (
         "factor of the root",
