@@ -78,7 +78,9 @@ def add_grade(parser: argparse.ArgumentParser) -> None:
 
 def add_handout(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of ``srlab handout``."""
-    parser.add_argument("lab", metavar="LAB", help="lab name, or a part of it, e.g. 03")
+    parser.add_argument(
+        "lab", metavar="LAB", help="lab name, or a part of it, e.g. 03, or a notebook, e.g. a short lab"
+    )
     parser.add_argument("--force", action="store_true", help="overwrite the handout of an earlier call")
     parser.set_defaults(command="srlab_course.teaching.handout:handout")
 

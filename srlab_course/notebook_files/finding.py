@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from srlab.errors import SrlabError
-from srlab.paths import course, recipes
+from srlab.paths import course, find_in_course, recipes
 
 if TYPE_CHECKING:
     from nbformat import NotebookNode
@@ -46,6 +46,12 @@ def find_lab(name: str) -> Path:
     if len(fitting) != 1:
         raise SrlabError(f"'{name}' does not match exactly one lab. Choose from {', '.join(lab.stem for lab in labs)}.")
     return fitting[0]
+
+
+def find_notebook(name: str) -> Path:
+    """Return any notebook of the course or elsewhere by its path, such as a short copy, or else the lab with a name."""
+    file = find_in_course(f"{name.removesuffix('.ipynb')}.ipynb")
+    return file if file.is_file() else find_lab(name)
 
 
 def own_notebook(lab: str) -> Saved | None:

@@ -62,10 +62,10 @@ def points(results: Mapping[str, Result], lab: str) -> tuple[int, int]:
 def grade(options: argparse.Namespace) -> int:
     """Print one line per file and write the table. Return 2 if a file is not counted."""
     table = expand_user(options.csv) if options.csv else None
-    if table:
-        refuse_existing(table, options.force)
     known = read_class(expand_user(options.names)) if options.names else {}
     submissions, others = read_submissions(expand_user(options.folder))
+    if table:
+        refuse_existing(table, options.force)
     strangers = sorted({one.student for one in submissions} - known.keys())
     students = known | {name: name for name in strangers}
     for one in submissions:

@@ -16,7 +16,7 @@ from srlab import paths
 from srlab.files import refuse_existing, write_atomic
 from srlab_course.layout import seen_from_here
 from srlab_course.notebook_files.editable import read_notebook
-from srlab_course.notebook_files.finding import find_lab
+from srlab_course.notebook_files.finding import find_notebook
 
 FOLDED = re.compile(r"<details>.*?</details>", re.DOTALL)  # answers, and what paper could not open
 # Without scripts, which nbconvert loads from the internet for widgets, formulas and diagrams
@@ -59,7 +59,7 @@ def handout(options: argparse.Namespace) -> int:
 
     Code, outputs, and everything that is folded, such as answers, are left out.
     """
-    lab = find_lab(options.lab)
+    lab = find_notebook(options.lab)
     out = paths.runs_home() / "handouts" / f"{lab.stem}.html"
     refuse_existing(out, options.force)
     notebook = read_notebook(lab)

@@ -59,7 +59,14 @@ def test_short_lab_has_the_other_sections(course, capsys):
     assert "Pass --without 6 7 8 9." in said
     assert main(["short", "02", "--without", "9", "7", "8"]) == 0
     file = course / "notebooks" / "02_content_loss.short.ipynb"
-    assert (course / capsys.readouterr().out.strip()).samefile(file)
+    path, advice, *sentences = capsys.readouterr().out.splitlines()
+    assert (course / path).samefile(file)
+    assert "mention a section that was dropped" in advice
+    for mention in ("sections 8 and 9 are", "section 7 shows what the remaining fifth", "with a reason from section 8"):
+        assert mention in " ".join(sentences)
+    assert "loss of section 2" not in " ".join(sentences)
+    assert main(["short", "02", "--without", "99"]) == 2
+    assert "no section 99" in capsys.readouterr().err, "the copy exists, but that isn't the mistake"
     assert main(["short", "02", "--without", "8"]) == 2
     assert "already exists" in capsys.readouterr().err
     short = nbformat.read(file, 4)
@@ -69,3 +76,12 @@ def test_short_lab_has_the_other_sections(course, capsys):
     assert short.cells == [cell for cell in before.cells if not dropped & {*cell.metadata.get("tags", [])}]
     assert main(["short", "02", "--without", "8", "--force"]) == 0
     assert nbformat.read(file, 4) != short
+
+
+@pytest.mark.parametrize("name", ["02_content_loss.short", "notebooks/02_content_loss.short.ipynb"])
+def test_handout_of_a_short_lab(name, course, home):
+    assert main(["short", "02", "--without", "7", "8", "9"]) == 0
+    assert main(["handout", name]) == 0
+    page = (home / "handouts" / "02_content_loss.short.html").read_text(encoding="utf-8")
+    assert "<h2" in page
+    assert "8. " not in " ".join(re.findall(r"<h2[^>]*>(.*?)</h2>", page, re.S))
