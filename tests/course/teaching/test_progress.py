@@ -69,6 +69,12 @@ WRONG, RIGHT = left(CROP, "incorrect"), left(CROP, "correct")
         ([cell(CROP, WRONG, RIGHT)], {CROP: "correct", PSNR: "missing"}),
         ([cell(CROP), cell("", source=f"# course.check('{PSNR}', psnr)")], {CROP: "not run", PSNR: "missing"}),
         ([cell("", source=f"%%time\n%matplotlib inline\ncheck(\n    answer=x, name='{PSNR}')")], {PSNR: "not run"}),
+        ([cell(CROP, RIGHT), cell("", source="!ls check\n" * 600)], {CROP: "correct"}),
+        (
+            [cell("", source=f"d = !ls\n%ls\ncheck?\nif d:\n  !./a \\\n  b\n  e = (1\n  % 2)\n  check('{PSNR}')")],
+            {PSNR: "not run"},
+        ),
+        ([cell("", source=f"%%bash\ncheck('{PSNR}')")], {}),
         ([cell("degradation.luma", left("degradation.luma", "correct"))], {}),
     ],
 )
