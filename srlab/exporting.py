@@ -66,7 +66,8 @@ def export(generator: nn.Module | str | Path, path: str | Path, *, force: bool =
         source = Path(generator).name if Path(generator).exists() else str(generator)
         network = load_generator_file(generator)
     network.cpu().eval()
-    files.write_atomic(path, _onnx(network, source) if path.suffix == ".onnx" else _weights(network, source))
+    content = _onnx(network, source) if path.suffix == ".onnx" else _weights(network, source)
+    files.write_atomic(path, content, replace=force)
     return path
 
 

@@ -20,6 +20,7 @@ from srlab.paths import exists
 # What to do about an error of the system, after its number; for other errors, check the path.
 ADVICE = dict.fromkeys((errno.ENOSPC, errno.EDQUOT), "Free some space or choose another folder")
 ADVICE |= dict.fromkeys((errno.EACCES, errno.EPERM, errno.EROFS), "Choose a folder that you may write to")
+RECORD = ".srlab-written"  # lists what `write_own` has written into the same folder
 PAUSES_S = (0.05, 0.1, 0.2, 0.4, 0.6, 0.7)  # between attempts on Windows
 
 
@@ -27,18 +28,18 @@ class PlaceError(SrlabError):
     """The error for a disk or folder that takes no file at all, unlike one that is about a single file."""
 
 
-def write_atomic(path: Path, content: bytes, where: str = "") -> None:
+def write_atomic(path: Path, content: bytes, where: str = "", replace: bool = True) -> None:
     """Write a file that appears under its name only when it is complete and on disk.
 
     Missing folders are created. After an error an existing file is unchanged. `where` ends the advice of the error
-    message: how another folder can be chosen, such as ``"with SRLAB_HOME"``.
+    message: how another folder can be chosen, such as ``"with SRLAB_HOME"``. `replace` is as in `open_atomic`.
     """
-    with open_atomic(path, where) as file:
+    with open_atomic(path, where, replace) as file:
         file.write(content)
 
 
 @contextmanager
-def open_atomic(path: Path, where: str = "") -> Iterator[BinaryIO]:
+def open_atomic(path: Path, where: str = "", replace: bool = True) -> Iterator[BinaryIO]:
     """Open a file for writing that appears under its name only when it is complete and on disk.
 
     Until then it has another name in the same folder, ``.srlab-*.part``, which no other call uses. So several processes
@@ -46,7 +47,7 @@ def open_atomic(path: Path, where: str = "") -> Iterator[BinaryIO]:
     process leaves it, and you may delete it.
 
     A replaced file hands its mode and group to the new one, if the disk has these. A symlink stays, and the file it
-    points to is replaced.
+    points to is replaced. Without `replace`, a file that exists by the end is an error.
     """
     target = Path(os.path.realpath(path))
     part = target.with_name(f".srlab-{secrets.token_hex(8)}.part")
@@ -59,7 +60,7 @@ def open_atomic(path: Path, where: str = "") -> Iterator[BinaryIO]:
                 yield file
                 file.flush()
                 os.fsync(file.fileno())
-            _move(part, target)
+            _move(part, target, replace)
         except BaseException:  # also Ctrl-C
             with suppress(OSError):  # the part may not exist, or its folder may be a file
                 part.unlink()
@@ -84,6 +85,36 @@ def refuse_existing(path: Path, force: bool = False) -> None:
         raise SrlabError(f"{path} already exists. Move it elsewhere first.")
 
 
+def write_own(path: Path, content: bytes) -> None:
+    """Write a file that later calls replace, under a name that srlab chooses; see `refuse_foreign`."""
+    refuse_foreign(path)
+    record = path.with_name(RECORD)
+    with writing(record):
+        record.parent.mkdir(parents=True, exist_ok=True)
+        with record.open(
+            "a", encoding="utf-8", errors="surrogateescape"
+        ) as lines:  # before the file, in case this process is killed
+            lines.write(_line(hashlib.sha256(content).hexdigest(), path))
+    write_atomic(path, content)
+
+
+def refuse_foreign(path: Path) -> None:
+    """Reject a path whose file is not exactly what `write_own` wrote there: it is another one, or was changed."""
+    if not exists(path):
+        return
+    record = path.with_name(RECORD)
+    with writing(path):
+        written = record.read_text("utf-8", "surrogateescape") if exists(record) else ""
+        known = path.is_file() and _line(sha256_of(path), path) in written
+    if not known:
+        raise SrlabError(f"srlab did not write {path}, or it has been changed since then. Move it elsewhere first.")
+
+
+def _line(digest: str, path: Path) -> str:
+    """Return a line of the record, in the format of the program ``sha256sum``."""
+    return f"{digest}  {path.name}\n"
+
+
 def publish(folder: Path, path: Path) -> None:
     """Rename a finished folder of files to its final name once all content is on disk."""
     for content in folder.iterdir():
@@ -92,9 +123,10 @@ def publish(folder: Path, path: Path) -> None:
     _move(folder, path)
 
 
-def _move(part: Path, path: Path) -> None:
+def _move(part: Path, path: Path, replace: bool = True) -> None:
     """Rename a file or folder whose content is on disk, and flush its new name."""
-    patiently(lambda: part.replace(path))
+    if replace or not _linked(part, path):
+        patiently(lambda: part.replace(path))
     # If the system and the disk cannot flush a folder (Windows, shared folders of virtual machines, some network
     # disks), the file is complete anyway.
     with suppress(OSError):
@@ -103,6 +135,17 @@ def _move(part: Path, path: Path) -> None:
             os.fsync(folder)
         finally:
             os.close(folder)
+
+
+def _linked(part: Path, path: Path) -> bool:
+    """Give a file a new name, if the disk has links, which unlike a new name replace nothing; reject a name in use."""
+    try:
+        path.hardlink_to(part)
+    except (OSError, NotImplementedError):  # the name is in use by now, or this is a memory card
+        refuse_existing(path)
+        return False
+    patiently(part.unlink)
+    return True
 
 
 def patiently(action: Callable[[], object]) -> None:

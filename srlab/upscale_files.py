@@ -93,7 +93,7 @@ def upscale_file(
             print(printable(f"Not kept in {target.name}: {', '.join(lost)}."), file=sys.stderr)
         del image
         settings = (scale, tile, overlap, precision)
-        with open_atomic(target) as file:
+        with open_atomic(target, replace=False) as file:
             sr = upscale(upscaler, torch.from_numpy(pixels).permute(2, 0, 1), *settings, label, torch.uint8)
             result = Image.fromarray(sr.permute(1, 2, 0).squeeze(2).numpy())
             del sr  # frees memory for the file

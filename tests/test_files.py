@@ -2,6 +2,7 @@
 
 import errno
 import os
+import shutil
 import stat
 from contextlib import nullcontext
 from pathlib import Path
@@ -225,3 +226,39 @@ def test_two_writers_of_one_file_do_not_disturb_each_other(tmp_path):
 def test_error_names_its_own_cause(tmp_path, number, advice):
     with pytest.raises(SrlabError, match=advice), files.writing(tmp_path, "with SRLAB_HOME"):
         raise OSError(number, os.strerror(number))
+
+
+@pytest.mark.parametrize("links", [True, False])
+def test_file_made_in_the_meantime_is_kept(tmp_path, monkeypatch, links):
+    def refuse(*_):
+        raise OSError(errno.EPERM, "a memory card")
+
+    if not links:
+        monkeypatch.setattr("pathlib.Path.hardlink_to", refuse)
+    path = tmp_path / "a.png"
+    files.write_atomic(path, b"first", replace=False)
+    assert path.read_bytes() == b"first"
+    path.unlink()
+    with pytest.raises(SrlabError, match="already exists"):  # noqa: PT012, SIM117 - the error is that of the block's end
+        with files.open_atomic(path, replace=False) as file:
+            file.write(b"ours")
+            path.write_bytes(b"mine")
+    assert [file.name for file in tmp_path.iterdir()] == ["a.png"]
+    assert path.read_bytes() == b"mine"
+
+
+def test_only_what_srlab_wrote_is_replaced(tmp_path):
+    path = tmp_path / "new" / "page.html"
+    for content in (b"first", b"second", b"second", b"third"):
+        files.write_own(path, content)
+        assert path.read_bytes() == content
+    for content in (b"mine", b""):
+        path.write_bytes(content)
+        with pytest.raises(SrlabError, match=r"did not write .*page\.html, or it has been changed"):
+            files.write_own(path, b"fourth")
+        assert path.read_bytes() == content
+    path.rename(path.with_name("moved.html"))
+    files.write_own(path, b"fourth")
+    shutil.copy(path, path.with_name("copy.html"))
+    with pytest.raises(SrlabError, match=r"copy\.html"):
+        files.write_own(path.with_name("copy.html"), b"fifth")

@@ -171,5 +171,5 @@ def save_table(table: pd.DataFrame, path: str | Path, force: bool = False) -> Pa
     """Write a table as CSV, atomically, and return the path; `force` overwrites an existing file."""
     path = expand_user(path)
     refuse_existing(path, force)
-    write_atomic(path, table.to_csv(index=False).encode())
+    write_atomic(path, table.to_csv(index=False).encode(), replace=force)
     return path

@@ -55,7 +55,7 @@ class Comparison:
         path = expand_user(path)
         refuse_existing(path, force)
         page = _PAGE.format(title=escaped(" / ".join(self.labels)), body=self.html)
-        write_atomic(path, page.encode(errors="replace"))
+        write_atomic(path, page.encode(errors="replace"), replace=force)
         return path
 
 

@@ -88,7 +88,7 @@ def grade(options: argparse.Namespace) -> int:
         f"{len(submissions)} files from {len({one.student for one in submissions})} students; not counted: {uncounted}."
     )
     if table:
-        write_atomic(table, table_of(submissions, students))
+        write_atomic(table, table_of(submissions, students), replace=options.force)
         print(f"The table is in {printable(options.csv)}.")
     return 2 if uncounted else 0
 

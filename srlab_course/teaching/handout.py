@@ -73,6 +73,6 @@ def handout(options: argparse.Namespace) -> int:
     offline = MarkdownWithMath(renderer=Offline(escape=False, embed_images=True, path=str(lab.parent)))
     exporter.register_filter("markdown2html", offline.render)
     page, _ = exporter.from_notebook_node(notebook, place)
-    write_atomic(out, page.encode())
+    write_atomic(out, page.encode(), replace=options.force)
     print(seen_from_here(out))
     return 0

@@ -47,7 +47,7 @@ def short(options: argparse.Namespace) -> int:
     refuse_existing(out, options.force)
     dropped = {f"section-{number}" for number in without}
     notebook, _ = TagRemovePreprocessor(remove_cell_tags=dropped).preprocess(notebook, {})
-    write_atomic(out, (nbformat.writes(notebook) + "\n").encode())
+    write_atomic(out, (nbformat.writes(notebook) + "\n").encode(), replace=options.force)
     print(seen_from_here(out))
     if found := mentions(notebook, without):
         print("These sentences mention a section that was dropped. Edit them:")

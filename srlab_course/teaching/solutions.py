@@ -27,7 +27,7 @@ def run(options: argparse.Namespace) -> int:
     all_checks, count = len(answers_in(notebook)), fill_in(notebook)
     if not count:
         raise SrlabError(f"{lab.stem} has no untouched exercise. Download the lab again from the repository.")
-    write_atomic(out, (nbformat.writes(notebook) + "\n").encode())
+    write_atomic(out, (nbformat.writes(notebook) + "\n").encode(), replace=options.force)
     print(f"{seen_from_here(out)}: {lab.stem} with {count} of {all_checks} exercises solved")
     return 0
 
