@@ -16,7 +16,7 @@ from tests.conftest import ROOT
 ROOMS = {
     "srlab": "text errors shell paths files downloading tensor_files devices data models losses training tiling "
     "metadata upscale_files exporting evaluation slider cli",
-    "srlab_course": "layout notebook_files material figures feedback exercises workshops lab teaching cli",
+    "srlab_course": "layout notebook_files papermill material figures feedback exercises workshops lab teaching cli",
 }
 
 

@@ -20,7 +20,7 @@ from srlab.tensor_files import all_finite
 from srlab.training.calendar import Calendar
 from srlab.training.cuda_graph import NotRecordable, RecordedStep, Step
 from srlab.training.divergence import detect_divergence, first_bad_step
-from srlab.training.interrupts import Interrupts
+from srlab.training.interrupts import Interrupts, TrainingStopped
 from srlab.training.launch import LAUNCHES, compile_if_it_pays, is_recorded
 from srlab.training.objects import Losses, as_scalars, sorted_out
 from srlab.training.progress import Pace, Progress
@@ -181,8 +181,8 @@ class Trainer:
     ) -> nn.Module:
         """Train until the run has `iters` steps in total, starting where an earlier call or a crash left it.
 
-        An interrupt saves a checkpoint and raises `TrainingStopped`. If training fails, the last good checkpoint is
-        kept.
+        Ctrl-C, SIGTERM and SIGHUP take effect after the current step, which is saved, and raise `TrainingStopped`; a
+        second Ctrl-C takes effect at once. If training fails, the last good checkpoint is kept.
 
         Parameters
         ----------
@@ -265,11 +265,12 @@ class Trainer:
                         draw(self)
                     if calendar.saves(self.steps_done) or stopping:
                         status = "finished" if self.steps_done == iters else "stopped" if stopping else "running"
-                        self._save(sampler, status)
+                        with interrupts.saving():
+                            self._save(sampler, status)
                         calendar.note_save()
                         pace.start(self.steps_done)
                     if stopping:
-                        interrupts.leave(
+                        raise TrainingStopped(
                             f"Stopped at step {self.steps_done} of {iters}; everything is saved in {self.run.path}. "
                             "Run the same cell or command again to resume."
                         )

@@ -15,13 +15,15 @@ from srlab_course.notebook_files.claims import insert_claims
 from srlab_course.notebook_files.editable import read_notebook
 from srlab_course.notebook_files.finding import outputs_of, tags_of
 from srlab_course.notebook_files.marks import METRIC
+from srlab_course.notebook_files.stopping import START_TIMEOUT, stopping_the_kernel
 
 
 def execute(notebook: Path, output: Path, parameters: dict[str, Any], without: str | None = None) -> dict[str, Any]:
     """Execute one notebook with papermill, and return what the lab passed last to `course.report_metric`.
 
     The metric has ``label``, ``value``, ``unit`` and ``peak_memory_mib``. The executed copy is written even if a cell
-    fails, but not if the kernel dies. Cells with the tag `without` are left out; studies use ``not-in-studies``.
+    fails, but not if the kernel dies. A signal stops the lab (`stopping_the_kernel`). Cells with the tag `without` are
+    left out; studies use ``not-in-studies``.
     """
     for name in parameters:  # papermill quotes values, but inserts names as code
         if not str(name).isidentifier() or iskeyword(str(name)):
@@ -36,7 +38,7 @@ def execute(notebook: Path, output: Path, parameters: dict[str, Any], without: s
     if switched_on("SRLAB_CLAIMS"):
         insert_claims(content, notebook.stem)
     try:
-        with tempfile.TemporaryDirectory() as folder:  # papermill keeps two copies of a notebook object
+        with tempfile.TemporaryDirectory() as folder, stopping_the_kernel():  # papermill keeps two copies of an object
             nbformat.write(content, Path(folder) / notebook.name)
             done = papermill.execute_notebook(
                 str(Path(folder) / notebook.name),
@@ -45,9 +47,8 @@ def execute(notebook: Path, output: Path, parameters: dict[str, Any], without: s
                 kernel_name="python3",
                 language="python",  # notebooks from jupytext have no language
                 progress_bar=False,
+                start_timeout=START_TIMEOUT,
                 request_save_on_cell_execute=False,  # saving around each cell costs 15 s per lab
-                # A kernel warns about unencrypted traffic, which is local, and logs its shutdown as an error.
-                extra_arguments=["--log-level=CRITICAL"],
             )
     except papermill.PapermillExecutionError as error:
         where = f"cell {error.exec_count} of {seen_from_here(output)}"  # which contains the traceback

@@ -5,7 +5,7 @@ import os
 import pytest
 import torch
 
-from srlab.training import runs
+from srlab.training import interrupts, runs
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -20,4 +20,5 @@ def _one_thread():
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch):
     monkeypatch.setattr(runs, "environment", dict)
+    monkeypatch.setattr(interrupts, "ECHO", 0.0)
     monkeypatch.setattr(os, "fsync", lambda number: None)

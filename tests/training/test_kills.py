@@ -1,6 +1,5 @@
 """Test training processes that are killed, stopped, run twice at once, or meet a full disk."""
 
-import contextlib
 import errno
 import itertools
 import os
@@ -8,15 +7,16 @@ import random
 import signal
 import sys
 import time
-from types import SimpleNamespace
 
 import pytest
 
 from srlab.models import MSRResNet
 from srlab.models.loading import load_generator
 from srlab.tensor_files import read_safetensors
+from srlab.training.interrupts import TrainingStopped
 from srlab.training.runs import Run
 from tests.kills import KILLS, Life
+from tests.stops import Stoppable
 
 from .little_run import EVERY, LAB, LittleRun, refusal, undisturbed, what_is_left
 
@@ -73,6 +73,59 @@ def test_killed_run_ends_bit_identical(tmp_path, monkeypatch):
         assert what_is_left() == expected, told
 
 
+# --- A notebook ---------------------------------------------------------------------------------------------------
+
+LONG = {"iters": 150, "validate_every": 20}
+NOTEBOOK = f"""
+import time
+from tests.training.little_run import LittleRun
+
+little = LittleRun()
+little.before_step = lambda number: time.sleep(0.02)
+write = little.run.save_checkpoint
+little.run.save_checkpoint = lambda state: (time.sleep(0.3), write(state))
+little.fit(**{LONG})
+"""
+TAKES = 7  # seconds of training
+
+
+@pytest.mark.nightly
+@pytest.mark.parametrize("way", ["launcher", "papermill"])
+def test_stopped_notebook_ends_bit_identical(way, tmp_path, monkeypatch):
+    """Stop a notebook at random times, most of them after training has begun."""
+    seed, stops = random.SystemRandom().randrange(10**6), []
+    chance, rounds = random.Random(seed), itertools.count()
+    choices = [(number, False) for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGKILL)]
+    choices.append((signal.SIGTERM, True))  # to the kernel, too, as from Slurm
+    LittleRun().fit(**LONG)
+    expected = what_is_left()
+    while len(stops) < min(KILLS, 50):
+        monkeypatch.setenv("SRLAB_HOME", str(tmp_path / str(next(rounds))))
+        code = None
+        while code != 0:
+            (number, everywhere), training = chance.choice(choices), chance.random() < 0.75
+            run, begun = Run(LAB, "default"), time.monotonic()
+            notebook, before = Stoppable(tmp_path, NOTEBOOK, way), run.metrics()
+            if len(stops) < min(KILLS, 50):
+                if training:
+                    notebook.wait_for(lambda run=run, before=before: run.metrics() != before)
+                until = time.monotonic() + chance.uniform(0, TAKES)
+                while time.monotonic() < until and notebook.process.poll() is None:
+                    time.sleep(0.01)
+                if notebook.process.poll() is None:
+                    notebook.send(number, everywhere)
+                    stops.append(f"{number.name}{' to all' * everywhere} after {time.monotonic() - begun:.1f} s")
+            code, error = notebook.end()
+            told = f"seed {seed}, {way}, {stops}: {error}"
+            if training and way == "launcher" and number != signal.SIGKILL:
+                assert code in (0, 128 + number), told
+                assert "Traceback" not in error, told
+                assert run.manifest()["status"] in ("stopped", "finished"), told
+            require_whole()
+        assert what_is_left() == expected, told
+    print(way, stops)
+
+
 # --- Two processes -------------------------------------------------------------------------------------------
 
 
@@ -100,15 +153,18 @@ def test_run_in_use_is_rejected_until_process_ends():
 def train_until_stopped(say):
     little = LittleRun(network=lambda: MSRResNet(1, 4))
     little.before_step = lambda number: say(f"step {number}")
-    with contextlib.redirect_stdout(SimpleNamespace(write=say, flush=lambda: None)):
+    try:
         little.fit(100_000, validate=None, validate_every=100_000)
+    except TrainingStopped as stopped:
+        say(str(stopped))
+        raise
 
 
 def test_sigterm_finishes_step_and_saves():
     life = Life(train_until_stopped)
     life.wait_for(13)
     life.process.terminate()
-    assert life.end() == -signal.SIGTERM
+    assert life.end() == 1, life.said
     run = Run(LAB, "default")
     step, manifest = require_whole(), run.manifest()
     assert step >= 13

@@ -1,6 +1,7 @@
 """Test that a run that stops for any reason and is restarted ends bit-identical to an undisturbed run."""
 
 import signal
+import time
 from dataclasses import replace
 from functools import partial
 
@@ -9,6 +10,7 @@ import torch
 
 import srlab
 from srlab.models import PatchDiscriminator
+from srlab.training import interrupts
 from srlab.training.interrupts import TrainingStopped
 from srlab.training.trainer import Trainer
 
@@ -63,12 +65,46 @@ def test_cells_that_run_again_leave_no_trace():
     assert what_is_left() == undisturbed(precision="bf16")
 
 
-def test_second_ctrl_c_stops_at_once():
+def send(*signals):
+    """Return a function that raises signals; a number waits that many seconds."""
+    return lambda *_: [signal.raise_signal(n) if isinstance(n, signal.Signals) else time.sleep(n) for n in signals]
+
+
+INT, TERM = signal.SIGINT, signal.SIGTERM
+LATER = 0.2  # seconds
+
+
+@pytest.mark.parametrize("during", ["step", "save"])
+@pytest.mark.parametrize(
+    "signals", [(INT, INT), (INT, LATER, TERM), (TERM, LATER, TERM), (TERM, INT), (INT, LATER, INT)]
+)
+def test_only_a_second_ctrl_c_stops_at_once_but_not_while_saving(signals, during, monkeypatch):
+    """Let a second signal come at once, as from a launcher, and later, as from jupyter_client or a user."""
+    monkeypatch.setattr(interrupts, "ECHO", LATER / 2)
     little = LittleRun()
-    little.before_step = lambda number: [signal.raise_signal(signal.SIGINT) for _ in range(2)]
+    write = little.run.save_checkpoint
+    if during == "step":
+        little.before_step = send(*signals)
+    else:
+        little.before_step = send(signals[0])
+        little.run.save_checkpoint = lambda state: (send(*signals[1:])() if state["step"] else None, write(state))
     with pytest.raises(KeyboardInterrupt) as caught:
         little.fit()
-    assert not isinstance(caught.value, TrainingStopped)
+    at_once = (signals, during) == ((INT, LATER, INT), "step")
+    assert isinstance(caught.value, TrainingStopped) != at_once
+    assert (little.run.load_checkpoint()["step"], little.run.manifest()["status"]) == (
+        (0, "running") if at_once else (1, "stopped")
+    )
+
+
+def test_signal_ignored_by_the_process_does_not_stop_the_run():
+    """Check a run under nohup."""
+    little, before = LittleRun(), signal.signal(TERM, signal.SIG_IGN)
+    try:
+        little.before_step = send(TERM)
+        little.fit(2)
+    finally:
+        signal.signal(TERM, before)
 
 
 def test_features_stay_frozen_and_out_of_checkpoints():
