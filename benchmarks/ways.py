@@ -18,7 +18,7 @@ from steps import SCALE, Modules, Step, Task, build, labs_step, layer_by_layer, 
 from torch.utils.data import DataLoader, Dataset
 
 import srlab
-from srlab.training.launch import compile_in_place, repeated_blocks
+from srlab.training.launch import compiled, repeated_blocks
 
 Batches = Iterator[tuple[torch.Tensor, torch.Tensor]]
 
@@ -137,27 +137,28 @@ def timed_fit(task: Task, steps: int, device: torch.device, run: str, launch: st
     `launch` is a value of the trainer's, or ``"blocks"``: a recorded step with compiled blocks.
     """
     trainer, step = trainer_step(task, device, run, launch="graph" if launch == "blocks" else launch)
-    if launch == "blocks":
-        blocks = [block for network in trainer.networks.values() for block in repeated_blocks(network)]
-        if reason := compile_in_place(blocks, trainer.device):
-            raise RuntimeError(reason)
+    networks = trainer.networks.values() if launch == "blocks" else ()
+    blocks = [block for network in networks for block in repeated_blocks(network)]
     photos = srlab.bundled_photos("train")
     sampler = WatchedSampler(photos, SCALE, task.patch, task.batch, device=trainer.device)
     first = START
-    while True:
-        seen: list[float] = []
+    with compiled(blocks, trainer.device) if blocks else contextlib.nullcontext("") as reason:
+        if reason:
+            raise RuntimeError(reason)
+        while True:
+            seen: list[float] = []
 
-        def watch(first: int = first, seen: list = seen) -> None:
-            if trainer.steps_done in (first, first + steps):
-                seen.append(now(trainer.device))
+            def watch(first: int = first, seen: list = seen) -> None:
+                if trainer.steps_done in (first, first + steps):
+                    seen.append(now(trainer.device))
 
-        sampler.watch = watch
-        with contextlib.redirect_stdout(sys.stderr):  # its messages are not part of a table
-            trainer.fit(step, sampler, first + steps + 1, validate_every=10**9)
-        if launch in ("graph", "blocks") and not trainer.run.manifest()["recorded"]:
-            raise RuntimeError(f"The step of {run} was not recorded.")
-        yield (seen[1] - seen[0]) / steps
-        first += steps + 1 + START
+            sampler.watch = watch
+            with contextlib.redirect_stdout(sys.stderr):  # its messages are not part of a table
+                trainer.fit(step, sampler, first + steps + 1, validate_every=10**9)
+            if launch in ("graph", "blocks") and not trainer.run.manifest()["recorded"]:
+                raise RuntimeError(f"The step of {run} was not recorded.")
+            yield (seen[1] - seen[0]) / steps
+            first += steps + 1 + START
 
 
 def alternate(ways: dict[str, Iterator[float]], repeats: int) -> dict[str, list[float]]:

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 
 import torch
 from torch import nn
@@ -16,29 +17,42 @@ def is_recorded(launch: str, device: torch.device) -> bool:
     return device.type == RECORDS_ON and launch != "python"
 
 
-def compile_if_it_pays(networks: Iterable[nn.Module], device: torch.device, iters: int) -> str:
-    """Compile the repeated blocks of networks in long runs. Return what was compiled, ``"blocks"`` or ""."""
+@contextmanager
+def compiled_if_it_pays(networks: Iterable[nn.Module], device: torch.device, iters: int) -> Iterator[str]:
+    """Compile the repeated blocks of networks in long runs. Yield what is compiled in the block, ``"blocks"`` or ""."""
     blocks = [block for network in networks for block in repeated_blocks(network)]
     if iters < PAYS_FROM or not blocks:
-        return ""
-    if reason := compile_in_place(blocks, device):
-        print(f"torch.compile does not work here ({reason}). Continuing without it.")
-    return "" if reason else "blocks"
+        yield ""
+        return
+    with compiled(blocks, device) as reason:
+        if reason:
+            print(f"torch.compile does not work here ({reason}). Continuing without it.")
+        yield "" if reason else "blocks"
 
 
-def compile_in_place(modules: Iterable[nn.Module], device: torch.device) -> str:
-    """Compile the forward and backward passes of modules, if a first attempt on the device works.
+@contextmanager
+def compiled(modules: Iterable[nn.Module], device: torch.device) -> Iterator[str]:
+    """Compile the forward and backward passes of modules inside the block, if a first attempt on the device works.
 
-    Return "", or the reason why nothing was compiled, such as a missing C++ compiler.
+    Yield "", or the reason why nothing was compiled, such as a missing C++ compiler. Code that cannot be compiled runs
+    as written, with torch's warning.
     """
+    reason, modules = "", list(modules)
     try:
         torch.compile(lambda values: values * 2 + 1)(torch.ones(8, device=device))
     except (RuntimeError, ImportError, OSError) as error:  # torch raises RuntimeError here
-        return str(error).strip().partition("\n")[0] or type(error).__name__
-    torch._dynamo.config.suppress_errors = True  # code that cannot be compiled runs as written, with torch's warning
+        reason = str(error).strip().partition("\n")[0] or type(error).__name__
+    if reason:
+        yield reason
+        return
     for module in modules:
         module.compile()
-    return ""
+    try:
+        with torch._dynamo.config.patch(suppress_errors=True):
+            yield ""
+    finally:
+        for module in modules:  # Module.compile keeps its result here, and has no public way to undo it
+            module._compiled_call_impl = None
 
 
 def repeated_blocks(network: nn.Module) -> Iterator[nn.Module]:

@@ -5,7 +5,7 @@
 
 import copy
 from collections.abc import Callable, Collection, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from numbers import Integral
 from typing import Any
 
@@ -16,12 +16,13 @@ from torch.optim.swa_utils import get_ema_multi_avg_fn
 from srlab.data.patch_sampler import PatchSampler
 from srlab.devices import cudnn_settings, explaining_lack_of_memory, pick_device, pick_precision
 from srlab.errors import SrlabError
+from srlab.models.wrappers import unwrapped
 from srlab.tensor_files import all_finite
 from srlab.training.calendar import Calendar
 from srlab.training.cuda_graph import NotRecordable, RecordedStep, Step
 from srlab.training.divergence import detect_divergence, first_bad_step
 from srlab.training.interrupts import Interrupts, TrainingStopped
-from srlab.training.launch import LAUNCHES, compile_if_it_pays, is_recorded
+from srlab.training.launch import LAUNCHES, compiled_if_it_pays, is_recorded
 from srlab.training.objects import Losses, as_scalars, sorted_out
 from srlab.training.progress import Pace, Progress
 from srlab.training.rates import Rates
@@ -29,7 +30,7 @@ from srlab.training.runs import Run
 from srlab.training.schedules import Schedule, constant
 from srlab.training.settings import describe_optimizer, describe_schedule, hash_of_source
 from srlab.training.state import State, is_finite, load_state, refuse_other_layers, state_of
-from srlab.training.wrapping import bare, in_bfloat16
+from srlab.training.wrapping import in_bfloat16
 
 
 class Trainer:
@@ -144,16 +145,15 @@ class Trainer:
         without trainable parameters, such as a feature extractor, is not saved. A second call replaces all objects of
         the first. Networks that you have wrapped, as with `torch.compile`, are unwrapped; `launch` compiles them.
         """
-        self.prepared = {name: bare(thing) for name, thing in objects.items()}
+        self.prepared = {
+            name: unwrapped(thing) if isinstance(thing, nn.Module) else thing for name, thing in objects.items()
+        }
         self.networks, self.fixed, self.optimizers = sorted_out(self.prepared)
         self._rates = Rates(self.optimizers)
         for network in (self.networks | self.fixed).values():
             network.to(self.device, memory_format=torch.channels_last)
         self.ema = copy.deepcopy(self.networks["generator"]).eval().requires_grad_(False)
         self._stream = torch.cuda.Stream(self.device) if self._records() else None  # recordings need a separate one
-        if self.precision == "bf16":  # after the average was copied, which stays in float32
-            for network in (self.networks | self.fixed).values():
-                in_bfloat16(network, self.device)
         return tuple(self.prepared.values())
 
     def update(self, loss: torch.Tensor, optimizer: torch.optim.Optimizer) -> torch.Tensor:
@@ -224,14 +224,15 @@ class Trainer:
             "Close other programs and run the same again to resume, or lower batch or patch under another run name. "
             f"Everything saved before is intact in {self.run.path}"
         )
+        networks = [*self.networks.values(), *self.fixed.values()]
+        pays = self.launch == "auto" and self._records()
         with (
             self.run.lock(),
             cudnn_settings(tf32=self.precision != "fp32", autotune=True),
             explaining_lack_of_memory(f"batches of {sampler.batch} patches of {sampler.patch} pixels", advice),
+            compiled_if_it_pays(networks, self.device, int(iters)) if pays else nullcontext("") as self._compiled,
+            in_bfloat16(networks if self.precision == "bf16" else (), self.device),
         ):
-            if self.launch == "auto" and self._records():
-                networks = [*self.networks.values(), *self.fixed.values()]
-                self._compiled = compile_if_it_pays(networks, self.device, int(iters))
             self._begin(step, sampler, schedule, int(iters))
             if self.steps_done >= iters:
                 print(

@@ -1,24 +1,37 @@
-"""Let networks compute in bfloat16, and undo what a user or an earlier call has wrapped around them."""
+"""Let networks compute in bfloat16 while they train."""
 
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from types import MethodType
 from typing import Any
 
 import torch
 from torch import nn
 
-from srlab.models.wrappers import unwrapped
+
+@contextmanager
+def in_bfloat16(networks: Iterable[nn.Module], device: torch.device) -> Iterator[None]:
+    """Let the forward passes of networks compute in bfloat16 inside the block, and return float32."""
+    networks = list(dict.fromkeys(networks))
+    before = [vars(network).get("forward") for network in networks]
+    for network in networks:
+        # A method, so that a copy of the network uses its own weights.
+        network.forward = MethodType(_autocast(network.forward.__func__, device), network)
+    try:
+        yield
+    finally:
+        for network, forward in zip(networks, before, strict=True):
+            del network.forward
+            if forward is not None:
+                network.forward = forward
 
 
-def in_bfloat16(network: nn.Module, device: torch.device) -> None:
-    """Let the forward pass of a network compute in bfloat16, and return float32."""
-    plain = network.forward.__func__
-
+def _autocast(plain: Any, device: torch.device) -> Any:
     def forward(self: nn.Module, *inputs: Any, **named: Any) -> Any:
         with torch.autocast(device.type, torch.bfloat16):
             return _in_float32(plain(self, *inputs, **named))
 
-    forward.plain = plain
-    network.forward = MethodType(forward, network)  # a method, so that a copy of the network uses its own weights
+    return forward
 
 
 def _in_float32(output: Any) -> Any:
@@ -27,14 +40,3 @@ def _in_float32(output: Any) -> Any:
     if isinstance(output, (list, tuple)):
         return type(output)(map(_in_float32, output))
     return output.float() if isinstance(output, torch.Tensor) and output.dtype == torch.bfloat16 else output
-
-
-def bare(thing: Any) -> Any:
-    """Unwrap a network that a user wrapped, or that a notebook cell prepared when it ran before."""
-    if isinstance(thing, nn.Module):
-        thing = unwrapped(thing)
-        while hasattr(thing.forward, "plain"):
-            thing.forward = MethodType(thing.forward.plain, thing)
-        for module in thing.modules():  # Module.compile keeps its result here, and has no public way to undo it
-            module._compiled_call_impl = None
-    return thing

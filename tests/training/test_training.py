@@ -15,7 +15,7 @@ from srlab.models import MSRResNet, SRResNet
 from srlab.models.loading import load_generator, load_generator_file
 from srlab.training import calendar, runs
 from srlab.training.calendar import LOG_EVERY
-from srlab.training.launch import compile_in_place
+from srlab.training.launch import compiled
 from srlab.training.schedules import Milestones, OneCycle, constant
 from srlab.training.settings import environment
 from srlab.training.trainer import Trainer
@@ -355,14 +355,26 @@ def test_precision_can_change_within_process():
     assert alone["fp32"] != alone["bf16"]
 
 
-def test_network_prepared_in_bf16_can_be_copied_and_prepared_again():
+@pytest.mark.parametrize("error", [None, NameError("a slip")])
+def test_network_computes_in_bf16_only_while_it_trains(error):
     little, lr = LittleRun(network=small, precision="bf16"), torch.rand(1, 3, 6, 6)
-    copied = copy.deepcopy(little.network)
-    torch.nn.init.ones_([*copied.parameters()][-1])  # the last bias
-    assert (copied(lr) - little.network(lr)).min() > 0.5, "a copy has its own weights"
-    exact = LittleRun("plain", network=small).network(lr)
-    assert not torch.equal(little.network(lr), exact)
-    assert torch.equal(LittleRun("again", network=lambda: little.network).network(lr), exact)
+    network, before, inside = little.network, little.network(lr), []
+
+    def step(number):
+        if number == 1:
+            copied = copy.deepcopy(network)
+            torch.nn.init.ones_([*copied.parameters()][-1])  # the last bias
+            inside.extend([network(lr), copied(lr)])
+
+    if error:
+        little.fail_at(1, error)
+    little.before_step = step
+    little.fit(2)
+    assert not torch.equal(inside[0], before), "in bf16"
+    assert (inside[1] - inside[0]).min() > 0.5, "a copy has its own weights"
+    exact = small().to(memory_format=torch.channels_last)
+    exact.load_state_dict(network.state_dict())
+    assert torch.equal(network(lr), exact(lr))
 
 
 def test_update_returns_the_norm_of_the_gradient():
@@ -372,13 +384,16 @@ def test_update_returns_the_norm_of_the_gradient():
     assert little.trainer.update(loss, little.things["optimizer"]).item() == pytest.approx(5.0)
 
 
-def test_compiled_networks_are_plain_again_for_the_next_trainer(monkeypatch):
+def test_networks_are_compiled_only_inside_the_block(monkeypatch):
     calls, little = [], LittleRun()
     monkeypatch.setattr(torch, "compile", lambda call, **_: lambda *inputs: calls.append(call) or call(*inputs))
-    assert compile_in_place([little.network], little.trainer.device) == ""
-    little.fit(2)  # its validations call the EMA
+    with compiled([little.network], little.trainer.device) as reason:
+        assert reason == ""
+        assert torch._dynamo.config.suppress_errors
+        little.fit(2)  # its validations call the EMA
     assert len(calls) == 3, "the first attempt and two steps"
-    LittleRun("plain", network=lambda: little.network).fit(1)
+    assert not torch._dynamo.config.suppress_errors
+    little.fit(4)
     assert len(calls) == 3
 
 
@@ -387,5 +402,6 @@ def test_reason_without_compiler(monkeypatch):
         raise RuntimeError("Failed to find C++ compiler. Please specify\nmore of it")
 
     monkeypatch.setattr(torch, "compile", without_compiler)
-    reason = compile_in_place([plain()], torch.device("cpu"))
+    with compiled([plain()], torch.device("cpu")) as reason:
+        assert not torch._dynamo.config.suppress_errors
     assert reason == "Failed to find C++ compiler. Please specify"
