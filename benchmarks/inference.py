@@ -39,7 +39,7 @@ def measure(run: str, precision: str, width: int, height: int) -> tuple[float, f
     """Run `srlab upscale` in a new process; return seconds, CPU seconds and peak memory in MiB."""
     with tempfile.TemporaryDirectory() as folder:
         source = srlab.write_image(photo(width, height), Path(folder) / "lr.png")
-        command = [sys.executable, "-m", "srlab", "upscale", str(source), str(Path(folder) / "sr.png")]
+        command = [sys.executable, "-m", "srlab", "upscale", str(source), "-o", str(Path(folder) / "sr.png")]
         begun = time.perf_counter()
         started = subprocess.Popen([*command, "--run", run, "--precision", precision], stdout=subprocess.DEVNULL)
         _, status, used = os.wait4(started.pid, 0)  # resource.getrusage would include earlier processes

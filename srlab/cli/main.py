@@ -60,6 +60,9 @@ def main(typed: Sequence[str] | None = None) -> int:
     except SrlabError as error:
         print(f"srlab: {error}", file=sys.stderr)
         return 2
+    except MemoryError:  # before a command can tell for what
+        print("srlab: Out of memory. Raise the memory limit, or close other programs.", file=sys.stderr)
+        return 2
     except ImportError as error:
         print(f"srlab: {missing_part(error)}", file=sys.stderr)
         return 2

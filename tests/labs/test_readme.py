@@ -119,7 +119,7 @@ def test_python_code(code, tmp_path, monkeypatch):
     if "page.html" in code:
         assert "srlab-compare" in (tmp_path / "page.html").read_text(encoding="utf-8")
     if "photo_x4.png" in code:
-        assert main(["upscale", "photo.jpg", "wanted.png", "--precision", "fp32"]) == 0
+        assert main(["upscale", "photo.jpg", "-o", "wanted.png", "--precision", "fp32"]) == 0
         difference = read_image("photo_x4.png") - read_image("wanted.png")
         assert difference.abs().max() < 1.5 / 255
 
