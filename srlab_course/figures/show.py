@@ -42,7 +42,8 @@ def warn(lines: list[str]) -> None:
     Without a page, as in papermill, which shows a cell only after it has ended, they also go to the terminal.
     """
     _limits[:] = lines
-    for line in lines:
-        print(line)
-        if in_a_notebook() and not on_a_page():
-            print_in_terminal(line)
+    if not lines:
+        return
+    print(*lines, sep="\n")
+    if in_a_notebook() and not on_a_page():
+        print_in_terminal("\n" + "\n".join(lines))  # below the line on which papermill draws its bar

@@ -80,29 +80,25 @@ def refuse_changes(
     `defaults` are the values of settings that are not changed. A folder of photos may have another path. Validation
     photos are not compared here.
     """
-    was = {"recipe": made["recipe"]} | made["changed"]
-    now = {"recipe": recipe} | changed
+    then, today = {"recipe": made["recipe"]} | made["changed"], {"recipe": recipe} | changed
+    was, now = defaults | then, defaults | today
     learned = made["parameters"].get("sampler", {}).get("images", {}).get("fingerprint")
     same = {"validation"} | ({"images", "subject"} if learned == train_set.fingerprint() else set())
-    differs = [
-        name
-        for name in was | now
-        if name not in same and _short(was.get(name, defaults.get(name))) != _short(now.get(name, defaults.get(name)))
-    ]
+    differs = [one for one in then | today if one not in same and _short(one, was.get(one)) != _short(one, now.get(one))]
     if not differs:
         return
-    type_ = " ".join(f"-p {name} {shlex.quote(str(was[name]))}" for name in differs if name in was)
-    leave = " and ".join(f"-p {name}" for name in differs if name not in was)
-    how = " and ".join(part for part in (type_ and f"pass {type_}", leave and f"leave out {leave}") if part)
+    type_ = " ".join(f"-p {name} {shlex.quote(str(then[name]))}" for name in differs if name in then)
+    leave = " and ".join(f"-p {name}" for name in differs if name not in then)
+    how = " and ".join(filter(None, [type_ and f"pass {type_}", leave and f"leave out {leave}"]))
     raise SrlabError(
         f"The run '{made['lab_run']}' of {made['lab']} was made with other settings. To continue it, {how}. To train "
         "with the new settings, choose another name with -p run."
     )
 
 
-def _short(value: Any) -> Any:
-    """Return a value as `refuse_changes` compares it: a path without its folders."""
-    return Path(value).name if isinstance(value, str) else value
+def _short(name: str, value: Any) -> Any:
+    """Return a value as `refuse_changes` compares it: the path of weights without its folders."""
+    return Path(value).name if name == "backbone" else value
 
 
 def check_run(lab: str, run: str) -> None:

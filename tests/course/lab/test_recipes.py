@@ -53,6 +53,11 @@ def test_paper_network_never_gets_laptop_rate():
             assert recipe.values["learning_rate"] <= 2e-4
 
 
+def test_only_the_high_rate_of_small_networks_needs_a_bound_on_the_gradient():
+    for recipe in recipes_of("01").recipes.values():
+        assert recipe.values["max_gradient"] == (0.0 if recipe.values["size"] == "paper" else 0.04), recipe.name
+
+
 @pytest.mark.parametrize("file", RECIPES, ids=lambda file: file.stem)
 def test_iters_are_steps_of_each_stage_of_each_recipe(file):
     for recipe in read_book(file).recipes.values():

@@ -319,6 +319,7 @@ REFUSED_CHANGES = [
     ({"iters": 9000}, {"recipe": "laptop"}, "pass -p recipe photos"),
     ({"subject": ""}, {}, "pass -p subject ''"),
     ({}, {"seed": 3}, "leave out -p seed"),
+    ({}, {"start": ""}, "leave out -p start"),
 ]
 
 
