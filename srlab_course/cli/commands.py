@@ -49,7 +49,6 @@ def add_page(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--mine", metavar="FILE", default="notebooks/workshops/mine.py", help=mine)
     parser.add_argument("--name", default="", help="your name, for the title")
     parser.add_argument("-o", "--out", metavar="FILE", default="page.html", help="page to write (default: page.html)")
-    parser.add_argument("--force", action="store_true", help="overwrite an earlier page")
     parser.set_defaults(command="srlab_course.cli.page_command:run")
 
 

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from srlab.errors import SrlabError
-from srlab.files import write_atomic
+from srlab.files import refuse_foreign, write_own
 from srlab.models.loading import load_bundled
 from srlab.models.wrappers import unwrapped
 from srlab_course.workshops.own_file import Mine, hash_of_file, load, own_file
@@ -59,6 +59,8 @@ def keep(
 ) -> Path:
     """Write a trained network next to a student's file, for `kept` and the page, and return the path of its weights.
 
+    It replaces only what it has written itself.
+
     Parameters
     ----------
     mine
@@ -77,8 +79,9 @@ def keep(
     torch.save({name: value.detach().cpu() for name, value in weights_of.items()}, content)
     about = {"steps": int(steps), "minutes": float(minutes), "subject": str(subject), "code": hash_of_file(path)}
     about |= {"timed": int(steps if timed is None else timed)}
-    write_atomic(weights, content.getvalue())
-    write_atomic(notes, json.dumps(about, indent=1).encode())
+    refuse_foreign(notes)
+    write_own(weights, content.getvalue())
+    write_own(notes, json.dumps(about, indent=1).encode())
     find_kept(path, what)  # the weights are safe by now, but the class must be able to load them
     return weights
 

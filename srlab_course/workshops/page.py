@@ -11,7 +11,7 @@ from IPython.display import FileLink, display
 
 import srlab
 from srlab import SrlabError
-from srlab.files import write_atomic
+from srlab.files import refuse_foreign, write_own
 from srlab.paths import expand_user
 from srlab.shell import running_shell
 from srlab.text import escaped
@@ -49,10 +49,11 @@ def page(mine: File, photo: File, name: str = "", out: File | None = None) -> Pa
     name
         Her name.
     out
-        HTML file to write or replace (default: ``page.html`` next to her file).
+        HTML file to write (default: ``page.html`` next to her file). It replaces only an earlier page.
     """
     path = expand_user(mine)
     out = expand_user(out or path.with_name("page.html"))
+    refuse_foreign(out)
     whose = f"{name}'s" if name else "my"
     own = {
         f"{whose} {what.replace('gan', 'GAN')}": found
@@ -81,7 +82,7 @@ def page(mine: File, photo: File, name: str = "", out: File | None = None) -> Pa
         "explained": " ".join(EXPLAINED[one.what] for one in own.values()),
     }
     template = files("srlab_course.workshops").joinpath("page.html").read_text(encoding="utf-8")
-    write_atomic(out, Template(template).substitute(content).encode(errors="replace"))
+    write_own(out, Template(template).substitute(content).encode(errors="replace"))
     if running_shell():
         display(FileLink(os.path.relpath(out)))
     return out

@@ -9,6 +9,7 @@ import torch
 
 import srlab
 from srlab.cli.main import main
+from srlab.files import RECORD
 from srlab_course import workshops
 from srlab_course.workshops.page import map_of_guesses
 from tests.workshops.tiny import keep_tiny
@@ -41,7 +42,7 @@ def test_kept_network_is_that_of_the_student(tmp_path, capsys):
     path = keep_tiny(tmp_path, kinds=["network"])
     assert workshops.kept(path, "network").factor.item() == 1.0
     assert capsys.readouterr().out == "network from you: 1,200 steps in 2.5 minutes, code: mine.py.\n"
-    assert {file.name for file in tmp_path.iterdir()} == {"mine.py", "network.pt", "network.json"}
+    assert {file.name for file in tmp_path.iterdir()} == {"mine.py", "network.pt", "network.json", RECORD}
     assert list(torch.load(tmp_path / "network.pt", weights_only=True)) == ["factor"]
     path.write_text(path.read_text() + "\n# a comment\n")
     workshops.kept(path, "network")
@@ -49,6 +50,16 @@ def test_kept_network_is_that_of_the_student(tmp_path, capsys):
     workshops.keep(path, "network", workshops.load(path).Generator(), steps=1200, minutes=0.5, timed=400)
     workshops.kept(path, "network")
     assert "network from you: 1,200 steps, the last 400 in 30 seconds, code" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("name", ["network.pt", "network.json"])
+def test_file_of_the_student_is_not_replaced(tmp_path, name):
+    path = keep_tiny(tmp_path, kinds=[])
+    (tmp_path / name).write_text("{}")
+    with pytest.raises(srlab.SrlabError, match=f"did not write .*{name}"):
+        workshops.keep(path, "network", workshops.load(path).Generator(), steps=1, minutes=1)
+    assert [file.name for file in tmp_path.glob("network*")] == [name]
+    assert (tmp_path / name).read_text() == "{}"
 
 
 def test_course_replaces_what_is_missing(tmp_path, capsys):
@@ -123,8 +134,12 @@ def test_command(tmp_path, photo, monkeypatch, capsys):
     assert main(command) == 0
     assert capsys.readouterr().out.splitlines()[-1] == "ada.html"
     assert "Ada's network" in labels_of(tmp_path / "ada.html")
+    assert main(command) == 0, "its own page is replaced"
+    (tmp_path / "ada.html").write_text("a page of hers")
     assert main(command) == 2
-    assert "already exists" in capsys.readouterr().err
+    assert "did not write ada.html" in capsys.readouterr().err
+    assert (tmp_path / "ada.html").read_text() == "a page of hers"
+    (tmp_path / "ada.html").unlink()
     (tmp_path / "network.pt").unlink()
-    assert main([*command, "--force"]) == 2
+    assert main(command) == 2
     assert "No network of yours is next to" in capsys.readouterr().err
