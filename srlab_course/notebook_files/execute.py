@@ -1,6 +1,9 @@
 """Execute a notebook headlessly with papermill, with the lab's claims if ``SRLAB_CLAIMS`` is set."""
 
+import json
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from keyword import iskeyword
 from pathlib import Path
 from typing import Any
@@ -9,6 +12,7 @@ import nbformat
 import papermill
 
 from srlab.errors import SrlabError
+from srlab.files import refuse_foreign, write_own
 from srlab.paths import switched_on
 from srlab_course.layout import seen_from_here
 from srlab_course.notebook_files.claims import insert_claims
@@ -22,8 +26,8 @@ def execute(notebook: Path, output: Path, parameters: dict[str, Any], without: s
     """Execute one notebook with papermill, and return what the lab passed last to `course.report_metric`.
 
     The metric has ``label``, ``value``, ``unit`` and ``peak_memory_mib``. The executed copy is written even if a cell
-    fails, but not if the kernel dies. A signal stops the lab (`stopping_the_kernel`). Cells with the tag `without` are
-    left out; studies use ``not-in-studies``.
+    fails, but not if the kernel dies; it replaces only an earlier copy. A signal stops the lab (`stopping_the_kernel`).
+    Cells with the tag `without` are left out; studies use ``not-in-studies``.
     """
     for name in parameters:  # papermill quotes values, but inserts names as code
         if not str(name).isidentifier() or iskeyword(str(name)):
@@ -37,12 +41,18 @@ def execute(notebook: Path, output: Path, parameters: dict[str, Any], without: s
     content.cells = [cell for cell in content.cells if without not in tags_of(cell)]
     if switched_on("SRLAB_CLAIMS"):
         insert_claims(content, notebook.stem)
+    refuse_foreign(output)
     try:
-        with tempfile.TemporaryDirectory() as folder, stopping_the_kernel():  # papermill keeps two copies of an object
+        # Papermill keeps two copies of a notebook object, and does not write atomically.
+        with (
+            tempfile.TemporaryDirectory() as folder,
+            stopping_the_kernel(),
+            _moved(executed := Path(folder) / f"executed_{notebook.name}", output),
+        ):
             nbformat.write(content, Path(folder) / notebook.name)
             done = papermill.execute_notebook(
                 str(Path(folder) / notebook.name),
-                str(output),
+                str(executed),
                 parameters=parameters,
                 kernel_name="python3",
                 language="python",  # notebooks from jupytext have no language
@@ -59,6 +69,25 @@ def execute(notebook: Path, output: Path, parameters: dict[str, Any], without: s
             "run the command again."
         ) from error
     return read_metric(done)
+
+
+@contextmanager
+def _moved(executed: Path, output: Path) -> Iterator[None]:
+    """Write an executed copy where it belongs after the block, also if a cell fails."""
+    try:
+        yield
+    except papermill.PapermillExecutionError:
+        _write_copy(executed, output)
+        raise
+    _write_copy(executed, output)
+
+
+def _write_copy(executed: Path, output: Path) -> None:
+    """Write an executed copy without papermill's paths, which contain the name of an account."""
+    content = json.loads(executed.read_bytes())
+    for name in ("input_path", "output_path"):
+        content["metadata"].get("papermill", {}).pop(name, None)
+    write_own(output, (json.dumps(content, indent=1, ensure_ascii=False) + "\n").encode())
 
 
 def read_metric(notebook: Any) -> dict[str, Any]:

@@ -61,6 +61,12 @@ def test_claims_do_not_affect_lab(tmp_path, monkeypatch):
     with pytest.raises(SrlabError, match=r"it is above six \(5, must be above 6\)"):
         execute(file, out, {"number": 4}, without="not-in-studies")
     executed = nbformat.read(out, 4)
+    assert executed.metadata.papermill.end_time
+    assert executed.metadata.papermill.keys().isdisjoint({"input_path", "output_path"})
+    out.write_text("an answer of the student's")
+    with pytest.raises(SrlabError, match=r"did not write .*out\.ipynb, or it has been changed"):
+        execute(file, out, {"number": 4}, without="not-in-studies")
+    nbformat.write(executed, out)
     assert [cell.id for cell in executed.cells if cell.id in parts] == ["first", "number", "last"]
     assert read_metric(executed).items() >= {"label": "found", "value": 9, "unit": "dB"}.items()
     with pytest.raises(SrlabError, match="did not report a metric"):
