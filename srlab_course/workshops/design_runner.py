@@ -15,6 +15,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from types import ModuleType
+from unittest.mock import patch
 
 import numpy as np
 import pytest
@@ -104,7 +105,10 @@ def observe(tests: Path, function: str, source: str) -> Outcome:
             return Outcome(broken=repr(error))
         sys.modules[MODULE] = module
         sys.modules.pop(tests.stem, None)
-        end = pytest.main(options, [observer])
+        with patch.dict(os.environ):
+            for own in [name for name in os.environ if name.startswith("PYTEST_")]:  # options for another project
+                del os.environ[own]
+            end = pytest.main(options, [observer])
     if end == pytest.ExitCode.INTERRUPTED and not observer.outcome.broken:  # pytest keeps the exception
         raise KeyboardInterrupt
     return observer.outcome

@@ -106,6 +106,13 @@ def test_file_that_pytest_can_not_run(text, outcome, tmp_path):
     assert observe(tmp_path / "test_mine.py", "double", RIGHT) == outcome
 
 
+def test_options_for_pytest_in_the_environment_are_left_out(tmp_path, monkeypatch):
+    monkeypatch.setenv("PYTEST_ADDOPTS", "-n auto -k nothing")
+    monkeypatch.setenv("PYTEST_PLUGINS", "not_there")
+    (tmp_path / "test_mine.py").write_text("def test_double(): ...", encoding="utf-8")
+    assert observe(tmp_path / "test_mine.py", "double", RIGHT) == Outcome(["test_double"])
+
+
 def test_stop_button_ends_a_check(tmp_path):
     (tmp_path / "test_mine.py").write_text(DOUBLE, encoding="utf-8")
     with pytest.raises(KeyboardInterrupt):
