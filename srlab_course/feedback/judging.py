@@ -15,6 +15,7 @@ import torch
 
 from srlab_course.feedback.exercise import TODO, Answer, Exercise, IncorrectAnswer, Mistake, NotAttempted, filled
 from srlab_course.feedback.fallback import uses_fallback
+from srlab_course.feedback.seeding import seeded
 from srlab_course.feedback.value_comparison import difference, shown
 
 Outcome = dict[str, Any] | Exception  # observation -> value; what an answer does in one case
@@ -84,11 +85,10 @@ def _wrong(
 
 
 def run(exercise: Exercise, answer: Answer, case: str) -> Outcome:
-    """Run an answer on fresh inputs with a fixed seed, without changing the lab's random state."""
+    """Run an answer on fresh inputs with a fixed seed, without changing the lab's random states."""
     inputs = exercise.cases[case]
     observe = exercise.observe or (lambda answer, *inputs: {case: filled(answer(*inputs))})
-    with torch.random.fork_rng(devices=[]), torch.enable_grad():
-        torch.default_generator.manual_seed(0)
+    with seeded(0), torch.enable_grad():
         inputs = inputs() if callable(inputs) else copy.deepcopy(inputs)
         before = [_data(value) for value in inputs]
         try:

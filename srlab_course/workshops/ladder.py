@@ -15,6 +15,7 @@ from srlab_course.exercises.srgan.train_step import adversary_of_scene, d_loss_o
 from srlab_course.feedback.checks import say
 from srlab_course.feedback.exercise import TODO
 from srlab_course.feedback.judging import stopped
+from srlab_course.feedback.seeding import seeded
 from srlab_course.workshops.network import RGB
 from srlab_course.workshops.promises import expect_items, expect_tensor
 
@@ -48,8 +49,7 @@ def _climb_one(rung: Callable[[Any], Results], mine: Any, needs: Collection[str]
         return "not yet", f"{' and '.join(missing)}: not written yet."
     passed = []
     try:
-        with torch.random.fork_rng(devices=[]), torch.enable_grad():
-            torch.default_generator.manual_seed(SEED)
+        with seeded(SEED), torch.enable_grad():
             for good, text in rung(mine):
                 passed.append(text)
                 if not good:

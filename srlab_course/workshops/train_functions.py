@@ -1,7 +1,6 @@
 """Check whole training runs on artificial photos: `train`, `train_gan` and `train_flow` keep the same promises."""
 
 import copy
-import random
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -12,7 +11,6 @@ from types import ModuleType
 from typing import Any
 from unittest.mock import patch
 
-import numpy as np
 import torch
 import torch.nn as nn
 from torch.nn.modules.module import register_module_forward_pre_hook
@@ -20,6 +18,7 @@ from torch.nn.utils import parameters_to_vector
 
 from srlab.data.resampling import resize
 from srlab_course.feedback.exercise import sample
+from srlab_course.feedback.seeding import seed_all
 from srlab_course.workshops.network import moved
 from srlab_course.workshops.own_file import load
 from srlab_course.workshops.photos_and_pairs import Photos, photos_of_shapes
@@ -29,12 +28,14 @@ from srlab_course.workshops.promises import Promise, expect, expect_items, expec
 # moved: a computer may add in varying order.
 NEAR, SAME = 1e-6, 1e-3
 LR = sample(2, 3, 16, 20)  # images on which networks are compared
+OTHER_SEEDS = "Before each call, we seed `random`, NumPy and PyTorch with 1, 2, and so on, as if it were a new process."
 RESUMED = (
     "If the first loss differs: is PyTorch seeded, and are the weights restored, all networks and optimizers, and the "
     "state of all random numbers? Dropout draws from torch.default_generator, and so does randn without a generator. "
     "Was a batch drawn ahead, or anything else made before load()? If only the second does: think of the optimizers' "
     "memory, of a schedule, which runs over `iters` and not `stop`, and of gradients that no step clears. If neither "
-    "does: think of an average of the weights, or of batch norm's statistics. A global variable isn't in the file."
+    "does: think of an average of the weights, or of batch norm's statistics. A global variable isn't in the file. "
+    f"{OTHER_SEEDS}"
 )
 Log = list[list[float]]  # the numbers of each step
 Output = Callable[[ModuleType, nn.Module], torch.Tensor]
@@ -61,10 +62,12 @@ class Training:
     error: Output | None = None
     start: nn.Module | None = None
 
-    def run(self, mine: ModuleType, photos: Photos, iters: int, **paused: Any) -> tuple[nn.Module, Log]:
-        """Train as in a new process, whose random states are others; return a copy of the network, and the log."""
-        for set_seed in (torch.manual_seed, random.seed, np.random.seed):
-            set_seed(random.SystemRandom().randrange(2**31))
+    def run(self, process: int, mine: ModuleType, photos: Photos, iters: int, **paused: Any) -> tuple[nn.Module, Log]:
+        """Train as in a new process; return a copy of the network, and the log.
+
+        Processes with different numbers begin with different random numbers.
+        """
+        seed_all(process)
         scene = (dict(photos),) if self.start is None else (dict(photos), self.start)
         name = f"The result of `{self.function}`"
         network, log = expect_items(getattr(mine, self.function)(*scene, iters, 0, **paused), name, 2)
@@ -78,9 +81,9 @@ def trains(mine: ModuleType, training: Training, stops: bool = True) -> Iterator
     photos, iters = photos_of_shapes(), training.iters
     steps, stop = (iters, {"stop": 2}) if stops else (2, {})
     with inputs_of(getattr(mine, training.kind)) as inputs:
-        network, log = training.run(mine, photos, iters)
-    early, first = training.run(mine, photos, steps, **stop)
-    _, other = training.run(mine, {name: (1 + photo) / 4 for name, photo in photos.items()}, steps, **stop)
+        network, log = training.run(1, mine, photos, iters)
+    early, first = training.run(2, mine, photos, steps, **stop)
+    _, other = training.run(3, mine, {name: (1 + photo) / 4 for name, photo in photos.items()}, steps, **stop)
     call = "with stop=2 one" if stops else "for 2 steps one"
     yield (
         len(log) == iters and len(first) == 2 and all(isfinite(number) for entry in log for number in entry),
@@ -90,7 +93,8 @@ def trains(mine: ModuleType, training: Training, stops: bool = True) -> Iterator
     yield (
         _near(first[0], log[0]),
         f"The same seed repeats a run: the first loss of two runs is {_shown(log[:1])} and {_shown(first[:1])}.",
-        "Seed PyTorch before you create the network, and draw pairs with a torch.Generator that has this seed.",
+        "Seed PyTorch before you create the network, and draw pairs with a torch.Generator that has this seed. "
+        f"{OTHER_SEEDS}",
     )
     new = min((len(set(values)) for values in zip(*inputs, strict=True)), default=0)
     yield (
@@ -114,11 +118,11 @@ def trains(mine: ModuleType, training: Training, stops: bool = True) -> Iterator
 def pauses(mine: ModuleType, training: Training) -> Iterator[Promise]:
     """Check that a run pauses, and ends in a new process as if it had never stopped."""
     photos, iters, stop = photos_of_shapes(), training.iters, 2 * training.iters // 3
-    straight, log = training.run(mine, photos, iters)
+    straight, log = training.run(1, mine, photos, iters)
     with tempfile.TemporaryDirectory() as place:
         file = Path(place, "run.pt")
-        paused, first = training.run(mine, photos, iters, file=file, stop=stop)
-        resumed, rest = training.run(load(mine), photos, iters, file=file)
+        paused, first = training.run(2, mine, photos, iters, file=file, stop=stop)
+        resumed, rest = training.run(3, load(mine), photos, iters, file=file)
         yield (
             (len(first), len(rest)) == (stop, iters - stop),
             f"It pauses at stop={stop}, and then goes on to the end: these calls take {len(first)} and {len(rest)} "
@@ -135,7 +139,7 @@ def pauses(mine: ModuleType, training: Training) -> Iterator[Promise]:
             "the pause.",
             RESUMED,
         )
-        _, more = training.run(load(mine), photos, iters, file=file)
+        _, more = training.run(4, load(mine), photos, iters, file=file)
     yield (
         not more,
         f"A finished run stays finished: another call takes {len(more)} steps.",
@@ -242,7 +246,7 @@ def train_gan(mine: ModuleType) -> Iterator[Promise]:
         return result
 
     with patch.object(mine, "gan_step", noted):
-        gan, _ = training.run(mine, photos_of_shapes(), training.iters, stop=2)
+        gan, _ = training.run(1, mine, photos_of_shapes(), training.iters, stop=2)
     changed = {
         "weights": _distance(network.state_dict(), before) > 0,
         "mode": any(module.training for module in network.modules()),
@@ -256,7 +260,7 @@ def train_gan(mine: ModuleType) -> Iterator[Promise]:
     )
     with trying("`network` may be of any class"):
         other = nn.Sequential(nn.Conv2d(3, 48, 3, padding=1), nn.PixelShuffle(4))  # the course's is no Generator either
-        copied, _ = replace(training, start=other).run(mine, photos_of_shapes(), training.iters, stop=1)
+        copied, _ = replace(training, start=other).run(2, mine, photos_of_shapes(), training.iters, stop=1)
     same = copied.state_dict().keys() == other.state_dict().keys()
     yield (
         same,

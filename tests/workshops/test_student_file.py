@@ -8,15 +8,31 @@ import torch
 import srlab
 from srlab_course import workshops
 from srlab_course.workshops import own_file
+from tests.course.feedback.test_seeding import random_states
 from tests.workshops.files import joined
 
+SEEDING = "import random, numpy, torch\nfor seed in (random.seed, numpy.random.seed, torch.manual_seed):\n    seed(1)\n"
 
-def test_check_leaves_the_random_state_of_torch(tmp_path):
-    file = tmp_path / "mine.py"
-    file.write_text("import torch\ntorch.manual_seed(1)\n")
-    before = torch.get_rng_state()
+
+def test_check_leaves_all_random_states(tmp_path):
+    file, before = tmp_path / "mine.py", random_states()
+    file.write_text(SEEDING)
     workshops.check(file, "psnr")
-    assert torch.equal(torch.get_rng_state(), before)
+    assert random_states() == before
+
+
+def test_check_of_a_training_run_repeats(tmp_path, capsys):
+    file, printed = tmp_path / "mine.py", set()
+    unseeded = joined(1).replace("torch.manual_seed(seed)", "pass")
+    unseeded = unseeded.replace("torch.Generator().manual_seed(seed)", "torch.default_generator")
+    file.write_text(unseeded, encoding="utf-8")
+    for name in ("a.py", "b.py"):
+        torch.rand(1)
+        workshops.check(file.rename(tmp_path / name), "train")
+        file = tmp_path / name
+        printed.add(capsys.readouterr().out.partition("\n")[2].replace(name, "mine.py"))
+    assert len(printed) == 1
+    assert "we seed" in " ".join(printed.pop().split())
 
 
 def test_file_that_does_not_exist_yet(tmp_path, capsys):
