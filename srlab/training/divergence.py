@@ -1,6 +1,5 @@
 """Detect a failed training run: a loss that is NaN or explodes, or a collapsed PSNR. `Trainer` stops such a run."""
 
-import math
 from collections.abc import Collection, Mapping, Sequence
 from statistics import median
 
@@ -8,6 +7,9 @@ import torch
 
 History = Sequence[Mapping[str, float]]
 DIVERGED = 100  # a loss above this multiple of its recent median has diverged
+# Values that count in that median, too. An adversarial loss is near 0 until D has learned something, and then reaches 1
+# or 10, which is harmless.
+BEFORE = [1.0] * 10
 FALLEN = 3.0  # dB below the best PSNR at which a network counts as collapsed
 # Ranges of D's mean output (0 to 1) from which G can learn: D tells HR from SR, but is not overconfident.
 HEALTHY = {"D(HR)": (0.5, 0.9), "D(SR)": (0.1, 0.5)}
@@ -25,13 +27,12 @@ def first_bad_step(found: torch.Tensor, losses: Mapping[str, torch.Tensor], step
 def detect_divergence(history: History, losses: Collection[str], min_psnr: float) -> str | None:
     """Return why a training run has failed, or None if it can continue.
 
-    Only the newest row of `history` is checked: each of the `losses` against the median of the 50 rows before it, and
-    the PSNR against `min_psnr` (in dB) and the best PSNR so far.
+    Only the newest row of `history` is checked: each of the `losses` against the median of `BEFORE` and the 50 rows
+    before it, and the PSNR against `min_psnr` (in dB) and the best PSNR so far.
     """
     row = history[-1]
     for name in (name for name in losses if name in row):
-        before = [abs(earlier[name]) for earlier in history[-51:-1] if name in earlier]
-        usual = median(before) if before else math.inf
+        usual = median(BEFORE + [abs(earlier[name]) for earlier in history[-51:-1] if name in earlier])
         if abs(row[name]) > max(DIVERGED * usual, 1.0):  # differences of images in [0, 1] are at most 1
             return (
                 f"the {name} is {row[name]:.3g} at step {row['step']}, more than {DIVERGED} times the median of "

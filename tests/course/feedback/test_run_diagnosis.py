@@ -59,6 +59,10 @@ def test_failure_has_its_symptom_and_a_healthy_run_none(names, history):
     assert all(any(character.isdigit() for character in one.evidence) for one in found)
 
 
+# The hinge loss of a healthy G, every ten steps, whose D learns slowly (measured).
+LATE = [-0.008, -0.008, -0.026, -0.035, -0.053, -0.057, -0.11, -0.18, -0.49, -0.41, -0.26, -0.97, -3.58, -11.9, -16.1]
+
+
 @pytest.mark.parametrize(
     ("history", "ruined"),
     [
@@ -69,6 +73,9 @@ def test_failure_has_its_symptom_and_a_healthy_run_none(names, history):
         (pixels([0.05] * 40 + [3.0]), False),
         (pixels([1e-6] * 12 + [0.01]), False),
         (pixels([5.0]), False),
+        (pixels([0.09, 1.7, 1.6e6]), True),
+        (pixels([0.005, 0.004, 0.006, 1.05]), False),  # a hinge loss
+        (pixels(LATE), False),
     ],
 )
 def test_explosion_stops_run_but_jump_does_not(history, ruined):
