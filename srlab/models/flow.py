@@ -16,7 +16,7 @@ from srlab.models.noise import noise_at
 
 EMBEDDING = 64  # numbers that describe the time
 STEPS = 10  # of the sampler
-LAST = 0.05  # least time that is left, so that the velocity stays finite
+LAST = 0.05  # least time in which the velocity arrives, so that it stays finite at t = 1
 
 
 class FlowBlock(nn.Module):
@@ -137,7 +137,7 @@ class FlowNet(nn.Module):
         change = F.pixel_shuffle(self.tail(F.silu(self.norm(features))), self.config["scale"])
         t = t.view(-1, 1, 1, 1)
         detail = t**4 * x + change  # near t = 1, x is nearly the detail
-        return (detail - x) / (1 - t).clamp(min=LAST)  # arrives at the detail in the time that is left
+        return (detail - x) / (1 - t).clamp(min=LAST)  # arrives at the detail in the time that is left, or in LAST
 
     def sample(self, lr: torch.Tensor, origin: tuple[int, int] = (0, 0)) -> torch.Tensor:
         """Draw `samples` SR images, and return their mean."""
@@ -151,10 +151,11 @@ class FlowNet(nn.Module):
         for step in range(self.steps):
             t = torch.full((len(lr),), step / self.steps, dtype=lr.dtype, device=lr.device)
             velocity = self(lr, x, t)
-            if step < self.steps - 1:  # at t = 1 no time is left, so there is no velocity
+            if step == self.steps - 1:  # at t = 1 no time is left, so there is no velocity
+                x = x + velocity / min(self.steps, 1 / LAST)  # arrives at the detail with any number of steps
+            else:
                 ahead = self(lr, x + velocity / self.steps, t + 1 / self.steps)
-                velocity = (velocity + ahead) / 2
-            x = x + velocity / self.steps
+                x = x + (velocity + ahead) / 2 / self.steps
         return self.config["detail_std"] * x
 
     def noise(self, lr: torch.Tensor, origin: tuple[int, int], seed: int) -> torch.Tensor:

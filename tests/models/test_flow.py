@@ -6,7 +6,7 @@ from torch import nn
 
 import srlab
 from srlab.models import FlowBlock, FlowNet
-from srlab.models.flow import Bicubic, bicubic
+from srlab.models.flow import LAST, Bicubic, bicubic
 from srlab.models.loading import load_generator
 
 LR = torch.rand(2, 3, 9, 7, generator=torch.Generator().manual_seed(0))
@@ -35,6 +35,18 @@ def test_steps_use_the_mean_of_the_velocities_at_both_ends(steps, way):
     network = Faster(1, 4, detail_std=0.25, steps=steps)
     noise = network.noise(LR, (0, 0), 0)
     torch.testing.assert_close(network(LR), bicubic(LR, 4) + 0.25 * (noise + way))
+
+
+@pytest.mark.parametrize("steps", [1, 5, 20, 40, 100])
+def test_last_step_arrives_at_a_perfect_estimate(steps):
+    detail = torch.randn(2, 3, 36, 28)
+
+    class Perfect(FlowNet):
+        def forward(self, lr, x=None, t=None, origin=(0, 0)):
+            return (detail - x) / (1 - t.view(-1, 1, 1, 1)).clamp(min=LAST)
+
+    found = Perfect(1, 4, detail_std=1.0, steps=steps).detail(LR, torch.randn(2, 3, 36, 28))
+    torch.testing.assert_close(found, detail)
 
 
 def test_last_step_removes_the_noise(network):
