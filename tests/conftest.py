@@ -113,5 +113,5 @@ def no_download(monkeypatch) -> None:
     def refuse(*_, **__):
         raise AssertionError("a download was tried")
 
-    monkeypatch.setattr("srlab.data.download.requests.get", refuse)
+    monkeypatch.setattr("srlab.downloading.requests.get", refuse)
     monkeypatch.setattr("torch.hub.download_url_to_file", refuse)

@@ -82,9 +82,10 @@ def refuse_changes(
     """
     then, today = {"recipe": made["recipe"]} | made["changed"], {"recipe": recipe} | changed
     was, now = defaults | then, defaults | today
-    learned = made["parameters"].get("sampler", {}).get("images", {}).get("fingerprint")
-    same = {"validation"} | ({"images", "subject"} if learned == train_set.fingerprint() else set())
-    differs = [one for one in then | today if one not in same and _short(one, was.get(one)) != _short(one, now.get(one))]
+    learned = made["parameters"].get("sampler", {}).get("images", {}) | {"name": train_set.name}
+    same = {"validation"} | ({"images", "subject"} if learned == train_set.describe() else set())
+    names = [name for name in then | today if name not in same]
+    differs = [name for name in names if _short(name, was.get(name)) != _short(name, now.get(name))]
     if not differs:
         return
     type_ = " ".join(f"-p {name} {shlex.quote(str(then[name]))}" for name in differs if name in then)
