@@ -65,13 +65,13 @@ def _receive(url: str, part: Path, note: Path) -> None:
     """
     mark, size = _read(note)
     have = part.stat().st_size if mark and part.exists() else 0
-    if mark and have == size:
+    if have and have == size:
         return  # an earlier call was killed before it renamed the file
-    headers = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={have}-", "If-Range": mark} if have else {})
+    headers = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={have}-"} if have else {})
     with requests.get(url, headers=headers, stream=True, timeout=TIMEOUT_S) as response:
         same = response.status_code == 206 and _mark(response.headers) == mark
         if response.status_code in (206, 416) and not same:
-            part.unlink()  # not the same file, although the server ignores If-Range
+            part.unlink()  # the server has another file now
             return _receive(url, part, note)
         response.raise_for_status()
         start = have if same else 0
