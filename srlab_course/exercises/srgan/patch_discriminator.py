@@ -4,6 +4,7 @@ from typing import Any
 
 import torch
 import torch.nn as nn
+import torch.nn.functional as F
 from torch.nn.utils.parametrizations import spectral_norm
 
 from srlab.models.discriminators import with_fine_structure
@@ -79,6 +80,8 @@ def _activation(inputs: list[torch.Tensor], outputs: list[torch.Tensor]) -> str:
     """Return the slopes below zero of the activations between outputs and the inputs that they become."""
     slopes = set()
     for before, after in zip(outputs, inputs, strict=False):
+        padding = (after.shape[-1] - before.shape[-1]) // 2  # reflected by a layer, before it convolves
+        after = F.pad(after, [-padding] * 4)
         fits = before.shape == after.shape
         slope = (after / before)[before < 0].median() if fits else 0.0
         leaky = fits and torch.allclose(after, torch.where(before < 0, slope * before, before))
