@@ -74,7 +74,8 @@ def compare(
     """Compare images under a divider that you drag.
 
     Hold the space bar to swap left and right; D shows their difference, amplified; G shows all images side by side; C
-    copies `view` and `split` as text. Each has a button. Below is the PSNR of the visible region, on 8-bit RGB.
+    copies `view` and `split` as text. Each has a button. Below is the PSNR of the visible region on 8-bit RGB, for the
+    whole image only if the notes have no score in dB.
 
     Parameters
     ----------

@@ -8,7 +8,7 @@
  * `root.srlabSlider` has choose(side, index), and replace(index, image, note). When an image is chosen, `root` gets the
  * event "srlab-chosen", whose detail is [side, index].
  */
-const AROUND = 255; // CSS pixels for names and buttons of the slider, and for the bars of JupyterLab
+const BARS = 135; // CSS pixels for the bars of JupyterLab, and a margin
 
 function mountSlider(root, options) {
   if (root.srlabSlider) return; // the script ran twice
@@ -36,8 +36,10 @@ function mountSlider(root, options) {
   const differ = button(tools, "Difference", "D", "Show their difference: 8 times, 32 times, off (D)", difference);
   const all = button(tools, "Grid", "G", "Show the same region of all images (G)", toggleGrid);
   if (!options.visitors) button(tools, "Copy view", "C", "Copy this view as Python text for compare (C)", copyView);
+  const helper = button(tools, "?", "", "Show or hide how to use the slider (?)", toggleHelp);
   const status = make("div", "srlab-status", ui, { role: "status" });
   const help = make("div", "srlab-help", ui);
+  toggleHelp();
   if (options.caption) make("div", "srlab-caption", ui).textContent = options.caption;
 
   const { width, height, labels, notes, images } = options;
@@ -78,6 +80,11 @@ function mountSlider(root, options) {
         `to move it; double-click to reset (0). ${digits} choose the right image, Shift + ${digits} the left.`
       : "Drag the line, or tap to move it. Pinch with two fingers to zoom; then drag with one finger to move the " +
         "image, and double-tap to show the whole image.";
+  }
+
+  function toggleHelp() {
+    help.hidden = !help.hidden;
+    helper.setAttribute("aria-expanded", String(!help.hidden));
   }
 
   function choose(key, index) {
@@ -133,7 +140,8 @@ function mountSlider(root, options) {
     const dpr = window.devicePixelRatio || 1;
     const wide = Math.min(space, Math.max(options.shown, 96) * count); // leaves space for the labels
     // A whole image fits on the screen with its names and buttons, in a notebook with bars above and below.
-    const room = Math.max(Math.min(0.7 * window.innerHeight, window.innerHeight - AROUND), 160);
+    const around = tools.offsetTop + tools.offsetHeight - names.offsetTop - stage.offsetHeight;
+    const room = Math.max(Math.min(0.7 * window.innerHeight, window.innerHeight - BARS - around), 160);
     const high = (Math.min(space, options.shown) * height) / width; // exact for the divider, approximate for a grid
     const tall = options.around ? room : Math.min(grid ? Math.max(high, 420) : high, room), first = !view.scale;
     view.arrange(count, wide * dpr, tall * dpr, dpr, Boolean(options.around));
@@ -190,6 +198,8 @@ function mountSlider(root, options) {
     const scored = compared.filter((index) => index !== to && !options.maps?.includes(index));
     score.textContent = "";
     if ((hr < 0 && (grid || options.visitors)) || options.maps?.includes(to)) return;
+    const rated = (index) => / dB|^identical$/.test(notes[index]); // its score for the whole image is shown above it
+    if (!gain && !view.zoomed && scored.every(rated)) return;
     if (!view.width || !scored.length || ![to, ...scored].every((index) => loaded(images[index]))) return;
     score.append("This region: ");
     scored.forEach((index, n) => {
@@ -376,6 +386,7 @@ function mountSlider(root, options) {
     if (event.key === "+" || event.key === "=") return () => step(1);
     if (event.key === "-" || event.key === "_") return () => step(-1);
     if (event.key === "0" || event.code === "Digit0") return reset;
+    if (event.key === "?") return toggleHelp;
     // The code is for keyboards without Latin letters.
     const letter = /^[a-z]$/i.test(event.key) ? event.key.toUpperCase() : event.code.slice(3);
     const tool = { D: difference, G: toggleGrid, C: options.visitors ? undefined : copyView }[letter];

@@ -29,4 +29,6 @@ def test_student_sees_notebooks_and_no_news(browser, tmp_path):
         shown = page.locator(".jp-DirListing-itemText").all_inner_texts()
         assert {name for name in shown if not name.endswith(".ipynb")} <= {"extras", "workshops", "own"}
         assert "00_degradation.ipynb" in shown
+        cut = "(names) => names.filter((name) => name.scrollWidth > name.clientWidth).length"
+        assert page.locator(".jp-DirListing-itemText").evaluate_all(cut) == 0
         assert page.get_by_text("Jupyter news").count() == 0

@@ -76,7 +76,7 @@ def test_wheel_zooms_only_the_focused_image(slider):
 
 @pytest.mark.nightly
 def test_touch_gestures(open_page, saved):
-    page = open_page(saved, has_touch=True, is_mobile=True, viewport={"width": 600, "height": 780})
+    page = open_page(saved, has_touch=True, is_mobile=True, viewport={"width": 600, "height": 900})
     page.evaluate("document.body.style.height = '3000px'")
     stage = page.locator(".srlab-stage")
     box, touch = stage.bounding_box(), page.context.new_cdp_session(page)
@@ -152,6 +152,32 @@ REPLACE = """async (complete) => {
   Object.defineProperty(image, "complete", { value: complete });
   one.srlabSlider.replace(1, image, "");
 }"""
+
+
+def test_names_image_and_buttons_fit_on_a_laptop(open_page, tmp_path):
+    large = {f"network {number}": srlab.upsample(A[None] / 255, 8) for number in range(5)}  # two rows of buttons
+    srlab.compare(large).save(tmp_path / "page.html")
+    page = open_page((tmp_path / "page.html").as_uri(), viewport={"width": 700, "height": 768})
+    settle(page)
+    names, tools = (page.locator(f".srlab-{part}").bounding_box() for part in ("names", "tools"))
+    assert 400 < tools["y"] + tools["height"] - names["y"] < 635  # what JupyterLab shows of a notebook
+    help_text = page.get_by_text("Drag the line")
+    assert not help_text.is_visible()
+    page.get_by_role("button", name="?").click()
+    assert help_text.is_visible()
+
+
+def test_one_score_for_the_whole_image_and_one_for_a_region(open_page, tmp_path):
+    srlab.compare({"A": A, "HR": C}).save(tmp_path / "page.html")
+    page = open_page((tmp_path / "page.html").as_uri())
+    score = page.locator(".srlab-score")
+    settle(page)
+    assert page.locator(".srlab-left .srlab-note").inner_text().endswith(" dB")
+    assert score.inner_text() == ""
+    page.locator(".srlab-stage").focus()
+    page.keyboard.press("+")
+    settle(page)
+    assert "This region: A " in score.inner_text()
 
 
 @pytest.mark.nightly
