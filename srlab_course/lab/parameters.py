@@ -90,7 +90,11 @@ def check_parameters(
             must = f"be at least {minimum[name]}"
         elif name in (choices or {}):
             known = choices[name]
-            known = list(resolve_name(known) if isinstance(known, str) else known)
+            if isinstance(known, str):
+                if not known.startswith(("srlab.", "srlab_course.")):  # importing a module executes it
+                    raise SrlabError(f"The recipe's choices of {name} are '{known}'. Use a list, or a table of srlab.")
+                known = resolve_name(known)
+            known = list(known)
             must = "" if value in known else f"be one of {', '.join(map(str, known))}"
         if must:
             raise SrlabError(f"The parameter {name}={value!r} must {must}.")

@@ -130,3 +130,10 @@ def test_damaged_recipe_file_is_reported(tmp_path, text, words):
     (tmp_path / "lab.yaml").write_text(text)
     with pytest.raises(SrlabError, match=rf"lab.yaml cannot be read \({words}"):
         read_book(tmp_path / "lab.yaml")
+
+
+def test_choices_import_only_srlab(tmp_path, monkeypatch):
+    (tmp_path / "own.py").write_text("raise AssertionError('it was imported')")
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(SrlabError, match=r"choices of scale are 'own\.x'\. Use a list, or a table of srlab"):
+        check_parameters({"scale": 4}, {"scale": 2}, {"scale": "own.x"})
