@@ -6,14 +6,17 @@ Ruff's S rules forbid unpickling, eval and shell commands, see pyproject.toml.
 import pytest
 import torch
 from PIL import EpsImagePlugin
+from safetensors.torch import save
 
 import srlab
 from srlab import models, tensor_files
+from srlab.cli.main import main
 from srlab.data import datasets
 from srlab.errors import SrlabError
 from srlab.models import loading
 from srlab_course.lab.earlier.trained import load_trained
 from srlab_course.notebook_files import execute as executing
+from tests.conftest import leave_run
 
 
 def noise():
@@ -61,7 +64,10 @@ def test_parameter_must_be_a_name(name, tmp_path):
         executing.execute(tmp_path / "lab.ipynb", tmp_path / "out.ipynb", {name: 1})
 
 
-@pytest.mark.parametrize("config", [{"num_blocks": 10**9}, {"num_blocks": 1, "num_features": 10**6}])
+HUGE = [{"num_blocks": 10**9}, {"num_blocks": 2000}, {"num_blocks": 1, "num_features": 10**6}]
+
+
+@pytest.mark.parametrize("config", HUGE)
 def test_weights_file_cannot_request_huge_network(config, tmp_path, monkeypatch):
     real = models.RRDBNet
 
@@ -70,10 +76,56 @@ def test_weights_file_cannot_request_huge_network(config, tmp_path, monkeypatch)
         assert torch.get_default_device().type == "meta", "that much memory would be allocated"
         return real(**config)
 
-    tensor_files.write_safetensors(tmp_path / "g.safetensors", {"a": noise()}, {"network": "RRDBNet", "config": config})
+    tensors = {str(number): torch.empty(0) for number in range(2000)}
+    tensor_files.write_safetensors(tmp_path / "g.safetensors", tensors, {"network": "RRDBNet", "config": config})
     monkeypatch.setitem(models.GENERATORS, "RRDBNet", build)
     with pytest.raises(SrlabError, match="do not fit"):
         loading.load_generator_file(tmp_path / "g.safetensors")
+
+
+@pytest.mark.parametrize("config", [None, [], "text", {"num_blocks": "3"}, {"num_blocks": None}, {"num_blocks": [3]}])
+def test_weights_file_with_other_notes_is_reported(config, tmp_path):
+    tensor_files.write_safetensors(tmp_path / "g.safetensors", {"a": noise()}, {"network": "RRDBNet", "config": config})
+    with pytest.raises(SrlabError, match="do not fit RRDBNet"):
+        loading.load_generator_file(tmp_path / "g.safetensors")
+
+
+def test_deeply_nested_notes_are_reported(tmp_path):
+    (tmp_path / "g.safetensors").write_bytes(save({"a": noise()}, {"srlab": "[" * 100_000}))
+    with pytest.raises(SrlabError, match="damaged"):
+        loading.load_generator_file(tmp_path / "g.safetensors")
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        {"parameters": None},
+        {"parameters": []},
+        {"parameters": {"weights": 1}},
+        {"metrics": {"val_psnr": "high"}},
+        {"metrics": []},
+        {"schedule_total": "all"},
+        {"status": None},
+        {"started": 1},
+        {"lab": []},
+    ],
+)
+def test_manifest_with_other_types_is_skipped(entry, home, capsys):
+    """Check what lists runs: one bad folder must stop neither the list nor lab 05."""
+    run = leave_run("01_srresnet", "default", 10)
+    (run.path / "generator.safetensors").touch()
+    run.write_manifest(run.manifest() | entry)
+    assert load_trained() == {}
+    assert "is not a valid run manifest" in capsys.readouterr().out
+    assert main(["runs"]) == 0
+    assert main(["diagnose", str(run.path)]) == 2
+
+
+@pytest.mark.parametrize("content", [b'{"step": 1, "loss": "low"}\n', b"[" * 100_000 + b"\n"], ids=["text", "nested"])
+def test_log_with_text_is_reported(content, home):
+    run = leave_run("lab", "run", 10)
+    (run.path / "metrics.jsonl").write_bytes(content)
+    assert main(["diagnose", "lab/run"]) == 2
 
 
 # --- files that claim to be images; see also tests/data/test_odd_files.py ---

@@ -13,7 +13,7 @@ from srlab.downloading import download
 from srlab.errors import SrlabError
 from srlab.files import lock, sha256_of, writing
 from srlab.paths import expand_user
-from srlab.tensor_files import is_safetensors, read_safetensors
+from srlab.tensor_files import is_safetensors, read_safetensors, read_torch
 
 # Networks for a content loss -> the network whose weights file they use. These are equal, unless a study adds a changed
 # copy of a network here, and a function that builds it to `srlab.models.features.BUILDERS`.
@@ -87,8 +87,7 @@ def load_weights(path: Path, network: str = "") -> dict[str, torch.Tensor]:
             raise SrlabError(f"{path} has weights of {whose}, not of {network}. Pass the weights file of {network}.")
     else:
         try:
-            with path.open("rb") as file:  # torch rejects a path with another ending
-                weights = torch.load(file, map_location="cpu", weights_only=True)
+            weights = read_torch(path)
         except Exception as error:  # torch raises many kinds of errors for bytes that it did not write
             raise SrlabError(
                 f"{path} is damaged or contains more than tensors, so it was not loaded. Use a state dict of tensors."
@@ -104,7 +103,8 @@ def load_weights(path: Path, network: str = "") -> dict[str, torch.Tensor]:
     for name, value in weights.items():
         wanted = value.is_floating_point() or not name.endswith((".weight", ".bias"))
         # Each number must be in the file: an expanded or sparse tensor might need far more memory.
-        plain = value.layout is torch.strided and value.nbytes <= value.untyped_storage().nbytes()
+        plain = value.layout is torch.strided and value.device.type == "cpu"
+        plain = plain and value.nbytes <= value.untyped_storage().nbytes()
         if not (wanted and plain and value.isfinite().all()):
             raise SrlabError(f"{path} cannot be used: '{name}' must be an array of finite floats. Replace the file.")
     return weights

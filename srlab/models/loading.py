@@ -82,14 +82,16 @@ def _build(path: Path, weights: dict[str, torch.Tensor], notes: dict) -> nn.Modu
             "network to srlab.upscale or srlab.export, as srlab/README.md shows for a script."
         )
     try:
-        # Each block has its own weights. A network larger than the file could take all memory.
-        if config.get("num_blocks", 1) > len(weights):
-            raise ValueError("too many blocks")
         with torch.device("meta"):  # only shapes
+            # Each block has the same number of tensors. A network with more than the file has could take all memory.
+            if (blocks := config.get("num_blocks", 1)) > 2:
+                one, two = (len(models.GENERATORS[name](**config | {"num_blocks": n}).state_dict()) for n in (1, 2))
+                if len(weights) != one + (blocks - 1) * (two - one):
+                    raise ValueError("not that many blocks")
             models.GENERATORS[name](**config).load_state_dict(weights, assign=True)
         generator = models.GENERATORS[name](**config)
         generator.load_state_dict(weights)
-    except (KeyError, RuntimeError, TypeError, ValueError, SrlabError) as error:  # SrlabError: invalid scale
+    except (AttributeError, KeyError, RuntimeError, TypeError, ValueError, SrlabError) as error:  # an invalid scale
         raise SrlabError(f"The weights in {path} do not fit {name} {config}.") from error
     if not tensor_files.all_finite(weights):
         raise SrlabError(f"{path} contains NaN or infinity. Use earlier weights, such as the best ones of the run.")

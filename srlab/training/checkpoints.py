@@ -10,6 +10,7 @@ import torch
 from srlab import files
 from srlab.devices import out_of_memory
 from srlab.errors import SrlabError
+from srlab.tensor_files import read_torch
 
 KEPT = 2  # because the newest one may be damaged
 
@@ -61,7 +62,7 @@ def read_newest_checkpoint(run: Path, entries: set[str]) -> dict[str, Any] | Non
         except PermissionError as error:
             raise SrlabError(f"No permission to read {file}. Change its permissions.") from error
     if found:
-        raise SrlabError(f"No checkpoint in {run / 'checkpoints'} can be read. Delete {run} to start from scratch.")
+        raise SrlabError(f"No checkpoint in {run / 'checkpoints'} can be read. Move {run} away to start from scratch.")
     return None
 
 
@@ -71,7 +72,7 @@ def _read(file: Path, entries: set[str]) -> dict[str, Any]:
         with zipfile.ZipFile(file) as archive:  # torch.load ignores checksums
             if archive.testzip():
                 raise ValueError("its checksum is wrong")
-        state = torch.load(file, map_location="cpu", weights_only=True)
+        state = read_torch(file)
         if not (state["manifest"].keys() >= entries and "step" in state):
             raise ValueError("entries are missing")
     except Exception as error:  # a damaged file can raise almost anything

@@ -42,6 +42,8 @@ WHERE = "with SRLAB_HOME"  # for errors when a file cannot be written
 REMEDY = "Move the folder elsewhere or choose another run name"
 SIDE_RUN = "-ablation-"  # part of the names of a lab's side runs, which later labs do not use
 IN_EACH_MANIFEST = {"format", "lab", "parameters", "step", "status", "wall_time_s"}
+TYPES = {"parameters": dict, "step": int, "schedule_total": int, "wall_time_s": int | float, "metrics": dict}
+TYPES |= dict.fromkeys(("lab", "name", "status", "failure", "started"), str)
 
 
 class Run:
@@ -72,11 +74,10 @@ class Run:
         file = self.path / "run.json"
         try:
             manifest = json.loads(file.read_text(encoding="utf-8"))
-            whole = isinstance(manifest, dict) and manifest.keys() >= IN_EACH_MANIFEST
-            if not whole or not isinstance(manifest["step"], int):
+            if not _is_whole(manifest):
                 raise ValueError("entries are missing or damaged")
-        except (ValueError, OSError) as error:
-            if state := self.load_checkpoint():
+        except (ValueError, OSError, RecursionError) as error:  # the last one only in malicious files
+            if (state := self.load_checkpoint()) and _is_whole(state["manifest"]):
                 return state["manifest"]
             if isinstance(error, FileNotFoundError):
                 return None
@@ -98,10 +99,10 @@ class Run:
             return []
         try:
             rows = [json.loads(line) for line in file.read_text(encoding="utf-8").split("\n")[:-1]]
-            if not all(isinstance(row, dict) and "step" in row for row in rows):
-                raise ValueError("a line has no step")
+            if not all(isinstance(row, dict) and "step" in row and _are_numbers(row) for row in rows):
+                raise ValueError("a line has no step, or has text")
             return rows
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise SrlabError(f"{file} is damaged ({error}). Repair or delete it to continue the run.") from error
 
     def load_checkpoint(self) -> dict[str, Any] | None:
@@ -325,6 +326,19 @@ def read_runs(labs: str = "*") -> Iterator[tuple[Run, dict[str, Any]]]:
             yield run, run.manifest()
         except (SrlabError, OSError) as error:
             print(f"Skipped: {error}")
+
+
+def _is_whole(manifest: Any) -> bool:
+    """Return whether a manifest has all entries, each of its type, so that no other code has to check them."""
+    if not isinstance(manifest, dict) or not manifest.keys() >= IN_EACH_MANIFEST:
+        return False
+    typed = all(isinstance(manifest[name], kind) for name, kind in TYPES.items() if name in manifest)
+    weights = manifest["parameters"].get("weights", {}) if typed else None
+    return isinstance(weights, dict) and _are_numbers(manifest.get("metrics", {}))
+
+
+def _are_numbers(row: dict[str, Any]) -> bool:
+    return all(isinstance(value, int | float) for value in row.values())
 
 
 def _is_run(folder: Path) -> bool:

@@ -13,6 +13,7 @@ from srlab.errors import SrlabError
 from srlab.files import refuse_foreign, write_own
 from srlab.models.loading import load_bundled
 from srlab.models.wrappers import unwrapped
+from srlab.tensor_files import read_torch
 from srlab_course.workshops.own_file import Mine, hash_of_file, load, own_file
 
 # What is kept -> the student's class, and the bundled network of the course that replaces it ("": there isn't one).
@@ -109,7 +110,7 @@ def find_kept(mine: Mine, what: str) -> Kept | None:
     try:
         about = json.loads(notes.read_text(encoding="utf-8")) if notes.is_file() else {"code": "unknown"}
         found = Kept(what, getattr(load(path), name)(), **about)
-        found.network.load_state_dict(torch.load(weights, map_location="cpu", weights_only=True))
+        found.network.load_state_dict(read_torch(weights))
     except SrlabError:  # of the file
         raise
     except (Exception, SystemExit) as error:

@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -101,6 +102,19 @@ REFUSED = {
     "integers.pth": (saved({"0.bias": torch.zeros(2, dtype=torch.int64)}), NOT_FINITE),
     "nan.pth": (saved({"0.bias": torch.tensor([0, torch.nan])}), NOT_FINITE),
 }
+
+
+def compressed(content):
+    """Return a zip file with the same files, compressed."""
+    file = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(content)) as stored, zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name in stored.namelist():
+            archive.writestr(name, stored.read(name))
+    return file.getvalue()
+
+
+REFUSED["unfolds.pth"] = (compressed(saved({"0.bias": torch.zeros(10**5)})), "is damaged or contains more")
+REFUSED["empty.pth"] = (saved({"0.bias": torch.zeros(2, device="meta")}), NOT_FINITE)
 
 
 @pytest.mark.parametrize("name", REFUSED)

@@ -73,7 +73,7 @@ def test_run_without_checkpoint_is_not_overwritten(run):
     for state in (run.path / "checkpoints").iterdir():
         cut(state)
     before = files_in(run.path)
-    refusal("No checkpoint in .* can be read. Delete", LittleRun().fit)
+    refusal("No checkpoint in .* can be read. Move", LittleRun().fit)
     assert files_in(run.path) == before
     shutil.rmtree(run.path / "checkpoints")
     for file in ("run.json", "metrics.jsonl"):
