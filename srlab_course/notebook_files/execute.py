@@ -65,8 +65,8 @@ def execute(notebook: Path, output: Path, parameters: dict[str, Any], without: s
         raise SrlabError(f"{error.ename}: {error.evalue} ({where})") from error
     except RuntimeError as error:  # a kernel that died, or could not start because of a port clash
         raise SrlabError(
-            f"The kernel of {notebook.name} died or did not start ({error}). Close programs that use much memory, and "
-            "run the command again."
+            f"The kernel of {notebook.name} died or did not start: {str(error).rstrip('.')}. Run the command again; if "
+            "the kernel dies in the same cell, it may need more memory."
         ) from error
     return read_metric(done)
 
