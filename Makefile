@@ -20,10 +20,7 @@ PRESET ?=
 STUDY ?= content_loss
 BIN := .venv/bin
 PORT ?= 8888
-# One worker per core with one thread each, because tests and labs spend much time outside of torch. The order is that of
-# tests/conftest.py, because the labs are long; xdist would start with the largest group.
-PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n logical --maxprocesses 4 --dist loadgroup --no-loadscope-reorder \
-	--durations 10
+PYTEST := $(BIN)/python -m pytest -n logical --dist loadgroup --durations 10
 
 ARGS ?=
 
@@ -115,15 +112,8 @@ notebooks: .venv/ready
 browser: .venv/book
 	$(PYTEST) -m "" tests/browser
 
-# The file browser shows only notebooks and your own folders, and no popup offers Jupyter's news. HTML exported from
-# JupyterLab's menu includes the alternative texts of the figures. A preferred folder in your own settings is
-# ignored, because JupyterLab doesn't start if it's outside of notebooks/.
-HIDDEN := __pycache__ claims recipes pictures ruff.toml
 lab: .venv/ready
-	$(BIN)/python -m jupyterlab --port $(PORT) $(if $(filter 0,$(shell id -u)),--allow-root) --notebook-dir notebooks \
-		--ServerApp.preferred_dir=notebooks $(HIDDEN:%=--ContentsManager.hide_globs=%) \
-		--LabApp.app_settings_dir="$(CURDIR)/docs/book/jupyterlab" \
-		--HTMLExporter.template_name=srlab --HTMLExporter.extra_template_basedirs="$(CURDIR)/docs/book/nbconvert"
+	$(BIN)/python -m srlab lab --port $(PORT)
 
 # After editing a lab: remove its outputs, and recreate those that the tests compare.
 clean-notebooks: .venv/ready

@@ -8,6 +8,7 @@ from pathlib import Path
 from types import ModuleType
 
 import nbformat
+import psutil
 import pytest
 import torch
 
@@ -22,6 +23,17 @@ EXTRAS = [lab for file in RECIPES if (lab := ROOT / "notebooks" / "extras" / f"{
 
 # A shell that starts the tests in the background makes them ignore Ctrl-C, which some tests need.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """Let ``-n logical`` start at most four workers of one thread, because tests spend much time outside of torch.
+
+    The order stays that of this file, because the labs are long; xdist would start with the largest group.
+    """
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    config.option.loadscopereorder = False
+    return min(psutil.cpu_count() or 1, 4)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -114,4 +126,3 @@ def no_download(monkeypatch) -> None:
         raise AssertionError("a download was tried")
 
     monkeypatch.setattr("srlab.downloading.requests.get", refuse)
-    monkeypatch.setattr("torch.hub.download_url_to_file", refuse)

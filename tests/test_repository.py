@@ -12,6 +12,7 @@ import yaml
 from nbformat.v4 import new_code_cell, new_notebook, new_output
 
 import srlab
+from srlab_course.cli import lab_command
 from tests.conftest import LABS, ROOT, load_script
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
@@ -86,11 +87,10 @@ def test_address_of_a_page_becomes_that_of_its_repository(pasted, address):
 
 
 def test_html_export_has_alternative_texts():
-    lab = re.search(r"^lab:.*\n(?:\t.*\n)+", (ROOT / "Makefile").read_text(encoding="utf-8"), re.M)[0]
-    template = re.search(r"--HTMLExporter.template_name=(\w+)", lab)[1]
-    folder = re.search(r'--HTMLExporter.extra_template_basedirs="\$\(CURDIR\)/([\w/]+)"', lab)[1]
+    chosen = dict(option[2:].split("=", 1) for option in lab_command.settings(ROOT / "notebooks"))
     exporter = pytest.importorskip("nbconvert").HTMLExporter(
-        template_name=template, extra_template_basedirs=[str(ROOT / folder)]
+        template_name=chosen["HTMLExporter.template_name"],
+        extra_template_basedirs=[chosen["HTMLExporter.extra_template_basedirs"]],
     )
     texts = {"AAAA": 'A "figure" & <more>.', "BBBB": "No description"}
     figures = [new_output("display_data", {"image/png": name}) for name in texts]

@@ -3,6 +3,14 @@
 import argparse
 
 
+def add_lab(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of ``srlab lab``."""
+    own = "folder of notebooks, e.g. your copy of them (default: the course's)"
+    parser.add_argument("folder", nargs="?", metavar="FOLDER", help=own)
+    parser.add_argument("--port", type=int, help="port of the address (default: 8888, or the next free one)")
+    parser.set_defaults(command="srlab_course.cli.lab_command:open_jupyterlab", when_stopped="Notebooks are as saved.")
+
+
 def add_execute(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of ``srlab execute``."""
     parser.add_argument("labs", nargs="*", metavar="LAB", help="lab names, or parts of them, e.g. 01 (default: all)")
@@ -102,6 +110,7 @@ def add_solutions(parser: argparse.ArgumentParser) -> None:
 
 # Command -> the function that adds its arguments to a parser, and its line in the help. pyproject.toml registers it.
 COMMANDS = {
+    "lab": (add_lab, "open the labs in JupyterLab"),
     "execute": (add_execute, "run labs headlessly and print a summary"),
     "plan": (add_plan, "show what a lab would train (dry run)"),
     "runs": (add_runs, "list training runs with progress and scores"),

@@ -1,11 +1,10 @@
-"""JupyterLab as `make lab` starts it."""
+"""JupyterLab as `srlab lab` starts it."""
 
 import json
-import shlex
-import subprocess
 
 import pytest
 
+from srlab_course.cli import lab_command
 from tests.conftest import ROOT
 
 from .conftest import WAIT, start_jupyterlab
@@ -14,14 +13,9 @@ pytestmark = [pytest.mark.nightly, pytest.mark.xdist_group("browser")]
 
 
 def test_student_sees_notebooks_and_no_news(browser, tmp_path):
-    # These tests may run in a make, which would add the names of the folders.
-    make = ["make", "--dry-run", "--no-print-directory", "lab"]
-    command = subprocess.run(make, cwd=ROOT, capture_output=True, text=True, check=True).stdout
-    _, _, options = command.rpartition("-m jupyterlab")
-    options = [option for option in shlex.split(options.replace("\\\n", " ")) if option not in ("--port", "8888")]
     own = {"ServerApp": {"preferred_dir": str(tmp_path)}}  # JupyterLab doesn't start with a folder outside of its own
-    (tmp_path / "jupyter_server_config.json").write_text(json.dumps(own))
-    with start_jupyterlab(tmp_path, *options) as address:
+    (tmp_path / "jupyter_server_config.json").write_text(json.dumps(own), encoding="utf-8")
+    with start_jupyterlab(tmp_path, *lab_command.settings(ROOT / "notebooks")) as address:
         page = browser.new_context().new_page()
         page.goto(address("lab"))
         page.locator(".jp-DirListing-item").first.wait_for(timeout=3 * WAIT)
