@@ -24,9 +24,11 @@ PYTEST := $(BIN)/python -m pytest -n logical --dist loadgroup --durations 10
 
 ARGS ?=
 
-# Checks the version of any Python, however old.
-FITS := import os, sys; v = sys.version_info; (3, 11) <= v < (3, 15) or sys.exit("Python 3.11 to 3.14 is needed, found \
-%d.%d.%d at %s. Choose another one, as in: make lab PYTHON=python3.12" % (v[:3] + (os.path.realpath(sys.executable),)))
+# Checks the version and the processor of any Python, however old.
+FITS := import os, platform, sys; v = sys.version_info; (3, 11) <= v < (3, 15) or sys.exit("Python 3.11 to 3.14 is needed, found \
+%d.%d.%d at %s. Choose another one, as in: make lab PYTHON=python3.12" % (v[:3] + (os.path.realpath(sys.executable),))); \
+(sys.platform, platform.machine()) == ("darwin", "x86_64") and sys.exit("%s is for a Mac with an Intel processor, for \
+which there is no torch. Choose one for Apple silicon, as in: make lab PYTHON=/path/to/python3" % sys.executable)
 # Pip installs into the Python that runs it, wherever your pip settings point; those for proxies and indexes still apply.
 unexport PIP_USER PIP_TARGET PIP_PREFIX PIP_ROOT
 # All packages come from .venv. Modules on a cluster set these variables, which would put those of another Python first.

@@ -104,8 +104,8 @@ def installed() -> dict[str, str]:
 def pip(*arguments: str) -> None:
     """Install packages into this Python, wherever pip's settings point, and show the output only if that fails."""
     command = [sys.executable, "-m", "pip", "install", "-q", "--disable-pip-version-check", "--no-user", *arguments]
-    environment = {name: value for name, value in os.environ.items() if name not in ELSEWHERE}
-    done = subprocess.run(command, capture_output=True, text=True, env=environment)
+    environment = {name: value for name, value in os.environ.items() if name not in ELSEWHERE} | {"PYTHONUTF8": "1"}
+    done = subprocess.run(command, capture_output=True, encoding="utf-8", errors="replace", env=environment)
     if done.returncode:
         raise RuntimeError(f"pip could not install {arguments[-1]}:\n{done.stderr.strip()}")
 

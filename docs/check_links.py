@@ -57,7 +57,7 @@ def check_notebook(lychee: str, notebook: Path) -> str:
 
 
 def _run(command: list[str], text: str = "") -> str:
-    done = subprocess.run(command, input=text, capture_output=True, text=True, encoding="utf-8", check=False)
+    done = subprocess.run(command, input=text, capture_output=True, encoding="utf-8", errors="replace", check=False)
     return "" if done.returncode == 0 else done.stdout + done.stderr
 
 

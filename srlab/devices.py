@@ -64,6 +64,11 @@ def unused_gpu() -> str:
     hidden = os.environ.get("CUDA_VISIBLE_DEVICES") in ("", "-1")  # hidden on purpose
     if hidden or torch.cuda.is_available() or not shutil.which("nvidia-smi"):
         return ""
+    if torch.version.cuda is None:
+        return (
+            f"torch {torch.__version__} was built without CUDA, so it cannot use this machine's NVIDIA GPU. The labs "
+            "do not need it; docs/gpu.md tells how to install another build."
+        )
     try:
         torch.cuda.init()
     except (RuntimeError, AssertionError) as error:  # contains the reason, which is_available hides

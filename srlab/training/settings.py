@@ -27,7 +27,8 @@ def environment() -> dict[str, Any]:
     """Return package versions, platform and git revision for the manifest."""
     git = ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--dirty", "--exclude=*"]
     try:
-        revision = subprocess.run(git, capture_output=True, text=True, timeout=10, check=True).stdout.strip()
+        done = subprocess.run(git, capture_output=True, encoding="utf-8", errors="replace", timeout=10, check=True)
+        revision = done.stdout.strip()
     except (OSError, subprocess.SubprocessError):
         revision = None  # installed from a wheel, or git is missing
     versions = {name: version(name) for name in PACKAGES}

@@ -48,6 +48,9 @@ def doctor(options: argparse.Namespace) -> int:
     print(f"{platform.system()} {platform.machine()}, Python {platform.python_version()}, torch {torch.__version__}")
     print(f"{there:.1f} GiB of memory, {free:.1f} free; {disk:.0f} GB of disk free")
     print(f"labs train on: {device} (lab 01 in {minutes:.1f} min)\n")
+    reason = unused_gpu()
+    if without_cuda := torch.version.cuda is None and reason:
+        print(reason)
     downloads = {"SRLAB_DATA": data_home(), "TORCH_HOME": Path(torch.hub.get_dir(), "checkpoints")}
     for unwritable in filter(None, (try_writing(folder, variable) for variable, folder in downloads.items())):
         print(f"Downloads, which the labs can do without, would fail. {unwritable}")
@@ -56,12 +59,12 @@ def doctor(options: argparse.Namespace) -> int:
         (there < MEMORY, f"This machine has {there:.1f} GiB of memory; the labs need 4. Use Colab (docs/colab.md)."),
         (there >= MEMORY and free < FREE_MEMORY, f"Only {free:.1f} GiB of memory is free. Close other programs."),
         (disk < DISK, f"Only {disk:.1f} GB of disk is free. Free {DISK:.0f} GB, or set SRLAB_HOME to another disk."),
-        (failure, f"A training step failed ({failure}). Set CUDA_VISIBLE_DEVICES='' to train on the CPU."),
+        (failure, f"A training step failed ({failure}). Set CUDA_VISIBLE_DEVICES=-1 to train on the CPU."),
         (
             minutes > SLOW,
             f"Lab 01 would train for {minutes:.0f} minutes, not three. Close programs and plug in the laptop.",
         ),
-        (reason := unused_gpu(), reason),
+        (reason and not without_cuda, reason),
     ]
     found = [advice for problem, advice in problems if problem]
     if not failure:

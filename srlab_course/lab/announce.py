@@ -30,7 +30,7 @@ def print_hardware(device: torch.device, precision: str, typed: str) -> None:
     print(f"device:  {device.type} ({hardware}), {numbers}")
     print(f"runs in: {seen_from_here(srlab.runs_home())}")
     if typed == "auto" and device.type == "cpu" and (reason := devices.unused_gpu()):
-        print(in_lines("WARNING: ", reason))
+        print(in_lines("WARNING: " if torch.version.cuda else "note:    ", reason))
 
 
 def announce(lab: Lab, recipe: Recipe, whole: bool = False) -> None:

