@@ -8,7 +8,7 @@ import torch
 from PIL import Image
 from spandrel.architectures.SPAN import SPAN
 
-from srlab.cli import pick_upscaler
+from srlab.cli import pick_upscaler, upscale_command
 from srlab.cli.main import main
 from srlab.data.images import read_image, to_uint8, write_image
 from srlab.models import FlowNet, SRResNet
@@ -184,3 +184,14 @@ def test_interrupt_exits_130_without_output(source, tmp_path, capsys, monkeypatc
     assert main(["upscale", str(source), "-o", str(tmp_path / "sr.png"), "--method", "bicubic"]) == 130
     assert "stopped" in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == [source]
+
+
+def test_lack_of_memory_at_the_start_is_one_line(source, capsys, monkeypatch):
+    def no_memory(*_):
+        raise MemoryError
+
+    monkeypatch.setattr(upscale_command, "pick_upscaler", no_memory)
+    assert main(["upscale", str(source)]) == 2
+    assert capsys.readouterr().err.splitlines()[-1] == (
+        "srlab: Out of memory. Raise the memory limit, or close other programs."
+    )
