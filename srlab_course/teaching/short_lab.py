@@ -8,7 +8,6 @@ import math
 import re
 
 import nbformat
-from nbconvert.preprocessors import TagRemovePreprocessor
 from nbformat import NotebookNode
 
 from srlab.errors import SrlabError
@@ -46,7 +45,7 @@ def short(options: argparse.Namespace) -> int:
         )
     refuse_existing(out, options.force)
     dropped = {f"section-{number}" for number in without}
-    notebook, _ = TagRemovePreprocessor(remove_cell_tags=dropped).preprocess(notebook, {})
+    notebook.cells = [cell for cell in notebook.cells if dropped.isdisjoint(tags_of(cell))]
     write_atomic(out, (nbformat.writes(notebook) + "\n").encode(), replace=options.force)
     print(seen_from_here(out))
     if found := mentions(notebook, without):
