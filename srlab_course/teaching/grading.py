@@ -4,6 +4,8 @@ Saved results can be forged. docs/teaching.md describes how to execute submissio
 """
 
 import argparse
+import csv
+import re
 import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
@@ -190,7 +192,11 @@ def table_of(submissions: Sequence[Submission], students: Mapping[str, str]) -> 
         for one in own:
             row |= one.results | {lab: reached for lab, (reached, _) in one.points.items()}
             row |= {f"{lab} quiz": one.quiz for lab in one.points}
-        rows.append(row)
+        rows.append({key: _plain(cell) if isinstance(cell, str) else cell for key, cell in row.items()})
     table = pd.DataFrame(rows, columns=[*columns, "note"], dtype=object).rename(columns=columns)
-    table = table.replace(r"^(?=[=+\-@\t\r])", "'", regex=True)
-    return table.to_csv(index=False).encode("utf-8-sig", errors="replace")  # file names may be invalid Unicode
+    return table.to_csv(index=False, quoting=csv.QUOTE_ALL).encode("utf-8-sig")
+
+
+def _plain(cell: str) -> str:
+    """Return a text that is no formula for a spreadsheet, also where it separates cells at semicolons, as in German."""
+    return re.sub(r"(^|;) *(?=[=+@-])", r"\g<0>'", printable(cell))

@@ -3,6 +3,7 @@
 import copy
 import csv
 import functools
+import io
 import json
 import re
 import unicodedata
@@ -16,7 +17,7 @@ from srlab.errors import SrlabError
 from srlab_course.feedback.quiz import read_questions
 from srlab_course.notebook_files.editable import read_notebook
 from srlab_course.notebook_files.marks import checks_in
-from srlab_course.teaching.grading import read_class
+from srlab_course.teaching.grading import Submission, read_class, table_of
 from srlab_course.teaching.solutions import fill_in
 from tests.conftest import ROOT, left
 
@@ -95,6 +96,19 @@ def student_of(file):
     """Return the name in the gradebook of the student who submitted a file."""
     folder = NFC(file.partition("/")[0].removesuffix(".ipynb"))
     return NAMES.get(folder, folder)
+
+
+FORMULAS = ["=1+1", "a\r=1+1", "a\n=1", "x;=cmd|' /C calc'!A0;", "x; =1", "\t=1", "+1", "@a", '";=1;"', "-1"]
+
+
+@pytest.mark.parametrize("name", FORMULAS)
+@pytest.mark.parametrize("separator", [",", ";"])
+def test_no_cell_of_the_gradebook_is_a_formula(name, separator):
+    text = table_of([Submission(Path("a.ipynb"), note=name)], {"a": name}).decode("utf-8-sig")
+    cells = [cell for row in csv.reader(io.StringIO(text), delimiter=separator) for cell in row]
+    assert any("1" in cell or "a" in cell for cell in cells)
+    assert not [cell for cell in cells if cell.strip()[:1] in ("=", "+", "-", "@") and cell]
+    assert len(text.splitlines()) == 2
 
 
 def test_gradebook_has_a_row_per_folder_or_file(school, capsys):
