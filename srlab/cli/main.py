@@ -20,8 +20,8 @@ from srlab.text import printable
 # module that does the work is imported when its command is chosen, because most of them import torch.
 Commands = dict[str, tuple[Callable[[argparse.ArgumentParser], None], str]]
 OWN: Commands = {
-    "upscale": (add_upscale, "upscale an image or a folder of images"),
-    "evaluate": (add_evaluate, "score images or a run against ground truth"),
+    "upscale": (add_upscale, "upscale images and folders of images"),
+    "evaluate": (add_evaluate, "score images, runs or interpolations against ground truth"),
     "export": (add_export, "write a network for other programs"),
 }
 
