@@ -10,7 +10,7 @@ import ipywidgets
 import torch
 
 from srlab.errors import SrlabError
-from srlab.files import write_atomic
+from srlab.files import lock, write_atomic
 from srlab.paths import expand_user
 from srlab.slider import encode
 from srlab.text import escaped
@@ -93,9 +93,10 @@ class Ballot(CellBox):
         """Save the ranking of this trial and begin the next one, if all images have a rank."""
         if not self.letters or len(self.ranking) < len(self.letters):  # for example after a double click
             return
-        votes = self._load() | {self.image: [self.letters[letter] for letter in self.ranking]}
-        rows = [{"image": image, "ranking": vote} for image, vote in votes.items()]
-        write_atomic(self.path, json.dumps(rows, indent=1, ensure_ascii=False).encode())
+        with lock(self.path.with_name(f".{self.path.name}.lock"), patience=10):  # another tab may write, too
+            votes = self._load() | {self.image: [self.letters[letter] for letter in self.ranking]}
+            rows = [{"image": image, "ranking": vote} for image, vote in votes.items()]
+            write_atomic(self.path, json.dumps(rows, indent=1, ensure_ascii=False).encode())
         self.votes = votes
         self._begin()
 

@@ -8,7 +8,7 @@ import ipywidgets
 from IPython.display import display
 
 from srlab.errors import SrlabError
-from srlab.files import write_atomic
+from srlab.files import lock, write_atomic
 from srlab.paths import runs_home
 from srlab.shell import on_a_page, running_shell
 from srlab.text import escaped
@@ -65,9 +65,11 @@ class Guess(CellBox):
     def _take(self, _: object) -> None:
         self.taken = (self.field.value or "").strip()
         try:
-            kept = _read()
-            kept[self.lab] = kept.get(self.lab, {}) | {self.question: self.taken}
-            write_atomic(runs_home() / FILE, json.dumps(kept, indent=1).encode(), "with SRLAB_HOME")
+            # Another notebook may write, too.
+            with lock(runs_home() / f".{FILE}.lock", patience=10, where="with SRLAB_HOME"):
+                kept = _read()
+                kept[self.lab] = kept.get(self.lab, {}) | {self.question: self.taken}
+                write_atomic(runs_home() / FILE, json.dumps(kept, indent=1).encode(), "with SRLAB_HOME")
         except SrlabError as error:  # Jupyter hides errors of callbacks
             self._below.value = escaped(f"Noted, but not saved: {error}")
         else:

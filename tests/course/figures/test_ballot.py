@@ -2,10 +2,13 @@
 
 import io
 import json
+import time
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
 import torch
+from filelock import FileLock
 from PIL import Image
 
 from srlab.data.images import to_uint8
@@ -60,6 +63,18 @@ def test_vote_in_another_tab_is_kept(pictures, path):
     vote(one, *METHODS)
     vote(other, *METHODS[::-1])
     assert list(other.votes.values()) == [METHODS[::-1], METHODS]
+
+
+def test_vote_waits_while_another_tab_writes(pictures, path):
+    ballot = Ballot(pictures, path)
+    path.parent.mkdir()
+    with ThreadPoolExecutor() as pool:
+        with FileLock(path.with_name(".votes.json.lock")):
+            waiting = pool.submit(vote, ballot, *METHODS)
+            time.sleep(0.3)
+            assert not path.exists()
+        waiting.result()
+    assert path.exists()
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,7 @@
 """Test guesses: they never block without a page, are saved, and are shown with the outcome."""
 
+import json
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import fields
 from types import SimpleNamespace
 
@@ -64,6 +66,18 @@ def test_guess_is_saved_per_lab(home, monkeypatch):
     assert said(ask("04")) == "Saved: 4 dB. A cell below shows the outcome."
     assert "4 dB" in ask("04").still()
     assert ask("04", "Which?", ["a", "c"]).taken == "", "b must no longer be selectable"
+
+
+def test_guesses_of_two_notebooks_are_kept(home):
+    questions = [[f"{notebook} {number}?" for number in range(20)] for notebook in ("one", "two")]
+
+    def answer(all_of_one):
+        for question in all_of_one:
+            Guess(question).field.value = "3"
+
+    with ThreadPoolExecutor() as pool:
+        list(pool.map(answer, questions))
+    assert json.loads((home / "guesses.json").read_text())[""].keys() == {*questions[0], *questions[1]}
 
 
 def test_outcome_is_folded_without_page(monkeypatch):
