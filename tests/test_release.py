@@ -22,6 +22,11 @@ def test_package_contains_labs_and_site(tmp_path):
     (labs / "one.ipynb").write_text("{}")
     (tmp_path / "dist").mkdir()
     (tmp_path / "dist" / "srlab-0.0.9.zip").write_text("of an earlier release")
+    (tmp_path / "dist" / "notes.txt").write_text("of the maintainer")
+    with pytest.raises(ValueError, match=r"dist also contains notes\.txt\. Move"):
+        release.pack(tmp_path / "dist", "0.1.0", labs, site)
+    assert len(list((tmp_path / "dist").iterdir())) == 2
+    (tmp_path / "dist" / "notes.txt").unlink()
     packed = release.pack(tmp_path / "dist", "0.1.0", labs, site)
     names = {name.removeprefix("srlab-0.1.0/") for name in zipfile.ZipFile(packed).namelist()}
     assert {name for name in names if name[:4] != "site"} == {"README.txt", "labs/00_lab.ipynb", "labs/one.ipynb"}

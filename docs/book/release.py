@@ -5,7 +5,6 @@ changelog.
 """
 
 import re
-import shutil
 import sys
 import tomllib
 import zipfile
@@ -68,19 +67,23 @@ def read_notes(changelog: str, version: str, tag: str = "") -> str:
 
 
 def pack(target: Path, version: str, labs: Path, site: Path) -> Path:
-    """Replace a folder with a zip file of the executed labs and the site, and return the path of that file.
+    """Write a zip file of the executed labs and the site instead of an earlier one, and return its path.
 
     Raises
     ------
     ValueError
-        The site is missing, or one of its labs.
+        The site is missing, or one of its labs; or the folder contains something else.
     """
     pages = [page for page in (site / "notebooks").rglob("*.html") if page.parent.name in ("notebooks", "extras")]
     missing = [page.stem for page in pages if not (labs / f"{page.stem}.ipynb").is_file()]
     if not pages or missing:
         raise ValueError(f"These labs were not executed: {', '.join(missing) or 'all of them'}. Run make book first.")
-    shutil.rmtree(target, ignore_errors=True)
-    target.mkdir()
+    target.mkdir(exist_ok=True)
+    earlier = list(target.iterdir())
+    if others := [file.name for file in earlier if not re.fullmatch(r"srlab-[\w.]+\.zip|notes\.md", file.name)]:
+        raise ValueError(f"{target.name} also contains {', '.join(others)}. Move that elsewhere first.")
+    for file in earlier:
+        file.unlink()
     packed = target / f"srlab-{version}.zip"
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr(f"srlab-{version}/README.txt", README.format(version=version))
