@@ -17,6 +17,7 @@ from srlab.errors import SrlabError
 from srlab.files import lock, patiently, publish, sha256_of, writing
 from srlab.paths import data_home
 
+LARGEST_IMAGE = 10**8  # bytes of one unpacked image
 # Errors that zipfile, tarfile and the libraries below them raise for a damaged file.
 DAMAGE = (zipfile.BadZipFile, tarfile.TarError, zlib.error, struct.error, EOFError, RuntimeError, ValueError)
 
@@ -79,6 +80,8 @@ def _unpack(path: Path, source: str, images: int, staging: Path) -> None:
         for member in tqdm(members, f"unpacking {source}"):
             place = PurePosixPath(member.filename if zipped else member.name)
             if place.parent.match(source) and re.fullmatch(r"[\w-]+\.png", place.name):
+                if (member.file_size if zipped else member.size) > LARGEST_IMAGE:  # of a sparse member, for example
+                    raise ValueError(f"{place.name} unfolds to more than {LARGEST_IMAGE} bytes")
                 (staging / place.name.replace("x4.png", ".png")).write_bytes(read(member))  # LR is named 0801x4.png
     if (count := len(list(staging.iterdir()))) != images:
         raise ValueError(f"it has {count} images in {source} instead of {images}")

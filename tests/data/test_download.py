@@ -156,6 +156,12 @@ def test_only_needed_members_are_unpacked(site, tmp_path):
     assert files_in(tmp_path) == {f"data/{name}": content for name, content in IMAGES.items()}
 
 
+def test_member_that_unfolds_to_gigabytes_is_rejected(site, tmp_path, monkeypatch):
+    monkeypatch.setattr(download, "LARGEST_IMAGE", len(IMAGES["Tiny/HR/a.png"]) - 1)
+    assert re.search(r"is damaged \(\w+\.png unfolds to more than", error_of(tmp_path))
+    assert not (tmp_path / "Tiny").exists()
+
+
 @pytest.mark.parametrize("content", ["page", "cut", "few"])
 @pytest.mark.parametrize("yours", [True, False])
 def test_invalid_archive_leaves_no_image(site, tmp_path, content, yours):
