@@ -156,7 +156,7 @@ def test_each_module_that_builds_a_page_is_listed():
     """A new one needs a function above that shows a name with it."""
     files = [file for house in ("srlab", "srlab_course", "studies") for file in (ROOT / house).rglob("*.py")]
     texts = {file.relative_to(ROOT).as_posix(): file.read_text("utf-8") for file in files}
-    assert {name for name, text in texts.items() if BUILDS_PAGE.search(text)} == {*SHOWN, *OWN}
+    assert {name for name, text in texts.items() if BUILDS_PAGE.search(text)} <= {*SHOWN, *OWN}
     other = [name for name, text in texts.items() if re.search(r"html import .*\bescape\b|html\.escape\(", text)]
     assert other == [], "use srlab.text.escaped"
 
