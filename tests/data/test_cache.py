@@ -1,6 +1,7 @@
 """Test srlab.data.cache: photos are decoded once, and the cache matches the current files."""
 
 import errno
+import gc
 import json
 import os
 import shutil
@@ -16,6 +17,7 @@ from srlab.data import cache, datasets
 from srlab.data.images import read_pixels, write_image
 from srlab.data.patch_sampler import PatchSampler
 from srlab.errors import SrlabError
+from tests import windows_rule
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="files have no change time there")
 
@@ -146,6 +148,21 @@ def test_changed_photos_rebuild_cache(folder, home, load, change):
     assert_same(mapped, datasets.load_images(folder))
     assert change == "cut cache" or torch.equal(before.hr[2], third)  # a mapped cache stays readable
     assert len(files_in(home)) == 2
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="simulates Windows on Linux")
+def test_an_index_stays_with_pixels_that_windows_does_not_delete(folder, home, load, monkeypatch):
+    windows_rule.follow(monkeypatch.setattr)
+    before, _ = load(folder)
+    turn(folder / "02.png")
+    after, decoded = load(folder)
+    assert decoded == len(after)
+    assert sorted(file.suffix for file in files_in(home)) == [".json", ".json", ".rgb", ".rgb"]
+    del before
+    gc.collect()
+    turn(folder / "03.png")
+    load(folder)
+    assert len(files_in(home)) == 4  # the first pair is gone
 
 
 def test_folders_with_equal_names(folder, home, load, tmp_path):
