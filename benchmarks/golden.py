@@ -144,9 +144,9 @@ def labs() -> Iterator[tuple[str, str]]:
                     headline = execute(NOTEBOOKS / f"{lab}.ipynb", output, values, "not-in-studies")
                 yield f"{lab} {recipe} headline", f"{headline['value']}"
         for run in sorted(Path(scratch).rglob("run.json")):
-            name, about = str(run.parent.relative_to(scratch)), json.loads(run.read_text())
+            name, about = str(run.parent.relative_to(scratch)), json.loads(run.read_text(encoding="utf-8"))
             yield f"{name} parameters", digest(about["parameters"])
-            rows = [json.loads(row) for row in (run.parent / "metrics.jsonl").read_text().splitlines()]
+            rows = [json.loads(row) for row in (run.parent / "metrics.jsonl").read_text(encoding="utf-8").splitlines()]
             rows = [{key: value for key, value in row.items() if key != "ms_per_step"} for row in rows]
             yield f"{name} log", digest(rows)
             for weights in sorted(run.parent.glob("generator*.safetensors")):
@@ -171,9 +171,9 @@ def main() -> None:
     for name, part in (PARTS if args.quick else PARTS | {"labs": labs}).items():
         found |= {f"{name}: {entry}": value for entry, value in part()}
         print(f"{name} done", file=sys.stderr, flush=True)
-    args.file.write_text(json.dumps(found, indent=1))
+    args.file.write_text(json.dumps(found, indent=1), encoding="utf-8")
     if args.against:
-        before = json.loads(args.against.read_text())
+        before = json.loads(args.against.read_text(encoding="utf-8"))
         both = before.keys() & found.keys()
         changed = sorted(entry for entry in both if before[entry] != found[entry])
         missing = sorted(entry for entry in before if entry not in found and not (args.quick and "labs:" in entry))

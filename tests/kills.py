@@ -78,7 +78,7 @@ def _live(mouth, environment, work, arguments):
     torch.set_num_threads(1)
     tqdm.set_lock(threading.RLock())  # tqdm's own lock is a system semaphore, which a kill would leave behind
     mouth.send("begun")
-    with Path(os.devnull).open("w") as null, contextlib.redirect_stdout(null), contextlib.redirect_stderr(null):
+    with Path(os.devnull).open("w") as null, contextlib.redirect_stdout(null), contextlib.redirect_stderr(null):  # noqa: PLW1514
         try:
             work(mouth.send, *arguments)
         except SrlabError as error:

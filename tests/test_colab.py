@@ -35,7 +35,9 @@ def test_colab_cell_clones_once_and_runs_script(place, monkeypatch, tmp_path):
         pytest.skip("needs git")
     source = tmp_path / "source"
     (source / "data_scripts").mkdir(parents=True)
-    (source / "data_scripts" / "colab.py").write_text("import sys\nsys.ran = getattr(sys, 'ran', 0) + 1\n")
+    (source / "data_scripts" / "colab.py").write_text(
+        "import sys\nsys.ran = getattr(sys, 'ran', 0) + 1\n", encoding="utf-8"
+    )
     for words in ("init -q", "add .", "-c user.name=a -c user.email=a@b commit -qm All"):
         subprocess.run(["git", "-C", source, *words.split()], check=True)
     monkeypatch.delenv("KAGGLE_KERNEL_RUN_TYPE", raising=False)
@@ -51,7 +53,7 @@ def test_colab_cell_clones_once_and_runs_script(place, monkeypatch, tmp_path):
     with pytest.raises(SystemExit, match="switch the internet on"):
         exec(cell.replace('_repository = ""', f'_repository = "{tmp_path / "none"}"'), {})
     (half := tmp_path / place[1:] / "srlab.part" / ".git").mkdir(parents=True)  # left by a killed kernel
-    (half / "HEAD").write_text("ref: refs/heads/main\n")
+    (half / "HEAD").write_text("ref: refs/heads/main\n", encoding="utf-8")
     for times in (1, 2):
         exec(cell.replace('_repository = ""', f'_repository = "{source}"'), {})
         assert sys.ran == times

@@ -62,7 +62,7 @@ def test_part_without_a_mark_of_the_server_is_not_resumed(site, tmp_path, marks,
 
 def test_complete_part_is_renamed_and_a_foreign_one_is_not(site, tmp_path):
     (tmp_path / "a.bin.part").write_bytes(OLD)
-    (tmp_path / "a.bin.part.json").write_text(json.dumps(['"1"', len(OLD)]))
+    (tmp_path / "a.bin.part.json").write_text(json.dumps(['"1"', len(OLD)]), encoding="utf-8")
     (tmp_path / "b.bin.part").write_bytes(OLD[:100])
     (tmp_path / "c.bin.part").touch()  # killed before the first byte of a file of unknown size
     (tmp_path / "c.bin.part.json").write_text('["1", 0]')

@@ -65,7 +65,7 @@ class Parts(HTMLParser):
 def run_with(field: str, name: str) -> Iterator[str]:
     manifest = leave_run("lab", "run", 10, status="failed", code="reference").manifest()
     manifest |= {"failure": "a loss became NaN", "metrics": {"psnr": 1.0}, field: name}
-    (srlab.runs_home() / "lab" / "run" / "run.json").write_text(json.dumps(manifest))
+    (srlab.runs_home() / "lab" / "run" / "run.json").write_text(json.dumps(manifest), encoding="utf-8")
     yield run_diagnosis.diagnose("lab/run")._repr_markdown_()
 
 
@@ -89,7 +89,7 @@ def slider(name: str) -> Iterator[str]:
 
 
 def guess(name: str) -> Iterator[str]:
-    (srlab.runs_home() / FILE).write_text(json.dumps({"": {name: name}}))
+    (srlab.runs_home() / FILE).write_text(json.dumps({"": {name: name}}), encoding="utf-8")
     for choices in ([], [name, "other"]):
         asked = Guess(name, choices, unit=name)
         yield from (asked.still(), asked._below.value, asked.children[0].value)
@@ -99,7 +99,7 @@ def guess(name: str) -> Iterator[str]:
 def ballot(name: str) -> Iterator[str]:
     crops = {method: torch.zeros(3, 2, 2) for method in (name, "other")}
     votes = srlab.runs_home() / "votes.json"
-    votes.write_text(json.dumps([{"image": name, "ranking": [name, "other"]}]))
+    votes.write_text(json.dumps([{"image": name, "ranking": [name, "other"]}]), encoding="utf-8")
     made = Ballot({name: crops}, votes)
     yield made._names.value
     made._show(name)

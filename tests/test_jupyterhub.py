@@ -63,10 +63,12 @@ def hub(tmp_path):
     def run(action, names, commands=None, **variables):
         (tmp_path / "bin").mkdir(exist_ok=True)
         for command, body in (commands or {}).items():
-            (tmp_path / "bin" / command).write_text(f'#!/bin/sh\necho "{command} $*" >>{tmp_path}/log\n{body}\n')
+            (tmp_path / "bin" / command).write_text(
+                f'#!/bin/sh\necho "{command} $*" >>{tmp_path}/log\n{body}\n', encoding="utf-8"
+            )
             (tmp_path / "bin" / command).chmod(0o755)
-        (tmp_path / "logins.txt").write_text(names)
-        (tmp_path / "token").write_text("secret\n")
+        (tmp_path / "logins.txt").write_text(names, encoding="utf-8")
+        (tmp_path / "token").write_text("secret\n", encoding="utf-8")
         command = ["bash", str(ROOT / "docs" / "jupyterhub" / "hub.sh"), *action.split()]
         variables = os.environ | {"PATH": f"{tmp_path / 'bin'}:{os.environ['PATH']}"} | variables
         return subprocess.run(command, cwd=tmp_path, env=variables, capture_output=True, text=True, timeout=60)
@@ -83,7 +85,7 @@ def test_each_account_gets_the_notebooks_once(exists, hub, tmp_path):
     for _ in range(2):
         done = hub("add", "ada\n", commands)
         assert done.returncode == 0, done.stderr
-    log = (tmp_path / "log").read_text()
+    log = (tmp_path / "log").read_text(encoding="utf-8")
     assert ("useradd" in log) is not exists
     assert log.count(" cp ") == 1
     assert (home / "notebooks" / "00_degradation.ipynb").is_file()

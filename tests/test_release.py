@@ -15,11 +15,11 @@ def test_package_contains_labs_and_site(tmp_path):
     for name in ("00_lab", "extras/one", "workshops/1_network", "claims/seeds"):
         page = site / "notebooks" / f"{name}.html"
         page.parent.mkdir(parents=True, exist_ok=True)
-        page.write_text(name)
-    (labs / "00_lab.ipynb").write_text("{}")
+        page.write_text(name, encoding="utf-8")
+    (labs / "00_lab.ipynb").write_text("{}", encoding="utf-8")
     with pytest.raises(ValueError, match="not executed: one"):
         release.pack(tmp_path / "dist", "0.1.0", labs, site)
-    (labs / "one.ipynb").write_text("{}")
+    (labs / "one.ipynb").write_text("{}", encoding="utf-8")
     (tmp_path / "dist").mkdir()
     (tmp_path / "dist" / "srlab-0.0.9.zip").write_text("of an earlier release")
     (tmp_path / "dist" / "notes.txt").write_text("of the maintainer")

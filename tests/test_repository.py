@@ -49,14 +49,14 @@ def test_set_url_updates_all_files(tmp_path):
     lab = tmp_path / "notebooks" / "extras" / "more.ipynb"
     lab.parent.mkdir(parents=True)
     cells = [{"source": ["# Title\n", "\n", "Text."]}, {"source": ['repository = ""  # the address']}]
-    lab.write_text(json.dumps({"cells": cells}))
+    lab.write_text(json.dumps({"cells": cells}), encoding="utf-8")
     # Another address replaces the first one; only GitHub has badges, and Colab opens only its notebooks.
     for address, published in (("https://github.com/somebody/course", True), ("https://example.org/else/where", False)):
         load_script(ROOT / "docs" / "book" / "set_address.py").set_address(tmp_path, address)
         project = tomllib.loads((tmp_path / "pyproject.toml").read_text(encoding="utf-8"))["project"]
         assert project["urls"]["Repository"] == address
         assert yaml.safe_load((tmp_path / "CITATION.cff").read_text(encoding="utf-8"))["repository-code"] == address
-        title, cell = ("".join(cell["source"]) for cell in json.loads(lab.read_text())["cells"])
+        title, cell = ("".join(cell["source"]) for cell in json.loads(lab.read_text(encoding="utf-8"))["cells"])
         assert cell == f'repository = "{address}"  # the address'
         button = r"\[!\[Open in Colab\]\(.*\)\]\(\S+/somebody/course/blob/main/notebooks/extras/more.ipynb\)\n\n"
         assert re.fullmatch(rf"# Title\n\n{button if published else ''}Text\.", title)

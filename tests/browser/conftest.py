@@ -115,12 +115,12 @@ def start_jupyterlab(own, *options):
     places = ("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR", "IPYTHONDIR", "SRLAB_HOME")
     environment = os.environ | dict.fromkeys(places, str(own)) | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
     command = [sys.executable, "-m", "jupyterlab", "--no-browser", *dict.fromkeys(["--allow-root", *options])]
-    with (own / "log").open("w") as log:
+    with (own / "log").open("w", encoding="utf-8") as log:
         server = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=log)
     try:
         deadline = time.monotonic() + 60
-        while not (found := "".join(file.read_text() for file in own.glob("jpserver-*.json"))):
-            assert time.monotonic() < deadline, (own / "log").read_text()
+        while not (found := "".join(file.read_text(encoding="utf-8") for file in own.glob("jpserver-*.json"))):
+            assert time.monotonic() < deadline, (own / "log").read_text(encoding="utf-8")
             time.sleep(0.2)
         facts = json.loads(found)
         yield lambda name: f"{facts['url']}{name}?token={facts['token']}"

@@ -88,7 +88,7 @@ def executed(tmp_path_factory):
 
 def fake_try_page(target):
     target.mkdir(parents=True)
-    (target / "index.html").write_text("<title>test_try_page.py builds this page</title>")
+    (target / "index.html").write_text("<title>test_try_page.py builds this page</title>", encoding="utf-8")
 
 
 @pytest.fixture(scope="session")

@@ -122,7 +122,7 @@ def test_ballot_with_mouse_and_keys(page, jupyter):
     confirm.click()
     page.get_by_text("Trial 2 of 2").wait_for(timeout=WAIT)
     first, second = [first[letter] for letter in "CADB"], [second[letter] for letter in "BCAD"]
-    assert [row["ranking"] for row in json.loads(votes.read_text())] == [first]
+    assert [row["ranking"] for row in json.loads(votes.read_text(encoding="utf-8"))] == [first]
     page.get_by_title("B", exact=True).focus()
     rank(("Enter", "B: rank 1"), ("Tab", "B: rank 1"), ("Space", "C: rank 2"), ("a", "D: rank 4"))
     confirm.focus()

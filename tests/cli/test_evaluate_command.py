@@ -62,7 +62,7 @@ def test_unscorable_image_is_reported(capsys):
 
 
 def test_damaged_sr_file_leaves_the_others_scored(capsys):
-    Path("sr/baby_x4_bicubic.png").write_text("hello")
+    Path("sr/baby_x4_bicubic.png").write_text("hello", encoding="utf-8")
     assert main(["evaluate", "--hr", "hr", "--sr", "sr", "--suffix", "_x4_bicubic"]) == 1
     out, err = capsys.readouterr()
     assert ("bird" in out, "baby" in out) == (True, False)
@@ -142,7 +142,7 @@ def test_methods_of_different_scales_are_rejected(capsys):
 def test_evaluate_error_is_one_line(capsys, arguments, words):
     Run("01_srresnet", "default").save_generator(MSRResNet(1, 4), step=1)
     Path("torn").mkdir()
-    Path("torn/a.png").write_text("hello")
+    Path("torn/a.png").write_text("hello", encoding="utf-8")
     assert main(["evaluate", "--hr", "hr", *arguments]) == 2
     said = capsys.readouterr()
     assert (said.out, said.err.count("\n")) == ("", 1)

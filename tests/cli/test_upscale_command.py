@@ -115,7 +115,7 @@ def test_paths_name_sources_and_target(source, paths, code, made, words, tmp_pat
     monkeypatch.chdir(tmp_path)
     for name in ("b.jpg", "more/b.png", "more/c.png"):
         write_image(read_image(source), name)
-    Path("more/funny.gif").write_text("no image that can be read")
+    Path("more/funny.gif").write_text("no image that can be read", encoding="utf-8")
     before = files_in(tmp_path)
     assert main(["upscale", *paths.split(), *METHOD]) == code
     assert words in capsys.readouterr().err

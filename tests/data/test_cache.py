@@ -86,8 +86,11 @@ def test_set_larger_than_memory_is_mapped(folder, home, load, recwarn):
     """Enlarge the cache to more than Linux lends to a mapping, as a sparse file."""
     load(folder)
     (index,) = (home / "cache").rglob("*.json")
-    content = json.loads(index.read_text())
-    has = {line.split(":")[0]: int(line.split()[1]) for line in Path("/proc/meminfo").read_text().splitlines()}
+    content = json.loads(index.read_text(encoding="utf-8"))
+    has = {
+        line.split(":")[0]: int(line.split()[1])
+        for line in Path("/proc/meminfo").read_text(encoding="utf-8").splitlines()
+    }
     side = 1 + int((1.1 * 1024 * (has["MemTotal"] + has["SwapTotal"]) / 3) ** 0.5)
     content["sizes"][-1] = [side, side]
     count = sum(height * width for height, width in content["sizes"])
@@ -95,7 +98,7 @@ def test_set_larger_than_memory_is_mapped(folder, home, load, recwarn):
         os.truncate(index.with_suffix(".rgb"), 3 * count)
     except OSError:
         pytest.skip("no sparse file of this size on this disk")
-    index.write_text(json.dumps(content))
+    index.write_text(json.dumps(content), encoding="utf-8")
     images, decoded = load(folder)
     assert (decoded, len(images.pixels)) == (0, count)
     assert next(PatchSampler(images.subset("00", "01"), patch=16, batch=2))[1].max() > 0
@@ -124,7 +127,7 @@ def turn(path):
 
 def leave_killed_process(photo, files):
     photo.touch()
-    files[0].with_name(".srlab-0.part").write_text("half")
+    files[0].with_name(".srlab-0.part").write_text("half", encoding="utf-8")
 
 
 CHANGES = {
@@ -132,7 +135,9 @@ CHANGES = {
     "deleted": lambda photo, files: photo.unlink(),
     "renamed": lambda photo, files: photo.rename(photo.with_name("two.png")),
     "cut cache": lambda photo, files: os.truncate(next(file for file in files if file.suffix == ".rgb"), 100),
-    "other index": lambda photo, files: next(file for file in files if file.suffix == ".json").write_text('["mine"]'),
+    "other index": lambda photo, files: next(file for file in files if file.suffix == ".json").write_text(
+        '["mine"]', encoding="utf-8"
+    ),
     "killed process": leave_killed_process,
 }
 

@@ -47,7 +47,10 @@ def test_labs_reproduce_saved_outputs(call, tmp_path, home, labs):
     result = call("python", "-m", "pytest", "-q", *options, *copies, cwd=tmp_path)
     assert result.returncode == 0, result.stdout
     if LABS[3] in labs:
-        starts = [json.loads(run.read_text())["parameters"]["start"] for run in home.glob("03_srgan/smoke*/run.json")]
+        starts = [
+            json.loads(run.read_text(encoding="utf-8"))["parameters"]["start"]
+            for run in home.glob("03_srgan/smoke*/run.json")
+        ]
         assert set(starts) == {"01_srresnet/smoke"}
 
 

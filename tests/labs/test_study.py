@@ -18,7 +18,7 @@ def smoke(call, tmp_path):
         first = call(*command)
         assert first.returncode == 0, first.stdout[-4000:]
         folder = tmp_path / "runs" / "studies" / study / "smoke"
-        text = (folder / "RESULTS.md").read_text()
+        text = (folder / "RESULTS.md").read_text(encoding="utf-8")
         assert (pictures := re.findall(r"\]\((.+?\.png)\)", text))
         assert all((folder / picture).is_file() for picture in pictures)
         assert "Nothing to be done" in call(*command).stdout

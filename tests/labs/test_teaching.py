@@ -56,7 +56,9 @@ def test_regrading_counts_only_what_it_executed(tmp_path, home):
         file.write_text(text, encoding="utf-8-sig" if name.startswith("Di") else "utf-8")
     (tmp_path / "outside.ipynb").write_bytes(file.read_bytes())
     make_link(tmp_path / "handed_in" / "Fay" / "00.ipynb", tmp_path / "outside.ipynb")
-    (tmp_path / "names.txt").write_text("".join(f"{name.partition('/')[0]}\n" for name in SUBMISSIONS))
+    (tmp_path / "names.txt").write_text(
+        "".join(f"{name.partition('/')[0]}\n" for name in SUBMISSIONS), encoding="utf-8"
+    )
     before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
     (again,) = blocks("Execute submissions again")
     (tmp_path / "docs").mkdir()

@@ -18,7 +18,7 @@ def test_bundled_networks_are_small_and_from_embedded_photos():
     for name in (*loading.BUNDLED.values(), loading.ONE_STEP):
         file = loading.find_bundled(name)
         assert file.stat().st_size < 1_000_000
-        made = json.loads(file.with_suffix(".json").read_text())
+        made = json.loads(file.with_suffix(".json").read_text(encoding="utf-8"))
         photos = datasets.bundled_photos("train")
         if name == loading.ONE_STEP:
             photos, made = split_photo("gravel")[0], made["teacher"]

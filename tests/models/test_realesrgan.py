@@ -47,7 +47,9 @@ class Scene:
         self.path = folder / "packages" / realesrgan.PACKAGE.replace("-", "_") / "models" / module.FILE
         self.path.parent.mkdir(parents=True)
         self.path.write_bytes(data)
-        (self.path.parents[1] / "__init__.py").write_text("raise AssertionError('nothing of it is imported')")
+        (self.path.parents[1] / "__init__.py").write_text(
+            "raise AssertionError('nothing of it is imported')", encoding="utf-8"
+        )
         self.authors_file = folder / "data" / module.AUTHORS_FILE
         self.authors_file.parent.mkdir()
         monkeypatch.syspath_prepend(folder / "packages")

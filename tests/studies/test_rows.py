@@ -45,7 +45,7 @@ def study(tmp_path, monkeypatch):
         if study.error or (run.manifest() or {"step": 0})["step"] < given["iters"]:
             leave_run(notebook.stem, given["run"], given["iters"], study.state, **MADE)
             run.save_generator(srlab.models.MSRResNet(num_blocks=1, num_features=8), given["iters"])
-        output.write_text("cells so far")
+        output.write_text("cells so far", encoding="utf-8")
         if study.error:
             raise SrlabError(study.error)
 
@@ -89,7 +89,7 @@ def test_failed_row_is_lost_with_reason_until_it_succeeds(study, tmp_path):
     study.state, study.error = "failed", "the weights are gone"
     study.train(SHORT, 10)
     assert study.copies(SHORT) == {train.LOST: b"the weights are gone"}
-    assert (study.folder / f"{SHORT}.ipynb").read_text() == "cells so far"
+    assert (study.folder / f"{SHORT}.ipynb").read_text(encoding="utf-8") == "cells so far"
     study.score(SHORT, 10)
     study.state, study.error = "finished", ""
     study.train(LONG, 20)

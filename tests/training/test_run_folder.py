@@ -48,7 +48,7 @@ def turn_a_bit(file):
 
 
 def leave_half_a_line(file):
-    file.write_text(file.read_text() + '{"step": 5, "lo')
+    file.write_text(file.read_text(encoding="utf-8") + '{"step": 5, "lo', encoding="utf-8")
 
 
 @pytest.mark.parametrize(
@@ -85,7 +85,7 @@ def test_run_without_checkpoint_is_not_overwritten(run):
 
 def test_run_without_log_keeps_weights_and_best_score(run):
     file = run.path / "metrics.jsonl"
-    file.write_text('{"color": "red"}\n')
+    file.write_text('{"color": "red"}\n', encoding="utf-8")
     refusal(r"metrics\.jsonl is damaged .* Repair or delete it", LittleRun().fit)
     file.unlink()
     LittleRun().fit()
@@ -94,7 +94,7 @@ def test_run_without_log_keeps_weights_and_best_score(run):
 
 
 def test_unwritable_runs_folder_is_reported(home):
-    home.write_text("in the way")
+    home.write_text("in the way", encoding="utf-8")
     refusal("Could not write .*SRLAB_HOME", LittleRun().fit)
 
 

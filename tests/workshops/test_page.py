@@ -44,7 +44,7 @@ def test_kept_network_is_that_of_the_student(tmp_path, capsys):
     assert capsys.readouterr().out == "network from you: 1,200 steps in 2.5 minutes, code: mine.py.\n"
     assert {file.name for file in tmp_path.iterdir()} == {"mine.py", "network.pt", "network.json", RECORD}
     assert list(torch.load(tmp_path / "network.pt", weights_only=True)) == ["factor"]
-    path.write_text(path.read_text() + "\n# a comment\n")
+    path.write_text(path.read_text(encoding="utf-8") + "\n# a comment\n", encoding="utf-8")
     workshops.kept(path, "network")
     assert "mine.py has changed since then." in capsys.readouterr().out
     workshops.keep(path, "network", workshops.load(path).Generator(), steps=1200, minutes=0.5, timed=400)

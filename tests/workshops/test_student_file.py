@@ -93,7 +93,7 @@ def test_file_that_is_not_valid(content, words, tmp_path, capsys):
 
 def test_kept_network_names_the_line_that_ends_python(tmp_path):
     file = tmp_path / "mine.py"
-    file.write_text("raise SystemExit\n")
+    file.write_text("raise SystemExit\n", encoding="utf-8")
     (tmp_path / "network.pt").touch()
     with pytest.raises(srlab.SrlabError, match=r"Line 1 of mine\.py calls sys\.exit, which would end the notebook"):
         workshops.kept(file, "network")
@@ -107,7 +107,9 @@ def test_encodings_of_python_are_read(encoding, tmp_path):
 
 def test_what_a_file_prints_is_below_the_lines_of_the_check(tmp_path, capsys):
     file = tmp_path / "mine.py"
-    file.write_text("def psnr(*_):\n    for k in range(12):\n        print('step', k)\n    raise SystemExit\n")
+    file.write_text(
+        "def psnr(*_):\n    for k in range(12):\n        print('step', k)\n    raise SystemExit\n", encoding="utf-8"
+    )
     workshops.check(file, "psnr")
     lines = capsys.readouterr().out.splitlines()
     start = lines.index("mine.py printed:")
@@ -129,7 +131,7 @@ def test_new_process_has_no_srlab_and_other_hashes(tmp_path, monkeypatch):
     path.write_text("SUM = hash('a')\n", encoding="utf-8")
     found = tmp_path / "found.txt"
     own_file.run_alone(path, "open(sys.argv[2], 'w').write(str(mine.SUM))", str(found))
-    assert int(found.read_text()) != hash("a")
+    assert int(found.read_text(encoding="utf-8")) != hash("a")
     path.write_text("import srlab\n", encoding="utf-8")
     with pytest.raises(own_file.IncorrectAnswer, match="without srlab"):
         own_file.run_alone(path, "")

@@ -116,7 +116,9 @@ def test_help_and_mistyped_arguments_import_nothing_slow():
 @pytest.mark.parametrize("given", [True, False])
 def test_broken_package_of_another_python_is_named(given, tmp_path):
     (tmp_path / "numpy").mkdir()
-    (tmp_path / "numpy" / "__init__.py").write_text("raise ImportError('No module named numpy.core.x')\n")
+    (tmp_path / "numpy" / "__init__.py").write_text(
+        "raise ImportError('No module named numpy.core.x')\n", encoding="utf-8"
+    )
     folders = [str(tmp_path), str(ROOT)] if given else [str(ROOT)]
     code = f"import sys; sys.path.insert(0, {str(tmp_path)!r}); from srlab.cli.main import main; main(['doctor'])"
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(folders)}

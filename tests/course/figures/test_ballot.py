@@ -49,7 +49,7 @@ def test_ballot_resumes_after_the_last_vote(pictures, path):
     images = list(first.trials)
     assert not path.parent.exists(), "nothing must be written before the first vote"
     vote(first, *METHODS)
-    assert json.loads(path.read_text()) == [{"image": images[0], "ranking": METHODS}]
+    assert json.loads(path.read_text(encoding="utf-8")) == [{"image": images[0], "ranking": METHODS}]
     first.rank("A")  # not confirmed, so not saved
     second = Ballot(pictures, path, seed=5)
     assert (second.votes, second.image, second.ranking) == ({images[0]: METHODS}, images[1], [])

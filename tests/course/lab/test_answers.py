@@ -72,6 +72,6 @@ def test_notebook_lends_correct_answers(notebook, change, own, capsys):
 @pytest.mark.parametrize("damage", ["{", json.dumps({"cells": 1})])
 def test_damaged_notebook_lends_the_references(notebook, damage):
     notebook(fill_in)
-    (paths.recipes().parent / f"{LAB}.ipynb").write_text(damage)
+    (paths.recipes().parent / f"{LAB}.ipynb").write_text(damage, encoding="utf-8")
     (step,) = from_earlier_lab(LAB, STEP)
     assert step.verdict.exercise is find(STEP)

@@ -94,16 +94,16 @@ def test_outcome_is_folded_without_page(monkeypatch):
 
 def test_headless_run_ignores_guesses(home, capsys):
     home.mkdir()
-    (home / "guesses.json").write_text('{"": {"How much?": "12"}}')
+    (home / "guesses.json").write_text('{"": {"How much?": "12"}}', encoding="utf-8")
     guess("How much?").reveal(8)
     text = capsys.readouterr().out
     assert text.endswith("Outcome: 8.\n")
     assert "12" not in text
-    assert (home / "guesses.json").read_text() == '{"": {"How much?": "12"}}'
+    assert (home / "guesses.json").read_text(encoding="utf-8") == '{"": {"How much?": "12"}}'
 
 
 def test_guess_that_cannot_be_saved_is_kept_and_told(home, capsys):
-    home.write_text("a file in place of the folder")
+    home.write_text("a file in place of the folder", encoding="utf-8")
     asked = Guess("How much?", ["a", "b"])
     asked.field.value = "a"
     assert said(asked).startswith("Noted, but not saved: Could not write ")
@@ -118,7 +118,7 @@ def test_guess_that_cannot_be_saved_is_kept_and_told(home, capsys):
 @pytest.mark.parametrize("kept", ["[", "[1]", '{"How much?": "12"}'])
 def test_damaged_file_is_reported_and_kept(home, kept):
     home.mkdir()
-    (home / "guesses.json").write_text(kept)
+    (home / "guesses.json").write_text(kept, encoding="utf-8")
     with pytest.raises(SrlabError, match=r"guesses\.json is damaged.* Move it away"):
         Guess("How much?")
-    assert (home / "guesses.json").read_text() == kept
+    assert (home / "guesses.json").read_text(encoding="utf-8") == kept

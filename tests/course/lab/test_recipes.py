@@ -127,7 +127,7 @@ HEAD = "parameters: {}\nchoices: {}\nminimum: {}\nmin_image_size: {}\nhelp: {a: 
     ],
 )
 def test_damaged_recipe_file_is_reported(tmp_path, text, words):
-    (tmp_path / "lab.yaml").write_text(text)
+    (tmp_path / "lab.yaml").write_text(text, encoding="utf-8")
     with pytest.raises(SrlabError, match=rf"lab.yaml cannot be read \({words}"):
         read_book(tmp_path / "lab.yaml")
 

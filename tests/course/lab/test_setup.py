@@ -373,7 +373,7 @@ def test_papermill_injects_a_cell_that_setup_recognizes(tmp_path):
     notebook, done = tmp_path / "lab.ipynb", tmp_path / "done.ipynb"
     cells = [first, nbformat.v4.new_code_cell("print(*In, sep='\\0')")]
     nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata={"language_info": {"name": "python"}}), notebook)
-    (tmp_path / "more.yaml").write_text("jpeg: [60, 95]\ngan: hinge")
+    (tmp_path / "more.yaml").write_text("jpeg: [60, 95]\ngan: hinge", encoding="utf-8")
     typed = ["-p", "batch", "4", "-p", "betas", "[0.9, 0.99]", "-r", "run", "7", "-y", "overrides: {patch: 48}"]
     options = ["-f", str(tmp_path / "more.yaml"), "-k", "python3", "--no-progress-bar"]
     papermill.cli.papermill.main([str(notebook), str(done), *typed, *options], standalone_mode=False)

@@ -52,7 +52,7 @@ def test_broken_run_or_other_scale_is_skipped_with_message(capsys):
     make_run("01_srresnet", "twice").save_generator(MSRResNet(1, 4, scale=2), step=1)
     weights = make_run("02_content_loss", "default").path / "generator.safetensors"
     weights.write_bytes(weights.read_bytes()[:500])
-    (make_run("04_esrgan", "default").path / "run.json").write_text("{")
+    (make_run("04_esrgan", "default").path / "run.json").write_text("{", encoding="utf-8")
     assert list(load_trained(scale=4)) == ["SRGAN"]
     manifest, scale, weights = capsys.readouterr().out.splitlines()
     assert re.search(r"^Skipped: .*04_esrgan.default.run.json is not a valid run manifest", manifest)
@@ -91,7 +91,7 @@ def test_newest_run_of_changed_code_replaces_the_others(capsys):
         run = make_run(*origin.split("/"), subject="gravel", code=code, weights=weights)
         run.write_manifest(run.manifest() | {"started": f"{started}T10:00:00+0000"})
     make_run("03_srgan", "default-begun", "running", subject="gravel", code="begun")
-    (make_run("03_srgan", "default-broken").path / "run.json").write_text("{")
+    (make_run("03_srgan", "default-broken").path / "run.json").write_text("{", encoding="utf-8")
     found = [newest_run("03_srgan"), newest_run("03_srgan", "long"), newest_run("04_esrgan")]
     assert found == ["default-4f0c21", "long", None]
     assert list(load_trained(subject="gravel")) == ["hybrid", "SRGAN", "SRGAN (long)"]

@@ -43,7 +43,7 @@ def course(tmp_path, monkeypatch):
     """Create a folder of notebooks with recipes and claims in the working directory."""
     for folder in ("recipes", "claims"):
         (tmp_path / "notebooks" / folder).mkdir(parents=True)
-    (tmp_path / "notebooks" / "claims" / "lab.py").write_text(CLAIMS)
+    (tmp_path / "notebooks" / "claims" / "lab.py").write_text(CLAIMS, encoding="utf-8")
     monkeypatch.chdir(tmp_path)
 
 

@@ -168,7 +168,7 @@ def test_grading_executes_and_prints_nothing_from_files(tmp_path, capsys, monkey
     cells = [nbformat.v4.new_code_cell(source, outputs=outputs)]
     cells += [nbformat.v4.new_code_cell(f"check({code})") for code in ("-" * 900 + "1", "a" + ".b" * 2000, "(" * 5000)]
     nbformat.write(nbformat.v4.new_notebook(cells=cells), f"a{escape}\n.ipynb")
-    Path(f"b{escape}\n.ipynb").write_text("[" * 100_000)
+    Path(f"b{escape}\n.ipynb").write_text("[" * 100_000, encoding="utf-8")
     assert main(["grade", "."]) == 2
     assert main(["progress", f"a{escape}\n.ipynb"]) == 0
     said = "".join(capsys.readouterr())

@@ -30,7 +30,7 @@ def test_solved_lab_differs_only_in_stubs(capsys, home, monkeypatch):
     count = sum(name.startswith("srgan.") for name in names())
     assert len(changed) == count
     assert f"{count} of {count} exercises" in said
-    Path(name).write_text("old")
+    Path(name).write_text("old", encoding="utf-8")
     assert main(["solutions", "03"]) == 2
     assert "already exists" in capsys.readouterr().err
     assert main(["solutions", "03", "--force"]) == 0
