@@ -67,7 +67,7 @@ def unused_gpu() -> str:
     if torch.version.cuda is None:
         return (
             f"torch {torch.__version__} was built without CUDA, so it cannot use this machine's NVIDIA GPU. The labs "
-            "do not need it; docs/gpu.md tells how to install another build."
+            "do not need it. To install another build, see docs/gpu.md."
         )
     try:
         torch.cuda.init()
