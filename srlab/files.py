@@ -79,10 +79,14 @@ def _look_like(old: Path, part: Path) -> None:
         part.chmod(stat.S_IMODE(status.st_mode) & (0o777 if same else 0o707))
 
 
-def refuse_existing(path: Path, force: bool = False) -> None:
-    """Reject a path that exists, unless `force` is set; call it before the work whose result goes there."""
+def refuse_existing(path: Path, force: bool | None = None) -> None:
+    """Reject a path that exists, unless `force` is set; call it before the work whose result goes there.
+
+    None is for callers that never overwrite a file.
+    """
     if exists(path) and not force:
-        raise SrlabError(f"{path} already exists. Move it elsewhere first.")
+        way = "" if force is None else ", or overwrite it with --force (in Python, with force=True)"
+        raise SrlabError(f"{path} already exists. Move it elsewhere{way}.")
 
 
 def write_own(path: Path, content: bytes) -> None:

@@ -62,6 +62,7 @@ def add_evaluate(parser: argparse.ArgumentParser) -> None:
     weights = "AlexNet weights for lpips: auto (no download), imagenet, or a path (default: auto)"
     parser.add_argument("--weights", default="auto", help=weights)
     parser.add_argument("--csv", metavar="FILE", help="also write the table to a CSV file")
+    parser.add_argument("--force", action="store_true", help="overwrite the --csv file")
     parser.set_defaults(command="srlab.cli.evaluate_command:run")
 
 
@@ -69,4 +70,5 @@ def add_export(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of ``srlab export``."""
     parser.add_argument("run", metavar="RUN", help=RUN)
     parser.add_argument("file", metavar="FILE", help="file to write: .onnx, or .safetensors for an RRDBNet")
+    parser.add_argument("--force", action="store_true", help="overwrite an existing file")
     parser.set_defaults(command="srlab.cli.export_command:run")

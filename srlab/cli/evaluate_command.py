@@ -20,7 +20,7 @@ SMALLEST = "SSIM needs 11 pixels per side and the patch distance 176."
 def run(options: argparse.Namespace) -> int:
     """Score the images, print the table, optionally save it, and return the exit code."""
     if options.csv:
-        refuse_existing(expand_user(options.csv))  # fail before the long computation
+        refuse_existing(expand_user(options.csv), options.force)  # fail before the long computation
     how = {"protocol": PROTOCOLS[options.protocol], "metrics": options.metrics, "weights": options.weights}
     if not (options.sr or options.run or options.method):
         raise SrlabError("There is nothing to score. Pass --sr, --run or --method.")
@@ -45,7 +45,7 @@ def run(options: argparse.Namespace) -> int:
     table = pd.concat(tables, ignore_index=True)
     table = table[["image", "method", *table.columns.drop(["image", "method"])]]
     if options.csv:
-        save_table(table, options.csv)
+        save_table(table, options.csv, options.force)
     count = _print(table)
     print(f"{count} image{'' if count == 1 else 's'}, protocol {options.protocol}; PSNR in dB")
     if empty := [name for name in table.columns if table[name].isna().any()]:

@@ -7,5 +7,5 @@ from srlab.exporting import export
 
 def run(options: argparse.Namespace) -> int:
     """Export, print the file, and return the exit code."""
-    print(export(options.run, options.file))
+    print(export(options.run, options.file, force=options.force))
     return 0

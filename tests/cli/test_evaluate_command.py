@@ -124,7 +124,7 @@ def test_methods_of_different_scales_are_rejected(capsys):
     [
         ([], "There is nothing to score. Pass --sr, --run or --method"),
         (["--run", "01_srresnet/default", "--scale", "2"], "upscales by 4, but --scale is 2. Leave --scale out"),
-        (["--sr", "sr", "--csv", "hr/baby.png"], "already exists. Move it elsewhere first"),
+        (["--sr", "sr", "--csv", "hr/baby.png"], "already exists. Move it elsewhere, or overwrite it with --force"),
         (
             ["--sr", "sr/baby_x4_bicubic.png"],
             "Cannot read the folder sr/baby_x4_bicubic.png (Not a directory). Check the path",

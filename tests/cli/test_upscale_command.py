@@ -138,7 +138,7 @@ def test_current_folder_is_a_source(source, tmp_path, monkeypatch):
         (
             "mine.png",
             ["--method", "bicubic"],
-            "mine.png already exists. Move it elsewhere first",
+            "mine.png already exists. Move it elsewhere.",
         ),
         (
             "sr.png",
