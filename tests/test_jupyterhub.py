@@ -36,7 +36,8 @@ def test_class_uses_accounts_of_the_machine(load, tmp_path, monkeypatch):
     assert set(found) == {"Authenticator", "JupyterHub", "Spawner"}
     assert set(found.JupyterHub) == {"bind_url", "concurrent_spawn_limit"}  # the default classes: PAM, accounts
     assert found.JupyterHub.bind_url == "http://127.0.0.1:8000"
-    assert {"pre_spawn_hook", "args"}.isdisjoint(found.Spawner)  # they would run as root
+    assert "pre_spawn_hook" not in found.Spawner  # it would run as root
+    assert found.Spawner.args == ["--KernelManager.transport=ipc"]
     (tmp_path / "jupyterhub.sqlite").touch()
     assert (tmp_path / "jupyterhub.sqlite").stat().st_mode & 0o077 == 0
     monkeypatch.setenv("CLASS_TOKEN", "a token")
@@ -89,6 +90,21 @@ def test_each_account_gets_the_notebooks_once(exists, hub, tmp_path):
     assert ("useradd" in log) is not exists
     assert log.count(" cp ") == 1
     assert (home / "notebooks" / "00_degradation.ipynb").is_file()
+
+
+@pytest.mark.skipif(not shutil.which("setsid"), reason="needs setsid")
+def test_process_of_a_student_gets_no_terminal_and_a_file_is_limited(hub, tmp_path):
+    notebook = tmp_path / "ada" / "notebooks" / "03_srgan.ipynb"
+    notebook.parent.mkdir(parents=True)
+    with notebook.open("wb") as file:
+        file.truncate(2**40)
+    session = f"echo $$ $(ps -o sid= -p $$) $(readlink /proc/self/fd/0) >>{tmp_path}/sessions"
+    commands = {"getent": f"echo ada:x:1:1::{tmp_path}/ada:/bin/sh", "runuser": f'{session}\nshift 3; "$@"'}
+    assert hub("collect 03_srgan", "ada\n", commands).returncode == 0
+    assert (tmp_path / "handed_in" / "ada" / "03_srgan.ipynb").stat().st_size == 50 * 2**20
+    for line in (tmp_path / "sessions").read_text(encoding="utf-8").splitlines():
+        process, its_session, given = line.split()
+        assert (its_session, given) == (process, "/dev/null")
 
 
 class Hub(http.server.BaseHTTPRequestHandler):

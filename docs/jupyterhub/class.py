@@ -18,4 +18,6 @@ try:
 except UnicodeDecodeError:
     sys.exit("logins.txt is not a UTF-8 text file. Save it in UTF-8.")
 c.Authenticator.allow_existing_users = False  # those of a trial, or names that are no longer in the list
+# Kernels listen on sockets in a private folder, because any account could read their output over TCP.
+c.Spawner.args = ["--KernelManager.transport=ipc"]
 os.umask(0o077)  # only root can read the hub's database
