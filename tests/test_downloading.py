@@ -65,7 +65,7 @@ def test_complete_part_is_renamed_and_a_foreign_one_is_not(site, tmp_path):
     (tmp_path / "a.bin.part.json").write_text(json.dumps(['"1"', len(OLD)]), encoding="utf-8")
     (tmp_path / "b.bin.part").write_bytes(OLD[:100])
     (tmp_path / "c.bin.part").touch()  # killed before the first byte of a file of unknown size
-    (tmp_path / "c.bin.part.json").write_text('["1", 0]')
+    (tmp_path / "c.bin.part.json").write_text('["1", 0]', encoding="utf-8")
     for name in ("a.bin", "b.bin", "c.bin"):
         download(f"{site.base}/a.bin", tmp_path / name, hashlib.sha256(OLD).hexdigest())
     assert files_in(tmp_path) == dict.fromkeys(("a.bin", "b.bin", "c.bin"), OLD)
@@ -74,7 +74,7 @@ def test_complete_part_is_renamed_and_a_foreign_one_is_not(site, tmp_path):
 
 def test_part_that_is_longer_than_the_file_begins_again(site, tmp_path):
     (tmp_path / "a.bin.part").write_bytes(NEW)
-    (tmp_path / "a.bin.part.json").write_text(json.dumps(['"1"', 9999]))
+    (tmp_path / "a.bin.part.json").write_text(json.dumps(['"1"', 9999]), encoding="utf-8")
     download(f"{site.base}/a.bin", tmp_path / "a.bin")
     assert files_in(tmp_path) == {"a.bin": OLD}
     assert site.requests == ["bytes=5000-", None]

@@ -21,8 +21,8 @@ def test_package_contains_labs_and_site(tmp_path):
         release.pack(tmp_path / "dist", "0.1.0", labs, site)
     (labs / "one.ipynb").write_text("{}", encoding="utf-8")
     (tmp_path / "dist").mkdir()
-    (tmp_path / "dist" / "srlab-0.0.9.zip").write_text("of an earlier release")
-    (tmp_path / "dist" / "notes.txt").write_text("of the maintainer")
+    (tmp_path / "dist" / "srlab-0.0.9.zip").write_text("of an earlier release", encoding="utf-8")
+    (tmp_path / "dist" / "notes.txt").write_text("of the maintainer", encoding="utf-8")
     with pytest.raises(ValueError, match=r"dist also contains notes\.txt\. Move"):
         release.pack(tmp_path / "dist", "0.1.0", labs, site)
     assert len(list((tmp_path / "dist").iterdir())) == 2

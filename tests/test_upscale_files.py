@@ -391,7 +391,7 @@ def test_images_with_the_same_result_are_told_apart(tree, monkeypatch, capsys):
 
 def test_image_that_fails_does_not_end_a_batch(tree, monkeypatch, capsys):
     monkeypatch.chdir(tree)
-    (tree / "a.jpg").write_text("hello")
+    (tree / "a.jpg").write_text("hello", encoding="utf-8")
     with pytest.raises(SrlabError, match="2 of 3 images failed, for the reasons above"):
         upscale_all(["a.jpg", "gone.png", "c.png"])
     assert results(tree) == ["c_x2.png"]

@@ -82,7 +82,7 @@ METHOD = ["--method", "nearest", "--scale", "2"]
 def test_options_may_be_between_files(source, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     write_image(read_image(source), tmp_path / "album" / "deep" / "b.png")
-    (tmp_path / "broken.png").write_text("hello")
+    (tmp_path / "broken.png").write_text("hello", encoding="utf-8")
     (tmp_path / "-rf.png").write_bytes(source.read_bytes())
     typed = ["lr.png", "--method", "nearest", "album", "--scale", "2", "broken.png", "--", "-rf.png"]
     for printed in (["lr_x2.png", str(tmp_path / "album_x2" / "deep" / "b.png"), "-rf_x2.png"], []):

@@ -197,7 +197,7 @@ def test_all_unreadable_photos_are_named_at_once(folder, home, load, cached):
     (folder / "04.png").write_bytes((folder / "04.png").read_bytes()[:99])
     with pytest.raises(SrlabError, match=r"^The image .*04\.png cannot be read"):
         read(folder)
-    (folder / "17.png").write_text("<html>")
+    (folder / "17.png").write_text("<html>", encoding="utf-8")
     words = r"^2 of 20 photos in .* cannot be read: 04\.png, 17\.png\. Replace or remove them\. .*04\.png cannot"
     with pytest.raises(SrlabError, match=words):
         read(folder)

@@ -17,7 +17,7 @@ def test_batch_file_passes_cores_and_options_to_the_launcher(tmp_path):
         ".venv/bin/activate": f'PATH="{tmp_path}/bin:$PATH"\n',
     }.items():
         (tmp_path / file).parent.mkdir(parents=True)
-        (tmp_path / file).write_text(text)
+        (tmp_path / file).write_text(text, encoding="utf-8")
         (tmp_path / file).chmod(0o755)
     options = ["notebooks/04_esrgan.ipynb", "out.ipynb", "-p", "run", "a name"]
     job = os.environ | {"SLURM_SUBMIT_DIR": str(tmp_path), "SLURM_CPUS_PER_TASK": "8"}

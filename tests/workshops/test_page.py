@@ -55,11 +55,11 @@ def test_kept_network_is_that_of_the_student(tmp_path, capsys):
 @pytest.mark.parametrize("name", ["network.pt", "network.json"])
 def test_file_of_the_student_is_not_replaced(tmp_path, name):
     path = keep_tiny(tmp_path, kinds=[])
-    (tmp_path / name).write_text("{}")
+    (tmp_path / name).write_text("{}", encoding="utf-8")
     with pytest.raises(srlab.SrlabError, match=f"did not write .*{name}"):
         workshops.keep(path, "network", workshops.load(path).Generator(), steps=1, minutes=1)
     assert [file.name for file in tmp_path.glob("network*")] == [name]
-    assert (tmp_path / name).read_text() == "{}"
+    assert (tmp_path / name).read_text(encoding="utf-8") == "{}"
 
 
 def test_course_replaces_what_is_missing(tmp_path, capsys):
@@ -135,10 +135,10 @@ def test_command(tmp_path, photo, monkeypatch, capsys):
     assert capsys.readouterr().out.splitlines()[-1] == "ada.html"
     assert "Ada's network" in labels_of(tmp_path / "ada.html")
     assert main(command) == 0, "its own page is replaced"
-    (tmp_path / "ada.html").write_text("a page of hers")
+    (tmp_path / "ada.html").write_text("a page of hers", encoding="utf-8")
     assert main(command) == 2
     assert "did not write ada.html" in capsys.readouterr().err
-    assert (tmp_path / "ada.html").read_text() == "a page of hers"
+    assert (tmp_path / "ada.html").read_text(encoding="utf-8") == "a page of hers"
     (tmp_path / "ada.html").unlink()
     (tmp_path / "network.pt").unlink()
     assert main(command) == 2

@@ -16,7 +16,7 @@ SEEDING = "import random, numpy, torch\nfor seed in (random.seed, numpy.random.s
 
 def test_check_leaves_all_random_states(tmp_path):
     file, before = tmp_path / "mine.py", random_states()
-    file.write_text(SEEDING)
+    file.write_text(SEEDING, encoding="utf-8")
     workshops.check(file, "psnr")
     assert random_states() == before
 

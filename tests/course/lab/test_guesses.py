@@ -77,7 +77,7 @@ def test_guesses_of_two_notebooks_are_kept(home):
 
     with ThreadPoolExecutor() as pool:
         list(pool.map(answer, questions))
-    assert json.loads((home / "guesses.json").read_text())[""].keys() == {*questions[0], *questions[1]}
+    assert json.loads((home / "guesses.json").read_text(encoding="utf-8"))[""].keys() == {*questions[0], *questions[1]}
 
 
 def test_outcome_is_folded_without_page(monkeypatch):

@@ -133,7 +133,7 @@ def test_damaged_recipe_file_is_reported(tmp_path, text, words):
 
 
 def test_choices_import_only_srlab(tmp_path, monkeypatch):
-    (tmp_path / "own.py").write_text("raise AssertionError('it was imported')")
+    (tmp_path / "own.py").write_text("raise AssertionError('it was imported')", encoding="utf-8")
     monkeypatch.syspath_prepend(tmp_path)
     with pytest.raises(SrlabError, match=r"choices of scale are 'own\.x'\. Use a list, or a table of srlab"):
         check_parameters({"scale": 4}, {"scale": 2}, {"scale": "own.x"})

@@ -63,7 +63,7 @@ def test_claims_do_not_affect_lab(tmp_path, monkeypatch):
     executed = nbformat.read(out, 4)
     assert executed.metadata.papermill.end_time
     assert executed.metadata.papermill.keys().isdisjoint({"input_path", "output_path"})
-    out.write_text("an answer of the student's")
+    out.write_text("an answer of the student's", encoding="utf-8")
     with pytest.raises(SrlabError, match=r"did not write .*out\.ipynb, or it has been changed"):
         execute(file, out, {"number": 4}, without="not-in-studies")
     nbformat.write(executed, out)
