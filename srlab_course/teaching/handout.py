@@ -2,7 +2,6 @@
 
 import argparse
 import base64
-import html
 import io
 import re
 
@@ -14,6 +13,7 @@ from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
 
 from srlab import paths
 from srlab.files import refuse_existing, write_atomic
+from srlab.text import escaped
 from srlab_course.layout import seen_from_here
 from srlab_course.notebook_files.editable import read_notebook
 from srlab_course.notebook_files.finding import find_notebook
@@ -44,7 +44,7 @@ def draw(formula: str, place: str) -> str:
     matplotlib has one size of parentheses and fractions. `place` is the style, with {} for the shift in points.
     """
     drawn, known = io.BytesIO(), re.sub(r"\\[bB]igg?[lrm]?(?![A-Za-z])", "", formula).replace(r"\tfrac", r"\frac")
-    source = html.escape(formula.strip())
+    source = escaped(formula.strip())
     try:
         with style.context(["default", FORMULAS]):
             depth = math_to_image(f"${' '.join(known.split())}$", drawn, FontProperties(size=SIZE), format="svg")

@@ -47,7 +47,7 @@ def test_registered_networks_are_found_by_name():
     torch.manual_seed(0)
     network = CodedSRResNet(1, 4, 4).eval()
     Run("02_content_loss", "coded").save_generator(network, 1)
-    with pytest.raises(SrlabError, match="network 'CodedSRResNet', but it must be"):
+    with pytest.raises(SrlabError, match="network 'CodedSRResNet', which only your code can build"):
         load_generator("02_content_loss", "coded")
     as_coded.register()
     as_coded.register()

@@ -136,7 +136,7 @@ def test_invalid_manifest_is_reported_in_one_line(capsys, content):
 @pytest.mark.parametrize(
     ("network", "blocks", "factor", "words"),
     [
-        ("nn", 1, 1, "a network 'nn', but it must be .*RRDBNet"),
+        ("nn", 1, 1, "a network 'nn', which only your code can build"),
         ("MSRResNet", 2, 1, "The weights in .* do not fit MSRResNet"),
         ("MSRResNet", 1, math.nan, "contains NaN or infinity. Use earlier weights"),
     ],

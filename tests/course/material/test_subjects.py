@@ -34,7 +34,7 @@ def levels(half):
 
 def test_bundled_photo_is_split_without_gap():
     left, right = subjects.split_photo("gravel")
-    whole = read_pixels(datasets.photo_file("gravel")).expand(-1, -1, 3).permute(2, 0, 1)
+    whole = read_pixels(datasets.photo_file("gravel"), {}).expand(-1, -1, 3).permute(2, 0, 1)
     assert torch.equal(torch.cat([left.hr[0], right.hr[0]], dim=2), whole)
     assert left.hr[0].shape == right.hr[0].shape
     assert left.gray == right.gray == {"gravel"}
