@@ -4,7 +4,7 @@
 # make lint          check the form of the code, the spelling, and the links between pages and labs
 # make test-all      also run the long tests: studies, extras, planted bugs, widgets and the site in a browser (nightly)
 # make study         run the content-loss study; PRESET=smoke|laptop|paper, STUDY=esrdgan_tricks for the other study
-# make crash-test    kill a training run at 150 moments; KILLS=500 for more
+# make crash-test    kill a training run at 150 moments and a notebook at up to 100; KILLS=500 for more
 # make mutation-test plant each known bug in a copy and check that a test fails
 # make book          build the labs as an offline website: build/book/html/index.html
 # make release       pack the executed labs and the site into dist/; TAG=v0.1.0 also checks that all versions are right
