@@ -32,10 +32,10 @@ def is_watched() -> bool:
 
 def print_in_terminal(text: str) -> None:
     """Print where a script prints its errors; in a notebook that is the terminal in which its kernel was started."""
-    if not in_a_notebook():
-        print(text, file=sys.stderr, flush=True)
-        return
-    with suppress(OSError, AttributeError):  # there may be no terminal
+    with suppress(OSError, AttributeError):  # there may be no terminal, or none any more
+        if not in_a_notebook():
+            print(text, file=sys.stderr, flush=True)
+            return
         try:
             terminal = sys.stderr.fileno()  # in a kernel, it leads past the output of the cell
         except io.UnsupportedOperation:  # as on Windows, where the usual one does
