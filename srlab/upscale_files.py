@@ -143,10 +143,13 @@ def upscale_files(
     and ``photos_x4``, next to them. Results in the target folder have the names of their images, in a folder for each
     source that is one if there are several sources. The target may also be a file if there is only one image.
 
-    Results that exist are kept, so that a second call resumes a stopped one, and are not upscaled again themselves. An
-    image that fails does not stop the others; a line on stderr gives the reason, and an error follows at the end. A
-    disk or folder that takes no results ends the call. `options` are those of `upscale_file`.
+    Results that exist are kept, whatever made them, so that a second call resumes a stopped one. A line on stderr names
+    them. They are not upscaled again themselves. An image that fails does not stop the others; a line on stderr gives
+    the reason, and an error follows at the end. A disk or folder that takes no results ends the call. `options` are
+    those of `upscale_file`.
     """
+    if "" in (*sources, target):
+        raise SrlabError("A path is empty. Check the variable that it comes from.")
     paths = list(dict.fromkeys(map(expand_user, sources)))
     out = None if target is None else expand_user(target)
     alone = len(paths) == 1 and not paths[0].is_dir()
@@ -155,17 +158,22 @@ def upscale_files(
             raise SrlabError(f"{out} is not a folder. Pass a folder for the results of several images.")
         print(upscale_file(paths[0], out, upscaler, scale, **options))
         return
-    results, missing, failed = set(), [], 0
+    results: dict[Path, Path] = {}
+    missing, present, failed = [], [], 0
     pairs = _pairs(paths, out, scale)
     for path, result in pairs:
         if result in results:
-            print(f"failed {path}: another image has the same result, {result}. Rename one of them.", file=sys.stderr)
+            other = results[result]
+            print(f"failed {path}: {other} has the same result, {result}. Rename one of them.", file=sys.stderr)
             failed += 1
-        elif not exists(result):
+        elif result.is_file():
+            present.append(str(result))
+        else:
             missing.append((path, result))
-        results.add(result)
-    if present := len(pairs) - len(missing) - failed:
-        print(f"{present} of {len(pairs)} results already exist and are kept.", file=sys.stderr)
+        results.setdefault(result, path)
+    if present:
+        names = printable(some(present))
+        print(f"Kept, because it exists: {names}. For another result, name a place with -o.", file=sys.stderr)
     for number, (path, result) in enumerate(missing, 1):
         label = f"{number}/{len(missing)} {path.name}"
         try:
@@ -200,7 +208,7 @@ def _pairs(paths: Sequence[Path], out: Path | None, scale: int) -> list[tuple[Pa
     names = {path: path.absolute().with_suffix("").as_posix() for path, _ in pairs}
     made = result_names(names.values())
     if left := [path.as_posix() for path, name in names.items() if name in made]:
-        print(printable(f"Left out: {some(left)} (results of srlab upscale)."), file=sys.stderr)
+        print(printable(f"Left out: {some(left)} (named like results of srlab upscale)."), file=sys.stderr)
     pairs = [(path, result) for path, result in pairs if names[path] not in made]
     if not pairs:
         where = ", ".join(map(str, paths))

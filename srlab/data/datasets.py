@@ -134,7 +134,8 @@ def find_images(path: Path, scale: int = 4) -> tuple[dict[str, Path], dict[str, 
         where = {top: "HR", small: small.name} if lr else {top: "HR"}
         outside = [place for place in path.iterdir() if place not in where and place.name[0] not in HIDDEN]
         print_left_out(path, outside, f"not in {' or '.join(where.values())}")
-    print_left_out(path, [found[name] for name in found.keys() - hr.keys()], "LR images or results of srlab upscale")
+    unlike = [found[name] for name in found.keys() - hr.keys()]
+    print_left_out(path, unlike, "named like LR images or results of srlab upscale")
     print_left_out(path, [*others, *more], NOT_READ)
     if not hr:
         raise SrlabError(f"No images found in {path}. Their names must end in {', '.join(EXTENSIONS)}.")

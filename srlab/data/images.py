@@ -34,6 +34,8 @@ DEEP_GRAY = ("I;16", "I;16B", "I;16L", "I;16N")
 MODES = (*GRAY, *DEEP_GRAY, "P", "PA", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr")
 # The EXIF entry of the orientation up to its value: tag, type and count, in either order of bytes.
 UPRIGHT = re.compile(rb"(?:\x01\x12\0\x03\0\0\0\x01\0|\x12\x01\x03\0\x01\0\0\0)[\x01-\x08]")
+# Entries of Pillow's `info` that we use; a text in a PNG can have the same name, and would take their place.
+RESERVED = {"transparency", "icc_profile", "exif", "dpi", "gamma", "chromaticity"}
 # Bytes of a compressed text or profile in a PNG; Pillow's limit of 1 MiB rejects some XMP.
 MAX_TEXT_CHUNK = 1 << 26
 TEXT_LIMIT = Lock()
@@ -97,7 +99,7 @@ def open_upright(path: Path) -> Image.Image:
     """Open and decode an image file with Pillow, and apply its EXIF orientation.
 
     Whatever Pillow raises becomes an SrlabError. `info` gets two entries: ``bits`` per channel in the file (8 or 16),
-    and the number of its ``images``.
+    and whether it has ``several`` images.
     """
     if not path.is_file():
         raise SrlabError(f"Image file {path} not found. Check the path.")
@@ -135,8 +137,11 @@ def _decoded(path: Path) -> Image.Image:
     with Image.open(path, formats=formats) as image:
         # Look before Pillow reduces colors to 8 bits. In a BMP, BGR;16 means 16 bits per pixel.
         bits = 16 if ";16" in str(image.tile) and image.format != "BMP" else 8
+        several = getattr(image, "is_animated", False)  # counting the pages of a TIFF would drop the pixels
         image.load()
-        image.info |= {"bits": bits, "images": getattr(image, "n_frames", 1)}
+        for name in RESERVED & {*(getattr(image, "text", None) or ())}:
+            image.info.pop(name, None)
+        image.info |= {"bits": bits, "several": several}
         return image
 
 
@@ -188,7 +193,7 @@ def alpha_of(image: Image.Image) -> np.ndarray | None:
 
 def unused(image: Image.Image) -> Iterator[str]:
     """Yield what an opened image contains besides the pixels of `pixels_of`."""
-    if image.info["images"] > 1:
+    if image.info["several"]:
         yield "all images but the first"
     if alpha_of(image) is not None:
         yield "transparency, now white"

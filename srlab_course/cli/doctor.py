@@ -7,11 +7,12 @@ import platform
 import shutil
 import time
 from collections.abc import Iterator
-from contextlib import redirect_stdout, suppress
+from contextlib import redirect_stdout
 from functools import partial
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import psutil
 import torch
@@ -20,7 +21,7 @@ import torch.nn.functional as F
 from srlab.cli.main import missing_part, remedy
 from srlab.devices import pick_device, unused_gpu
 from srlab.errors import SrlabError
-from srlab.files import write_atomic
+from srlab.files import write_atomic, writing
 from srlab.models import MSRResNet, backbones, compact, loading, realesrgan
 from srlab.paths import data_home, exists, recipes, runs_home
 from srlab_course.lab.recipes import read_book
@@ -80,15 +81,13 @@ def nearest(folder: Path) -> Path:
 
 def try_writing(folder: Path, variable: str) -> str:
     """Write and replace a file as the labs do, and delete it; return what failed. `variable` sets the folder."""
-    file = nearest(folder) / "srlab-doctor.tmp"
+    where = f"with {variable}"
     try:
-        for _ in range(2):
-            write_atomic(file, bytes(WRITTEN), f"with {variable}")
+        with writing(folder, where), TemporaryDirectory(prefix=".srlab-doctor-", dir=nearest(folder)) as new:
+            for _ in range(2):
+                write_atomic(Path(new, "file"), bytes(WRITTEN), where)
     except SrlabError as error:
         return str(error)
-    finally:
-        with suppress(OSError):
-            file.unlink()
     return ""
 
 

@@ -54,12 +54,14 @@ def announce(lab: Lab, recipe: Recipe, whole: bool = False) -> None:
             for half in (lab.train_set, lab.unseen)
         )
     first = values.get("pretrain_iters", 0)
-    first = f"{first:,} steps of pretraining (only if no pretrained network is found), then " if first else ""
+    unless = " (only if no pretrained network is found)" if values.get("start") else ""
+    first = f"{first:,} steps of pretraining{unless}, then " if first else ""
     print(in_lines("because  ", recipe.why))
     steps = f"{first}{values['iters']:,} steps"
     print(in_lines("trains:  ", f"{steps} of {values['batch']} patches of {values['patch']} px, on {photos}"))
     if lab.train_set.lr is not None:
-        print(in_lines("LR:      ", f"the LR images in {lab.train_set.name}, unchanged"))
+        note = "" if lab.unseen is None or lab.unseen.lr is not None else ", but for validation made with bicubic"
+        print(in_lines("LR:      ", f"the LR images in {lab.train_set.name}, unchanged{note}"))
     if values.get("subject"):
         print(in_lines("shows:   ", f"{unseen}, which is held out"))
     if running_shell() is not None:
@@ -86,7 +88,7 @@ def _warnings(lab: Lab, recipe: Recipe) -> list[str]:
     values, warnings, pixels = lab.parameters, [], megapixels(lab.train_set)
     iters = values.get("iters", 0)
     long = iters > LONG
-    steps = iters + values.get("pretrain_iters", 0)
+    steps = iters + (0 if values.get("start") else values.get("pretrain_iters", 0))
     seen = steps * values.get("batch", 0) * values.get("patch", 0) ** 2 / 1e6 / pixels
     aim = values.get("subject") and not (long and recipe.sources["iters"] == "you")  # to memorize a subject
     if not aim and (seen > SEEN_OFTEN or (long and pixels < FEW)):

@@ -14,6 +14,7 @@ from srlab import models
 from srlab.data.degradation import Degradation
 from srlab.data.image_set import ImageSet
 from srlab.errors import SrlabError
+from srlab_course.lab.recipes import STAGES
 from srlab_course.lab.sizes import check_limit, pick_size
 from srlab_course.notebook_files.marks import CLAIM
 
@@ -73,7 +74,8 @@ class Lab:
         """Arguments for `srlab.Trainer` in each of the lab's runs: the hardware, and what `course.setup` looks up."""
         hardware = {"device": self.device, "precision": self.precision, "launch": self.parameters.get("launch", "auto")}
         notes = {"lab_run": self.parameters["run"], "recipe": self.parameters["recipe"], "changed": self.changed}
-        return hardware | {"notes": notes}
+        steps = {stage: self.parameters[stage] for stage in STAGES if stage in self.parameters}
+        return hardware | {"notes": notes | {"steps": steps}}
 
     def expect(
         self,

@@ -1,6 +1,7 @@
 """Names of runs: equal parameters give equal names, and different parameters give different names.
 
-A run that the user named keeps the recipe and the changes that it was made with. They are in its ``run.json``.
+A run that the user named keeps the recipe, the changes and the steps that it was made with. They are in its
+``run.json``. Only the steps can change.
 """
 
 import hashlib
@@ -15,6 +16,7 @@ from srlab.data.datasets import PHOTOS
 from srlab.data.image_set import ImageSet
 from srlab.errors import SrlabError
 from srlab.training.runs import Run
+from srlab_course.lab.recipes import STAGES
 
 # Parameters left out of a name: recipe and steps are added separately, and the others do not affect the weights.
 NOT_IN_NAME = {"iters", "run", "recipe", "device", "precision", "launch", "photo", "benchmark"}
@@ -83,7 +85,7 @@ def refuse_changes(
     then, today = {"recipe": made["recipe"]} | made["changed"], {"recipe": recipe} | changed
     was, now = defaults | then, defaults | today
     learned = made["parameters"].get("sampler", {}).get("images", {}) | {"name": train_set.name}
-    same = {"validation"} | ({"images", "subject"} if learned == train_set.describe() else set())
+    same = {"validation", *STAGES} | ({"images", "subject"} if learned == train_set.describe() else set())
     names = [name for name in then | today if name not in same]
     differs = [name for name in names if _short(name, was.get(name)) != _short(name, now.get(name))]
     if not differs:

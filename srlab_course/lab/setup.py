@@ -53,6 +53,11 @@ def setup(name: str, namespace: Mapping[str, Any], dry: bool = False, whole: boo
     if "run" in given:
         check_run(name, given["run"])
     made = made_with(name, given["run"]) if given.get("run") else {}
+    if made:
+        own = book.recipes[made["recipe"]].values if made["recipe"] in book.recipes else {}
+        kept = {stage: steps for stage, steps in made["steps"].items() if steps != own.get(stage)}
+        given["iters"] = given["iters"] or kept.get("iters", 0)
+        overrides = {stage: steps for stage, steps in kept.items() if stage != "iters"} | overrides
     device = srlab.pick_device(given["device"])
     precision = srlab.pick_precision(given.get("precision", "auto"), device)
     print_hardware(device, precision, given["device"])

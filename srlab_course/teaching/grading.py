@@ -151,11 +151,15 @@ def in_short(paths: Sequence[Path]) -> str:
 
 
 def read_submission(folder: Path, path: Path) -> Submission:
-    """Read a file. Note which correct answers still contain the stub, which may be forged."""
+    """Read a file, which never stops the class. A note names correct answers that still contain the stub."""
     try:
-        notebook = read_saved(folder / path)
-    except SrlabError:
+        return _read(folder, path)
+    except Exception:  # of many kinds, for a file that is damaged or made to do harm
         return Submission(path, note="is not a readable notebook. Ask the student for the .ipynb file.")
+
+
+def _read(folder: Path, path: Path) -> Submission:
+    notebook = read_saved(folder / path)
     results = read_results(notebook)
     if not results:
         return Submission(path, note=NO_EXERCISES)

@@ -93,6 +93,14 @@ def test_options_may_be_between_files(source, tmp_path, monkeypatch, capsys):
     assert all(Image.open(name).size == (24, 20) for name in ("lr_x2.png", "-rf_x2.png"))
 
 
+@pytest.mark.parametrize("typed", [[""], ["lr.png", "-o", ""]])
+def test_empty_path_is_not_this_folder(source, typed, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert main(["upscale", *typed, *METHOD]) == 2
+    assert "A path is empty" in capsys.readouterr().err
+    assert [*files_in(tmp_path)] == ["lr.png"]
+
+
 # Paths of the command, exit code, written files, message.
 PATHS = [
     ("lr.png", 0, "lr_x2.png", ""),

@@ -12,7 +12,9 @@ from PIL.PngImagePlugin import PngInfo
 from srlab.cli.main import main
 from srlab.data.datasets import load_images
 from srlab.data.images import read_image, to_uint8, write_image
+from srlab.data.resampling import upsample
 from srlab.errors import SrlabError
+from srlab.upscale_files import upscale_file
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")  # Pillow on broken EXIF
 NOISE = np.random.default_rng(7).integers(0, 256, (13, 18, 3), dtype=np.uint8)  # so every part of a file matters
@@ -117,6 +119,25 @@ def test_limit_of_text_is_that_of_pillow_again(tmp_path):
     (tmp_path / "much-text.png").write_bytes(READ["much-text.png"][0])
     read_image(tmp_path / "much-text.png")
     assert PngImagePlugin.MAX_TEXT_CHUNK == usual == 1 << 20
+
+
+@pytest.mark.parametrize("compression", ["raw", "tiff_lzw"])
+def test_first_page_of_a_scan_is_read(compression, tmp_path, capsys):
+    pages = [Image.fromarray(np.full((4, 6 + page, 3), page, np.uint8)) for page in range(3)]
+    pages[0].save(tmp_path / "scan.tif", save_all=True, append_images=pages[1:], compression=compression)
+    assert read_image(tmp_path / "scan.tif").shape == (3, 4, 6)
+    assert "all images but the first" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("mode", ["RGB", "L", "P"])
+def test_text_does_not_take_the_place_of_what_is_read(mode, tmp_path):
+    pixels, texts = Image.fromarray(np.arange(24, dtype=np.uint8).reshape(4, 6)).convert(mode), PngInfo()
+    for name in ("transparency", "gamma", "chromaticity", "dpi", "exif", "icc_profile"):
+        texts.add_text(name, "text")
+    pixels.save(tmp_path / "text.png", pnginfo=texts)
+    pixels.save(tmp_path / "plain.png")
+    assert torch.equal(read_image(tmp_path / "text.png"), read_image(tmp_path / "plain.png"))
+    upscale_file(tmp_path / "text.png", tmp_path / "sr.png", lambda lr: upsample(lr, 2), 2)
 
 
 def test_too_many_pixels_are_rejected(tmp_path, monkeypatch):

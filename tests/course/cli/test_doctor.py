@@ -13,6 +13,7 @@ import torch
 from srlab.cli.main import main
 from srlab.models import loading
 from srlab_course.cli import doctor
+from tests.conftest import make_link
 
 
 def memory(total, free):
@@ -21,6 +22,15 @@ def memory(total, free):
 
 def too_old(*_):
     raise RuntimeError("CUDA error: no kernel image is available\nMore lines")
+
+
+def test_doctor_touches_no_other_file(home, tmp_path):
+    home.mkdir()
+    (tmp_path / "mine.txt").write_text("mine", encoding="utf-8")
+    make_link(home / "srlab-doctor.tmp", tmp_path / "mine.txt")
+    assert doctor.try_writing(home, "SRLAB_HOME") == ""
+    assert [file.name for file in home.iterdir()] == ["srlab-doctor.tmp"]
+    assert (tmp_path / "mine.txt").read_text(encoding="utf-8") == "mine"
 
 
 @pytest.mark.parametrize(

@@ -147,7 +147,8 @@ def test_setup_rejects_invalid_parameters(lab, given, words, home):
 def test_lab_trains_on_given_pairs(tmp_path, capsys):
     pairs, others = (save_pairs(tmp_path / f"{seed}" / "pairs", (136, 160), seed=seed) for seed in (1, 2))
     lab, other = (setup("01_srresnet", images=folder) for folder in (pairs, others))
-    assert capsys.readouterr().out.count("\nLR:      the LR images in pairs, unchanged\n") == 2
+    said = "\nLR:      the LR images in pairs, unchanged, but for validation made with"
+    assert capsys.readouterr().out.count(said) == 2
     assert lab.train_set.lr.sizes == [(34, 40)]
     assert lab.train_set.fingerprint() == other.train_set.fingerprint()
     assert lab.run != other.run  # the same HR with other LR
@@ -250,7 +251,7 @@ def test_setup_announces_training(cells):
     assert "\nrun:     04_esrgan/default\n" in shown.stdout
     assert "laptop" in shown.outputs[0].data["text/html"]
     hardware = {"device": torch.device("cpu"), "precision": "fp32", "launch": "graph"}
-    notes = {"lab_run": "default", "recipe": "laptop", "changed": {}}
+    notes = {"lab_run": "default", "recipe": "laptop", "changed": {}, "steps": {"iters": 800, "pretrain_iters": 600}}
     assert result.result.trainer_kwargs == hardware | {"notes": notes}
 
 
@@ -310,6 +311,13 @@ def test_named_run_continues_with_its_recipe(name, keep, capsys):
     assert "because  the run mine was made with it" in capsys.readouterr().out
     assert setup("04_esrgan", iters=9000).recipe == "photos", "a new run gets what fits"
     assert setup("04_esrgan", run="mine", gan="hinge", discriminator="patch").recipe == "laptop", "the recipe's value"
+
+
+def test_named_run_keeps_its_steps_unless_you_pass_others(keep):
+    keep(step=20, iters=900, pretrain_iters=700)
+    for given, wanted in (({}, (900, 700)), ({"iters": 5000}, (5000, 700)), ({"pretrain_iters": 60}, (900, 60))):
+        lab = setup("04_esrgan", run="mine", **given)
+        assert (lab.iters, lab.pretrain_iters) == wanted
 
 
 REFUSED_CHANGES = [

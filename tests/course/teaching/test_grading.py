@@ -75,6 +75,7 @@ NOT_COUNTED = {  # file -> content, and note
     "=1+1/lab.zip": (b"PK", OTHER),
     "Broken/lab.ipynb": (b'{"cells": [{"outputs"', UNREADABLE),
     "Odd/lab.ipynb": (b'{"nbformat": 4, "cells": [{"outputs": [null]}]}', UNREADABLE),
+    "Harm/lab.ipynb": (lab(hints=f"&#{'1' * 5000};"), UNREADABLE),  # Python does not turn that into a number
     "Foreign/lab.ipynb": (EMPTY, "has no exercises of this version"),
 }
 PASSED_OVER = ["Ann/README.md", "Ann/1_network.ipynb", "=1+1/a.txt", ".DS_Store"]
@@ -120,7 +121,7 @@ def test_gradebook_has_a_row_per_folder_or_file(school, capsys):
     exercises = [column for column in rows[0] if column.startswith("degradation.")]
     assert re.findall(r"exercise (\d)", " ".join(exercises)) == list("12345"), "the order of the notebook"
     by_name = {row["student"]: row for row in rows}
-    assert len(by_name) == len(rows) == 16
+    assert len(by_name) == len(rows) == 17
     keys = ("degradation", "degradation possible", "degradation.psnr (exercise 3)", "degradation quiz", "note")
     for file, (_, result) in COUNTED.items():
         points = "18" if result == "correct" else "15"  # psnr has 3 points
@@ -133,10 +134,10 @@ def test_gradebook_has_a_row_per_folder_or_file(school, capsys):
     assert [by_name["Absent"][key] for key in keys] == ["0", "18", "", "", "Nothing submitted."]
     assert all(said.count(f"{file}: ") == 1 for file in COUNTED | NOT_COUNTED), "no file is hidden"
     assert "Bo/lab.ipynb: Bo Wrong: degradation 15 of 18 points, quiz 4 of 5\n" in said
-    assert "No valid degradation submission: Absent; =1+1; Broken; Foreign; Odd; Two\n" in said
+    assert "No valid degradation submission: Absent; =1+1; Broken; Foreign; Harm; Odd; Two\n" in said
     assert "Not in the class list: =1+1; Broken; " in said
     assert "Not read: notebooks without exercises (1_network.ipynb) and 2 files that are not notebooks.\n" in said
-    assert f"Hints of {PSNR}: nearest 2, a & b 1\n16 files from 15 students; not counted: 6.\n" in said
+    assert f"Hints of {PSNR}: nearest 2, a & b 1\n17 files from 16 students; not counted: 7.\n" in said
     assert main(command) == 2
     assert "already exists" in capsys.readouterr().err
     assert Path("grades.csv").read_bytes() == table
