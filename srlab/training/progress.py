@@ -11,6 +11,7 @@ from tqdm import tqdm
 
 from srlab.shell import in_a_notebook, is_watched, on_a_page, print_in_terminal
 
+PAUSE_S = 10.0  # seconds between two lines in the terminal, so that the short runs of a lab print none
 WIDTH = 80  # characters per line in a notebook
 RETURN = (
     "Closed or reloaded the page? Training continues. Run this cell again to wait for the end and see the result.\n"
@@ -28,6 +29,7 @@ class Progress(tqdm):
     def __init__(self, **options: Any) -> None:
         self._place: Any = None
         self._begun = False  # whether `report` has printed a line
+        self._reported = time.monotonic()
         self._notebook, self._page, self._lines = in_a_notebook(), on_a_page(), not is_watched()
         if self._notebook or self._lines:
             options |= {"file": io.StringIO(), "ascii": False, "ncols": WIDTH}  # so that tqdm itself writes nothing
@@ -49,9 +51,13 @@ class Progress(tqdm):
             self._place.update(shown, raw=True)
 
     def report(self, scores: dict[str, float]) -> None:
-        """Print step, losses, pace, scores and time left in a line in the terminal, if no bar is seen there."""
-        if not self._lines:
+        """Print step, losses, pace, scores and time left in a line in the terminal, if no bar is seen there.
+
+        A line that follows another one or the beginning by less than `PAUSE_S` is left out.
+        """
+        if not self._lines or time.monotonic() < self._reported + PAUSE_S:
             return
+        self._reported = time.monotonic()
         done, seconds = self.n - self.initial, self.format_dict["elapsed"]
         left = self.format_interval(seconds / done * (self.total - self.n)) if done else "unknown"
         shown = [f"{name}={float(score):.4g}" for name, score in scores.items()]

@@ -8,6 +8,7 @@ from types import SimpleNamespace
 import nbformat
 import pytest
 
+from srlab.training import progress
 from srlab.training.progress import RETURN, WIDTH, Progress
 
 LOSSES = {f"loss_{number}": "0.1234" for number in range(20)}
@@ -49,7 +50,8 @@ def test_page_shows_bar_of_constant_width(shown, capfd):
     assert capfd.readouterr() == ("", "")
 
 
-def test_notebook_without_page_prints_lines_in_the_terminal(shown, capfd):
+def test_notebook_without_page_prints_lines_in_the_terminal(shown, capfd, monkeypatch):
+    monkeypatch.setattr(progress, "PAUSE_S", 0)
     shown.shell.get_parent = lambda: {"metadata": {}}
     advance({"psnr": 26.0})
     assert not any(RETURN in text for text in shown.found)
@@ -61,8 +63,15 @@ def test_notebook_without_page_prints_lines_in_the_terminal(shown, capfd):
     assert out == ""
 
 
+def test_short_run_prints_no_lines(shown, capfd):
+    shown.shell.get_parent = lambda: {"metadata": {}}
+    advance({"psnr": 26.0})
+    assert capfd.readouterr() == ("", "")
+
+
 @pytest.mark.parametrize("terminal", [True, False])
 def test_script_shows_bar_in_a_terminal_and_lines_in_a_log(terminal, monkeypatch):
+    monkeypatch.setattr(progress, "PAUSE_S", 0)
     stream = io.StringIO()
     stream.isatty = lambda: terminal
     monkeypatch.setattr(sys, "stderr", stream)
