@@ -11,6 +11,7 @@ from tqdm.auto import tqdm
 from srlab.data.images import full_range, luma, to_float, to_uint8
 from srlab.devices import cudnn_settings, explaining_lack_of_memory, out_of_memory, pick_precision
 from srlab.errors import SrlabError
+from srlab.text import printable
 
 Upscaler = Callable[[torch.Tensor], torch.Tensor]
 Box = tuple[int, int, int, int]  # top, bottom, left and right of the core of a tile in LR pixels
@@ -82,7 +83,7 @@ def upscale(
         raise SrlabError(f"tile must be at least 1 and overlap at least 0, but they are {tile} and {overlap}.")
     tile, precision = min(tile, max(height, width)), precision_of(upscaler, precision)
     sr, boxes = None, _boxes((0, height, 0, width), tile)
-    with tqdm(total=height * width, desc=label, disable=not label, unit="px", unit_scale=True) as bar:
+    with tqdm(total=height * width, desc=printable(label), disable=not label, unit="px", unit_scale=True) as bar:
         while boxes:
             core = None
             try:

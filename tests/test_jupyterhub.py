@@ -98,13 +98,13 @@ def test_process_of_a_student_gets_no_terminal_and_a_file_is_limited(hub, tmp_pa
     notebook.parent.mkdir(parents=True)
     with notebook.open("wb") as file:
         file.truncate(2**40)
-    session = f"echo $$ $(ps -o sid= -p $$) $(readlink /proc/self/fd/0) >>{tmp_path}/sessions"
+    session = f"echo $$ $(ps -o sid= -p $$) $(readlink /proc/$$/fd/0 /proc/$$/fd/2) >>{tmp_path}/sessions"
     commands = {"getent": f"echo ada:x:1:1::{tmp_path}/ada:/bin/sh", "runuser": f'{session}\nshift 3; "$@"'}
     assert hub("collect 03_srgan", "ada\n", commands).returncode == 0
     assert (tmp_path / "handed_in" / "ada" / "03_srgan.ipynb").stat().st_size == 50 * 2**20
     for line in (tmp_path / "sessions").read_text(encoding="utf-8").splitlines():
-        process, its_session, given = line.split()
-        assert (its_session, given) == (process, "/dev/null")
+        process, its_session, given, errors = line.split()
+        assert (its_session, given, errors.partition(":")[0]) == (process, "/dev/null", "pipe")
 
 
 class Hub(http.server.BaseHTTPRequestHandler):

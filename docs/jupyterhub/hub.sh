@@ -18,8 +18,8 @@ mapfile -t names < <(sed '1s/^\xef\xbb\xbf//' logins.txt | grep -oE '[^[:space:]
 
 home_of() { getent passwd "$1" | cut -d: -f6 | grep . || echo "/home/$1"; }
 failed() { echo "$1" >&2 && status=1; }
-# A student can control a process that runs as her, so it must not share root's terminal.
-as() { setsid --wait runuser -u "$1" -- "${@:2}" </dev/null; }
+# A student can control a process that runs as her, so it gets pipes, and nothing of root's terminal.
+as() { setsid --wait runuser -u "$1" -- "${@:2}" </dev/null 2> >(cat >&2) | cat; }
 
 # An account may exist already, with its home directory anywhere, so every account without the notebooks gets them.
 add() {

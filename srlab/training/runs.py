@@ -338,7 +338,8 @@ def _is_whole(manifest: Any) -> bool:
 
 
 def _are_numbers(row: dict[str, Any]) -> bool:
-    return all(isinstance(value, int | float) for value in row.values())
+    """Return whether all values are numbers that fit into 64 bits, as each one does that srlab writes."""
+    return all(isinstance(one, float) or (isinstance(one, int) and one.bit_length() < 64) for one in row.values())
 
 
 def _is_run(folder: Path) -> bool:

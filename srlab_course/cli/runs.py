@@ -4,11 +4,14 @@ import argparse
 import time
 from datetime import timedelta
 
+from srlab.errors import SrlabError
 from srlab.paths import runs_home
 from srlab.text import printable
 from srlab.training.runs import read_runs
 from srlab_course.feedback.run_diagnosis import diagnose
 from srlab_course.layout import in_columns, seen_from_here
+
+LONGEST = 1e8  # seconds; a time left that is longer is not shown
 
 
 def list_runs(options: argparse.Namespace) -> int:
@@ -24,10 +27,14 @@ def list_runs(options: argparse.Namespace) -> int:
         if manifest["status"] == "running" and not run.is_held():
             state = "stopped"  # it was killed
         elif manifest["status"] == "running":  # the log is ahead of the last checkpoint
-            metrics = {name: value for row in run.metrics() for name, value in row.items()}
+            try:
+                metrics = {name: value for row in run.metrics() for name, value in row.items()}
+            except SrlabError as error:
+                print(f"Skipped: {error}")
+                continue
             step = metrics.get("step", step)
             seconds = metrics.get("ms_per_step", 0) / 1000 * (total - step)
-            left = str(timedelta(seconds=round(seconds))) if seconds else ""
+            left = str(timedelta(seconds=round(seconds))) if 0 < seconds < LONGEST else ""
         scores = [
             f"{metrics[name]:.{digits}f}" if name in metrics else ""
             for name, digits in (("val_psnr", 2), ("val_ssim", 4), ("ms_per_step", 1))

@@ -252,6 +252,21 @@ def test_runs_are_listed_newest_last_with_their_status(capsys):
     assert "No runs of nosuch found in " in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("place", ["run.json", "metrics.jsonl"])
+@pytest.mark.parametrize("number", [10**400, 1e300, float("nan"), float("-inf")])
+def test_odd_number_in_a_run_hides_no_other_run(number, place, capsys):
+    leave_run("03_srgan", "other", 5)
+    odd = leave_run("03_srgan", "odd", 5, "running")
+    odd.write_manifest(odd.manifest() | {"schedule_total": 1000})
+    if place == "run.json":
+        odd.write_manifest(odd.manifest() | {"metrics": {"val_psnr": number}})
+    else:
+        odd.log(6, ms_per_step=number)
+    with odd.lock():
+        assert main(["runs"]) == 0
+    assert "03_srgan/other" in capsys.readouterr().out
+
+
 def test_run_is_found_by_name_or_path(tmp_path, monkeypatch, capsys):
     run = leave_run("03_srgan", "default", 50)
     run.save_generator(MSRResNet(1, 4, scale=2), step=50)
