@@ -428,7 +428,7 @@ def rejected(name, answers):
 
 NAMES = [name for name in names() if ".repair_" not in name]  # which train a project
 NIGHTLY = pytest.mark.nightly
-SLOW = ("esrgan.RRDB", "esrgan.RRDBNet", "srgan.train_gan")
+SLOW = ("esrgan.RRDB", "esrgan.RRDBNet", "srgan.PatchDiscriminator", "srgan.train_gan", "content_loss.fixed_training")
 
 
 @pytest.mark.parametrize("name", [pytest.param(name, marks=NIGHTLY) if name in SLOW else name for name in NAMES])
