@@ -9,8 +9,7 @@ from pathlib import Path
 import nbformat
 import psutil
 
-from tests.conftest import ROOT
-
+ROOT = Path(__file__).resolve().parents[1]
 EXECUTE = (
     "import sys; from pathlib import Path; from srlab_course.notebook_files.execute import execute; "
     "execute(Path(sys.argv[1]), Path(sys.argv[2]), {})"
