@@ -25,7 +25,7 @@ PAUSES_S = (0.05, 0.1, 0.2, 0.4, 0.6, 0.7)  # between attempts on Windows
 
 
 class PlaceError(SrlabError):
-    """The error for a disk or folder that takes no file at all, unlike one that is about a single file."""
+    """A disk or folder that no file can be written to, unlike an error about a single file."""
 
 
 def write_atomic(path: Path, content: bytes, where: str = "", replace: bool = True) -> None:
@@ -93,11 +93,9 @@ def write_own(path: Path, content: bytes) -> None:
     """Write a file that later calls replace, under a name that srlab chooses; see `refuse_foreign`."""
     refuse_foreign(path)
     record = path.with_name(RECORD)
-    with writing(record):
+    with writing(record):  # before the file, in case this process is killed
         record.parent.mkdir(parents=True, exist_ok=True)
-        with record.open(
-            "a", encoding="utf-8", errors="surrogateescape"
-        ) as lines:  # before the file, in case this process is killed
+        with record.open("a", encoding="utf-8", errors="surrogateescape") as lines:
             lines.write(_line(hashlib.sha256(content).hexdigest(), path))
     write_atomic(path, content)
 
@@ -142,7 +140,7 @@ def _move(part: Path, path: Path, replace: bool = True) -> None:
 
 
 def _linked(part: Path, path: Path) -> bool:
-    """Give a file a new name, if the disk has links, which unlike a new name replace nothing; reject a name in use."""
+    """Name a file by a link, which replaces nothing; reject a name in use, and return False on a disk without links."""
     try:
         path.hardlink_to(part)
     except (OSError, NotImplementedError):  # the name is in use by now, or this is a memory card

@@ -53,7 +53,7 @@ def setup(name: str, namespace: Mapping[str, Any], dry: bool = False, whole: boo
     if "run" in given:
         check_run(name, given["run"])
     made = made_with(name, given["run"]) if given.get("run") else {}
-    if made:
+    if made:  # a named run also keeps its steps, unless you pass others
         own = book.recipes[made["recipe"]].values if made["recipe"] in book.recipes else {}
         kept = {stage: steps for stage, steps in made["steps"].items() if steps != own.get(stage)}
         given["iters"] = given["iters"] or kept.get("iters", 0)
