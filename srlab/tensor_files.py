@@ -1,7 +1,6 @@
 """Store tensors with notes as safetensors files."""
 
 import json
-import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -41,21 +40,6 @@ def read_safetensors(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, Any
     except (SafetensorError, OSError, ValueError, RecursionError) as error:  # the last one only in malicious files
         raise SrlabError(f"The weights file {path} is damaged or truncated ({error}). Replace it.") from error
     return tensors, notes
-
-
-def read_torch(path: Path) -> Any:
-    """Read a file that ``torch.save`` wrote, on the CPU, without executing anything in it.
-
-    Its tensors cannot be larger than the file, because torch compresses nothing. A file that is not like this raises
-    errors of many kinds.
-    """
-    with path.open("rb") as file:  # torch rejects a path with another ending
-        if zipfile.is_zipfile(file):
-            with zipfile.ZipFile(file) as archive:
-                if sum(one.file_size for one in archive.infolist()) > path.stat().st_size:
-                    raise ValueError("the content is larger than the file")
-        file.seek(0)
-        return torch.load(file, map_location="cpu", weights_only=True)
 
 
 def all_finite(values: dict[str, Any]) -> bool:

@@ -13,7 +13,8 @@ from srlab.downloading import download
 from srlab.errors import SrlabError
 from srlab.files import lock, sha256_of, writing
 from srlab.paths import expand_user
-from srlab.tensor_files import is_safetensors, read_safetensors, read_torch
+from srlab.tensor_files import is_safetensors, read_safetensors
+from srlab.torch_files import read_torch
 
 # Networks for a content loss -> the network whose weights file they use. These are equal, unless a study adds a changed
 # copy of a network here, and a function that builds it to `srlab.models.features.BUILDERS`.
@@ -102,10 +103,8 @@ def load_weights(path: Path, network: str = "") -> dict[str, torch.Tensor]:
         raise SrlabError(f"{path} does not contain a state dict (names and tensors). Use one like torchvision's.")
     for name, value in weights.items():
         wanted = value.is_floating_point() or not name.endswith((".weight", ".bias"))
-        # Each number must be in the file: an expanded or sparse tensor might need far more memory.
-        plain = value.layout is torch.strided and value.device.type == "cpu"
-        plain = plain and value.nbytes <= value.untyped_storage().nbytes()
-        if not (wanted and plain and value.isfinite().all()):
+        # Each number must be in the file: an expanded tensor might need far more memory.
+        if not (wanted and value.nbytes <= value.untyped_storage().nbytes() and value.isfinite().all()):
             raise SrlabError(f"{path} cannot be used: '{name}' must be an array of finite floats. Replace the file.")
     return weights
 

@@ -13,7 +13,7 @@ from srlab.errors import SrlabError
 from srlab.files import refuse_foreign, write_own
 from srlab.models.loading import load_bundled
 from srlab.models.wrappers import unwrapped
-from srlab.tensor_files import read_torch
+from srlab.torch_files import read_torch
 from srlab_course.workshops.own_file import Mine, hash_of_file, load, own_file
 
 # What is kept -> the student's class, and the bundled network of the course that replaces it ("": there isn't one).
