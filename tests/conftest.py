@@ -12,7 +12,8 @@ import psutil
 import pytest
 import torch
 
-from srlab.training.runs import FORMAT, Run
+from srlab.training.manifests import FORMAT
+from srlab.training.runs import Run
 from srlab_course.notebook_files.marks import MARK
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -73,7 +74,10 @@ def make_link(link: Path, target: Path) -> None:
 def leave_run(lab: str, name: str, step: int, status: str = "finished", **parameters) -> Run:
     """Write the manifest of a run without training it."""
     run = Run(lab, name)
-    facts = {"format": FORMAT, "lab": lab, "name": name, "parameters": parameters, "wall_time_s": 0.0}
+    images = {"images": {"name": "photos", "count": 1, "fingerprint": "0"}, "degradation": {}}
+    made = {"generator": {"network": ""}} | parameters | {"sampler": images | parameters.get("sampler", {})}
+    facts = {"format": FORMAT, "lab": lab, "name": name, "parameters": made, "wall_time_s": 0.0, "continued": []}
+    facts |= {"schedule_total": step, "started": "", "precision": "fp32", "code_of_step": ""}
     run.write_manifest(facts | {"step": step, "status": status})
     return run
 

@@ -3,18 +3,24 @@
 Ruff's S rules forbid unpickling, eval and shell commands, see pyproject.toml.
 """
 
+import json
+from contextlib import suppress
+
 import pytest
 import torch
 from PIL import EpsImagePlugin
 from safetensors.torch import save
 
 import srlab
-from srlab import models, tensor_files
+import srlab_course
+from srlab import models, paths, tensor_files
 from srlab.cli.main import main
 from srlab.data import datasets
 from srlab.errors import SrlabError
 from srlab.models import loading
 from srlab_course.lab.earlier.trained import load_trained
+from srlab_course.lab.recipes import read_book
+from srlab_course.lab.setup import setup
 from srlab_course.notebook_files import execute as executing
 from tests.conftest import leave_run
 
@@ -108,6 +114,11 @@ def test_deeply_nested_notes_are_reported(tmp_path):
         {"status": None},
         {"started": 1},
         {"lab": []},
+        {"step": 2**70},
+        {"parameters": {"generator": {"network": "MSRResNet"}, "sampler": {"images": {}}}},
+        {"lab_run": "default"},
+        {"lab_run": "default", "recipe": "laptop", "changed": [], "steps": {}},
+        {"lab_run": "default", "recipe": "laptop", "changed": {}, "steps": {"iters": "many"}},
     ],
 )
 def test_manifest_with_other_types_is_skipped(entry, home, capsys):
@@ -119,6 +130,53 @@ def test_manifest_with_other_types_is_skipped(entry, home, capsys):
     assert "is not a valid run manifest" in capsys.readouterr().out
     assert main(["runs"]) == 0
     assert main(["diagnose", str(run.path)]) == 2
+
+
+def test_named_run_keeps_only_its_recipes_steps(capsys):
+    """Take nothing else from a stranger's run, and print no command that a shell would split."""
+    run = leave_run("01_srresnet", "mine", 10)
+    notes = {"lab_run": "mine", "recipe": "smoke", "changed": {"x;ls": 1, "backbone": 3}, "steps": {"colour": 5}}
+    run.write_manifest(run.manifest() | notes)
+    book = read_book(paths.recipes() / "01_srresnet.yaml")
+    with pytest.raises(SrlabError, match=r"was made with other settings.* pass -p 'x;ls' 1 -p backbone 3\."):
+        setup("01_srresnet", book.parameters | {"run": "mine", "device": "cpu"})
+
+
+@pytest.mark.parametrize("entry", [{"manifest": torch.ones(2)}, {"step": torch.ones(2)}, {"best": {"psnr": "high"}}])
+def test_checkpoint_with_other_types_is_skipped(entry, home, capsys):
+    run = leave_run("01_srresnet", "default", 10)
+    state = {"step": 10, "best": {}, "manifest": json.dumps(run.manifest())}
+    (run.path / "run.json").unlink()
+    (run.path / "checkpoints").mkdir()
+    for content, code in ((state, 0), (state | entry, 2)):
+        torch.save(content, run.path / "checkpoints" / "000000010.pt")
+        assert main(["diagnose", str(run.path)]) == code
+    load_trained()
+    assert main(["runs"]) == 0
+    assert capsys.readouterr().out.count("000000010.pt is damaged or is not a checkpoint") == 3
+
+
+@pytest.mark.parametrize("name", [".lock", "metrics.jsonl", "generator.safetensors", "checkpoints/000000010.pt"])
+def test_folder_in_place_of_a_file_stops_no_list(name, home, capsys):
+    run = leave_run("01_srresnet", "default", 10, status="running")
+    leave_run("01_srresnet", "other", 10)
+    (run.path / ".lock").touch()
+    (run.path / name).unlink(missing_ok=True)
+    (run.path / name).mkdir(parents=True)
+    with suppress(SrlabError):
+        srlab_course.diagnose(run.path)
+    load_trained()
+    assert main(["runs"]) == 0
+    assert "01_srresnet/other" in capsys.readouterr().out
+
+
+def test_endless_numbers_are_diagnosed(home):
+    """Read numbers near and above the largest float, whose sum Python's statistics reject."""
+    run = leave_run("03_srgan", "default", 90)
+    for number in ("1e308", "1e999"):
+        rows = [f'{{"step": {i}, "d_real": {"-" * (i % 2)}{number}, "d_fake": 0, "val_psnr": NaN}}\n' for i in range(9)]
+        (run.path / "metrics.jsonl").write_text("".join(rows), encoding="utf-8")
+        assert main(["diagnose", str(run.path)]) in (0, 1)
 
 
 @pytest.mark.parametrize("content", [b'{"step": 1, "loss": "low"}\n', b"[" * 100_000 + b"\n"], ids=["text", "nested"])

@@ -1,5 +1,6 @@
 """The checkpoint files of a run folder: the last two are kept, and the newest readable one is loaded."""
 
+import json
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from srlab import files
 from srlab.devices import out_of_memory
 from srlab.errors import SrlabError
 from srlab.torch_files import read_torch
+from srlab.training.manifests import FORMAT, are_numbers, parse_manifest
 
 KEPT = 2  # because the newest one may be damaged
 
@@ -27,26 +29,20 @@ def write_checkpoint(run: Path, state: dict[str, Any], where: str) -> None:
     run
         Run folder.
     state
-        Has the entry ``step``, and contains only tensors, numbers, strings, lists and dicts.
+        Has the entries ``step``, ``best`` (scores) and ``manifest``, and contains only tensors, numbers, strings, lists
+        and dicts.
     where
         What an error suggests if the folder can't be written, as in `srlab.files.open_atomic`.
     """
     with files.open_atomic(run / "checkpoints" / f"{state['step']:09d}.pt", where) as file:
-        torch.save(state, file)
+        torch.save(state | {"manifest": json.dumps(state["manifest"])}, file)
     for old in find_checkpoints(run)[:-KEPT]:
         with suppress(OSError):  # the next write tries again
             files.patiently(old.unlink)
 
 
-def read_newest_checkpoint(run: Path, entries: set[str]) -> dict[str, Any] | None:
+def read_newest_checkpoint(run: Path) -> dict[str, Any] | None:
     """Load the newest readable checkpoint on the CPU; return None if there are no checkpoints.
-
-    Parameters
-    ----------
-    run
-        Run folder.
-    entries
-        Names that the checkpoint's manifest must have.
 
     Raises
     ------
@@ -55,7 +51,7 @@ def read_newest_checkpoint(run: Path, entries: set[str]) -> dict[str, Any] | Non
     """
     for file in reversed(found := find_checkpoints(run)):
         try:
-            return _read(file, entries)
+            return _read(file)
         except SrlabError as error:
             print(f"{error} Falling back to the previous checkpoint.")
         except PermissionError as error:
@@ -65,12 +61,13 @@ def read_newest_checkpoint(run: Path, entries: set[str]) -> dict[str, Any] | Non
     return None
 
 
-def _read(file: Path, entries: set[str]) -> dict[str, Any]:
+def _read(file: Path) -> dict[str, Any]:
     """Load a checkpoint and check that it is complete, without executing anything in it."""
     try:
         state = read_torch(file)
-        if not (state["manifest"].keys() >= entries and "step" in state):
-            raise ValueError("entries are missing")
+        state["manifest"] = parse_manifest(state["manifest"])
+        if state["manifest"]["format"] == FORMAT and not (type(state["step"]) is int and are_numbers(state["best"])):
+            raise ValueError("its step or its best scores are damaged")
     except Exception as error:  # a damaged file can raise almost anything
         if out_of_memory(error) or isinstance(error, PermissionError):
             raise

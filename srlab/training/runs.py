@@ -35,15 +35,12 @@ from srlab.devices import peak_memory_mib
 from srlab.errors import SrlabError
 from srlab.paths import exists, generator_file, locate, run_folder, runs_home
 from srlab.training.checkpoints import find_checkpoints, read_newest_checkpoint, write_checkpoint
+from srlab.training.manifests import FORMAT, are_numbers, parse_manifest
 from srlab.training.settings import FOLLOW_LENGTH, as_read_back, differences, environment
 
-FORMAT = 2  # version of the run folder; folders of other versions are left untouched
 WHERE = "with SRLAB_HOME"  # for errors when a file cannot be written
 REMEDY = "Move the folder elsewhere or choose another run name"
 SIDE_RUN = "-ablation-"  # part of the names of a lab's side runs, which later labs do not use
-IN_EACH_MANIFEST = {"format", "lab", "parameters", "step", "status", "wall_time_s"}
-TYPES = {"parameters": dict, "step": int, "schedule_total": int, "wall_time_s": int | float, "metrics": dict}
-TYPES |= dict.fromkeys(("lab", "name", "status", "failure", "started"), str)
 
 
 class Run:
@@ -73,11 +70,9 @@ class Run:
         """Read ``run.json``, or the checkpoint's copy if it is lost or damaged; return None for a new run."""
         file = self.path / "run.json"
         try:
-            manifest = json.loads(file.read_text(encoding="utf-8"))
-            if not _is_whole(manifest):
-                raise ValueError("entries are missing or damaged")
+            manifest = parse_manifest(file.read_text(encoding="utf-8"))
         except (ValueError, OSError, RecursionError) as error:  # the last one only in malicious files
-            if (state := self.load_checkpoint()) and _is_whole(state["manifest"]):
+            if state := self.load_checkpoint():
                 return state["manifest"]
             if isinstance(error, FileNotFoundError):
                 return None
@@ -95,19 +90,19 @@ class Run:
     def metrics(self) -> list[dict[str, float]]:
         """Return all rows of ``metrics.jsonl``, without a last row that a crash has truncated."""
         file = self.path / "metrics.jsonl"
-        if not file.exists():
+        if not exists(file):
             return []
         try:
             rows = [json.loads(line) for line in file.read_text(encoding="utf-8").split("\n")[:-1]]
-            if not all(isinstance(row, dict) and "step" in row and _are_numbers(row) for row in rows):
+            if not all(isinstance(row, dict) and "step" in row and are_numbers(row) for row in rows):
                 raise ValueError("a line has no step, or has text")
             return rows
-        except (ValueError, RecursionError) as error:
+        except (ValueError, OSError, RecursionError) as error:
             raise SrlabError(f"{file} is damaged ({error}). Repair or delete it to continue the run.") from error
 
     def load_checkpoint(self) -> dict[str, Any] | None:
         """Load the newest readable checkpoint on the CPU; return None if there are no checkpoints."""
-        state = read_newest_checkpoint(self.path, IN_EACH_MANIFEST)
+        state = read_newest_checkpoint(self.path)
         return state and state | {"manifest": self._ours(state["manifest"])}
 
     def is_usable(self) -> bool:
@@ -146,7 +141,8 @@ class Run:
         change, if `iters`, the total number of steps, changes. `trained` is the number of steps that the networks in
         memory have done; it must be 0 without a checkpoint.
         """
-        parameters, state = as_read_back(parameters), self.load_checkpoint()
+        manifest, parameters = self.manifest(), as_read_back(parameters)  # first, because it names another version
+        state = self.load_checkpoint()
         if state and not state["step"] and state["manifest"]["parameters"] != parameters:
             state = None  # nothing is trained yet, so settings may still change
         if state:
@@ -162,7 +158,6 @@ class Run:
             if 0 < state["step"] < iters:  # a finished run keeps the parameters it was trained with
                 self._draft["parameters"] = earlier
             return state
-        manifest = self.manifest()
         if trained or (manifest["step"] if manifest else any(self.path.rglob("*.safetensors"))):
             raise SrlabError(
                 f"No checkpoint to resume from in {self.path} (existing files are left untouched). Choose another run "
@@ -326,20 +321,6 @@ def read_runs(labs: str = "*") -> Iterator[tuple[Run, dict[str, Any]]]:
             yield run, run.manifest()
         except (SrlabError, OSError) as error:
             print(f"Skipped: {error}")
-
-
-def _is_whole(manifest: Any) -> bool:
-    """Return whether a manifest has all entries, each of its type, so that no other code has to check them."""
-    if not isinstance(manifest, dict) or not manifest.keys() >= IN_EACH_MANIFEST:
-        return False
-    typed = all(isinstance(manifest[name], kind) for name, kind in TYPES.items() if name in manifest)
-    weights = manifest["parameters"].get("weights", {}) if typed else None
-    return isinstance(weights, dict) and _are_numbers(manifest.get("metrics", {}))
-
-
-def _are_numbers(row: dict[str, Any]) -> bool:
-    """Return whether all values are numbers that fit into 64 bits, as each one does that srlab writes."""
-    return all(isinstance(one, float) or (isinstance(one, int) and one.bit_length() < 64) for one in row.values())
 
 
 def _is_run(folder: Path) -> bool:

@@ -20,7 +20,7 @@ def list_runs(options: argparse.Namespace) -> int:
     for run, manifest in read_runs():
         if options.lab not in run.lab:
             continue
-        written = max(file.stat().st_mtime for file in (run.path, *run.path.glob("run.json")))
+        written = max(file.lstat().st_mtime for file in (run.path, *run.path.glob("run.json")))
         step, metrics = manifest["step"], manifest.get("metrics", {})
         total = manifest.get("schedule_total", step)
         state, left = printable(manifest["status"]), ""

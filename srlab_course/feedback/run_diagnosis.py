@@ -3,7 +3,6 @@
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from statistics import fmean
 
 from srlab.errors import SrlabError
 from srlab.text import escaped, printable
@@ -86,7 +85,7 @@ def _of_d(history: History) -> Iterator[Finding]:
     gaps = [row["d_real"] - row["d_fake"] for row in history if "d_real" in row and "d_fake" in row]
     if len(gaps) < ENOUGH:
         return
-    end, second_half = fmean(_last(gaps, 0.25)), fmean(_last(gaps, 0.5))
+    end, second_half = (sum(last) / len(last) for last in (_last(gaps, 0.25), _last(gaps, 0.5)))
     if end > SURE:
         yield Finding(
             "D overpowers G",

@@ -84,13 +84,13 @@ def refuse_changes(
     """
     then, today = {"recipe": made["recipe"]} | made["changed"], {"recipe": recipe} | changed
     was, now = defaults | then, defaults | today
-    learned = made["parameters"].get("sampler", {}).get("images", {}) | {"name": train_set.name}
+    learned = made["parameters"]["sampler"]["images"] | {"name": train_set.name}
     same = {"validation", *STAGES} | ({"images", "subject"} if learned == train_set.describe() else set())
     names = [name for name in then | today if name not in same]
     differs = [name for name in names if _short(name, was.get(name)) != _short(name, now.get(name))]
     if not differs:
         return
-    type_ = " ".join(f"-p {name} {shlex.quote(str(then[name]))}" for name in differs if name in then)
+    type_ = " ".join(f"-p {shlex.join([name, str(then[name])])}" for name in differs if name in then)
     leave = " and ".join(f"-p {name}" for name in differs if name not in then)
     how = " and ".join(filter(None, [type_ and f"pass {type_}", leave and f"leave out {leave}"]))
     raise SrlabError(
@@ -101,7 +101,7 @@ def refuse_changes(
 
 def _short(name: str, value: Any) -> Any:
     """Return a value as `refuse_changes` compares it: the path of weights without its folders."""
-    return Path(value).name if name == "backbone" else value
+    return Path(str(value)).name if name == "backbone" else value
 
 
 def check_run(lab: str, run: str) -> None:

@@ -55,7 +55,7 @@ def setup(name: str, namespace: Mapping[str, Any], dry: bool = False, whole: boo
     made = made_with(name, given["run"]) if given.get("run") else {}
     if made:  # a named run also keeps its steps, unless you pass others
         own = book.recipes[made["recipe"]].values if made["recipe"] in book.recipes else {}
-        kept = {stage: steps for stage, steps in made["steps"].items() if steps != own.get(stage)}
+        kept = {stage: steps for stage, steps in made["steps"].items() if steps != own.get(stage, steps)}
         given["iters"] = given["iters"] or kept.get("iters", 0)
         overrides = {stage: steps for stage, steps in kept.items() if stage != "iters"} | overrides
     device = srlab.pick_device(given["device"])
