@@ -101,11 +101,13 @@ def write_own(path: Path, content: bytes) -> None:
 
 
 def refuse_foreign(path: Path) -> None:
-    """Reject a path whose file is not exactly what `write_own` wrote there: it is another one, or was changed."""
-    if not exists(path):
-        return
+    """Reject a path whose file is not exactly what `write_own` wrote there: it is a link or another one, or changed."""
     record = path.with_name(RECORD)
     with writing(path):
+        if link := next((one for one in (path, record) if one.is_symlink()), None):  # to any file of yours
+            raise SrlabError(f"{link} is a link, so srlab does not write to it. Move it elsewhere first.")
+        if not exists(path):
+            return
         written = record.read_text("utf-8", "surrogateescape") if exists(record) else ""
         known = path.is_file() and _line(sha256_of(path), path) in written
     if not known:

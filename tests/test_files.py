@@ -2,6 +2,7 @@
 
 import errno
 import os
+import re
 import shutil
 import stat
 from contextlib import nullcontext
@@ -17,6 +18,7 @@ from srlab.errors import SrlabError
 from srlab.files import write_atomic
 from srlab.paths import locate
 from srlab.tensor_files import read_safetensors, write_safetensors
+from tests.conftest import make_link
 
 
 def full_disk(*args, **settings):
@@ -262,3 +264,19 @@ def test_only_what_srlab_wrote_is_replaced(tmp_path):
     shutil.copy(path, path.with_name("copy.html"))
     with pytest.raises(SrlabError, match=r"copy\.html"):
         files.write_own(path.with_name("copy.html"), b"fifth")
+
+
+@pytest.mark.parametrize("name", ["page.html", files.RECORD])
+@pytest.mark.parametrize("there", [True, False])
+def test_links_are_not_written_through(tmp_path, name, there):
+    """Keep what links in a stranger's folder lead to, even if it looks as if srlab had written it."""
+    folder, target = tmp_path / "theirs", tmp_path / "mine"
+    files.write_own(folder / "page.html", b"first")
+    if there:
+        (folder / name).rename(target)
+    (folder / name).unlink(missing_ok=True)
+    make_link(folder / name, target)
+    with pytest.raises(SrlabError, match=rf"{re.escape(name)} is a link"):
+        files.write_own(folder / "page.html", b"second")
+    assert target.exists() == there
+    assert not there or b"second" not in target.read_bytes()

@@ -135,7 +135,7 @@ def test_manifest_with_other_types_is_skipped(entry, home, capsys):
 def test_named_run_keeps_only_its_recipes_steps(capsys):
     """Take nothing else from a stranger's run, and print no command that a shell would split."""
     run = leave_run("01_srresnet", "mine", 10)
-    notes = {"lab_run": "mine", "recipe": "smoke", "changed": {"x;ls": 1, "backbone": 3}, "steps": {"colour": 5}}
+    notes = {"lab_run": "mine", "recipe": "smoke", "changed": {"x;ls": 1, "backbone": 3}, "steps": {"color": 5}}
     run.write_manifest(run.manifest() | notes)
     book = read_book(paths.recipes() / "01_srresnet.yaml")
     with pytest.raises(SrlabError, match=r"was made with other settings.* pass -p 'x;ls' 1 -p backbone 3\."):
