@@ -129,7 +129,7 @@ class Run:
         # Wait a second, because `is_held` acquires the lock briefly.
         with files.lock(self.path / ".lock", busy, patience=1.0, where=WHERE):
             for folder in (self.path, self.path / "checkpoints", self.path / "samples"):
-                for part in folder.glob(".*.part"):  # left by a killed process
+                for part in folder.glob(".srlab-*.part"):  # left by a killed process
                     with suppress(OSError):
                         part.unlink()
             yield
@@ -158,7 +158,7 @@ class Run:
             if 0 < state["step"] < iters:  # a finished run keeps the parameters it was trained with
                 self._draft["parameters"] = earlier
             return state
-        if trained or (manifest["step"] if manifest else any(self.path.rglob("*.safetensors"))):
+        if trained or (manifest["step"] if manifest else self._has_results()):
             raise SrlabError(
                 f"No checkpoint to resume from in {self.path} (existing files are left untouched). Choose another run "
                 "name, and re-run the cells that create the networks."
@@ -167,6 +167,11 @@ class Run:
         self._draft |= {"step": 0, "started": time.strftime("%Y-%m-%dT%H:%M:%S%z"), "wall_time_s": 0.0}
         self._draft |= {"continued": []}
         return None
+
+    def _has_results(self) -> bool:
+        """Return whether the folder has weights or a log with content; a run killed at its start leaves it empty."""
+        log = self.path / "metrics.jsonl"
+        return any(self.path.rglob("*.safetensors")) or (exists(log) and log.stat().st_size > 0)
 
     def begin(self, step: int, iters: int, facts: dict[str, Any]) -> None:
         """Truncate the log to the checkpoint's step, print what has changed since then, and write the manifest.

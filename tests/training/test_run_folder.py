@@ -83,6 +83,19 @@ def test_run_without_checkpoint_is_not_overwritten(run):
         (run.path / file).unlink()
 
 
+def test_files_that_are_not_of_a_run_are_kept(home):
+    """Train in a folder that has a user's log, or an unfinished file of another program."""
+    (folder := home / LAB / "default").mkdir(parents=True)
+    (folder / "metrics.jsonl").write_text('{"mine": 1}\n', encoding="utf-8")
+    refusal("No checkpoint to resume from in .*left untouched", LittleRun().fit)
+    assert files_in(folder) == {"metrics.jsonl": b'{"mine": 1}\n'}
+    (folder / "metrics.jsonl").write_bytes(b"")  # as a run leaves it that is killed at its start
+    for name in (".download.part", ".srlab-0.part"):
+        (folder / name).touch()
+    LittleRun().fit(2)
+    assert [file.name for file in folder.glob(".*.part")] == [".download.part"]
+
+
 def test_run_without_log_keeps_weights_and_best_score(run):
     file = run.path / "metrics.jsonl"
     file.write_text('{"color": "red"}\n', encoding="utf-8")
