@@ -3,7 +3,9 @@
 import ast
 import difflib
 import math
+import re
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from pkgutil import resolve_name
 from typing import Any
 
@@ -11,6 +13,7 @@ from srlab.errors import SrlabError
 from srlab_course.lab.recipes import Book
 
 INJECTED = "# Parameters\n"  # papermill begins the cell with the options of its command with this line
+TABLE = re.compile(r"(srlab|srlab_course)(\.[A-Za-z]\w*)+")  # public, so not a program such as a __main__
 KINDS = {
     bool: "True or False",
     int: "a whole number",
@@ -89,15 +92,18 @@ def check_parameters(
         elif name in (minimum or {}) and value < minimum[name]:
             must = f"be at least {minimum[name]}"
         elif name in (choices or {}):
-            known = choices[name]
-            if isinstance(known, str):
-                if not known.startswith(("srlab.", "srlab_course.")):  # importing a module executes it
-                    raise SrlabError(f"The recipe's choices of {name} are '{known}'. Use a list, or a table of srlab.")
-                known = resolve_name(known)
-            known = list(known)
+            known = _table(choices[name], name) if isinstance(choices[name], str) else list(choices[name])
             must = "" if value in known else f"be one of {', '.join(map(str, known))}"
         if must:
             raise SrlabError(f"The parameter {name}={value!r} must {must}.")
+
+
+def _table(path: str, name: str) -> list[Any]:
+    """Return the keys of a table in srlab; import nothing else, because importing a module executes it."""
+    with suppress(ImportError, AttributeError, TypeError):
+        if TABLE.fullmatch(path):
+            return list(resolve_name(path))
+    raise SrlabError(f"The recipe's choices of {name} are '{path}'. Use a list, or a table of srlab.")
 
 
 def _reject_unknown(name: Any, known: Iterable[str]) -> None:
@@ -111,5 +117,5 @@ def from_text(value: Any) -> Any:
     """Return the Python literal in a text, such as a list after papermill's ``-p``; other values unchanged."""
     try:
         return ast.literal_eval(value) if isinstance(value, str) else value
-    except (ValueError, TypeError, SyntaxError):  # other text
+    except (ValueError, TypeError, SyntaxError, RecursionError, MemoryError):  # other text; the last two: deeply nested
         return value

@@ -136,7 +136,7 @@ def read_book(file: Path) -> Book:
         book = Book(*[written.pop(one.name) for one in fields(Book) if one.name != "recipes"])
         for name, said in written.items():
             book.recipes[name] = _read_recipe(book, name, **said)
-    except (OSError, yaml.YAMLError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (OSError, yaml.YAMLError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise SrlabError(f"The recipes in {file} cannot be read ({name}: {error}). Correct the file.") from error
     return book
 

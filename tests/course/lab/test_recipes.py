@@ -1,9 +1,11 @@
 """Test srlab_course.lab.recipes: the hyperparameters of a lab, scaled to the requested length."""
 
+import sys
+
 import pytest
 
 from srlab.errors import SrlabError
-from srlab_course.lab.parameters import check_parameters
+from srlab_course.lab.parameters import check_parameters, from_text
 from srlab_course.lab.recipes import STAGES, pick_recipe, read_book
 from tests.conftest import RECIPES
 
@@ -120,6 +122,7 @@ HEAD = "parameters: {}\nchoices: {}\nminimum: {}\nmin_image_size: {}\nhelp: {a: 
     [
         ("", "its head: "),
         ("help: [", "its head: "),
+        pytest.param("help: " + "[" * 10_000, "its head: ", id="nested"),
         (f"{HEAD}\nlaptop: {{description: x, source: y, values: {{a: 1}}, requries: {{}}}}", "laptop: .* 'requries'"),
         (f"{HEAD}\nlaptop: {{description: x, source: y, values: {{b: 1}}}}", "laptop: missing .* a, b"),
         (f"{HEAD}\nlaptop: {{description: x, values: {{a: 1}}}}", "laptop: .* 'source'"),
@@ -132,8 +135,17 @@ def test_damaged_recipe_file_is_reported(tmp_path, text, words):
         read_book(tmp_path / "lab.yaml")
 
 
-def test_choices_import_only_srlab(tmp_path, monkeypatch):
+@pytest.mark.parametrize(
+    "path", ["own.x", "srlab_course.workshops.designs.__main__.x", "srlab.__main__", "srlab.losses.no", "srlab.losses"]
+)
+def test_choices_import_only_tables_of_srlab(tmp_path, monkeypatch, path):
     (tmp_path / "own.py").write_text("raise AssertionError('it was imported')", encoding="utf-8")
     monkeypatch.syspath_prepend(tmp_path)
-    with pytest.raises(SrlabError, match=r"choices of scale are 'own\.x'\. Use a list, or a table of srlab"):
-        check_parameters({"scale": 4}, {"scale": 2}, {"scale": "own.x"})
+    with pytest.raises(SrlabError, match=rf"choices of scale are '{path}'\. Use a list, or a table of srlab"):
+        check_parameters({"scale": 4}, {"scale": 2}, {"scale": path})
+    assert not [name for name in sys.modules if name.endswith(".__main__")]
+
+
+@pytest.mark.parametrize("text", ["-" * 10_000 + "1", "1+" * 10_000 + "1", "(" * 1000], ids=lambda text: text[:2])
+def test_deeply_nested_text_stays_text(text):
+    assert from_text(text) == text
