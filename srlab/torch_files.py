@@ -17,6 +17,8 @@ TYPES = ("Double", "Float", "Half", "BFloat16", "ComplexDouble", "ComplexFloat")
 TYPES += ("Long", "Int", "Short", "Char", "Byte", "Bool")
 NEEDED |= {f"{module} {name}Storage" for module in ("torch", "torch.cuda") for name in TYPES}
 
+LARGEST = 2**23  # bytes of a pickle, enough for 50,000 tensors: one byte can become a list, which takes a hundred
+
 
 def read_torch(path: Path) -> Any:
     """Read a file that ``torch.save`` wrote, on the CPU, without executing anything in it.
@@ -58,9 +60,11 @@ def _checked_archive(file: BinaryIO, size: int) -> BinaryIO:
 
 def _refuse_other_names(file: BinaryIO) -> None:
     """Read to the end of a pickle, without executing it, and reject it if it needs more than `NEEDED`."""
-    for operation, argument, _ in pickletools.genops(file):
+    for operation, argument, position in pickletools.genops(file):
         if operation.name == "GLOBAL" and argument not in NEEDED:  # torch rejects all other ways to name something
             raise ValueError(f"it needs {argument}")
+        if position > LARGEST:
+            raise ValueError("it lists too many tensors")
 
 
 def _tensors_in(content: Any) -> Iterator[torch.Tensor]:

@@ -4,6 +4,7 @@ Ruff's S rules forbid unpickling, eval and shell commands, see pyproject.toml.
 """
 
 import json
+import math
 from contextlib import suppress
 
 import pytest
@@ -89,9 +90,16 @@ def test_weights_file_cannot_request_huge_network(config, tmp_path, monkeypatch)
         loading.load_generator_file(tmp_path / "g.safetensors")
 
 
-@pytest.mark.parametrize("config", [None, [], "text", {"num_blocks": "3"}, {"num_blocks": None}, {"num_blocks": [3]}])
+ODD = [{"num_blocks": "3"}, {"num_blocks": None}, {"num_blocks": [3]}, {"num_blocks": True}, {"residual_scale": "x"}]
+ODD += [{"residual_scale": None}, {"residual_scale": 10**30}, {"residual_scale": math.nan}, {"enlarge": {}}]
+
+
+@pytest.mark.parametrize("config", [None, [], "text", *ODD])
 def test_weights_file_with_other_notes_is_reported(config, tmp_path):
-    tensor_files.write_safetensors(tmp_path / "g.safetensors", {"a": noise()}, {"network": "RRDBNet", "config": config})
+    weights = models.RRDBNet(1, 4, 4).state_dict()
+    if isinstance(config, dict):
+        config = {"num_blocks": 1, "num_features": 4, "growth": 4} | config
+    tensor_files.write_safetensors(tmp_path / "g.safetensors", weights, {"network": "RRDBNet", "config": config})
     with pytest.raises(SrlabError, match="do not fit RRDBNet"):
         loading.load_generator_file(tmp_path / "g.safetensors")
 

@@ -97,6 +97,14 @@ def test_archive_is_read_as_it_was_checked(read):
     assert read(saved({"a": torch.ones(3)}) + saved({"a": torch.zeros(3)}))["a"].sum() == 0
 
 
+def test_pickle_of_empty_lists_is_rejected(read, monkeypatch):
+    """Reject many lists, each of which takes a byte in the file and a hundred in memory."""
+    monkeypatch.setattr("srlab.torch_files.LARGEST", 1000)
+    assert len(read(saved([[] for _ in range(100)]))) == 100
+    with pytest.raises(ValueError, match="too many"):
+        read(saved([[] for _ in range(1000)]))
+
+
 def test_nested_content_takes_no_time(read):
     """Nest each list twice in the next: all paths through them would be 2**60."""
     nested = [torch.zeros(1)]

@@ -1,5 +1,6 @@
 """Load generators: those of training runs, those bundled with srlab, and those published by others."""
 
+import inspect
 from pathlib import Path
 
 import torch
@@ -82,6 +83,11 @@ def _build(path: Path, weights: dict[str, torch.Tensor], notes: dict) -> nn.Modu
             "network to srlab.upscale or srlab.export, as srlab/README.md shows for a script."
         )
     try:
+        kinds = inspect.signature(models.GENERATORS[name]).parameters
+        for key, value in config.items():  # another value might only fail while the network computes
+            kind = kinds[key].annotation
+            if type(value) not in (kind, int if kind is float else kind) or not abs(value) < 2**63:
+                raise TypeError(f"{key} is not {kind.__name__}")
         with torch.device("meta"):  # only shapes
             # Each block has the same number of tensors. A network with more than the file has could take all memory.
             if (blocks := config.get("num_blocks", 1)) > 2:

@@ -12,7 +12,7 @@ ENTRIES |= {"status": str, "started": str, "wall_time_s": int | float, "continue
 ENTRIES |= {"precision": str, "code_of_step": str}
 OF_LABS = {"lab_run": str, "recipe": str, "changed": dict, "steps": dict}  # these in each manifest of a lab,
 OPTIONAL = {"failure": str, "metrics": dict}  # and these in some
-OPTIONAL_PARAMETERS = {"weights": dict, "start": str}
+OPTIONAL_PARAMETERS = {"weights": dict, "start": str, "subject": str, "code": str | None, "teacher": str}
 
 
 def parse_manifest(text: str) -> dict[str, Any]:

@@ -24,7 +24,7 @@ from srlab_course.lab.earlier.start import check_start, with_own_start
 from srlab_course.lab.lab import Lab, generator_of
 from srlab_course.lab.parameters import read_parameters
 from srlab_course.lab.photos import choose_photos, find_subject, large_enough, planned_set
-from srlab_course.lab.recipes import Book, Recipe, pick_recipe, read_book
+from srlab_course.lab.recipes import STAGES, Book, Recipe, pick_recipe, read_book
 from srlab_course.lab.run_names import changes, check_run, made_with, name_run, refuse_changes
 
 # Attribute of `srlab.Degradation` -> parameter of a lab, which has the same name except for two.
@@ -55,7 +55,8 @@ def setup(name: str, namespace: Mapping[str, Any], dry: bool = False, whole: boo
     made = made_with(name, given["run"]) if given.get("run") else {}
     if made:  # a named run also keeps its steps, unless you pass others
         own = book.recipes[made["recipe"]].values if made["recipe"] in book.recipes else {}
-        kept = {stage: steps for stage, steps in made["steps"].items() if steps != own.get(stage, steps)}
+        kept = {stage: made["steps"].get(stage) for stage in STAGES}
+        kept = {stage: steps for stage, steps in kept.items() if steps not in (None, own.get(stage))}
         given["iters"] = given["iters"] or kept.get("iters", 0)
         overrides = {stage: steps for stage, steps in kept.items() if stage != "iters"} | overrides
     device = srlab.pick_device(given["device"])
