@@ -7,9 +7,11 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import nbformat
+import psutil
 import pytest
 
 from tests.conftest import ROOT, left, make_link
@@ -24,11 +26,20 @@ def blocks(heading):
 
 
 def run(block, folder, code=0, **variables):
-    """Run a block as in an activated environment; `code` is the expected exit code."""
-    environment = os.environ | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"} | variables
+    """Run a block as in an activated environment, with stand-ins in `folder`/bin; `code` is the expected exit code."""
+    places = (folder / "bin", Path(sys.executable).parent, os.environ["PATH"])
+    environment = os.environ | {"PATH": os.pathsep.join(map(str, places))} | variables
     command = ["bash", "-euo", "pipefail", "-c", block]
     done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=300)
     assert done.returncode == code, done.stdout + done.stderr
+
+
+def stand_in(folder, **commands):
+    """Write programs that `run` uses in place of the system's."""
+    (folder / "bin").mkdir()
+    for command, body in commands.items():
+        (folder / "bin" / command).write_text(f"#!/bin/sh\n{body}\n", encoding="utf-8")
+        (folder / "bin" / command).chmod(0o755)
 
 
 ANSWER = "def psnr(sr, hr, crop):\n    return srlab.psnr(sr, hr)"
@@ -36,14 +47,15 @@ SUBMISSIONS = {  # file -> answer, name of the kernel, and result of an executio
     "Anna Li/00_degradation.ipynb": (ANSWER, "python3", "incorrect"),
     "Bo Ek/00 [1].ipynb": ("1 / 0", "python3", "not run"),
     "Cy/00.IPYNB": (ANSWER, "ir", "incorrect"),
-    "Di/00.ipynb": (ANSWER, "python3", ""),  # with a byte order mark, which Jupyter rejects
+    "Di/00.ipynb": (ANSWER, "python3", "incorrect"),  # with a byte order mark, which Jupyter rejects
     "Ed/00.ipynb": ("import os; os._exit(1)", "python3", "not run"),
+    "Ewa/00.ipynb": ("", "python3", ""),  # damaged
     "Fay/00.json": (ANSWER, "python3", ""),
 }
 
 
 @pytest.mark.nightly
-def test_regrading_counts_only_what_it_executed(tmp_path, home):
+def test_regrading_counts_only_what_it_executed(tmp_path):
     for name, (answer, kernel, _) in SUBMISSIONS.items():
         imports, check = "import srlab\nimport srlab_course as course", 'psnr = course.check("degradation.psnr", psnr)'
         cells = [nbformat.v4.new_code_cell(source) for source in ('recipe = "auto"', imports, answer, check)]
@@ -53,7 +65,7 @@ def test_regrading_counts_only_what_it_executed(tmp_path, home):
         text = nbformat.writes(nbformat.v4.new_notebook(cells=cells, metadata=metadata))
         file = tmp_path / "handed_in" / name
         file.parent.mkdir(parents=True)
-        file.write_text(text, encoding="utf-8-sig" if name.startswith("Di") else "utf-8")
+        file.write_text(text if answer else "{", encoding="utf-8-sig" if name.startswith("Di") else "utf-8")
     (tmp_path / "outside.ipynb").write_bytes(file.read_bytes())
     make_link(tmp_path / "handed_in" / "Fay" / "00.ipynb", tmp_path / "outside.ipynb")
     (tmp_path / "names.txt").write_text(
@@ -63,13 +75,41 @@ def test_regrading_counts_only_what_it_executed(tmp_path, home):
     (again,) = blocks("Execute submissions again")
     (tmp_path / "docs").mkdir()
     shutil.copy(ROOT / "docs" / "regrade.sh", tmp_path / "docs")
-    run(again, tmp_path, code=2, SRLAB_HOME=str(home))  # because Di's notebook is not counted
+    # Another account may not be able to run the Python of this machine.
+    stand_in(tmp_path, setpriv='while [ "$1" != env ]; do shift; done\nexec "$@"', chown="exit 0")
+    run(again, tmp_path, code=2)  # because Ewa's notebook is not counted
     with (tmp_path / "executed.csv").open(encoding="utf-8-sig") as file:
         found = {row["student"]: row["degradation.psnr (exercise 3)"] for row in csv.DictReader(file)}
     assert found == {name.partition("/")[0]: result for name, (*_, result) in SUBMISSIONS.items()}
     assert {path: path.read_bytes() for path in before} == before
     executed = nbformat.read(tmp_path / "executed" / "Anna Li" / "00_degradation.ipynb", 4)
     assert 'recipe = "smoke"' in executed.cells[1].source
+
+
+ATTACK = """for file in {0}/handed_in/* {0}/executed/* {0}/work/*/*/*; do echo forged 2>/dev/null >>"$file"; done
+sleep 60 >/dev/null 2>&1 &
+cat lab.ipynb"""
+
+
+@pytest.mark.skipif(os.name == "nt" or os.getuid() != 0, reason="only root can use other accounts")
+def test_executed_notebook_changes_no_other_and_leaves_no_process():
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)  # one that other accounts may enter
+        folder.chmod(0o755)
+        programs = {"python": "[ ! -e submitted.ipynb ] || cp submitted.ipynb empty.ipynb", "srlab": "exit 0"}
+        stand_in(folder, papermill="cp empty.ipynb lab.ipynb", jupyter=ATTACK.format(folder), **programs)
+        (folder / "handed_in").mkdir()
+        (folder / "work").mkdir(mode=0o755)
+        for student in ("a", "b", "c"):
+            (folder / "handed_in" / f"{student}.ipynb").write_text(student, encoding="utf-8")
+        (folder / "docs").mkdir()
+        shutil.copy(ROOT / "docs" / "regrade.sh", folder / "docs")
+        run("bash docs/regrade.sh handed_in", folder, TMPDIR=str(folder / "work"))
+        for place in ("handed_in", "executed"):
+            found = {file.name: file.read_text(encoding="utf-8") for file in (folder / place).iterdir()}
+            assert found == {f"{student}.ipynb": student for student in ("a", "b", "c")}
+        found = [one.info for one in psutil.process_iter(["uids", "status"])]
+        assert not [one for one in found if one["status"] != "zombie" and 61184 <= one["uids"].real <= 61188]
 
 
 @pytest.mark.nightly
