@@ -5,6 +5,7 @@ Saved results can be forged. docs/teaching.md describes how to execute submissio
 
 import argparse
 import csv
+import os
 import re
 import unicodedata
 from collections import Counter, defaultdict
@@ -121,8 +122,7 @@ def read_submissions(folder: Path) -> tuple[list[Submission], list[Path]]:
     Files without exercises are among the others, as in a copy of the whole course, unless their student submitted
     nothing else. If a student submitted several files for a lab, none of them is counted.
     """
-    files = [path.relative_to(folder) for path in sorted(folder.rglob("*")) if path.is_file()]
-    files = [path for path in files if not any(part.startswith(".") for part in path.parts)]
+    files = files_below(folder)
     if not files:
         raise SrlabError(f"No files found in {folder}. Check the path.")
     by_student = defaultdict(list)
@@ -142,6 +142,25 @@ def read_submissions(folder: Path) -> tuple[list[Submission], list[Path]]:
     return submissions, sorted({*files} - {one.path for one in submissions})
 
 
+def files_below(folder: Path) -> list[Path]:
+    """Return the files in a folder and its subfolders, except hidden ones, relative to the folder.
+
+    A link counts as a file, and so does a subfolder that cannot be listed. The depth is not limited, unlike with
+    `Path.rglob`, so no submission stops the grading of a class.
+    """
+    files, folders = [], [Path()]
+    while folders:
+        here = folders.pop()
+        try:
+            entries = [entry for entry in os.scandir(folder / here) if not entry.name.startswith(".")]
+        except OSError:  # for example a path that is too long
+            files += [here] * (here != Path())
+            continue
+        for entry in entries:
+            (folders if entry.is_dir(follow_symlinks=False) else files).append(here / entry.name)
+    return sorted(files)
+
+
 def in_short(paths: Sequence[Path]) -> str:
     """Return the names of notebooks, each once, and how many other files there are."""
     notebooks = {path.name for path in paths if path.suffix.lower() == ".ipynb"}
@@ -159,6 +178,8 @@ def read_submission(folder: Path, path: Path) -> Submission:
 
 
 def _read(folder: Path, path: Path) -> Submission:
+    if (folder / path).is_symlink():
+        raise SrlabError(f"{path} is a link, which may lead to a file that its student did not write.")
     notebook = read_saved(folder / path)
     results = read_results(notebook)
     if not results:
@@ -203,4 +224,4 @@ def table_of(submissions: Sequence[Submission], students: Mapping[str, str]) -> 
 
 def _plain(cell: str) -> str:
     """Return a text that is no formula for a spreadsheet, also where it separates cells at semicolons, as in German."""
-    return re.sub(r"(^|;) *(?=[=+@-])", r"\g<0>'", printable(cell))
+    return re.sub(r'(^|;)[\s"]*(?=[=+@\-＝＋＠－])', r"\g<0>'", printable(cell))

@@ -4,6 +4,7 @@ import argparse
 import base64
 import io
 import re
+from pathlib import Path
 
 from matplotlib import style
 from matplotlib.font_manager import FontProperties
@@ -19,15 +20,24 @@ from srlab_course.notebook_files.editable import read_notebook
 from srlab_course.notebook_files.finding import find_notebook
 
 FOLDED = re.compile(r"<details>.*?</details>", re.DOTALL)  # answers, and what paper could not open
-# Without scripts, which nbconvert loads from the internet for widgets, formulas and diagrams
+# Without scripts: nbconvert loads some from the internet for widgets, formulas and diagrams, and a lab may contain any.
+RULES = (
+    "default-src 'none'; img-src data:; font-src data:; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
+)
+HEAD = {"": f'<meta http-equiv="Content-Security-Policy" content="{RULES}">', "_mathjax": "", "_mermaidjs": ""}
 PAGE = "{% extends 'lab/index.html.j2' %}"
-PAGE += "".join(f"{{% block html_head_js{part} %}}{{% endblock %}}" for part in ("", "_mathjax", "_mermaidjs"))
+PAGE += "".join(f"{{% block html_head_js{part} %}}{text}{{% endblock %}}" for part, text in HEAD.items())
 FORMULAS = {"mathtext.fontset": "stix"}  # over matplotlib's defaults, whatever the user's own settings
 SIZE = 11.5  # points; as large as the text around a formula looks
 
 
 class Offline(IPythonRenderer):
     """Render Markdown with its formulas as pictures, which need no script and no font."""
+
+    def _src_to_base64(self, src: str) -> str | None:
+        """Embed only pictures in the folder of the lab, also if a link leads elsewhere."""
+        folder = Path(self.path).resolve()
+        return super()._src_to_base64(src) if (folder / src).resolve().is_relative_to(folder) else None
 
     def inline_math(self, body: str) -> str:
         """Render a formula in a line of text."""

@@ -5,7 +5,9 @@ import csv
 import functools
 import io
 import json
+import os
 import re
+import sys
 import unicodedata
 from pathlib import Path
 
@@ -99,7 +101,21 @@ def student_of(file):
     return NAMES.get(folder, folder)
 
 
-FORMULAS = ["=1+1", "a\r=1+1", "a\n=1", "x;=cmd|' /C calc'!A0;", "x; =1", "\t=1", "+1", "@a", '";=1;"', "-1"]
+FORMULAS = [
+    "=1+1",
+    "a\r=1+1",
+    "a\n=1",
+    "＝1+1",
+    "x;\u3000－1",
+    'x;"=1"',
+    "x;=cmd|' /C calc'!A0;",
+    "x; =1",
+    "\t=1",
+    "+1",
+    "@a",
+    '";=1;"',
+    "-1",
+]
 
 
 @pytest.mark.parametrize("name", FORMULAS)
@@ -108,7 +124,8 @@ def test_no_cell_of_the_gradebook_is_a_formula(name, separator):
     text = table_of([Submission(Path("a.ipynb"), note=name)], {"a": name}).decode("utf-8-sig")
     cells = [cell for row in csv.reader(io.StringIO(text), delimiter=separator) for cell in row]
     assert any("1" in cell or "a" in cell for cell in cells)
-    assert not [cell for cell in cells if cell.strip()[:1] in ("=", "+", "-", "@") and cell]
+    begins = [unicodedata.normalize("NFKC", cell).strip(' "')[:1] for cell in cells]
+    assert not {*"=+-@"} & {*begins}
     assert len(text.splitlines()) == 2
 
 
@@ -151,6 +168,32 @@ def test_a_long_note_fits_into_a_cell(tmp_path, capsys):
     assert main(["grade", str(tmp_path / "all"), "--csv", str(tmp_path / "grades.csv")]) == 2
     ann, _ = csv.DictReader((tmp_path / "grades.csv").read_text(encoding="utf-8-sig").splitlines())
     assert 500 < len(ann["note"]) <= 1000
+
+
+def nest(folder, depth):
+    """Make a notebook in nested folders; its path may be longer than the system allows."""
+    here = Path.cwd()
+    for name in (folder, *depth * ["x" * 200]):
+        Path(name).mkdir()
+        os.chdir(name)
+    Path("lab.ipynb").write_bytes(lab())
+    os.chdir(here)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such paths")
+def test_no_folder_or_link_stops_a_class_or_shows_another_file(tmp_path, capsys):
+    everything = tmp_path / "all"
+    for name, depth in {".": 0, "Deep": 10, "Too deep": 25}.items():
+        nest(everything / name, depth)
+    (everything / "lab.ipynb").rename(tmp_path / "elsewhere.ipynb")
+    (everything / "Link").mkdir()
+    (everything / "Link" / "lab.ipynb").symlink_to(tmp_path / "elsewhere.ipynb")
+    (everything / "Linked").symlink_to(everything / "Deep")
+    (everything / "Loop").symlink_to(everything)
+    assert main(["grade", str(everything), "--csv", str(tmp_path / "grades.csv")]) == 2
+    rows = csv.DictReader((tmp_path / "grades.csv").read_text(encoding="utf-8-sig").splitlines())
+    found = {row["student"]: row["degradation"] for row in rows}
+    assert found == {"Deep": "18"} | dict.fromkeys(["Link", "Linked", "Loop", "Too deep"], "0")
 
 
 def test_correct_answer_that_is_still_a_stub_gets_a_note(tmp_path, capsys):

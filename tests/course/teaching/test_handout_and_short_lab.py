@@ -1,5 +1,6 @@
 """Test srlab handout and srlab short."""
 
+import base64
 import re
 import shutil
 from html import unescape
@@ -8,7 +9,7 @@ import nbformat
 import pytest
 
 from srlab.cli.main import main
-from tests.conftest import LABS, ROOT, left
+from tests.conftest import LABS, ROOT, left, make_link
 
 
 @pytest.fixture
@@ -85,3 +86,19 @@ def test_handout_of_a_short_lab(name, course, home):
     page = (home / "handouts" / "02_content_loss.short.html").read_text(encoding="utf-8")
     assert "<h2" in page
     assert "8. " not in " ".join(re.findall(r"<h2[^>]*>(.*?)</h2>", page, re.S))
+
+
+def test_handout_of_a_foreign_notebook_shows_no_other_file(tmp_path, home):
+    """Test that it has no picture from elsewhere; tests/browser/test_foreign_text.py tests that it runs no script."""
+    (tmp_path / "elsewhere.png").write_bytes(b"elsewhere")
+    (tmp_path / "foreign").mkdir()
+    (tmp_path / "foreign" / "own.png").write_bytes(b"own")
+    make_link(tmp_path / "foreign" / "link.png", tmp_path / "elsewhere.png")
+    places = ("own.png", "link.png", "../elsewhere.png", f"{tmp_path}/elsewhere.png")
+    text = "\n\n".join(f'![]({place}) <img src="{place}">' for place in places)
+    cells = [nbformat.v4.new_markdown_cell(f"# Lab\n\n{text}")]
+    nbformat.write(nbformat.v4.new_notebook(cells=cells), tmp_path / "foreign" / "lab.ipynb")
+    assert main(["handout", str(tmp_path / "foreign" / "lab.ipynb")]) == 0
+    page = (home / "handouts" / "lab.html").read_text(encoding="utf-8")
+    shown = [base64.b64decode(data) for data in re.findall('src="data:image/png;base64,([^"]*)"', page)]
+    assert shown == [b"own", b"own"]
