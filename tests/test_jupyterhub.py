@@ -100,11 +100,35 @@ def test_process_of_a_student_gets_no_terminal_and_a_file_is_limited(hub, tmp_pa
         file.truncate(2**40)
     session = f"echo $$ $(ps -o sid= -p $$) $(readlink /proc/$$/fd/0 /proc/$$/fd/2) >>{tmp_path}/sessions"
     commands = {"getent": f"echo ada:x:1:1::{tmp_path}/ada:/bin/sh", "runuser": f'{session}\nshift 3; "$@"'}
-    assert hub("collect 03_srgan", "ada\n", commands).returncode == 0
+    done = hub("collect 03_srgan", "ada\n", commands)
+    assert (done.returncode, "has more than 50M" in done.stderr) == (1, True)
     assert (tmp_path / "handed_in" / "ada" / "03_srgan.ipynb").stat().st_size == 50 * 2**20
     for line in (tmp_path / "sessions").read_text(encoding="utf-8").splitlines():
         process, its_session, given, errors = line.split()
         assert (its_session, given, errors.partition(":")[0]) == (process, "/dev/null", "pipe")
+
+
+@pytest.mark.skipif(not shutil.which("setsid"), reason="needs setsid")
+def test_student_who_stops_or_floods_her_process_stops_no_class(hub, tmp_path):
+    (tmp_path / "notebooks").mkdir()
+    (tmp_path / "notebooks" / "03_srgan.ipynb").write_text("answers", encoding="utf-8")
+    ada = 'trap "" TERM\nprintf "\\033[2J" >&2\nsleep 1'
+    student = f'name=$2\nshift 3\n[ "$name $1" != "ada cat" ] || {{\n{ada}\n}}\n"$@"'
+    commands = {"getent": f"echo x:x:1:1::{tmp_path}:/bin/sh", "runuser": student}
+    commands |= {"timeout": f'shift\nexec {shutil.which("timeout")} 0.3 "$@"'}
+    done = hub("collect 03_srgan", "ada\nbo\n", commands)
+    assert (done.returncode, "ada's file cannot be read" in done.stderr, "bo" in done.stderr) == (1, True, False)
+    assert "\033" not in done.stderr
+    handed_in = {name: (tmp_path / "handed_in" / name / "03_srgan.ipynb").read_bytes() for name in ("ada", "bo")}
+    assert handed_in == {"ada": b"", "bo": b"answers"}
+
+
+@pytest.mark.parametrize("name", ["--help", "..", "a:b", "a/b", "-rf"])
+def test_what_is_not_a_login_name_is_rejected(name, hub, tmp_path):
+    commands = dict.fromkeys(("id", "useradd", "chpasswd", "getent", "runuser"), "exit 1")
+    done = hub("add", f"ada\n{name}\n", commands)
+    assert (done.returncode, f"'{name}' in logins.txt is not a login name" in done.stderr) == (2, True)
+    assert not (tmp_path / "log").exists()
 
 
 class Hub(http.server.BaseHTTPRequestHandler):

@@ -9,17 +9,28 @@
 set -euo pipefail
 
 LARGEST=50M # of a notebook; a sparse file can have any size
+PATIENCE=60 # seconds for what runs as a student, who can stop it, or replace a file with a pipe
 COURSE=$(realpath "$(dirname "${BASH_SOURCE[0]}")/../..")
 [ -e logins.txt ] || {
     echo "logins.txt not found. Run this in the hub's folder, which contains the list of login names." >&2
     exit 2
 }
 mapfile -t names < <(sed '1s/^\xef\xbb\xbf//' logins.txt | grep -oE '[^[:space:]]+') # without what Windows editors add
+for name in "${names[@]}"; do
+    [[ $name =~ ^[[:alnum:]_][[:alnum:]_.@-]*$ ]] || {
+        echo "${name@Q} in logins.txt is not a login name. Use letters, digits, _ . @ and -, and begin with no sign." >&2
+        exit 2
+    }
+done
 
 home_of() { getent passwd "$1" | cut -d: -f6 | grep . || echo "/home/$1"; }
 failed() { echo "$1" >&2 && status=1; }
-# A student can control a process that runs as her, so it gets pipes, and nothing of root's terminal.
-as() { setsid --wait runuser -u "$1" -- "${@:2}" </dev/null 2> >(cat >&2) | cat; }
+# A student can control a process that runs as her, so it gets pipes, and nothing of root's terminal. Root limits how long
+# it may run, and how much it may write, because she can stop a process that is hers, or let it write without end.
+as() {
+    timeout "$PATIENCE" setsid --wait runuser -u "$1" -- "${@:2}" </dev/null \
+        2> >(timeout "$PATIENCE" head -c 10K | cat -v >&2) | timeout "$PATIENCE" head -c "$LARGEST"
+}
 
 # An account may exist already, with its home directory anywhere, so every account without the notebooks gets them.
 add() {
@@ -63,7 +74,7 @@ collect() {
         file=$(home_of "$name")/notebooks/$1.ipynb
         if as "$name" test -f "$file"; then
             mkdir -p "handed_in/$name"
-            as "$name" head -c "$LARGEST" "$file" >"handed_in/$name/$1.ipynb" || failed "$name's file cannot be read."
+            as "$name" cat "$file" >"handed_in/$name/$1.ipynb" || failed "$name's file cannot be read, or has more than $LARGEST."
         else
             failed "$name has no file $file."
         fi
