@@ -74,8 +74,8 @@ def set_address(course: Path, address: str) -> None:
     start = "Then run this command on Linux and macOS:"
     fill(course / "README.md", "download", f"Download the course with these commands:\n\n```\n{get}```\n\n{start}\n")
     fill(course / "README.md", "issues", issues(address))
-    winget = "Run these commands. If git is missing, first run `winget install Git.Git` and open a new window:"
-    fill(course / "docs" / "machines.md", "download", f"{winget}\n\n```text\n{get}```\n")
+    git = "If git is missing, first run `winget install --source winget Git.Git` and open a new window:"
+    fill(course / "docs" / "machines.md", "download", f"Run these commands. {git}\n\n```text\n{get}```\n")
     fill(course / "docs" / "colab.md", "notice", "")
     table = links([lab.relative_to(course).as_posix() for lab in labs], address)
     fill(course / "docs" / "colab.md", "labs", f"## Open a lab\n\n{table}")
