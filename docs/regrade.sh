@@ -60,9 +60,12 @@ for number in "${!files[@]}"; do
     file=${files[number]} copy=executed/${files[number]}
     echo "$((number + 1)) of ${#files[@]}: ${file@Q}"
     account=$((account + 1)) lab=$work/$number/lab log=$work/$number/log
-    mkdir -p "$lab" "$(dirname "$copy")"
+    mkdir -p "$lab"
     chmod 711 "$work/$number"
-    cp "$folder/$file" "$lab/submitted.ipynb"
+    if ! { mkdir -p "$(dirname "$copy")" && cp "$folder/$file" "$lab/submitted.ipynb"; }; then
+        echo "  Cannot be copied." # its path is too long
+        continue
+    fi
     chown -R "$account:$account" "$lab"
     if ! prepare >"$log" 2>&1; then
         echo "  Not a valid notebook: $(last_line "$log")"
@@ -72,7 +75,7 @@ for number in "${!files[@]}"; do
     cp "$lab/lab.ipynb" "$copy"
     executed=0
     execute >"$work/$number/executed.ipynb" 2>"$log" || executed=$?
-    pkill --signal KILL --uid "$account" || true # what the notebook has left running
+    pkill --signal KILL --uid "$account" || [ $? = 1 ] # what the notebook has left running
     if [ $executed = 0 ]; then
         cp "$work/$number/executed.ipynb" "$copy"
     else

@@ -89,6 +89,7 @@ def test_regrading_counts_only_what_it_executed(tmp_path):
 ATTACK = """for file in {0}/handed_in/* {0}/executed/* {0}/work/*/*/*; do echo forged 2>/dev/null >>"$file"; done
 sleep 60 >/dev/null 2>&1 &
 cat lab.ipynb"""
+TOO_LONG = "name=$(printf %200s | tr ' ' x); for i in {1..25}; do mkdir $name && cd $name; done; touch a.ipynb"
 
 
 @pytest.mark.skipif(os.name == "nt" or os.getuid() != 0, reason="only root can use other accounts")
@@ -100,13 +101,14 @@ def test_executed_notebook_changes_no_other_and_leaves_no_process():
         stand_in(folder, papermill="cp empty.ipynb lab.ipynb", jupyter=ATTACK.format(folder), **programs)
         (folder / "handed_in").mkdir()
         (folder / "work").mkdir(mode=0o755)
+        subprocess.run(["bash", "-c", TOO_LONG], cwd=folder / "handed_in", check=True)
         for student in ("a", "b", "c"):
             (folder / "handed_in" / f"{student}.ipynb").write_text(student, encoding="utf-8")
         (folder / "docs").mkdir()
         shutil.copy(ROOT / "docs" / "regrade.sh", folder / "docs")
         run("bash docs/regrade.sh handed_in", folder, TMPDIR=str(folder / "work"))
         for place in ("handed_in", "executed"):
-            found = {file.name: file.read_text(encoding="utf-8") for file in (folder / place).iterdir()}
+            found = {file.name: file.read_text(encoding="utf-8") for file in (folder / place).glob("*.ipynb")}
             assert found == {f"{student}.ipynb": student for student in ("a", "b", "c")}
         found = [one.info for one in psutil.process_iter(["uids", "status"])]
         assert not [one for one in found if one["status"] != "zombie" and 61184 <= one["uids"].real <= 61188]
