@@ -88,11 +88,11 @@ def colab(monkeypatch, tmp_path):
 
 def test_colab_packages_are_kept_and_missing_ones_added(colab, capsys):
     colab.have["torch"] = "2.9.0+cu126"
-    del colab.have["torchmetrics"], colab.have["spandrel"]
+    del colab.have["torchvision"], colab.have["spandrel"]
     colab.main()
     assert "torch==2.9.0+cu126" in colab.kept
     assert {line.partition("==")[0] for line in colab.kept} == set(colab.have)
-    assert [one.partition(">")[0] for one in colab.log[0][2:]] == ["spandrel", "torchmetrics"]
+    assert [one.partition(">")[0] for one in colab.log[0][2:]] == ["spandrel", "torchvision"]
     assert colab.log[1:] == [("--no-deps", "-e", str(ROOT)), "widgets"]
     assert "Keeping torch 2.9.0+cu126, although the course requires >=" in capsys.readouterr().out
     assert str(ROOT) in sys.path

@@ -21,7 +21,7 @@ ROOMS = {
 
 
 def test_imports_are_fast_and_a_script_needs_no_course():
-    slow = {"torchvision", "spandrel", "tensorboard", "torchmetrics", "jsonschema", "papermill"}
+    slow = {"torchvision", "spandrel", "tensorboard", "jsonschema", "papermill"}
     late = {
         "import srlab_course, srlab.cli.main": {"torch"},
         "import srlab_course.teaching.grading": {"nbformat"},

@@ -16,6 +16,7 @@ from srlab.data.images import full_range, luma
 from srlab.errors import SrlabError
 from srlab.evaluation.metrics import WHOLE_RGB, TooSmall, prepared, prepared_image
 from srlab.models import backbones
+from srlab.tensor_files import read_safetensors
 
 BLOCK = 16  # side of a block of the energy map in pixels
 CELLS = 8  # LR pixels per side of a window of `checkerboard`
@@ -110,11 +111,44 @@ def checkerboard(sr: torch.Tensor, scale: int = 4) -> torch.Tensor:
     return power.clamp(min=0).sqrt()
 
 
-def load_lpips(weights: str | Path = "auto") -> nn.Module | None:
-    """Load the network of LPIPS (Zhang 2018): AlexNet trained on ImageNet, and linear heads trained on human ratings.
+class LPIPS(nn.Module):
+    """Learned perceptual image patch similarity (Zhang 2018), version 0.1: AlexNet's features and a head per layer.
 
-    The heads are part of torchmetrics. LPIPS with random features would be another metric under a known name. So if
-    ``"auto"`` finds no AlexNet weights, this prints a message and returns None.
+    Its weights are set by `load_lpips`. It has no layer that behaves differently in training mode.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        from torchvision.models import alexnet  # importing torchvision costs a second
+
+        with torch.device("meta"):  # costs neither time nor memory, and the classifier is large
+            self.features = alexnet(weights=None).features[:12]
+        self.features.to_empty(device="cpu")
+        self.heads = nn.ParameterList()
+        mean, std = ([-0.030, -0.088, -0.188], [0.458, 0.448, 0.450])  # of ImageNet's photos in [-1, 1]
+        self.register_buffer("mean", torch.tensor(mean).view(3, 1, 1), persistent=False)
+        self.register_buffer("std", torch.tensor(std).view(3, 1, 1), persistent=False)
+
+    def forward(self, sr: torch.Tensor, hr: torch.Tensor) -> torch.Tensor:
+        """Return the distance of images ``(N, 3, H, W)`` in [0, 1]: ``(N,)``."""
+        pairs = zip(self._described(sr), self._described(hr), self.heads, strict=True)
+        return sum(F.conv2d((x - y) ** 2, head[None]).mean(dim=(1, 2, 3)) for x, y, head in pairs)
+
+    def _described(self, image: torch.Tensor) -> list[torch.Tensor]:
+        """Return the maps after each activation, with the features of each pixel scaled to length 1."""
+        maps, x = [], (2 * image - 1 - self.mean) / self.std
+        for layer in self.features:
+            x = layer(x)
+            if isinstance(layer, nn.ReLU):
+                maps.append(x / (1e-8 + (x**2).sum(dim=1, keepdim=True)).sqrt())
+        return maps
+
+
+def load_lpips(weights: str | Path = "auto") -> LPIPS | None:
+    """Load the network of `lpips`: AlexNet trained on ImageNet, and heads trained on human ratings.
+
+    The heads are bundled. LPIPS with random features would be another metric under a known name. So if ``"auto"`` finds
+    no AlexNet weights, this prints a message and returns None.
 
     Parameters
     ----------
@@ -122,8 +156,6 @@ def load_lpips(weights: str | Path = "auto") -> nn.Module | None:
         ``"auto"`` uses torchvision's AlexNet from torch's cache and never downloads; ``"imagenet"`` downloads it (233
         MiB); anything else is the path of a file.
     """
-    from torchmetrics.functional.image.lpips import _NoTrainLpips
-
     path = backbones.find_weights("alexnet", weights)
     if path is None:
         print(
@@ -131,15 +163,14 @@ def load_lpips(weights: str | Path = "auto") -> nn.Module | None:
             "'auto'."
         )
         return None
-    with torch.random.fork_rng(devices=[]):  # the unused random initialization must not change other results
-        network = _NoTrainLpips(net="alex", pnet_rand=True)  # the public class downloads the backbone
-    weights = {name.removeprefix("features."): value for name, value in backbones.load_weights(path).items()}
-    slices = {name: name.partition(".")[2] for name in network.net.state_dict()}  # slice1.0.weight -> 0.weight
-    backbones.fill(network.net, {name: weights[own] for name, own in slices.items() if own in weights}, path)
-    return network
+    network = LPIPS()
+    backbones.fill(network, backbones.load_weights(path), path)
+    heads, _ = read_safetensors(backbones.LPIPS_HEADS)
+    network.heads.extend(heads[name] for name in sorted(heads))
+    return network.requires_grad_(False)
 
 
-def lpips(sr: torch.Tensor, hr: torch.Tensor, network: nn.Module) -> torch.Tensor:
+def lpips(sr: torch.Tensor, hr: torch.Tensor, network: LPIPS) -> torch.Tensor:
     """Compute the learned perceptual distance per image (Zhang 2018, AlexNet, version 0.1); 0 for equal images.
 
     `network` is from `load_lpips`. Images must have at least 31 pixels per side.
@@ -148,8 +179,8 @@ def lpips(sr: torch.Tensor, hr: torch.Tensor, network: nn.Module) -> torch.Tenso
     _refuse_small(sr, LPIPS_SIDE, "LPIPS")
     device = next(network.parameters()).device
     with torch.no_grad(), torch.autocast(device.type, enabled=False):
-        distance = network(*(x.expand(-1, 3, -1, -1).to(device).float() for x in (sr, hr)), normalize=True)
-    return distance.flatten().double().to(sr.device)
+        distance = network(*(x.expand(-1, 3, -1, -1).to(device).float() for x in (sr, hr)))
+    return distance.double().to(sr.device)
 
 
 def _planes(sr: torch.Tensor, hr: torch.Tensor, side: int, what: str) -> list[torch.Tensor]:

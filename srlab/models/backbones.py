@@ -24,6 +24,7 @@ NETWORKS = {
 # The small course-trained network; `benchmarks/reference/bundle_features.py` makes its weights.
 OWN = "vgg6"
 OWN_WEIGHTS = Path(__file__).parent / "bundled" / f"{OWN}.safetensors"
+LPIPS_HEADS = OWN_WEIGHTS.with_name("lpips.safetensors")  # a weight per feature map, for five layers of AlexNet
 
 
 def weights_url(name: str) -> str:

@@ -4,6 +4,7 @@ import math
 
 import pytest
 import torch
+import torch.nn.functional as F
 
 import srlab
 from srlab.data.images import quantize
@@ -104,16 +105,18 @@ def test_checkerboard_ignores_photos_and_detects_two_levels():
 
 
 # --- LPIPS ---------------------------------------------------------------------------------------------------
+SHIFT = torch.tensor([-0.030, -0.088, -0.188]).view(3, 1, 1)
+SPREAD = torch.tensor([0.458, 0.448, 0.450]).view(3, 1, 1)
 
 
 def test_lpips_loads_backbone_and_heads_without_rng(tmp_path, backbone, backbone_file):
     before = torch.get_rng_state()
     network = load_lpips(backbone_file)
     assert torch.equal(torch.get_rng_state(), before)
-    layers = network.net.state_dict().values()
+    layers = network.features.state_dict().values()
     assert all(torch.equal(found, wanted) for found, wanted in zip(layers, backbone.values(), strict=True))
-    heads = [value for key, value in network.state_dict().items() if key.startswith("lin")]
-    assert all((value >= 0).all() for value in heads), "random weights would have both signs"
+    assert [len(head) for head in network.heads] == [64, 192, 384, 256, 256]
+    assert all((head >= 0).all() for head in network.heads), "random weights would have both signs"
     torch.save({key: value for key, value in backbone.items() if key != "features.8.bias"}, tmp_path / "other.pth")
     with pytest.raises(SrlabError, match=r"other\.pth does not fit: .*8\.bias'"):
         load_lpips(tmp_path / "other.pth")
@@ -124,13 +127,18 @@ def test_lpips_is_zero_for_equal_images_and_grows_with_noise(network, astronaut)
     assert lpips(hr, hr, network).item() == 0
     less, more = (lpips(noisy(hr, sigma), hr, network).item() for sigma in (0.05, 0.2))
     assert more > less > 0
-    network.train(True)
-    assert lpips(noisy(hr, 0.2), hr, network).item() == more, "its dropout must stay off"
-    network.eval()
 
 
-def test_lpips_normalizes_input(network):
+def test_lpips_is_weighted_distance_of_unit_features(network, backbone):
+    """Compute it as Zhang et al. do, with the constants of their code for images in [-1, 1]."""
     sr, hr = (torch.rand(2, 3, 48, 40, generator=torch.Generator().manual_seed(seed)) for seed in (0, 1))
-    with torch.no_grad():
-        expected = network(2 * quantize(sr) - 1, 2 * quantize(hr) - 1).flatten()
-    assert lpips(sr, hr, network).tolist() == pytest.approx(expected.tolist(), rel=1e-5)
+    maps = [(2 * quantize(image) - 1 - SHIFT) / SPREAD for image in (sr, hr)]
+    wanted = torch.zeros(2)
+    for number, (place, stride, padding) in enumerate([(0, 4, 2), (3, 1, 2), (6, 1, 1), (8, 1, 1), (10, 1, 1)]):
+        weight, bias = (backbone[f"features.{place}.{kind}"] for kind in ("weight", "bias"))
+        if number in (1, 2):
+            maps = [F.max_pool2d(x, 3, 2) for x in maps]
+        maps = [F.conv2d(x, weight, bias, stride, padding).relu() for x in maps]
+        x, y = (F.normalize(each, dim=1) for each in maps)
+        wanted += ((x - y).square() * network.heads[number]).sum(dim=1).mean(dim=(1, 2))
+    assert lpips(sr, hr, network).tolist() == pytest.approx(wanted.tolist(), rel=1e-5)
