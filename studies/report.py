@@ -1,6 +1,7 @@
 """Parts of every report: numbers over several seeds as text, tables, and a page with figures."""
 
 import math
+import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -9,13 +10,12 @@ import matplotlib as mpl
 import matplotlib.pyplot as plt
 import pandas as pd
 
+from srlab.evaluation.catalog import METRICS
 from srlab.files import write_atomic
 from srlab.text import escaped
 from srlab.training.settings import environment
 from srlab_course.figures import plots
 from srlab_course.layout import in_markdown
-
-DIGITS = {"psnr_rgb": 2, "psnr_y": 2, "psnr": 2, "color_shift": 2}  # otherwise four for SSIM and three for others
 
 
 class Page:
@@ -94,8 +94,9 @@ def spread(values: Sequence[float], digits: int) -> str:
 
 
 def digits(metric: str) -> int:
-    """Return the decimals of a measure."""
-    return DIGITS.get(metric, 4 if "ssim" in metric else 3)
+    """Return the decimals of a measure; ``ms_ssim_rgb`` has those of ``ssim``."""
+    name = re.sub(r"^ms_|_(rgb|y)$", "", metric)
+    return METRICS[name].digits if name in METRICS else 3
 
 
 def numbers(rows: pd.DataFrame, metrics: Iterable[str]) -> list[str]:

@@ -3,6 +3,7 @@
 import argparse
 from pathlib import Path
 
+from srlab.evaluation.catalog import METRICS
 from studies.report import Page, markdown, number, spread
 
 from . import figures, record
@@ -12,11 +13,11 @@ from .summary import TITLES, Record, claim, of_row
 
 SETS = ("Set5", "Set14", "BSD100", "photos/validation")
 BENCHMARKS = SETS[:3]
-MEASURES = {  # in addition to PSNR and SSIM: title and decimals
-    "gradient_ratio": ("Gradient ratio", 3),
-    "energy_error": ("Energy error", 3),
-    "color_shift": ("Color shift", 2),
-    "lpips": ("LPIPS", 3),
+MEASURES = {  # in addition to PSNR and SSIM, with their titles
+    "gradient_ratio": "Gradient ratio",
+    "energy_error": "Energy error",
+    "color_shift": "Color shift",
+    "lpips": "LPIPS",
 }
 READ_SHORT = (
     "PSNR in dB on luma, four border pixels cropped; means over the seeds, ± half of the 95 % interval of the mean. "
@@ -173,11 +174,12 @@ def minutes(found: list[Record]) -> str:
 def perception(records: list[Record], rows: list[str], sets: list[str]) -> list[str]:
     """Return a table per measure, each row on each set."""
     parts = []
-    for metric, (name, digits) in MEASURES.items():
+    for metric, name in MEASURES.items():
         if any(values(records, row, images, metric) for row in rows for images in sets):
             lines = []
             for row in rows:
-                lines.append([title(records, row), *(cell(records, row, images, metric, digits) for images in sets)])
+                cells = (cell(records, row, images, metric, METRICS[metric].digits) for images in sets)
+                lines.append([title(records, row), *cells])
             parts += [f"### {name}", markdown(["row", *sets], lines)]
     return parts
 

@@ -59,7 +59,7 @@ def add_evaluate(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--metrics", nargs="+", default=["psnr", "ssim"], metavar="NAME", help="metrics (default: psnr ssim)"
     )
-    weights = "AlexNet weights for lpips: auto (no download), imagenet, or a path (default: auto)"
+    weights = "ImageNet weights of lpips: auto (no download), imagenet, or a path (default: auto)"
     parser.add_argument("--weights", default="auto", help=weights)
     parser.add_argument("--csv", metavar="FILE", help="also write the table to a CSV file")
     parser.add_argument("--force", action="store_true", help="overwrite the --csv file")

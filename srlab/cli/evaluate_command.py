@@ -8,13 +8,12 @@ import pandas as pd
 from srlab.cli.pick_upscaler import pick_upscaler
 from srlab.data.datasets import load_images
 from srlab.errors import SrlabError
+from srlab.evaluation.catalog import METRICS
 from srlab.evaluation.folders import evaluate_folders
 from srlab.evaluation.metrics import PROTOCOLS
 from srlab.evaluation.scoring import evaluate_all, save_table
 from srlab.files import refuse_existing
 from srlab.paths import expand_user
-
-SMALLEST = "SSIM needs 11 pixels per side and the patch distance 176."
 
 
 def run(options: argparse.Namespace) -> int:
@@ -49,7 +48,7 @@ def run(options: argparse.Namespace) -> int:
     count = _print(table)
     print(f"{count} image{'' if count == 1 else 's'}, protocol {options.protocol}; PSNR in dB")
     if empty := [name for name in table.columns if table[name].isna().any()]:
-        print(f"-: the image is too small for {', '.join(empty)}. {SMALLEST}")
+        print(f"-: the image is too small for {', '.join(f'{name} ({METRICS[name].smallest} px)' for name in empty)}.")
     return int(any(note.startswith("not scored") for note in notes))
 
 
@@ -75,7 +74,7 @@ def _text(table: pd.DataFrame, label: str) -> str:
     means = table.mean(numeric_only=True).to_frame().T
     whole = pd.concat([table, means.assign(image="mean")] if label == "image" else [table], ignore_index=True)
     whole = whole[[label, *means.columns]]
-    digits = {name: f"{{:.{2 if name == 'psnr' else 4}f}}".format for name in means.columns}
+    digits = {name: f"{{:.{METRICS[name].digits}f}}".format for name in means.columns}
     names = whole[label].str.ljust(whole[label].str.len().max())
     lines = whole.assign(**{label: names}).to_string(index=False, na_rep="-", formatters=digits).splitlines()
     return "\n".join([*lines[:-1], "-" * len(lines[0]), lines[-1]] if label == "image" else lines)

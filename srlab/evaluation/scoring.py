@@ -1,8 +1,7 @@
 """Score upscalers on image sets, and return tables."""
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import partial
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -11,25 +10,14 @@ import torch
 from srlab.data.degradation import Degradation, Degrade
 from srlab.data.image_set import ImageSet
 from srlab.data.images import full_range, luma, mod_crop
-from srlab.data.resampling import downsample
 from srlab.errors import SrlabError
-from srlab.evaluation import metrics as fidelity
-from srlab.evaluation import perceptual
+from srlab.evaluation.catalog import METRICS, Measure, Setup
 from srlab.evaluation.metrics import PAPER, Protocol, TooSmall
-from srlab.evaluation.patch_distance import patch_distance
 from srlab.files import refuse_existing, write_atomic
 from srlab.paths import expand_user
 from srlab.tiling import Upscaler, upscale
 
-Measure = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]  # (sr, hr) -> (N,)
-FIDELITY = {"psnr": fidelity.psnr, "ssim": fidelity.ssim}  # these use a protocol
-IN_COLOR = {  # these use the whole image in color
-    "gradient_ratio": perceptual.gradient_ratio,
-    "energy_error": perceptual.energy_error,
-    "color_shift": perceptual.color_shift,
-    "patch_distance": patch_distance,
-}
-METRICS = (*FIDELITY, *IN_COLOR, "lr_consistency", "checkerboard", "lpips")
+BY_PROTOCOL = {name for name, metric in METRICS.items() if metric.by_protocol}
 
 
 def evaluate(
@@ -55,15 +43,16 @@ def evaluate(
     protocol
         Protocol of PSNR and SSIM. The other metrics use the whole image in color.
     metrics
-        Names from `METRICS`, or functions from SR and HR ``(1, 3, H, W)`` to ``(1,)``. Each is a column of the table.
+        Names from `srlab.evaluation.catalog.METRICS`, or functions from SR and HR ``(1, 3, H, W)`` to ``(1,)``. Each
+        is a column of the table.
     weights
-        AlexNet weights for LPIPS, see `load_lpips`. Without them the column ``lpips`` is left out.
+        ImageNet weights of a metric with a network, such as LPIPS: ``"auto"`` (no download), ``"imagenet"`` or a file.
+        Without them its column is left out.
 
     Returns
     -------
     pandas.DataFrame
-        One row per image: ``image``, then the metrics (``psnr`` in dB); NaN if an image is too small for a metric (11
-        pixels per side for SSIM, 176 for the patch distance).
+        One row per image: ``image``, then the metrics (``psnr`` in dB); NaN if an image is too small for a metric.
     """
     table = evaluate_all({"": model}, images, scale, degradation, protocol, metrics, weights)
     return table.drop(columns=["set", "method"])
@@ -114,27 +103,21 @@ def evaluate_all(
 def measures(
     metrics: Sequence[str | Measure], protocol: Protocol, scale: int, weights: str | Path = "auto"
 ) -> dict[str, Measure]:
-    """Return name -> function of (SR, HR) for the chosen metrics, without LPIPS if its weights are missing."""
-    metrics = [metrics] if isinstance(metrics, str) else metrics
-    resampler = protocol.resampler
-    known = {name: partial(metric, protocol=protocol) for name, metric in FIDELITY.items()} | IN_COLOR
-    # LR from the resampler only, without other degradations.
-    known["lr_consistency"] = lambda sr, hr: fidelity.lr_consistency(sr, downsample(hr, scale, resampler), resampler)
-    known["checkerboard"] = lambda sr, _: perceptual.checkerboard(sr, scale)  # it needs no HR
-    if "lpips" in metrics and (network := perceptual.load_lpips(weights)):
-        known["lpips"] = partial(perceptual.lpips, network=network)
+    """Return name -> function of (SR, HR) for the chosen metrics, without those whose weights are missing."""
     chosen: dict[str, Measure] = {}
-    for metric in metrics:
+    for metric in dict.fromkeys([metrics] if isinstance(metrics, str) else metrics):
         if callable(metric):
             name, measure = getattr(metric, "__name__", type(metric).__name__), metric  # a network has no __name__
-        elif metric in known:
-            name, measure = metric, known[metric]
-        elif metric == "lpips":  # without weights, as load_lpips has printed
-            continue
+        elif metric in METRICS:
+            known, network = METRICS[metric], None
+            if known.load and (network := known.load(weights)) is None:
+                continue
+            name, measure = metric, known.measure(Setup(protocol, scale, network))
         else:
             raise SrlabError(f"'{metric}' is not a metric. Use one of {', '.join(METRICS)}.")
-        if chosen.setdefault(name, measure) != measure:
+        if name in chosen:
             raise SrlabError(f"Two metrics are named '{name}'. Give your function another __name__.")
+        chosen[name] = measure
     if not chosen:
         raise SrlabError(f"No metric is left to compute. Use one of {', '.join(METRICS)}.")
     return chosen
@@ -151,7 +134,7 @@ def score_pair(
     values = {}
     gray = gray and protocol.color == "y" and protocol.gray == "values"
     for name, measure in chosen.items():
-        pair = [full_range(luma(image)) for image in (sr, hr)] if gray and name in FIDELITY else (sr, hr)
+        pair = [full_range(luma(image)) for image in (sr, hr)] if gray and name in BY_PROTOCOL else (sr, hr)
         try:
             values[name] = float(measure(*pair))
         except TooSmall:

@@ -12,15 +12,10 @@ from matplotlib.path import Path
 from matplotlib.ticker import LogLocator, NullFormatter
 from matplotlib.transforms import Bbox
 
+from srlab.evaluation.catalog import METRICS
 from srlab_course.figures.plots import COLORS, HALO, OTHER
 from srlab_course.layout import in_figure
 
-# Metric -> axis label; lower is better for all of them.
-AXES = {
-    "lpips": "LPIPS",
-    "patch_distance": "patch distance to HR, logarithmic",
-    "energy_error": "error of the local energy map",
-}
 NEAR = 0.05  # smaller patch distances are noise or negative, and are drawn here
 # Positions of a label next to its point: offset in points, and horizontal and vertical alignment.
 SIDES = (
@@ -46,7 +41,7 @@ def draw_perception_distortion(table: pd.DataFrame, metric: str, joined: Sequenc
         Table from `srlab.evaluate_all`, with ``psnr`` and the perception metric. A patch distance is plotted as the
         median over the images, because one image can have a distance a hundred times that of another.
     metric
-        ``"lpips"``, ``"patch_distance"`` or ``"energy_error"``.
+        A metric of `srlab.evaluation.catalog.METRICS` for which lower is better, such as ``"lpips"``.
     joined
         Methods whose points a dotted line joins, in this order.
     """
@@ -65,7 +60,7 @@ def draw_perception_distortion(table: pd.DataFrame, metric: str, joined: Sequenc
             look = {"color": COLORS.get(method.partition(" (")[0], OTHER), "marker": marker[method]}
             axis.scatter(*place, s=80, zorder=2, **look)
         axis.margins(0.2, 0.15)
-        axis.set(xlabel="PSNR in dB (higher is better)", ylabel=f"{AXES[metric]} (lower is better)")
+        axis.set(xlabel="PSNR in dB (higher is better)", ylabel=f"{METRICS[metric].label} (lower is better)")
         axis.set_title(in_figure(images))
         if metric == "patch_distance":
             axis.set_yscale("log")

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from srlab.evaluation.catalog import METRICS as CATALOG
 from studies.report import digits, interval
 from studies.score import FIDELITY, PERCEPTION, PLAIN
 
@@ -15,8 +16,6 @@ BASE = "base"
 METRICS = (*FIDELITY, *PERCEPTION)
 NAMES = {"psnr": "PSNR", "ssim": "SSIM", "energy_error": "energy-map error"}
 NAMES = {metric: NAMES.get(metric, metric.replace("_", " ")) for metric in METRICS}
-# Sign of a change for the better. The gradient ratio has none: HR has 1, and larger is sharper.
-BETTER = {"psnr": 1, "ssim": 1, "energy_error": -1, "color_shift": -1, "checkerboard": -1}
 BEYOND, LEANS, CHANGES_SIGN, EQUAL, ONE_SEED = "beyond", "leans", "changes sign", "equal", "one seed"
 
 
@@ -100,7 +99,8 @@ def finding(group: pd.DataFrame, trick: str, metric: str, lr: str = PLAIN) -> Fi
     mean = sum(found) / len(found) if found else math.nan
     good = None
     if kind == BEYOND:
-        good = mean * BETTER[metric] > 0 if metric in BETTER else _nearer(group, trick, metric, lr)
+        better = CATALOG[metric].better
+        good = mean * better > 0 if better else _nearer(group, trick, metric, lr)
     return Finding(metric, kind, mean, interval(found), good)
 
 

@@ -1,6 +1,7 @@
 """Test properties of all metrics of a pair of images, from PSNR to LPIPS."""
 
 import math
+import re
 
 import pytest
 import torch
@@ -8,26 +9,20 @@ import torch
 import srlab
 from srlab.data.images import quantize
 from srlab.errors import SrlabError
-from srlab.evaluation.metrics import TooSmall, psnr, ssim
-from srlab.evaluation.patch_distance import patch_distance
-from srlab.evaluation.perceptual import checkerboard, color_shift, energy_error, gradient_ratio, lpips
-
-# Metric -> smallest image side. PSNR and SSIM first crop 4 pixels per side, and use a protocol.
-SIDES = {"psnr": 9, "ssim": 19, "gradient_ratio": 2, "energy_error": 16, "color_shift": 1}
-SIDES |= {"checkerboard": 64, "patch_distance": 176, "lpips": 31}
+from srlab.evaluation.catalog import METRICS
+from srlab.evaluation.metrics import PAPER, TooSmall
+from srlab.evaluation.scoring import measures
+from tests.conftest import ROOT
 
 
-@pytest.fixture(params=SIDES)
+@pytest.fixture(params=METRICS)
 def name(request):
     return request.param
 
 
 @pytest.fixture
-def measure(name, network):
-    measures = {"checkerboard": lambda sr, hr: checkerboard(sr), "lpips": lambda sr, hr: lpips(sr, hr, network)}
-    for function in (psnr, ssim, gradient_ratio, energy_error, color_shift, patch_distance):
-        measures[function.__name__] = function
-    return measures[name]
+def measure(name, backbone_file):
+    return measures([name], PAPER, 4, backbone_file)[name]
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +41,7 @@ def test_metrics_return_float64_per_image_on_8_bit_levels(name, measure, pair):
     assert torch.equal(scores, measure(quantize(sr), hr))
     assert torch.equal(asked, sr), "the image must not be changed"
     gray = [image[:1, :1] for image in pair]
-    if name not in ("psnr", "ssim"):  # whose protocol treats gray differently
+    if not METRICS[name].by_protocol:  # one treats gray differently
         as_color = measure(*(image.expand(-1, 3, -1, -1) for image in gray)).item()
         assert measure(*gray).item() == pytest.approx(as_color, rel=1e-4)
 
@@ -71,9 +66,21 @@ def test_unscorable_image_is_rejected(measure, image, said):
 
 
 def test_image_smaller_than_window_is_rejected(name, measure):
-    side = SIDES[name]
+    side = METRICS[name].smallest + 2 * PAPER.crop * METRICS[name].by_protocol
     fits, small = (torch.rand(1, 3, height, 200) for height in (side, side - 1))
     assert measure(fits, fits).shape == (1,)
-    if name not in ("psnr", "color_shift"):  # they have no window
+    if name not in ("psnr", "color_shift", "lr_consistency"):  # they have no window
         with pytest.raises(TooSmall):
             measure(small, small)
+
+
+def test_better_is_the_sign_of_an_improvement(name, measure, pair):
+    hr, dotted = pair[1], pair[1].clone()
+    dotted[:, :2, ::4, ::4] = 1  # yellow dots on the grid of LR
+    better = METRICS[name].better * (measure(hr, hr) - measure(dotted, hr))
+    assert ((better > 0) | (METRICS[name].better == 0)).all()
+
+
+def test_glossary_explains_each_metric(name):
+    page = (ROOT / "docs" / "glossary.md").read_text(encoding="utf-8")
+    assert re.search(rf"^\| `?{name}`?[ ,]", page, re.MULTILINE | re.IGNORECASE)

@@ -12,6 +12,7 @@ from srlab.data.images import mod_crop, to_uint8
 from srlab.data.resampling import downsample, upsample
 from srlab.errors import SrlabError
 from srlab.evaluation import perceptual
+from srlab.evaluation.catalog import METRICS, Metric
 from srlab.evaluation.metrics import Protocol, lr_consistency, psnr, ssim
 from srlab.evaluation.scoring import evaluate, evaluate_all, summarize
 from srlab.models import MSRResNet
@@ -94,6 +95,16 @@ def test_lpips_without_weights_is_skipped_with_message(images, capsys):
     table = evaluate_all({"one": bicubic, "two": bicubic}, images, metrics=("psnr", "lpips"))
     assert list(table.columns) == ["set", "image", "method", "psnr"]
     assert capsys.readouterr().out.count("LPIPS is left out") == 1
+
+
+def test_metric_with_a_network_is_one_entry(images, capsys, monkeypatch):
+    def load(weights):
+        return {"imagenet": torch.nn.Identity()}.get(weights)
+
+    entry = Metric(lambda sr, hr, how: how.network(sr - hr).mean(dim=(1, 2, 3)), "mine", -1, 1, 1, load=load)
+    monkeypatch.setitem(METRICS, "mine", entry)
+    assert list(evaluate(bicubic, images, metrics=("psnr", "mine"), weights="imagenet").columns)[1:] == ["psnr", "mine"]
+    assert list(evaluate(bicubic, images, metrics=("psnr", "mine")).columns)[1:] == ["psnr"]
 
 
 def own(sr, hr):
