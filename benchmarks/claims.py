@@ -12,10 +12,10 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-import nbformat
 import torch
 
 import srlab
+from srlab_course.notebook_files.editable import read_notebook
 from srlab_course.notebook_files.finding import find_notebooks, outputs_of
 from srlab_course.notebook_files.marks import CLAIM
 
@@ -39,7 +39,7 @@ Record = dict[str, str | float | bool]
 
 def read_records(notebook: Path) -> list[Record]:
     """Return the claims that an executed lab left in its outputs, in order."""
-    return outputs_of(nbformat.read(notebook, 4), CLAIM)
+    return outputs_of(read_notebook(notebook), CLAIM)
 
 
 def distance(values: Sequence[float], record: Record) -> float:

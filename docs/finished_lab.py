@@ -11,9 +11,9 @@ import tempfile
 from pathlib import Path
 
 import nbclient
-import nbformat
 from PIL import Image
 
+from srlab_course.notebook_files.editable import NotebookNode, code_cell, read_notebook
 from srlab_course.notebook_files.finding import tags_of
 from srlab_course.teaching.solutions import fill_in
 
@@ -51,29 +51,29 @@ The [README](../README.md#install) has the commands that install the course and 
 """
 
 
-def shown_cells() -> list[nbformat.NotebookNode]:
+def shown_cells() -> list[NotebookNode]:
     """Return the cells of the section, with the exercise solved."""
-    notebook = nbformat.read(LAB, 4)
+    notebook = read_notebook(LAB)
     fill_in(notebook)
     cells = [cell for cell in notebook.cells if SECTION in tags_of(cell)]
     return cells[: next(number for number, cell in enumerate(cells) if cell.source.startswith(END))]
 
 
-def execute(cells: list[nbformat.NotebookNode]) -> list[nbformat.NotebookNode]:
+def execute(cells: list[NotebookNode]) -> list[NotebookNode]:
     """Return the cells with their outputs."""
-    notebook = nbformat.read(LAB, 4)
+    notebook = read_notebook(LAB)
     setup = [next(cell for cell in notebook.cells if part in cell.source) for part in SETUP]
-    guess = nbformat.v4.new_code_cell(GUESS[1])
+    guess = code_cell(GUESS[1])
     at = 1 + next(number for number, cell in enumerate(cells) if GUESS[0] in cell.source)
     notebook.cells = [*setup, *cells[:at], guess, *cells[at:]]
     with tempfile.TemporaryDirectory() as runs:
-        first = nbformat.v4.new_code_cell(f"import os\n\nos.environ['SRLAB_HOME'] = {runs!r}")
+        first = code_cell(f"import os\n\nos.environ['SRLAB_HOME'] = {runs!r}")
         notebook.cells.insert(0, first)
         nbclient.NotebookClient(notebook, timeout=600, resources={"metadata": {"path": str(LAB.parent)}}).execute()
     return [cell for cell in notebook.cells[1 + len(setup) :] if cell is not guess]
 
 
-def to_markdown(cells: list[nbformat.NotebookNode], images: Path) -> str:
+def to_markdown(cells: list[NotebookNode], images: Path) -> str:
     """Return the page, and write its figures into a folder."""
     parts, count = [], 0
     for cell in cells:
@@ -101,7 +101,7 @@ def fold(summary: str, text: str) -> str:
     return f"<details><summary>{summary}</summary>\n\n{text}\n\n</details>"
 
 
-def text_in(output: nbformat.NotebookNode) -> str:
+def text_in(output: NotebookNode) -> str:
     """Return what an output prints, an outcome, or a link to the source code that the lab shows, in Markdown."""
     data = output.get("data", {})
     if source := SOURCE.match(data.get("text/markdown", "")):
@@ -116,7 +116,7 @@ def text_in(output: nbformat.NotebookNode) -> str:
     return f"```text\n{text}\n```" if text else ""
 
 
-def pictures_in(output: nbformat.NotebookNode) -> list[tuple[str, str]]:
+def pictures_in(output: NotebookNode) -> list[tuple[str, str]]:
     """Return data and alternative text of a figure, or of the first and the last picture of a slider."""
     data = output.get("data", {})
     if "image/png" in data:

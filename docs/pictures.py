@@ -8,10 +8,10 @@ import io
 import sys
 from pathlib import Path
 
-import nbformat
 from PIL import Image
 
 from srlab.paths import runs_home
+from srlab_course.notebook_files.editable import NotebookNode, read_notebook
 
 FOLDER = Path(__file__).resolve().parent / "images"
 # file -> (lab, how the picture's caption begins)
@@ -25,9 +25,9 @@ PICTURES = {
 }
 
 
-def outputs(lab: str) -> list[nbformat.NotebookNode]:
+def outputs(lab: str) -> list[NotebookNode]:
     """Return all outputs with data of an executed lab."""
-    cells = nbformat.read(runs_home() / "notebooks" / f"{lab}.ipynb", 4).cells
+    cells = read_notebook(runs_home() / "notebooks" / f"{lab}.ipynb").cells
     return [output for cell in cells for output in cell.get("outputs", []) if "data" in output]
 
 

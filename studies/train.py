@@ -13,12 +13,10 @@ import sys
 import tempfile
 from pathlib import Path
 
-import nbformat
-
 from srlab.errors import SrlabError
 from srlab.files import write_atomic
 from srlab.training.runs import Run
-from srlab_course.notebook_files.editable import read_notebook
+from srlab_course.notebook_files.editable import code_cell, read_notebook, write_notebook
 from srlab_course.notebook_files.execute import execute
 
 LOST = "lost.txt"  # in the folder of a row's copies: why there are none
@@ -54,8 +52,8 @@ def with_cells(notebook: Path, cells: dict[str, str], folder: Path) -> Path:
         ids = [cell.get("id") for cell in lab.cells]
         if after not in ids:
             raise SrlabError(f"{notebook} has no cell {after}, after which the study adds code. Correct the study.")
-        lab.cells.insert(ids.index(after) + 1, nbformat.v4.new_code_cell(code))
-    nbformat.write(lab, folder / notebook.name)
+        lab.cells.insert(ids.index(after) + 1, code_cell(code))
+    write_notebook(lab, folder / notebook.name)
     return folder / notebook.name
 
 

@@ -9,7 +9,6 @@ import sys
 import tomllib
 from pathlib import Path
 
-import nbformat
 import poster
 import try_page
 from pages import BOOK, ROOT, gather
@@ -19,6 +18,7 @@ from sphinx.cmd.build import main as sphinx
 from srlab.errors import SrlabError
 from srlab.paths import runs_home
 from srlab_course.cli.execute_command import run_labs
+from srlab_course.notebook_files.editable import read_notebook
 from srlab_course.notebook_files.finding import find_notebooks
 
 INSERTED = {"injected-parameters", "check"}  # tags of cells that papermill and the labs' claims add
@@ -47,10 +47,10 @@ def stale(lab: Path, copy: Path) -> bool:
     """Return whether an executed copy is missing, from other cells than the lab has now, or from an incomplete run."""
     if not copy.is_file():
         return True
-    executed = nbformat.read(copy, 4)
+    executed = read_notebook(copy)
     run = executed.metadata.get("papermill", {})
     cells = [cell for cell in executed.cells if INSERTED.isdisjoint(cell.metadata.get("tags", []))]
-    changed = [cell.source for cell in cells] != [cell.source for cell in nbformat.read(lab, 4).cells]
+    changed = [cell.source for cell in cells] != [cell.source for cell in read_notebook(lab).cells]
     return changed or bool(run.get("exception")) or not run.get("end_time")
 
 

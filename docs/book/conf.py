@@ -11,10 +11,11 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-import nbformat
 from docutils import nodes
 from PIL import Image
 from sphinx.application import Sphinx
+
+from srlab_course.notebook_files.editable import read_notebook
 
 project = html_title = "srlab"
 course = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text(encoding="utf-8"))["project"]
@@ -73,7 +74,7 @@ def name_pictures(app: Sphinx, document: nodes.document) -> None:
             picture["loading"] = "lazy"
     if source.suffix != ".ipynb":
         return
-    outputs = [output for cell in nbformat.read(source, 4).cells for output in cell.get("outputs", [])]
+    outputs = [output for cell in read_notebook(source).cells for output in cell.get("outputs", [])]
     figures = {
         hashlib.sha256(png).hexdigest(): (Image.open(io.BytesIO(png)).size, output.metadata.get("image/png", {}))
         for output in outputs

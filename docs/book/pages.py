@@ -4,10 +4,10 @@ import re
 import shutil
 from pathlib import Path
 
-import nbformat
 import poster
 from set_address import GITHUB, in_colab, in_kaggle
 
+from srlab_course.notebook_files.editable import NotebookNode, markdown_cell, read_notebook, write_notebook
 from srlab_course.notebook_files.finding import find_notebooks, tags_of
 from srlab_course.notebook_files.marks import METRIC
 from srlab_course.teaching.solutions import open_exercises
@@ -53,12 +53,12 @@ def gather(executed: Path, source: Path, address: str = "") -> None:
     for lab in find_notebooks():
         place, copy = lab.relative_to(ROOT / "notebooks"), executed / lab.name
         if copy.is_file():
-            nbformat.write(tidy(nbformat.read(copy, 4), links(place, address)), source / "notebooks" / place)
+            write_notebook(tidy(read_notebook(copy), links(place, address)), source / "notebooks" / place)
             if lab.parent == ROOT / "notebooks":
                 labs.append(lab)
     for workshop in WORKSHOPS.glob("[0-9]*.ipynb"):
         place = workshop.relative_to(ROOT / "notebooks")
-        nbformat.write(tidy(nbformat.read(workshop, 4), links(place, address)), source / "notebooks" / place)
+        write_notebook(tidy(read_notebook(workshop), links(place, address)), source / "notebooks" / place)
     (source / "index.md").write_text(start_page(labs, address), encoding="utf-8")
 
 
@@ -108,7 +108,7 @@ def links(lab: Path, address: str) -> str:
     return f'<p class="lab-links">{line}</p>'
 
 
-def tidy(notebook: nbformat.NotebookNode, below_title: str = "") -> nbformat.NotebookNode:
+def tidy(notebook: NotebookNode, below_title: str = "") -> NotebookNode:
     """Remove checks, the Colab cell, and outputs that need a kernel: progress bars, widgets and their state.
 
     A page is read-only, so each exercise that is still a stub is followed by a folded solution.
@@ -119,7 +119,7 @@ def tidy(notebook: nbformat.NotebookNode, below_title: str = "") -> nbformat.Not
     notebook.cells[0].source = f"{title}\n\n{below_title}\n{rest}"
     for _, check, solution in open_exercises(notebook):
         check.outputs = [out for out in check.outputs if FOLDED not in out.get("data", {}).get("text/html", "")]
-        folded = nbformat.v4.new_markdown_cell(SOLUTION.format(solution))
+        folded = markdown_cell(SOLUTION.format(solution))
         notebook.cells.insert(notebook.cells.index(check) + 1, folded)
     for cell in notebook.cells:
         if cell.cell_type == "code":
@@ -130,7 +130,7 @@ def tidy(notebook: nbformat.NotebookNode, below_title: str = "") -> nbformat.Not
     return notebook
 
 
-def _is_progress(output: nbformat.NotebookNode) -> bool:
+def _is_progress(output: NotebookNode) -> bool:
     """Return whether this is a tqdm progress bar, as a widget or as text."""
     text = output.get("text") or output.get("data", {}).get("text/plain", "")
     return re.search(r"\d%\|.*\| *\d+/\d+ \[", text) is not None

@@ -7,6 +7,8 @@ from contextlib import contextmanager
 import torch
 from torch import nn
 
+from srlab import private_torch
+
 LAUNCHES = ("auto", "graph", "python")
 RECORDS_ON = "cuda"  # type of the devices that can record a step
 PAYS_FROM = 2000  # steps; compiling blocks takes 3 to 13 s and saves 0.4 to 11 ms per step (benchmarks/RESULTS.md)
@@ -48,11 +50,11 @@ def compiled(modules: Iterable[nn.Module], device: torch.device) -> Iterator[str
     for module in modules:
         module.compile()
     try:
-        with torch._dynamo.config.patch(suppress_errors=True):
+        with private_torch.falling_back():
             yield ""
     finally:
-        for module in modules:  # Module.compile keeps its result here, and has no public way to undo it
-            module._compiled_call_impl = None
+        for module in modules:
+            private_torch.uncompile(module)
 
 
 def repeated_blocks(network: nn.Module) -> Iterator[nn.Module]:

@@ -13,6 +13,7 @@ import torch
 from torch import nn
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
+from srlab import private_torch
 from srlab.data.patch_sampler import PatchSampler
 from srlab.devices import cudnn_settings, explaining_lack_of_memory, pick_device, pick_precision
 from srlab.errors import SrlabError
@@ -302,7 +303,7 @@ class Trainer:
         with torch.no_grad():
             get_ema_multi_avg_fn(decay)(list(self.ema.parameters()), list(generator.parameters()), None)
             if buffers := list(self.ema.buffers()):
-                torch._foreach_copy_(buffers, list(generator.buffers()))  # one launch for all; no public name does that
+                private_torch.copy_all(buffers, list(generator.buffers()))
 
     def _log(self, losses: Losses, bar: Progress, pace: Pace) -> None:
         if first_bad := int(self._first_bad):

@@ -8,10 +8,8 @@ With ``SRLAB_CLAIMS=record`` a false claim does not stop the lab, so ``make seed
 
 import re
 
-import nbformat
-from nbformat import NotebookNode
-
 from srlab import paths
+from srlab_course.notebook_files.editable import NotebookNode, code_cell
 
 BLOCK = re.compile(r"^# %% after (\S+)\n(.*?)(?=^# %% after |\Z)", re.MULTILINE | re.DOTALL)
 
@@ -32,5 +30,5 @@ def insert_claims(notebook: NotebookNode, lab: str) -> None:
     for number, cell in reversed(list(enumerate(notebook.cells))):
         if cell.get("id") in claims:
             source = f"if lab.is_reference_config:\n    exec({claims[cell.id]!r}, dict(globals()))"
-            checked = nbformat.v4.new_code_cell(source, metadata={"tags": ["check"]})
+            checked = code_cell(source, tags=["check"])
             notebook.cells.insert(number + 1, checked)

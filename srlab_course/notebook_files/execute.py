@@ -8,7 +8,6 @@ from keyword import iskeyword
 from pathlib import Path
 from typing import Any
 
-import nbformat
 import papermill
 
 from srlab.errors import SrlabError
@@ -16,7 +15,7 @@ from srlab.files import refuse_foreign, write_own
 from srlab.paths import switched_on
 from srlab_course.layout import seen_from_here
 from srlab_course.notebook_files.claims import insert_claims
-from srlab_course.notebook_files.editable import read_notebook
+from srlab_course.notebook_files.editable import read_notebook, write_notebook
 from srlab_course.notebook_files.finding import outputs_of, tags_of
 from srlab_course.notebook_files.marks import METRIC
 from srlab_course.notebook_files.stopping import START_TIMEOUT, stopping_the_kernel
@@ -49,7 +48,7 @@ def execute(notebook: Path, output: Path, parameters: dict[str, Any], without: s
             stopping_the_kernel(),
             _moved(executed := Path(folder) / f"executed_{notebook.name}", output),
         ):
-            nbformat.write(content, Path(folder) / notebook.name)
+            write_notebook(content, Path(folder) / notebook.name)
             done = papermill.execute_notebook(
                 str(Path(folder) / notebook.name),
                 str(executed),

@@ -14,7 +14,7 @@ from srlab.errors import SrlabError
 from srlab.paths import course, find_in_course, recipes
 
 if TYPE_CHECKING:
-    from nbformat import NotebookNode
+    from srlab_course.notebook_files.editable import NotebookNode
 
 
 class Saved(dict):

@@ -7,14 +7,11 @@ import argparse
 import math
 import re
 
-import nbformat
-from nbformat import NotebookNode
-
 from srlab.errors import SrlabError
 from srlab.files import refuse_existing, write_atomic
 from srlab.text import printable
 from srlab_course.layout import in_lines, seen_from_here
-from srlab_course.notebook_files.editable import read_notebook
+from srlab_course.notebook_files.editable import NotebookNode, read_notebook, to_text
 from srlab_course.notebook_files.finding import find_lab, tags_of
 
 SENTENCE = re.compile(r"(?<=[.!?])\s+|\n\s*\n|\n(?=[-|#])")  # between two sentences, paragraphs or rows
@@ -46,7 +43,7 @@ def short(options: argparse.Namespace) -> int:
     refuse_existing(out, options.force)
     dropped = {f"section-{number}" for number in without}
     notebook.cells = [cell for cell in notebook.cells if dropped.isdisjoint(tags_of(cell))]
-    write_atomic(out, (nbformat.writes(notebook) + "\n").encode(), replace=options.force)
+    write_atomic(out, to_text(notebook).encode(), replace=options.force)
     print(seen_from_here(out))
     if found := mentions(notebook, without):
         print("These sentences mention a section that was dropped. Edit them:")

@@ -4,16 +4,13 @@ import argparse
 import ast
 import inspect
 
-import nbformat
-from nbformat import NotebookNode
-
 from srlab import paths
 from srlab.errors import SrlabError
 from srlab.files import refuse_existing, write_atomic
 from srlab_course.feedback.all_exercises import find
 from srlab_course.feedback.exercise import Answer
 from srlab_course.layout import seen_from_here
-from srlab_course.notebook_files.editable import read_notebook
+from srlab_course.notebook_files.editable import NotebookNode, read_notebook, to_text
 from srlab_course.notebook_files.finding import find_lab
 from srlab_course.notebook_files.marks import answers_in
 
@@ -27,7 +24,7 @@ def run(options: argparse.Namespace) -> int:
     all_checks, count = len(answers_in(notebook)), fill_in(notebook)
     if not count:
         raise SrlabError(f"{lab.stem} has no untouched exercise. Download the lab again from the repository.")
-    write_atomic(out, (nbformat.writes(notebook) + "\n").encode(), replace=options.force)
+    write_atomic(out, to_text(notebook).encode(), replace=options.force)
     print(f"{seen_from_here(out)}: {lab.stem} with {count} of {all_checks} exercises solved")
     return 0
 

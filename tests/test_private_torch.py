@@ -1,0 +1,22 @@
+"""Test that each private name of torch still does what srlab uses it for."""
+
+import torch
+from torch import nn
+
+from srlab import private_torch
+
+
+def test_copy_all_copies_in_place():
+    targets, sources = [torch.zeros(2), torch.zeros(3)], [torch.ones(2), torch.arange(3.0)]
+    seen = [target.view(-1) for target in targets]
+    private_torch.copy_all(targets, sources)
+    assert all(torch.equal(one, source) for one, source in zip(seen, sources, strict=True))
+
+
+def test_module_runs_as_written_after_uncompile():
+    module, calls = nn.Tanh(), []
+    module.compile(backend=lambda graph, _: calls.append("compiled") or graph)
+    module(torch.ones(1))
+    private_torch.uncompile(module)
+    assert module(torch.ones(2, 3)).shape == (2, 3)
+    assert calls == ["compiled"]
