@@ -14,12 +14,13 @@ import torch
 
 from srlab.training.manifests import FORMAT
 from srlab.training.runs import Run
+from srlab_course import labs
 from srlab_course.notebook_files.marks import MARK
 
 ROOT = Path(__file__).resolve().parents[1]
 # Found by their recipes, because the folder of notebooks may also have copies, short labs and other files.
 RECIPES = sorted((ROOT / "notebooks" / "recipes").glob("*.yaml"))
-LABS = [ROOT / "notebooks" / f"{file.stem}.ipynb" for file in RECIPES if file.match("0[0-7]_*")]
+LABS = [ROOT / "notebooks" / f"{lab.name}.ipynb" for lab in labs.LABS]
 EXTRAS = [lab for file in RECIPES if (lab := ROOT / "notebooks" / "extras" / f"{file.stem}.ipynb").is_file()]
 
 # A shell that starts the tests in the background makes them ignore Ctrl-C, which some tests need.

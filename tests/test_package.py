@@ -14,9 +14,10 @@ from tests.conftest import ROOT
 
 # House -> its rooms in order: each only imports those before it. The course may import all of srlab.
 ROOMS = {
-    "srlab": "text errors shell paths files downloading tensor_files torch_files devices private_torch data models losses "
-    "training tiling metadata upscale_files exporting evaluation slider cli",
-    "srlab_course": "layout notebook_files papermill material figures feedback exercises workshops lab teaching cli",
+    "srlab": "text errors shell paths files downloading tensor_files torch_files devices private_torch data models "
+    "losses training tiling metadata upscale_files exporting evaluation slider cli",
+    "srlab_course": "layout labs notebook_files papermill material figures feedback exercises workshops lab "
+    "teaching cli",
 }
 
 

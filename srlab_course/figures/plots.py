@@ -22,6 +22,7 @@ from matplotlib.patheffects import withStroke
 
 from srlab.text import escaped
 from srlab_course.figures.widgets import CellBox, Presence
+from srlab_course.labs import METHODS
 from srlab_course.layout import in_figure, in_markdown
 
 # One color per method in all labs. Each has a contrast of at least 3 on white, and any two are distinct with every kind
@@ -32,21 +33,11 @@ COLORS = {
     "bilinear": "#5A4110",
     "bicubic": "#0A8CFF",
     "lanczos": "#A05FA5",
-    "SRResNet": "#0D4797",
-    "MSRResNet": "#0D4797",
-    "RRDBNet": "#0D4797",
-    "MSE": "#0D4797",
-    "pretrained": "#0D4797",
-    "hybrid": "#A36434",
-    "content loss": "#A1006A",
-    "features only": "#A1006A",  # the same network, as lab 02 labels it
-    "random features": "#8E8E94",  # the same as nearest; no figure has both
-    "SRGAN": "#D55E00",
-    "RRDB": "#2F4A33",
-    "ESRGAN": "#0F9F6A",
     "Real-ESRGAN": "#6000FC",
-    "flow": "#3C005A",
-    "one step": "#CC00CC",
+    "random features": "#8E8E94",  # the same as nearest; no figure has both
+    **{label: method.color for label, method in METHODS.items()},
+    **dict.fromkeys(("SRResNet", "RRDBNet", "MSE", "pretrained"), METHODS["MSRResNet"].color),
+    "features only": METHODS["content loss"].color,  # the same network, as lab 02 labels it
 }
 # For lines that are not methods, dashed from the sixth on. They meet the same conditions and differ from all the above.
 CYCLE = ("#0072B2", "#CC6F11", "#40260D", "#7D04D6", "#6E6E74")

@@ -13,6 +13,7 @@ import srlab
 from srlab_course.lab.earlier.trained import load_trained
 from srlab_course.lab.earlier.whose_code import is_own
 from srlab_course.lab.lab import Lab
+from srlab_course.labs import METHODS
 from srlab_course.material import precomputed
 
 SCALE = 4
@@ -22,16 +23,9 @@ NEEDED = {"MSRResNet": ("MSRResNet", "SRResNet"), "SRGAN": ("SRGAN",)}
 # Method -> what the table of contenders tells about it.
 WHAT = {
     "bicubic": "interpolation: the baseline that a network has to beat (lab 00)",
-    "MSRResNet": "trained for a small MSE (lab 01)",
-    "SRResNet": "trained for a small MSE (lab 01)",
-    "content loss": "trained for features near those of HR (lab 02)",
-    "hybrid": "trained for pixels and features near those of HR (lab 02)",
-    "SRGAN": "trained for pixels, features, and to fool a discriminator (lab 03)",
-    "RRDB": "ESRGAN's generator, trained for pixels only (lab 04)",
-    "ESRGAN": "a deeper generator and a relativistic discriminator (lab 04)",
+    "SRResNet": METHODS["MSRResNet"].what,
     "Real-ESRGAN": "published; trained on degraded photos (Wang et al. 2021)",
-    "flow": "noise moved to an image that fits LR (lab 06)",
-    "one step": "trained to reach the flow's image in one step (lab 07)",
+    **{label: method.what for label, method in METHODS.items()},
 }
 
 

@@ -11,16 +11,9 @@ from srlab.models.loading import load_generator
 from srlab.text import printable
 from srlab.training.runs import Run, read_runs
 from srlab_course.lab.earlier.whose_code import without_code
+from srlab_course.labs import LABS, METHODS
 
-# Lab -> the method it teaches, spelled as in srlab_course.figures.plots.COLORS.
-METHODS = {
-    "02_content_loss": "content loss",
-    "03_srgan": "SRGAN",
-    "04_esrgan": "ESRGAN",
-    "06_flow": "flow",
-    "07_one_step": "one step",
-}
-BESIDE = {"hybrid": "default-hybrid", "RRDB": "default-psnr"}  # the second networks of labs 02 and 04, after "default"
+TAUGHT = {lab.name: lab.methods[0].label for lab in LABS if lab.methods}  # lab -> label of the method it is about
 
 
 def load_trained(
@@ -103,9 +96,10 @@ def _load(run: Run, name: str, scale: int | None) -> dict[str, nn.Module]:
         raise SrlabError(f"The network of {network.origin} upscales by {network.config['scale']}, not by {scale}.")
     parameters = (run.manifest() or {"parameters": {}})["parameters"]
     weights = parameters.get("weights", {})
-    method = type(network).__name__ if lab == "01_srresnet" else METHODS.get(lab, lab)  # lab 01 has two networks
+    method = type(network).__name__ if lab == "01_srresnet" else TAUGHT.get(lab, lab)  # lab 01 has two networks
     if lab == "02_content_loss" and weights.get("pixel") and weights.get("content"):
         method = "hybrid"
     if lab == "04_esrgan" and "discriminator" not in parameters:  # the stage before the GAN
         method = "RRDB"
-    return {method if name == BESIDE.get(method, "default") else f"{method} ({name})": network}
+    usual = METHODS[method].run if method in METHODS else "default"
+    return {method if name == usual else f"{method} ({name})": network}

@@ -6,8 +6,7 @@ import pytest
 
 from srlab.errors import SrlabError
 from srlab.models import MSRResNet
-from srlab_course.figures.plots import COLORS
-from srlab_course.lab.earlier.trained import METHODS, load_trained, newest_run
+from srlab_course.lab.earlier.trained import load_trained, newest_run
 from tests.conftest import leave_run
 
 
@@ -44,7 +43,6 @@ def test_finished_runs_are_loaded_by_method_name(home, capsys):
     assert list(upscalers) == [label for *_, label in LABELS]
     assert not any(network.training for network in upscalers.values())
     assert capsys.readouterr().out == ""
-    assert set(METHODS.values()) <= set(COLORS)
 
 
 def test_broken_run_or_other_scale_is_skipped_with_message(capsys):
