@@ -1,7 +1,7 @@
 # make labs          install into .venv and execute all labs; RECIPE=smoke runs the same code in seconds
 # make lab           open JupyterLab
 # make test          lint, and run the tests (four to fifteen minutes on two cores)
-# make lint          check the form of the code, the spelling, and the links between pages and labs
+# make lint          check the form and the types of the code, the spelling, and the links between pages and labs
 # make test-all      also run the long tests: studies, extras, planted bugs, widgets and the site in a browser (nightly)
 # make study         run the content-loss study; PRESET=smoke|laptop|paper, STUDY=esrdgan_tricks for the other study
 # make crash-test    kill a training run at 150 moments and a notebook at up to 100; KILLS=500 for more
@@ -92,6 +92,7 @@ test-all: lint .venv/book .venv/study
 lint: .venv/lint
 	$(BIN)/python -m ruff check .
 	$(BIN)/python -m ruff format --check .
+	$(BIN)/python -m mypy
 	$(BIN)/codespell README.md CONTRIBUTING.md Makefile docs notebooks srlab srlab_course tests benchmarks studies data_scripts
 	$(BIN)/python docs/check_links.py
 
@@ -159,7 +160,7 @@ fi
 @touch $@
 endef
 
-# Tools of `make lint` that only contributors need, 80 MB.
+# Tools of `make lint` that only contributors need, 150 MB.
 .venv/lint: .venv/ready
 	$(call install_extra,lint)
 
@@ -188,5 +189,5 @@ set-url:
 
 clean:
 	[ -L .venv ] || rm -f .venv/ready
-	rm -rf .venv .pytest_cache .ruff_cache
+	rm -rf .venv .pytest_cache .ruff_cache .mypy_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

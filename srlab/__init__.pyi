@@ -1,3 +1,5 @@
+__version__: str
+
 from . import data as data
 from . import evaluation as evaluation
 from . import losses as losses

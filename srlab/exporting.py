@@ -130,7 +130,7 @@ def _inputs(network: nn.Module, count: int, size: tuple[int, int]) -> dict[str, 
     random = torch.Generator().manual_seed(0)
     inputs = {"lr": torch.rand(count, 3, *size, generator=random)}
     if isinstance(network, FlowNet):
-        large = (network.config["scale"] * side for side in size)
+        large = [network.config["scale"] * side for side in size]
         inputs["noise"] = torch.randn(count, 3, *large, generator=random)
     return inputs
 
@@ -158,7 +158,7 @@ def _apart(sr: torch.Tensor | None, wanted: torch.Tensor) -> str:
 
 def _weights(network: nn.Module, source: str) -> bytes:
     """Return a file of weights from which spandrel builds the same network."""
-    own = network.network if isinstance(network, SpandrelNetwork) else network
+    own: nn.Module = network.network if isinstance(network, SpandrelNetwork) else network
     weights = {key: value.contiguous() for key, value in own.state_dict().items()}
     lr = torch.rand(1, 3, *SIZES[0], generator=torch.Generator().manual_seed(0))
     try:

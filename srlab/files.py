@@ -28,7 +28,7 @@ class PlaceError(SrlabError):
     """A disk or folder that no file can be written to, unlike an error about a single file."""
 
 
-def write_atomic(path: Path, content: bytes, where: str = "", replace: bool = True) -> None:
+def write_atomic(path: Path, content: bytes | memoryview, where: str = "", replace: bool = True) -> None:
     """Write a file that appears under its name only when it is complete and on disk.
 
     Missing folders are created. After an error an existing file is unchanged. `where` ends the advice of the error
@@ -169,7 +169,7 @@ def writing(path: Path, where: str = "") -> Iterator[None]:
     try:
         yield
     except (OSError, NotImplementedError) as error:  # NotImplementedError: a network disk without locks
-        number, reason = getattr(error, "errno", None), getattr(error, "strerror", None) or error
+        number, reason = getattr(error, "errno", None) or 0, getattr(error, "strerror", None) or error
         advice = f"{ADVICE.get(number, 'Check the path')} {where}".rstrip()
         kind = PlaceError if number in ADVICE else SrlabError
         raise kind(f"Could not write {path} ({reason}). {advice}. Everything saved before is intact.") from error

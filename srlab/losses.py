@@ -21,8 +21,13 @@ def charbonnier(sr: torch.Tensor, hr: torch.Tensor) -> torch.Tensor:
 
 
 Labels = float | torch.Tensor
+Criterion = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 # Distances between two images or feature maps, by their names in recipes: (sr, hr) -> ().
-PIXEL_LOSSES = {"mse": F.mse_loss, "l1": F.l1_loss, "charbonnier": charbonnier}
+PIXEL_LOSSES: dict[str, Criterion] = {
+    "mse": F.mse_loss,
+    "l1": F.l1_loss,
+    "charbonnier": charbonnier,
+}
 
 
 def content_loss(

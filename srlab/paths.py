@@ -45,7 +45,7 @@ def expand_user(path: str | os.PathLike) -> Path:
     return Path(os.path.expanduser(text))  # noqa: PTH111 - Path.expanduser raises an error for an unknown user
 
 
-def exists(path: Path) -> bool:
+def exists(path: str | os.PathLike) -> bool:
     """Return whether a path exists; False also for an invalid name, and in a folder without permission."""
     return os.path.exists(path)  # noqa: PTH110 - Path.exists raises an error for these
 

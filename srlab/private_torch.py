@@ -3,14 +3,13 @@
 If a new torch fails here, each function tells what to replace.
 """
 
-from collections.abc import Sequence
 from contextlib import AbstractContextManager
 
 import torch
 from torch import nn
 
 
-def copy_all(targets: Sequence[torch.Tensor], sources: Sequence[torch.Tensor]) -> None:
+def copy_all(targets: list[torch.Tensor], sources: list[torch.Tensor]) -> None:
     """Copy each source into its target in place, with one launch on a GPU for all; ``Tensor.copy_`` takes one each."""
     torch._foreach_copy_(targets, sources)
 

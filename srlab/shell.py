@@ -39,5 +39,5 @@ def print_in_terminal(text: str) -> None:
         try:
             terminal = sys.stderr.fileno()  # in a kernel, it leads past the output of the cell
         except io.UnsupportedOperation:  # as on Windows, where the usual one does
-            terminal = sys.__stderr__.fileno()
+            terminal = sys.__stderr__.fileno()  # type: ignore[union-attr]  # None, without a terminal: see above
         os.write(terminal, f"{text}\n".encode(errors="replace"))

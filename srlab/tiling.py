@@ -113,6 +113,7 @@ def upscale(
             core = to_uint8(core) if dtype == torch.uint8 else core
             sr[..., top * factor : bottom * factor, left * factor : right * factor] = core
             bar.update((bottom - top) * (right - left))
+    assert sr is not None  # an image has a tile
     return sr
 
 

@@ -4,6 +4,7 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import psutil
@@ -25,7 +26,7 @@ from srlab.tiling import Upscaler, upscale
 JPEG = {"quality": 95, "subsampling": "4:4:4"}
 # Options for writing each format.
 DEFAULT_ENDING = ".png"
-OPTIONS = {".png": {}, ".jpg": JPEG, ".jpeg": JPEG, ".webp": {"lossless": True}}
+OPTIONS: dict[str, dict[str, Any]] = {".png": {}, ".jpg": JPEG, ".jpeg": JPEG, ".webp": {"lossless": True}}
 BYTES = 8  # bytes of memory per pixel of the result, for Pillow's pixels and the encoded file; 2 more for transparency
 
 
@@ -116,14 +117,16 @@ def _visible_colors(image: Image.Image, alpha: np.ndarray, channels: int) -> np.
     return colors[tuple(nearest)]
 
 
-def _upscaled_alpha(upscaler: Upscaler, alpha: np.ndarray, scale: int, *settings: int | str | None) -> np.ndarray:
+def _upscaled_alpha(
+    upscaler: Upscaler, alpha: np.ndarray, scale: int, tile: int | None, overlap: int | None, precision: str
+) -> np.ndarray:
     """Upscale the opacity ``(h, w)``, uint8, as a gray image.
 
     A result is between the least and the greatest opacity of the 3 x 3 pixels around its place, because a network may
     leave traces where all is opaque, or all is hidden.
     """
     lr = torch.from_numpy(alpha)[None]
-    sr = upscale(upscaler, lr, scale, *settings, "", torch.uint8)
+    sr = upscale(upscaler, lr, scale, tile, overlap, precision, "", torch.uint8)
     around = lr[None].float()
     greatest, least = F.max_pool2d(around, 3, 1, 1), -F.max_pool2d(-around, 3, 1, 1)
     low, high = (bound.byte()[0].repeat_interleave(scale, 1).repeat_interleave(scale, 2) for bound in (least, greatest))
@@ -135,7 +138,7 @@ def upscale_files(
     target: str | os.PathLike | None,
     upscaler: Upscaler,
     scale: int,
-    **options: int | str | None,
+    **options: Any,
 ) -> None:
     """Upscale images and folders of images, and print the paths of the results.
 
@@ -202,8 +205,8 @@ def _pairs(paths: Sequence[Path], out: Path | None, scale: int) -> list[tuple[Pa
         top = place.with_name(f"{place.name}_x{scale}") if out is None else out / place.name if len(paths) > 1 else out
         files, others = walk(path)
         print_left_out(path, others, NOT_READ, sys.stderr)
-        inside = out is not None and out.resolve() != place
-        files = [file for file in files if not (inside and file.resolve().is_relative_to(out.resolve()))]
+        if out is not None and out.resolve() != place:
+            files = [file for file in files if not file.resolve().is_relative_to(out.resolve())]
         pairs += [(file, _result(file, top / file.relative_to(path).parent, scale)) for file in files]
     names = {path: path.absolute().with_suffix("").as_posix() for path, _ in pairs}
     made = result_names(names.values())

@@ -5,6 +5,7 @@ takes seconds.
 """
 
 import argparse
+from typing import Any
 
 DEFAULT = "msrresnet"  # the network of ``srlab upscale`` without ``--run`` and ``--method``
 RUN = (
@@ -44,7 +45,7 @@ def add_evaluate(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of ``srlab evaluate``."""
     parser.add_argument("--hr", required=True, metavar="DIR", help="folder with ground-truth images")
     again = "repeat it, and mix it with the others, to compare several"
-    many = {"action": "append", "default": []}
+    many: dict[str, Any] = {"action": "append", "default": []}
     sr = f"folder with SR images that are named as the HR images; {again}"
     parser.add_argument("--sr", metavar="DIR", **many, help=sr)
     parser.add_argument("--run", metavar="RUN", **many, help=f"{RUN}; {again}")

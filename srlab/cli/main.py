@@ -89,8 +89,8 @@ def missing_part(error: ImportError) -> str:
     """Explain an error of an import: a part of Python is missing, or a package."""
     cause: BaseException | None = error
     while cause:  # sqlite3 is missing where an error names pysqlite2
-        if getattr(cause, "name", "") in sys.stdlib_module_names:
-            return f"This Python was built without {cause.name}, which the course needs. Use another Python."
+        if (name := getattr(cause, "name", "")) in sys.stdlib_module_names:
+            return f"This Python was built without {name}, which the course needs. Use another Python."
         cause = cause.__context__
     if "DLL load failed" in str(error):
         return f"{printable(error).rstrip('.')}. {RUNTIME}"

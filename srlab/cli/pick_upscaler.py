@@ -3,6 +3,7 @@
 from srlab.data.resampling import upsample
 from srlab.devices import pick_device
 from srlab.errors import SrlabError
+from srlab.models.generator import config_of
 from srlab.models.loading import load_generator_file
 from srlab.tiling import Upscaler
 
@@ -18,7 +19,7 @@ def pick_upscaler(run: str, method: str | None, scale: int | None, device: str) 
             raise SrlabError(f"--scale must be at least 1, but is {scale}.")
         return lambda lr: upsample(lr, scale, method), scale
     network = load_generator_file(run).to(pick_device(device))
-    own = network.config["scale"]
+    own = config_of(network)["scale"]
     if scale not in (None, own):
         raise SrlabError(f"{run} upscales by {own}, but --scale is {scale}. Leave --scale out.")
     return network, own

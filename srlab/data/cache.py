@@ -12,7 +12,7 @@ import os
 import warnings
 from collections import deque
 from collections.abc import Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 
@@ -51,7 +51,9 @@ def cached(name: str, photos: Mapping[str, Path], part: str = "") -> ImageSet:
             if old.stem != index.stem and (old.suffix != ".json" or not old.with_suffix(".rgb").exists()):
                 with suppress(PermissionError):
                     old.unlink()
-    return _open(name, index, photos)
+        if (made := _open(name, index, photos)) is None:
+            raise SrlabError(f"The cache {home} was deleted or changed while it was made. Try again.")
+        return made
 
 
 def _state(photos: Mapping[str, Path]) -> str:
@@ -126,7 +128,8 @@ def decode(photos: Mapping[str, Path], lost: Lost) -> Iterator[tuple[str, torch.
 
     Photos that cannot be read are one error after the last photo, so that you need not replace them one by one.
     """
-    waiting, failed = deque(), {}
+    waiting: deque[tuple[str, Future[torch.Tensor]]] = deque()
+    failed: dict[str, SrlabError] = {}
 
     def finished() -> Iterator[tuple[str, torch.Tensor]]:
         name, pixels = waiting.popleft()

@@ -74,7 +74,10 @@ def bundled_photos(split: str) -> ImageSet:
 def photo_file(name: str) -> Path:
     """Return the file of a bundled photo, inside the package that contains it."""
     package, file = PHOTOS[name]
-    return Path(find_spec(package).origin).parent / file  # without importing the package
+    spec = find_spec(package)  # without importing the package
+    assert spec is not None  # the package needs it
+    assert spec.origin is not None
+    return Path(spec.origin).parent / file
 
 
 def load_images(where: str | Path, scale: int = 4) -> ImageSet:

@@ -114,6 +114,7 @@ def jpeg(image: torch.Tensor, quality: int | torch.Tensor) -> torch.Tensor:
 
 # --- Pipelines ----------------------------------------------------------------------------------------------
 
+Range = tuple[float, float]  # lowest and highest strength
 # (hr, scale, generator) -> lr. `Degradation` has the usual stages; any function with these arguments is one as well. It
 # can have an attribute ``reach``, a function like `Degradation.reach`, so that a sampler gives its patches a margin.
 Degrade = Callable[[torch.Tensor, int, torch.Generator], torch.Tensor]
@@ -158,9 +159,14 @@ class Degradation:
             if not numbers or not 0 <= pair[0] <= pair[1] < math.inf:
                 raise SrlabError(f"Degradation strength {name}={given} must be 0 or more, or a pair [lowest, highest].")
             object.__setattr__(self, name, (float(pair[0]), float(pair[1])))
-        if self.jpeg[1] and not 1 <= self.jpeg[0] <= self.jpeg[1] <= 100:
+        lowest, highest = self._pairs()[2]
+        if highest and not 1 <= lowest <= highest <= 100:
             given = self.describe()["jpeg"]
             raise SrlabError(f"Degradation strength jpeg={given} must be from 1 to 100, or 0 for none.")
+
+    def _pairs(self) -> tuple[Range, Range, Range]:
+        """Return the strengths of blur, noise and JPEG, each of which is a pair since `__post_init__`."""
+        return self.blur, self.noise, self.jpeg  # type: ignore[return-value]
 
     def describe(self) -> dict[str, Any]:
         """Return the attributes by name for a run's manifest: a number for equal ends, else a list as in JSON."""
@@ -172,27 +178,29 @@ class Degradation:
     def reach(self, scale: int) -> int:
         """Return how many LR pixels around a pixel affect its value, without noise and JPEG."""
         width = KERNELS[DOWNSAMPLERS[self.method][0]][1]
-        return math.ceil(width / 2) + math.ceil(3 * self.blur[1] / scale)
+        return math.ceil(width / 2) + math.ceil(3 * self._pairs()[0][1] / scale)
 
     def __call__(self, hr: torch.Tensor, scale: int, generator: torch.Generator | None = None) -> torch.Tensor:
         """Degrade ``(N, 3, H, W)`` in [0, 1] to ``(N, 3, H / scale, W / scale)`` in [0, 1], on 8-bit levels."""
-        noisy = self.noise[1] > 0
-        drawn = any(low != high for low, high in (self.blur, self.jpeg))
+        blurs, noise, qualities = self._pairs()
+        noisy = noise[1] > 0
+        drawn = any(low != high for low, high in (blurs, qualities))
         if (noisy or drawn) and generator is None:
             raise SrlabError("This degradation is random. Pass a torch.Generator to make it reproducible.")
         count = len(hr)
-        if self.blur[1]:
-            hr = blur(hr, _draw(self.blur, count, generator), largest=self.blur[1])
+        if blurs[1]:
+            hr = blur(hr, _draw(blurs, count, generator), largest=blurs[1])
         lr = downsample(hr, scale, self.method)
-        if noisy:
-            lr = gaussian_noise(lr, _draw(self.noise, count, generator), generator)
-        if self.jpeg[1]:
-            return jpeg(lr, torch.as_tensor(_draw(self.jpeg, count, generator)).round())
+        if noisy and generator is not None:
+            lr = gaussian_noise(lr, _draw(noise, count, generator), generator)
+        if qualities[1]:
+            return jpeg(lr, torch.as_tensor(_draw(qualities, count, generator)).round())
         return quantize(lr) if noisy else lr
 
 
-def _draw(strength: tuple[float, float], count: int, generator: torch.Generator | None) -> float | torch.Tensor:
+def _draw(strength: Range, count: int, generator: torch.Generator | None) -> float | torch.Tensor:
     low, high = strength
     if low == high:
         return low
+    assert generator is not None  # `Degradation` has checked it
     return low + (high - low) * torch.rand(count, generator=generator, device=generator.device)

@@ -7,6 +7,7 @@ import tarfile
 import zipfile
 import zlib
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 from tqdm.auto import tqdm
 
@@ -74,6 +75,7 @@ def _unpack(path: Path, source: str, images: int, staging: Path) -> None:
     shutil.rmtree(staging, ignore_errors=True)  # left by a killed process
     staging.mkdir()
     zipped = path.suffix == ".zip"
+    archive: Any  # a zip file and a tar file have the same methods under other names
     with zipfile.ZipFile(path) if zipped else tarfile.open(path) as archive:
         members = archive.infolist() if zipped else [member for member in archive if member.isreg()]
         read = archive.read if zipped else lambda member: archive.extractfile(member).read()

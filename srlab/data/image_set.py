@@ -71,7 +71,7 @@ class ImageSet:
     def from_images(cls, name: str, images: Mapping[str, torch.Tensor], gray: Collection[str] = ()) -> "ImageSet":
         """Copy images ``(3, H, W)``, uint8, into one buffer; `gray` names those with a grayscale file."""
         pixels = [image.permute(1, 2, 0).flatten(0, 1) for image in images.values()]
-        sizes = [tuple(image.shape[1:]) for image in images.values()]
+        sizes = [(image.shape[1], image.shape[2]) for image in images.values()]
         flat = torch.cat(pixels) if pixels else torch.empty(0, 3, dtype=torch.uint8)
         return cls(name, list(images), flat, sizes, gray=gray)
 
@@ -92,7 +92,7 @@ class ImageSet:
     def subset(self, *names: str) -> "ImageSet":
         """Return the images with these names, as a set with the same buffer."""
         indices = self._indices(names)
-        sizes, starts = ([values[i] for i in indices] for values in (self.sizes, self.starts))
+        sizes, starts = [self.sizes[i] for i in indices], [self.starts[i] for i in indices]
         lr = None if self.lr is None else self.lr.subset(*names)
         digest = hashlib.sha256(f"{self.digest}{names}".encode()).hexdigest()[:16] if self.digest else ""
         return ImageSet(self.name, names, self.pixels, sizes, starts, lr, self.gray & set(names), digest)
@@ -159,6 +159,7 @@ def _batch(levels: torch.Tensor) -> torch.Tensor:
 
 def check_lr(images: ImageSet, scale: int) -> None:
     """Reject a set unless each HR image has an LR image of the same name and 1 / `scale` of its size, rounded down."""
+    assert images.lr is not None
     if alone := sorted({*images.names} ^ {*images.lr.names}):
         raise SrlabError(f"{images.name} has no pair for {some(alone)}. Use the same names in HR and LRx{scale}.")
     sizes = dict(zip(images.lr.names, images.lr.sizes, strict=True))

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Lock
+from typing import Any
 
 import numpy as np
 import torch
@@ -228,7 +229,7 @@ def write_image(image: torch.Tensor, path: str | os.PathLike) -> Path:
     return path
 
 
-def encoded(image: Image.Image, path: Path, **options: object) -> memoryview:
+def encoded(image: Image.Image, path: Path, **options: Any) -> memoryview:
     """Return the bytes of an image file, in the format of the path's suffix and with Pillow's options for it.
 
     Pillow does not write the file itself, because it does not always notice when a disk is full.

@@ -66,8 +66,8 @@ def evaluate_folders(
             if original.shape[-2:] != result.shape[-2:]:
                 sizes = [f"{image.shape[-1]}x{image.shape[-2]}" for image in (result, original)]
                 raise SrlabError(f"It has {sizes[0]} pixels, but its HR image {sizes[1]} (a multiple of {scale}).")
-            pair = [image.expand(-1, 3, -1, -1) for image in (result, original)]
-            scores = score_pair(*pair, original.shape[1] == 1, chosen, protocol)
+            sr_image, hr_image = (image.expand(-1, 3, -1, -1) for image in (result, original))
+            scores = score_pair(sr_image, hr_image, original.shape[1] == 1, chosen, protocol)
             rows.append({"image": name, "file": file.name} | scores)
         except SrlabError as error:
             notes.append(f"not scored: {file.name}: {error}")

@@ -99,8 +99,10 @@ def checkerboard(sr: torch.Tensor, scale: int = 4) -> torch.Tensor:
     grid = spectra[..., ::CELLS, ::CELLS]
     # Weights come from the frequencies between those of the grid, where the pattern has no power.
     near = [spectra.roll(step, axis).abs().square() for axis in (-2, -1) for step in (-CELLS // 2, CELLS // 2)]
-    weight = (sum(near)[..., ::CELLS, ::CELLS] / 4 + 0.1).reciprocal()  # below .3 levels all get the same weight
-    shared = total = 0
+    weight = (
+        (near[0] + near[1] + near[2] + near[3])[..., ::CELLS, ::CELLS] / 4 + 0.1
+    ).reciprocal()  # below .3 levels all get the same weight
+    shared = total = torch.zeros((), dtype=image.dtype, device=image.device)
     for down, right in ((2, 1), (2, -1), (1, 2), (1, -2)):  # in half windows; one of the two steps is a whole window
         there = [x[:, down:, max(right, 0) : min(right, 0) or None] for x in (grid, weight)]
         here = [x[:, :-down, max(-right, 0) : min(-right, 0) or None] for x in (grid, weight)]
@@ -117,6 +119,9 @@ class LPIPS(nn.Module):
     Its weights are set by `load_lpips`. It has no layer that behaves differently in training mode.
     """
 
+    mean: torch.Tensor
+    std: torch.Tensor
+
     def __init__(self) -> None:
         super().__init__()
         from torchvision.models import alexnet  # importing torchvision costs a second
@@ -132,7 +137,8 @@ class LPIPS(nn.Module):
     def forward(self, sr: torch.Tensor, hr: torch.Tensor) -> torch.Tensor:
         """Return the distance of images ``(N, 3, H, W)`` in [0, 1]: ``(N,)``."""
         pairs = zip(self._described(sr), self._described(hr), self.heads, strict=True)
-        return sum(F.conv2d((x - y) ** 2, head[None]).mean(dim=(1, 2, 3)) for x, y, head in pairs)
+        distances = [F.conv2d((x - y) ** 2, head[None]).mean(dim=(1, 2, 3)) for x, y, head in pairs]
+        return sum(distances, torch.zeros_like(distances[0]))
 
     def _described(self, image: torch.Tensor) -> list[torch.Tensor]:
         """Return the maps after each activation, with the features of each pixel scaled to length 1."""

@@ -6,6 +6,7 @@ caller decides what to do without weights (use random features, or leave out LPI
 
 import re
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -95,8 +96,9 @@ def load_weights(path: Path, network: str = "") -> dict[str, torch.Tensor]:
                 f"{path} is damaged or contains more than tensors, so it was not loaded. Use a state dict of tensors."
             ) from error
     for wrapper in WRAPPERS:
-        if isinstance(weights, dict) and isinstance(weights.get(wrapper), dict):
-            weights = weights[wrapper]
+        inside: Any = weights.get(wrapper) if isinstance(weights, dict) else None
+        if isinstance(inside, dict):
+            weights = inside
             break
     if not isinstance(weights, dict) or not all(
         isinstance(name, str) and isinstance(value, torch.Tensor) for name, value in weights.items()

@@ -4,6 +4,7 @@ import hashlib
 from collections import OrderedDict
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import nn
@@ -50,6 +51,9 @@ class FeatureExtractor(nn.Module):
         Entry for the manifest of a run.
     """
 
+    mean: torch.Tensor
+    std: torch.Tensor
+
     def __init__(
         self,
         layers: str = "vgg19 relu5_4",
@@ -74,7 +78,7 @@ class FeatureExtractor(nn.Module):
         self.real = path is not None
         whose = (" (course-trained)" if network == backbones.OWN else "") if self.real else " (random)"
         self.label = " ".join([network, *self.layers]) + whose
-        source = path.name if self.real else f"random, seed {seed}"
+        source = path.name if path else f"random, seed {seed}"
         self.config = {"layers": layers, "weights": source, "normalize": normalize}
         if self.real:  # files with the same name may have different weights
             self.config["weights_sha256"] = _hash(self.network)
@@ -119,12 +123,12 @@ def layer_names(network: str) -> list[str]:
     return list(_outline(network)[1])
 
 
-def _outline(network: str) -> tuple[nn.Module, dict[str, str]]:
+def _outline(network: str) -> tuple[Any, dict[str, str]]:
     """Return a whole network without storage, and the name of each of its layers in torchvision."""
     from torchvision.models import get_model  # importing torchvision costs a second
 
     with torch.device("meta"):  # costs neither time nor memory, and the classifier of VGG is large
-        whole = BUILDERS[network]() if network in BUILDERS else get_model(network)
+        whole: Any = BUILDERS[network]() if network in BUILDERS else get_model(network)
     places = {}
     if network.startswith("vgg"):
         kinds = {nn.Conv2d: "conv", nn.BatchNorm2d: "norm", nn.ReLU: "relu"}
@@ -185,8 +189,9 @@ def _fill_randomly(network: nn.Module, seed: int) -> None:
         elif isinstance(module, nn.BatchNorm2d):
             module.reset_parameters()
     for block in network.modules():
-        if hasattr(block, "bn2"):
-            nn.init.constant_(getattr(block, "bn3", block.bn2).weight, 16**-0.5)
+        last = getattr(block, "bn3", getattr(block, "bn2", None))
+        if isinstance(last, nn.BatchNorm2d):
+            nn.init.constant_(last.weight, 16**-0.5)
 
 
 def _fill_from(path: Path, part: nn.Module, network: str) -> None:

@@ -5,6 +5,7 @@ Flow matching (Lipman et al. 2022, Liu et al. 2022) trains a velocity. At time 0
 """
 
 import math
+from typing import Any
 
 import torch
 import torch.nn as nn
@@ -89,7 +90,7 @@ class FlowNet(nn.Module):
         shape = {"num_blocks": num_blocks, "num_features": num_features, "scale": scale}
         if steps < 1:
             raise SrlabError(f"steps must be at least 1, but is {steps}.")
-        self.config = shape | {"detail_std": detail_std} | ({"steps": steps} if steps != STEPS else {})
+        self.config: dict[str, Any] = shape | {"detail_std": detail_std} | ({"steps": steps} if steps != STEPS else {})
         self.steps, self.seed, self.samples = steps, 0, 1
         channels = 3 * scale**2
         self.embed = nn.Sequential(
@@ -183,6 +184,8 @@ def bicubic(lr: torch.Tensor, scale: int) -> torch.Tensor:
 
 class Bicubic(nn.Module):
     """The same as `bicubic`, by one convolution, which takes less time in a browser than a cubic resize."""
+
+    weight: torch.Tensor
 
     def __init__(self, scale: int) -> None:
         super().__init__()

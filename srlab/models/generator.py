@@ -3,6 +3,7 @@
 from typing import Any, Protocol
 
 import torch
+from torch import nn
 
 
 class Generator(Protocol):
@@ -39,3 +40,9 @@ class Generator(Protocol):
 
     def __call__(self, lr: torch.Tensor) -> torch.Tensor:
         """Upscale ``(N, 3, h, w)`` in [0, 1] to ``(N, 3, h * scale, w * scale)``."""
+
+
+def config_of(network: nn.Module) -> dict[str, Any]:
+    """Return the arguments from which a network can be built again; {} for a network of your own without `config`."""
+    config: Any = getattr(network, "config", {})
+    return config

@@ -22,7 +22,8 @@ def start_small(network: nn.Module) -> None:
         if isinstance(module, nn.Conv2d) and not module.weight.is_meta:
             nn.init.kaiming_normal_(module.weight)
             module.weight.data *= 0.1
-            nn.init.zeros_(module.bias)
+            if module.bias is not None:
+                nn.init.zeros_(module.bias)
 
 
 def radius_of_upsampling(scale: int) -> float:
@@ -67,7 +68,8 @@ class ShuffledConv2d(nn.Conv2d):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Map ``(N, in_channels * factor**2, h, w)`` to ``(N, out_channels, h * factor, w * factor)``."""
-        factor, kernel, border = self.factor, self.kernel_size[0], self.padding[0]
+        factor, kernel = self.factor, self.kernel_size[0]
+        border = kernel // 2
         small_border = -(-border // factor)
         small_kernel = 2 * small_border + 1
         weights = []
@@ -80,5 +82,5 @@ class ShuffledConv2d(nn.Conv2d):
                 taps = moved.unflatten(3, (small_kernel, factor)).unflatten(2, (small_kernel, factor))
                 weights.append(taps.permute(0, 1, 3, 5, 2, 4).flatten(1, 3))  # (out, in * factor**2, k, k)
         weight = torch.stack(weights, dim=1).flatten(0, 1)
-        bias = self.bias.repeat_interleave(factor**2)
+        bias = None if self.bias is None else self.bias.repeat_interleave(factor**2)
         return F.pixel_shuffle(F.conv2d(x, weight, bias, padding=small_border), factor)

@@ -31,7 +31,7 @@ def find_bundled(name: str) -> Path | None:
 
 def load_bundled() -> dict[str, nn.Module]:
     """Load the bundled generators: method -> network for x4, in eval mode on the CPU."""
-    return {method: load_generator_file(find_bundled(name)) for method, name in BUNDLED.items()}
+    return {method: load_generator_file(FOLDER / f"{name}.safetensors") for method, name in BUNDLED.items()}
 
 
 def load_generator(lab: str, name: str = "default") -> nn.Module:

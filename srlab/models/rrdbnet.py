@@ -1,6 +1,7 @@
 """RRDBNet, the generator of ESRGAN. Comments give shapes for one image of h x w LR pixels at scale 4."""
 
 import math
+from typing import Any
 
 import torch
 import torch.nn as nn
@@ -98,7 +99,12 @@ class RRDBNet(nn.Module):
         super().__init__()
         if set(factors(scale)) != {2}:
             raise SrlabError(f"RRDBNet upscales in steps of 2. Its scale must be 2, 4 or 8, but is {scale}.")
-        self.config = {"num_blocks": num_blocks, "num_features": num_features, "growth": growth, "scale": scale}
+        self.config: dict[str, Any] = {
+            "num_blocks": num_blocks,
+            "num_features": num_features,
+            "growth": growth,
+            "scale": scale,
+        }
         self.config |= {"fusion": fusion, "residual_scale": residual_scale, "enlarge": enlarge}
         self.checkpointing = False
         self.conv_first = nn.Conv2d(3, num_features, 3, padding=1)

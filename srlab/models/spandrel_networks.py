@@ -1,6 +1,7 @@
 """Networks with weights published by others, built with spandrel."""
 
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import nn
@@ -26,7 +27,9 @@ class SpandrelNetwork(nn.Module):
 
     tile, overlap = 192, 32
 
-    def __init__(self, found: nn.Module) -> None:
+    network: nn.Module
+
+    def __init__(self, found: Any) -> None:
         super().__init__()
         self.descriptor, self.network = found, found.model
         self.config = {"scale": found.scale}

@@ -112,7 +112,7 @@ def compare(
     for name in (*first, *(notes or ())):
         if name not in pictures:
             raise SrlabError(f"'{name}' is not one of the images. Use one of {', '.join(labels)}.")
-    size = max((tuple(picture.shape[-2:]) for picture in pictures.values()), key=math.prod)
+    size = max(((picture.shape[-2], picture.shape[-1]) for picture in pictures.values()), key=math.prod)
     full = [magnify(label, picture, size) for label, picture in pictures.items()]
     hr = pictures.get("HR") if notes is None else None
     settings = {

@@ -152,7 +152,7 @@ class RecordedStep:
                 losses = self.step(lr, hr)
         except Exception as error:  # whatever CUDA or a student's code raises
             while error.__context__ is not None:  # the first error; those of CUDA follow from it
-                error = error.__context__
+                error = error.__context__  # type: ignore[assignment]  # a name that is deleted, with its tensors
             text = str(error).partition("\n")[0].rstrip(".") or type(error).__name__
             if not isinstance(error, NotRecordable):
                 text = f"the recording stopped ({text})"
@@ -263,5 +263,6 @@ def _noting_waits(reasons: list[str]) -> Iterator[None]:
 
 
 def _cpu_randomness() -> tuple[Any, ...]:
-    keys, position = np.random.get_state()[1:3]  # noqa: NPY002 - a step may draw from it
+    state: Any = np.random.get_state(legacy=True)  # noqa: NPY002 - a step may draw from it
+    keys, position = state[1:3]
     return torch.get_rng_state().tolist(), random.getstate(), keys.tolist(), position

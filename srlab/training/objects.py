@@ -15,7 +15,9 @@ Losses = dict[str, torch.Tensor]
 
 def sorted_out(objects: dict[str, Any]) -> tuple[Networks, Networks, Optimizers]:
     """Return the trainable networks, those without trainable parameters, and the optimizers, by name."""
-    networks, fixed, optimizers = {}, {}, {}
+    networks: Networks = {}
+    fixed: Networks = {}
+    optimizers: Optimizers = {}
     for name, thing in objects.items():
         if name in RESERVED:
             raise SrlabError(f"The trainer itself uses the name '{name}'. Use another name in prepare.")

@@ -203,8 +203,8 @@ class Run:
         if total != iters:
             self._draft["continued"].append({"step": step, "from": total, "to": iters})
         before = {"iters": total, "precision": self._draft["precision"]}
-        now = {"iters": iters, "precision": facts["precision"]}
-        changes = "".join(f", {change}" for change in differences(before, now))
+        after = {"iters": iters, "precision": facts["precision"]}
+        changes = "".join(f", {change}" for change in differences(before, after))
         print(f"Resuming the run '{self.name}' from step {step}{changes}.")
 
     @contextmanager
@@ -291,15 +291,15 @@ class Run:
         """Write a checkpoint with the entries ``step`` and ``manifest``, and keep the previous one."""
         write_checkpoint(self.path, state, WHERE)
 
-    def save_generator(self, generator: nn.Module, step: int, best: str = "", **notes: float) -> None:
+    def save_generator(self, generator: nn.Module, step: int, best: str = "", **notes: Any) -> None:
         """Write the generator's weights with its architecture, so that a later lab can load them by the run's name.
 
         `best` names the score for which these weights are the best, or is "" for the latest; `notes` are extra
         metadata.
         """
-        notes |= {"network": type(generator).__name__, "config": getattr(generator, "config", {})}
-        notes |= {"step": step, "lab": self.lab}
-        tensor_files.write_safetensors(self.path / generator_file(best), generator.state_dict(), notes, WHERE)
+        about = notes | {"network": type(generator).__name__, "config": getattr(generator, "config", {})}
+        about |= {"step": step, "lab": self.lab}
+        tensor_files.write_safetensors(self.path / generator_file(best), generator.state_dict(), about, WHERE)
 
 
 # --- Finding runs --------------------------------------------------------------------------------------------
@@ -309,10 +309,10 @@ def find_run(typed: str | os.PathLike) -> Run:
     """Find a run from ``<lab>/<name>``, or from the path of its folder or of a file in it, anywhere on disk."""
     place = locate(typed)
     folder = (place if place.is_dir() else place.parent).resolve()
-    if not _is_run(folder):
-        raise SrlabError(f"No run found in {folder}. Pass a run folder or <lab>/<name>.")
     run = Run("", folder.name, folder)
-    run.lab = run.manifest()["lab"]  # the folder may have been copied elsewhere
+    if not _is_run(folder) or (manifest := run.manifest()) is None:
+        raise SrlabError(f"No run found in {folder}. Pass a run folder or <lab>/<name>.")
+    run.lab = manifest["lab"]  # the folder may have been copied elsewhere
     return run
 
 
@@ -323,7 +323,8 @@ def read_runs(labs: str = "*") -> Iterator[tuple[Run, dict[str, Any]]]:
             continue
         try:
             run = Run(folder.parent.name, folder.name)  # rejects names of copies, such as "default (copy)"
-            yield run, run.manifest()
+            if (manifest := run.manifest()) is not None:
+                yield run, manifest
         except (SrlabError, OSError) as error:
             print(f"Skipped: {error}")
 

@@ -86,6 +86,9 @@ class Trainer:
     >>> averaged = trainer.fit(step, sampler, iters=600)
     """
 
+    stop_on: Collection[str]
+    _first_bad: torch.Tensor
+
     def __init__(
         self,
         lab: str,
@@ -152,7 +155,7 @@ class Trainer:
         self.networks, self.fixed, self.optimizers = sorted_out(self.prepared)
         self._rates = Rates(self.optimizers)
         for network in (self.networks | self.fixed).values():
-            network.to(self.device, memory_format=torch.channels_last)
+            network.to(device=self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.ema = copy.deepcopy(self.networks["generator"]).eval().requires_grad_(False)
         self._stream = torch.cuda.Stream(self.device) if self._records() else None  # recordings need a separate one
         return tuple(self.prepared.values())
@@ -289,8 +292,9 @@ class Trainer:
                 print(f"A CUDA graph needs a GPU. On the {self.device.type}, each step is trained as written.")
             yield lambda lr, hr, turn: step(lr, hr)
             return
-        parts = [*self.networks.values(), *self.fixed.values()], [*self.optimizers.values()], self._stream
-        self._recording = RecordedStep(step, *parts, self.turns)
+        networks, optimizers = [*self.networks.values(), *self.fixed.values()], [*self.optimizers.values()]
+        assert self._stream is not None  # `prepare` made it
+        self._recording = RecordedStep(step, networks, optimizers, self._stream, self.turns)
         try:
             yield self._recording
         finally:
@@ -361,7 +365,7 @@ class Trainer:
 
     def _parameters(self, sampler: PatchSampler, schedule: Schedule, iters: int) -> dict[str, Any]:
         """Return the settings that determine the result, for the manifest."""
-        parameters = {"seed": self.seed, "ema": self.ema_decay, "ema_warmup": self.ema_warmup}
+        parameters: dict[str, Any] = {"seed": self.seed, "ema": self.ema_decay, "ema_warmup": self.ema_warmup}
         parameters["sampler"] = sampler.describe()
         for name, network in (self.networks | self.fixed).items():
             parameters[name] = {"network": type(network).__name__} | getattr(network, "config", {})

@@ -16,7 +16,8 @@ def in_bfloat16(networks: Iterable[nn.Module], device: torch.device) -> Iterator
     before = [vars(network).get("forward") for network in networks]
     for network in networks:
         # A method, so that a copy of the network uses its own weights.
-        network.forward = MethodType(_autocast(network.forward.__func__, device), network)
+        method: Any = network.forward
+        network.forward = MethodType(_autocast(method.__func__, device), network)
     try:
         yield
     finally:

@@ -28,7 +28,7 @@ def find(name: str) -> Exercise:
             f"Known exercises: {', '.join(known)}."
         )
     module = sys.modules[known[name].reference.__module__]
-    return with_text(known[name], Path(module.__file__).with_suffix(".md"))
+    return with_text(known[name], Path(str(module.__file__)).with_suffix(".md"))
 
 
 def names() -> list[str]:

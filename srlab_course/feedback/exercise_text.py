@@ -131,7 +131,7 @@ def read_sources(blocks: str, reference: str, file: Path) -> list[str]:
 
 def read_edits(block: str, file: Path) -> list[list[tuple[str, str]]]:
     """Return the edits of each answer in a block that begins with ``-``, as pairs of the old text and the new one."""
-    found = [[]]
+    found: list[list[tuple[str, str]]] = [[]]
     for sign, part in itertools.groupby(block.split("\n"), lambda line: line[:1]):
         whole = list(part)
         lines = [line[2:] for line in whole]

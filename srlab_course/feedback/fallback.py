@@ -20,6 +20,7 @@ class _Verdict:
 def make_fallback(exercise: Exercise, passed: list[tuple[str, str]], wrong: IncorrectAnswer) -> Answer:
     """Return a copy of the reference with a verdict: the cases that the answer passed and why it failed."""
     reference: Any = exercise.reference
+    copy: Any
     if isinstance(reference, type):
         # Since Python 3.13, inspect.getsource needs the line number to find a class.
         wanted = ("__module__", "__qualname__", "__doc__", "__firstlineno__")

@@ -53,7 +53,9 @@ def judge(exercise: Exercise, answer: Answer) -> Iterator[tuple[str, str]]:
         if isinstance(wanted, Exception):
             raise wanted
         observation = _first_difference(exercise, given, wanted)
+        note: str | None
         if observation is None:
+            assert not isinstance(given, Exception)  # it equals the reference's values
             note = GRAPH_LEFT if any(_with_graph(given[name]) > _with_graph(wanted[name]) for name in wanted) else None
         elif found := _known(exercise, exercise.notes, outcome, case, observation):
             note = found.hint
@@ -77,6 +79,7 @@ def _wrong(
         wrong = IncorrectAnswer(hint, name or type(given).__name__)
         wrong.__cause__ = given
         return wrong
+    assert not isinstance(wanted, Exception)
     given, wanted = given[observation], wanted[observation]
     if mistake:
         kind = difference(given, wanted, math.inf)

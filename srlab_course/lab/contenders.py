@@ -81,7 +81,7 @@ class Contenders:
         ).set_index("contender")
 
     def _whose(self, label: str) -> str:
-        network = (self.networks | self.on_gravel).get(label)
+        network = ({**self.networks, **self.on_gravel}).get(label)
         if not (origin := getattr(network, "origin", "")):
             return "the course"
         return "you" if is_own(origin) else "your run of the course's code"

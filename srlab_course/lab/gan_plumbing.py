@@ -19,7 +19,7 @@ from srlab.training.trainer import Losses, Trainer
 from srlab_course.lab.lab import Lab
 
 # Settings that are recorded with a run, if the lab has them.
-NOTED = ("pixel", "content", "relative", "max_shift", "gan", "discriminator_rate")
+NOTED: tuple[str, ...] = ("pixel", "content", "relative", "max_shift", "gan", "discriminator_rate")
 NOTED += ("instance_noise", "instance_noise_until", "label_real", "label_flip", "g_every")
 WEIGHTS = {"pixel": "pixel_weight", "content": "content_weight", "adversary": "adversarial_weight"}
 

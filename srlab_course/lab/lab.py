@@ -14,6 +14,7 @@ from srlab import models
 from srlab.data.degradation import Degradation
 from srlab.data.image_set import ImageSet
 from srlab.errors import SrlabError
+from srlab.models.generator import config_of
 from srlab_course.lab.recipes import STAGES
 from srlab_course.lab.sizes import check_limit, pick_size
 from srlab_course.notebook_files.marks import CLAIM
@@ -129,4 +130,4 @@ def generator_of(values: dict[str, Any]) -> dict[str, Any]:
     with torch.device("meta"):  # only shapes, no memory
         generator = models.GENERATORS[network](**shape)
     check_limit(generator, values.get("parameter_limit", 0))
-    return {"network": network} | generator.config
+    return {"network": network} | config_of(generator)

@@ -89,10 +89,11 @@ def check_parameters(
             must = "be a finite number"
         elif isinstance(value, int) and value.bit_length() > 63:
             must = "be below 2**63 in size"  # torch's seeds, for example
-        elif name in (minimum or {}) and value < minimum[name]:
+        elif minimum and name in minimum and value < minimum[name]:
             must = f"be at least {minimum[name]}"
-        elif name in (choices or {}):
-            known = _table(choices[name], name) if isinstance(choices[name], str) else list(choices[name])
+        elif choices and name in choices:
+            known = choices[name]
+            known = _table(known, name) if isinstance(known, str) else list(known)
             must = "" if value in known else f"be one of {', '.join(map(str, known))}"
         if must:
             raise SrlabError(f"The parameter {name}={value!r} must {must}.")

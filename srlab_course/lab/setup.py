@@ -84,7 +84,7 @@ def setup(name: str, namespace: Mapping[str, Any], dry: bool = False, whole: boo
         defaults = book.parameters | book.recipes[recipe.name].values
         refuse_changes(made, recipe.name, changed, defaults, train_set)
     degradation = {name: values[parameter] for name, parameter in DEGRADATION.items() if parameter in values}
-    own = iters or changed.keys() - {"seed", "backbone"}  # the claims do not depend on these two
+    unlike_claims = bool(iters or changed.keys() - {"seed", "backbone"})  # the claims do not depend on these two
     lab = Lab(
         name=name,
         device=device,
@@ -93,7 +93,7 @@ def setup(name: str, namespace: Mapping[str, Any], dry: bool = False, whole: boo
         unseen=unseen,
         degradation=srlab.Degradation(**degradation),
         overrides=overrides,
-        is_reference_config=recipe.name in ("laptop", "smoke") and not own and device.type == "cpu",
+        is_reference_config=recipe.name in ("laptop", "smoke") and not unlike_claims and device.type == "cpu",
         parameters=values,
         changed=changed,
     )

@@ -214,3 +214,9 @@ def test_photos_changed_while_caching(folder, home, load):
     with pytest.raises(SrlabError, match=r"Photos \[1\] changed while"):
         load(folder, read_and_change)
     assert files_in(home) == []
+
+
+def test_cache_that_disappears_while_it_is_made_is_one_sentence(folder, home, load, monkeypatch):
+    monkeypatch.setattr(cache, "_open", lambda *_: None)  # as when someone empties the folder of runs
+    with pytest.raises(SrlabError, match=r"was deleted or changed while it was made\. Try again"):
+        load(folder)

@@ -11,6 +11,7 @@ import srlab
 from srlab import models
 from srlab.errors import SrlabError
 from srlab.models import FlowNet, MSRResNet, ResidualBlock, RRDBNet, SRResNet
+from srlab.models.layers import start_small
 from srlab.models.loading import load_generator
 from srlab_course.lab.sizes import check_limit, pick_size
 
@@ -210,3 +211,11 @@ REFUSED = [
 def test_unknown_size_network_or_setting_is_rejected(call, said):
     with pytest.raises(SrlabError, match=said):
         call()
+
+
+def test_small_start_accepts_convolutions_without_bias():
+    network = nn.Sequential(nn.Conv2d(3, 4, 3, bias=False), nn.Conv2d(4, 3, 3))
+    before = network[0].weight.std()
+    start_small(network)
+    assert 0 < network[0].weight.std() < before
+    assert not network[1].bias.any()
