@@ -160,7 +160,7 @@ fi
 @touch $@
 endef
 
-# Tools of `make lint` that only contributors need, 150 MB.
+# Tools of `make lint` that only contributors need, 115 MB.
 .venv/lint: .venv/ready
 	$(call install_extra,lint)
 
