@@ -13,8 +13,20 @@ import torch
 # some that take any amount of memory, such as bytearray(10**10).
 NEEDED = {"collections OrderedDict"}
 NEEDED |= {f"torch._utils _rebuild_{name}" for name in ("tensor", "tensor_v2", "parameter")}
-TYPES = ("Double", "Float", "Half", "BFloat16", "ComplexDouble", "ComplexFloat")
-TYPES += ("Long", "Int", "Short", "Char", "Byte", "Bool")
+TYPES = [
+    "Double",
+    "Float",
+    "Half",
+    "BFloat16",
+    "ComplexDouble",
+    "ComplexFloat",
+    "Long",
+    "Int",
+    "Short",
+    "Char",
+    "Byte",
+    "Bool",
+]
 NEEDED |= {f"{module} {name}Storage" for module in ("torch", "torch.cuda") for name in TYPES}
 
 LARGEST = 2**23  # bytes of a pickle, enough for 50,000 tensors: one byte can become a list, which takes a hundred
@@ -63,7 +75,7 @@ def _refuse_other_names(file: BinaryIO) -> None:
     for operation, argument, position in pickletools.genops(file):
         if operation.name == "GLOBAL" and argument not in NEEDED:  # torch rejects all other ways to name something
             raise ValueError(f"it needs {argument}")
-        if position > LARGEST:
+        if position is None or position > LARGEST:
             raise ValueError("it lists too many tensors")
 
 
