@@ -3,6 +3,7 @@
 import argparse
 import base64
 import io
+import os
 import re
 from pathlib import Path
 
@@ -36,8 +37,8 @@ class Offline(IPythonRenderer):
 
     def _src_to_base64(self, src: str) -> str | None:
         """Embed only pictures in the folder of the lab, also if a link leads elsewhere."""
-        folder = Path(self.path).resolve()
-        return super()._src_to_base64(src) if (folder / src).resolve().is_relative_to(folder) else None
+        folder, file = os.path.realpath(self.path), os.path.realpath(Path(self.path, src))
+        return super()._src_to_base64(src) if Path(file).is_relative_to(folder) else None
 
     def inline_math(self, body: str) -> str:
         """Render a formula in a line of text."""
@@ -58,7 +59,7 @@ def draw(formula: str, place: str) -> str:
     try:
         with style.context(["default", FORMULAS]):
             depth = math_to_image(f"${' '.join(known.split())}$", drawn, FontProperties(size=SIZE), format="svg")
-    except ValueError:
+    except (ValueError, RecursionError):  # the last one only in malicious files
         return f"<code>{source}</code>"
     data = base64.b64encode(drawn.getvalue()).decode()
     return f'<img src="data:image/svg+xml;base64,{data}" alt="{source}" style="{place.format(round(-depth, 2))}">'

@@ -94,11 +94,13 @@ def test_handout_of_a_foreign_notebook_shows_no_other_file(tmp_path, home):
     (tmp_path / "foreign").mkdir()
     (tmp_path / "foreign" / "own.png").write_bytes(b"own")
     make_link(tmp_path / "foreign" / "link.png", tmp_path / "elsewhere.png")
-    places = ("own.png", "link.png", "../elsewhere.png", f"{tmp_path}/elsewhere.png")
+    make_link(tmp_path / "foreign" / "loop.png", tmp_path / "foreign" / "loop.png")
+    places = ("own.png", "link.png", "loop.png", "../elsewhere.png", f"{tmp_path}/elsewhere.png")
     text = "\n\n".join(f'![]({place}) <img src="{place}">' for place in places)
-    cells = [nbformat.v4.new_markdown_cell(f"# Lab\n\n{text}")]
+    cells = [nbformat.v4.new_markdown_cell(f"# Lab\n\n{text}\n\n${'{' * 1000}$")]
     nbformat.write(nbformat.v4.new_notebook(cells=cells), tmp_path / "foreign" / "lab.ipynb")
     assert main(["handout", str(tmp_path / "foreign" / "lab.ipynb")]) == 0
     page = (home / "handouts" / "lab.html").read_text(encoding="utf-8")
     shown = [base64.b64decode(data) for data in re.findall('src="data:image/png;base64,([^"]*)"', page)]
     assert shown == [b"own", b"own"]
+    assert f"<code>{'{' * 1000}</code>" in page
