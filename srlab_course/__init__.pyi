@@ -7,11 +7,12 @@ from .figures.ballot import Ballot as Ballot
 from .figures.diagrams import diagram as diagram
 from .figures.show import report_metric as report_metric
 from .figures.show import show_source as show_source
+from .lab.credit import credit as credit
 from .lab.earlier.answers import from_earlier_lab as from_earlier_lab
 from .lab.earlier.start import load_start as load_start
 from .lab.earlier.trained import load_trained as load_trained
-from .lab.earlier.whose_code import credit as credit
 from .lab.guesses import guess as guess
+from .lab.run_code import record_code as record_code
 from .lab.setup import setup as setup
 from .lab.sizes import pick_size as pick_size
 from .material.subjects import badge as badge

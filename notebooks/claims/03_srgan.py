@@ -76,7 +76,7 @@ if lab.recipe == "laptop":
     real, fake, of_d = (
         sum(row[key] for row in late) / len(late) for key in ("d_real", "d_fake", "d_loss")
     )
-    opinion = course.diagnose(srlab.Run(lab.name, RUN))
+    opinion = course.diagnose(srlab.Run(lab.name, lab.run))
     lab.expect("SRGAN loses about two decibels of PSNR", change, above=-2.3, below=-1.5)
     lab.expect(
         "SRGAN ends a little below bicubic in PSNR",
@@ -113,7 +113,7 @@ if lab.recipe == "laptop":
         below=0.75,
     )
     for parts in ("pixels", "pixels-content"):
-        last = srlab.Run(lab.name, f"{RUN}-ablation-{parts}").metrics()[-1]
+        last = srlab.Run(lab.name, f"{lab.run}-ablation-{parts}").metrics()[-1]
         lab.expect(
             f"D(HR) ends near 1 where the generator ignores D ({parts})", last["d_real"], above=0.85
         )

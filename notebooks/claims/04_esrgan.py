@@ -51,7 +51,7 @@ usual = lab.recipe == "laptop" and gravel and scale == 4
 if usual:
     late = [row for row in history if row["step"] > 0.75 * lab.iters and "d_real" in row]
     real, fake = (sum(row[key] for row in late) / len(late) for key in ("d_real", "d_fake"))
-    opinion = course.diagnose(srlab.Run(lab.name, RUN))
+    opinion = course.diagnose(srlab.Run(lab.name, lab.run))
     lab.expect("ESRGAN loses about two decibels of PSNR", change, above=-2.3, below=-1.5)
     lab.expect(
         "ESRGAN ends a little below bicubic in PSNR",

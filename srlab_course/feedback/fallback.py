@@ -1,11 +1,18 @@
-"""The fallback for an incorrect answer: it computes the same as the reference and keeps the hints for the answer."""
+"""The fallback for an incorrect answer: it computes the same as the reference and keeps the hints for the answer.
+
+A fallback function uses the notebook's other answers, as if it were written in the student's cell: the course's loop
+trains with her step.
+"""
 
 import functools
 import inspect
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from types import FunctionType
 from typing import Any
 
+from srlab.shell import running_shell
 from srlab_course.feedback.exercise import Answer, Exercise, IncorrectAnswer
 
 
@@ -30,16 +37,42 @@ def make_fallback(exercise: Exercise, passed: list[tuple[str, str]], wrong: Inco
 
         @functools.wraps(reference)
         def copy(*inputs: Any, **named: Any) -> Any:
-            return reference(*inputs, **named)
+            return _in_the_notebook(reference)(*inputs, **named)
 
     copy.verdict = _Verdict(exercise, copy, passed, wrong)
     return copy
 
 
-def is_fallback(exercise: Exercise, answer: Any) -> bool:
-    """Return whether an answer is a fallback for this exercise; functions derived from one do not count."""
+def _in_the_notebook(reference: FunctionType) -> FunctionType:
+    """Return a reference that calls the notebook's answers where it would call those of other exercises."""
+    here, there = getattr(running_shell(), "user_ns", {}), reference.__globals__
+    others = {
+        name: here[name]
+        for name, one in there.items()
+        if name in here and is_reference(one) and one.__module__ != reference.__module__
+    }
+    if not others:
+        return reference
+    moved = FunctionType(reference.__code__, there | others, reference.__name__, reference.__defaults__)
+    moved.__kwdefaults__ = reference.__kwdefaults__
+    return moved
+
+
+def is_reference(one: Any) -> bool:
+    """Return whether an object is the reference answer of an exercise."""
+    exercise = getattr(sys.modules.get(getattr(one, "__module__", None) or ""), "EXERCISE", None)
+    return isinstance(exercise, Exercise) and exercise.reference is one
+
+
+def is_any_fallback(answer: Any) -> bool:
+    """Return whether an answer is a fallback; functions derived from one do not count."""
     verdict = getattr(answer, "verdict", None)
-    return isinstance(verdict, _Verdict) and verdict.bearer is answer and verdict.exercise is exercise
+    return isinstance(verdict, _Verdict) and verdict.bearer is answer
+
+
+def is_fallback(exercise: Exercise, answer: Any) -> bool:
+    """Return whether an answer is a fallback for this exercise."""
+    return is_any_fallback(answer) and answer.verdict.exercise is exercise
 
 
 def uses_fallback(exercise: Exercise, answer: Any) -> bool:

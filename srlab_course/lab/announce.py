@@ -14,6 +14,7 @@ from srlab.shell import running_shell
 from srlab_course.figures import show
 from srlab_course.lab.lab import Lab
 from srlab_course.lab.recipes import Recipe
+from srlab_course.lab.run_code import read_code
 from srlab_course.layout import WIDTH, in_columns, in_lines, seen_from_here
 
 SEEN_OFTEN = 200  # times that training sees each pixel; above this, the network may memorize the photos
@@ -59,6 +60,9 @@ def announce(lab: Lab, recipe: Recipe, whole: bool = False) -> None:
     print(in_lines("because  ", recipe.why))
     steps = f"{first}{values['iters']:,} steps"
     print(in_lines("trains:  ", f"{steps} of {values['batch']} patches of {values['patch']} px, on {photos}"))
+    if lab.beyond_answers:
+        settings = ", ".join(f"{name}={value!r}" for name, value in lab.beyond_answers.items())
+        print(in_lines("code:    ", f"srlab's own in place of the answers, which can't follow {settings}"))
     if lab.train_set.lr is not None:
         note = "" if lab.unseen is None or lab.unseen.lr is not None else ", but for validation made with bicubic"
         print(in_lines("LR:      ", f"the LR images in {lab.train_set.name}, unchanged{note}"))
@@ -73,12 +77,13 @@ def announce(lab: Lab, recipe: Recipe, whole: bool = False) -> None:
 
 def _progress_of(lab: Lab) -> str:
     """Return the progress of the run and how it continues, or "" for a new run."""
-    manifest = srlab.Run(lab.name, lab.run).manifest()
+    run = srlab.Run(lab.name, lab.run)
+    manifest = run.manifest()
     if manifest is None or not manifest["step"]:
         return ""
     done = f"{manifest['step']:,} of {lab.iters:,} steps"
     if manifest["step"] >= lab.iters:
-        unless = " unless your code has changed" if "code" in manifest["parameters"] else ""
+        unless = " unless your code has changed" if read_code(run) else ""
         return f", already trained for {done}; it is not trained again{unless}"
     return f", resuming after {done}"
 

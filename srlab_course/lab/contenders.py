@@ -10,8 +10,8 @@ import torch
 from torch import nn
 
 import srlab
+from srlab_course.lab.credit import is_own
 from srlab_course.lab.earlier.trained import load_trained
-from srlab_course.lab.earlier.whose_code import is_own
 from srlab_course.lab.lab import Lab
 from srlab_course.labs import METHODS
 from srlab_course.material import precomputed

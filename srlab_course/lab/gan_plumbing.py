@@ -205,16 +205,3 @@ def fading_noise(lab: Lab, trainer: Trainer) -> Noise:
     if not lab.instance_noise or not until:
         return 0.0
     return lab.instance_noise * (1 - trainer.progress / until).clamp(min=0)
-
-
-# --- Labs 03 and 04: the student's code trains the default recipe, and srlab's the others. --------------------
-
-# What the student's discriminator and step of lab 03 can train, and the losses of each lab.
-_IN_THE_LAB = {"discriminator": "patch", "d_features": 0, "label_real": 1.0, "label_flip": 0.0, "g_every": 1}
-_LOSSES = {"03_srgan": {"gan": "vanilla", "pixel": "l1"}, "04_esrgan": {"gan": "ragan"}}
-
-
-def is_trained_in_the_lab(lab: Lab) -> bool:
-    """Return whether the student's discriminator and training step of lab 03 can train the recipe of lab 03 or 04."""
-    wanted = _IN_THE_LAB | _LOSSES[lab.name]
-    return all(lab.parameters.get(name, value) == value for name, value in wanted.items())

@@ -43,6 +43,8 @@ class Lab:
         Parameters and entries of the recipe; ``recipe`` and ``run`` are the chosen names.
     changed
         The overrides, and all other changed parameters that affect training.
+    beyond_answers
+        Settings with a value that the lab's answers cannot follow. If there are any, srlab's code trains.
     """
 
     name: str
@@ -55,6 +57,7 @@ class Lab:
     is_reference_config: bool
     parameters: dict[str, Any]
     changed: dict[str, Any] = field(default_factory=dict)
+    beyond_answers: dict[str, Any] = field(default_factory=dict)
 
     def __getattr__(self, name: str) -> Any:
         """Return a parameter or an entry of the recipe."""

@@ -6,7 +6,8 @@ A file begins with the rules that `course.setup` checks values against:
 - ``choices``: valid values of a parameter or a setting, as a list or the name of a table in srlab;
 - ``minimum``: the smallest valid numbers;
 - ``min_image_size``: the smallest side of photos in pixels, for each parameter that names photos;
-- ``help``: a description of each setting, with its unit.
+- ``help``: a description of each setting, with its unit;
+- ``answers_follow``: the values of a setting that the lab's answers can follow; with another one, srlab's code trains.
 
 Then each recipe has
 
@@ -123,7 +124,12 @@ class Book:
     minimum: dict[str, float]
     min_image_size: dict[str, int]
     help: dict[str, str]
+    answers_follow: dict[str, list[Any]] = field(default_factory=dict)
     recipes: dict[str, Recipe] = field(default_factory=dict)
+
+    def beyond_answers(self, values: dict[str, Any]) -> dict[str, Any]:
+        """Return those settings that have a value which the lab's answers cannot follow."""
+        return {name: values[name] for name, can in self.answers_follow.items() if values[name] not in can}
 
 
 def read_book(file: Path) -> Book:
@@ -133,6 +139,7 @@ def read_book(file: Path) -> Book:
     name = "its head"
     try:
         written = yaml.safe_load(file.read_text(encoding="utf-8"))
+        written = {"answers_follow": {}} | written
         book = Book(*[written.pop(one.name) for one in fields(Book) if one.name != "recipes"])
         for name, said in written.items():
             book.recipes[name] = _read_recipe(book, name, **said)

@@ -20,6 +20,7 @@ from srlab_course.lab.recipes import STAGES
 
 # Parameters left out of a name: recipe and steps are added separately, and the others do not affect the weights.
 NOT_IN_NAME = {"iters", "run", "recipe", "device", "precision", "launch", "photo", "benchmark"}
+BEFORE = "-before"  # end of the name of a run that was moved aside; see `srlab_course.lab.run_code`
 LONGEST = 100  # characters of a name; leaves space for the suffixes of side runs
 
 
@@ -69,7 +70,8 @@ def made_with(lab: str, name: str) -> dict[str, Any]:
     for folder in sorted(paths.run_folder(lab, name).parent.glob(f"{name}*")):  # the run itself comes first
         with suppress(SrlabError, OSError):  # a damaged run, which training reports
             manifest = Run(lab, folder.name).manifest()
-            if manifest and manifest["step"] and manifest.get("lab_run") == name:
+            aside = folder.name.endswith(BEFORE)
+            if manifest and manifest["step"] and manifest.get("lab_run") == name and not aside:
                 return manifest
     return {}
 

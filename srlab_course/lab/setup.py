@@ -96,9 +96,10 @@ def setup(name: str, namespace: Mapping[str, Any], dry: bool = False, whole: boo
         is_reference_config=recipe.name in ("laptop", "smoke") and not unlike_claims and device.type == "cpu",
         parameters=values,
         changed=changed,
+        beyond_answers=book.beyond_answers(values),
     )
     _check_what_comes_later(lab)
-    lab = with_own_start(lab, named=bool(given.get("run")))
+    lab = with_own_start(lab)
     announce(lab, recipe, whole)
     return lab
 

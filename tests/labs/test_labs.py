@@ -13,7 +13,9 @@ import torch
 
 import srlab
 from srlab.models import realesrgan
+from srlab_course.lab.answer_text import defined_in
 from srlab_course.lab.recipes import read_book
+from srlab_course.lab.run_code import read_code
 from srlab_course.notebook_files.claims import insert_claims
 from srlab_course.notebook_files.editable import read_notebook
 from srlab_course.notebook_files.execute import execute
@@ -112,7 +114,7 @@ def test_solved_lab_03_trains_with_the_run_of_its_exercise(tmp_path, home):
     nbformat.write(notebook, tmp_path / LABS[3].name)
     execute(tmp_path / LABS[3].name, tmp_path / "out.ipynb", {"recipe": "smoke"}, "not-in-studies")
     recorded = srlab.Run("03_srgan", "smoke").manifest()["parameters"]
-    assert recorded["code"] not in ("reference", "srlab")
+    assert {"train_gan", "train_step", "PatchDiscriminator"} < defined_in(read_code(srlab.Run("03_srgan", "smoke")))
     assert recorded["features"]["layers"] == "vgg6 conv2_2"
     assert {"d_loss", "g_loss", "d_real", "d_fake"} < srlab.Run("03_srgan", "smoke").metrics()[1].keys()
 

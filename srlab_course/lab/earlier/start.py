@@ -1,12 +1,12 @@
-"""The pretrained network that training starts from.
+"""The network that training starts from has a name, in the recipe or by ``-p start``: ``"bundled"`` or ``"LAB/RUN"``.
 
-A start has a name: ``"bundled"`` for the network that srlab bundles, or ``"LAB/RUN"``. `course.setup` replaces the
-bundled one by the student's network of lab 01 if that is good enough, and `load_start` loads the first that fits.
+In place of the bundled network comes the student's run of lab 01, if her code trained it and it gains enough over
+bicubic. A run that has begun keeps its start.
 """
 
 import json
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -19,9 +19,10 @@ from srlab.data.degradation import Degradation
 from srlab.errors import SrlabError
 from srlab.models.loading import load_bundled, load_generator
 from srlab.training.runs import Run
-from srlab_course.lab.earlier.trained import finished_runs, newest_run
-from srlab_course.lab.earlier.whose_code import is_own
+from srlab_course.lab.credit import is_own
+from srlab_course.lab.earlier.trained import finished_runs, run_like
 from srlab_course.lab.lab import Lab, generator_of
+from srlab_course.lab.run_code import is_code_of
 
 BUNDLED = "bundled"
 RUN = re.compile(r"[\w.-]+/[\w.-]+")
@@ -29,22 +30,41 @@ OWN = "01_srresnet"  # the lab of the student's own start
 ENOUGH = 1.0  # its least gain over bicubic in dB, the mean over the bundled validation photos; lab 01 reaches 1.5
 
 
-def load_start(lab: Lab, earlier: str = "", steps: int = 0, **alike: Any) -> tuple[nn.Module | None, str]:
+def load_start(lab: Lab, *others: str, answers: Sequence[Any] = ()) -> tuple[nn.Module | None, str]:
     """Return the pretrained network that a lab's training starts from and its name, or None and "".
 
     If the user set ``start``, it is that one. Otherwise it is the first that fits, in this order: the start that this
-    run began with, the recipe's start, and the finished runs of the lab `earlier` with at least this number of `steps`
-    and these parameters in their manifests. If the recipe has a start, the bundled network is last. A network trained
-    on other photos does not fit. The network is in eval mode on the CPU.
+    run began with, the recipe's start, and the `others`, which are names or "". If the recipe has a start, the bundled
+    network is last. A network trained on other photos does not fit, and neither does a first stage of this lab that
+    was not trained by these `answers`. The network is in eval mode on the CPU.
     """
     begun = begun_with(Run(lab.name, lab.run))
     if lab.start and "start" in lab.overrides:
         if begun not in ("", lab.start):
             raise SrlabError(f"This run began with {begun}, not with {lab.start}. Set another run name with run.")
         return _load(lab.start, lab), lab.start
-    trained = _trained(earlier, steps, {"generator": generator_of(lab.parameters)} | alike) if earlier else []
-    starts = [begun, lab.start, *trained, BUNDLED if lab.start else ""]
+    if begun.startswith(f"{lab.name}/") and not is_code_of(Run(*begun.split("/")), *answers):
+        begun = ""
+    starts = [begun, lab.start, *others, BUNDLED if lab.start else ""]
     return _first_that_fits(filter(None, dict.fromkeys(starts)), lab)
+
+
+def first_stages(lab: Lab, steps: int, answers: Sequence[Any], **alike: Any) -> list[str]:
+    """Return the names of a lab's finished runs without a discriminator, shortest first, and of these the newest first.
+
+    These answers trained them as they are now, for at least this number of steps, with these parameters in their
+    manifests. So a run with other settings of its second stage does not repeat the first.
+    """
+    required = json.loads(json.dumps({"generator": generator_of(lab.parameters)} | alike)).items()
+    found = [
+        (run, manifest)
+        for run, manifest in finished_runs(lab.name)
+        if manifest["step"] >= steps and required <= manifest["parameters"].items()
+        if "discriminator" not in manifest["parameters"] and is_code_of(run, *answers)
+    ]
+    found.sort(key=lambda one: one[1].get("started", ""), reverse=True)
+    found.sort(key=lambda one: one[1]["step"])  # among equal ones, the order stays
+    return [f"{run.lab}/{run.name}" for run, _ in found]
 
 
 def check_start(lab: Lab) -> None:
@@ -58,20 +78,19 @@ def check_start(lab: Lab) -> None:
         print(f"Note: training starts from {lab.start}, but {other}.")
 
 
-def with_own_start(lab: Lab, named: bool = False) -> Lab:
+def with_own_start(lab: Lab) -> Lab:
     """Return a lab that starts from the student's network of lab 01 instead of the bundled one, if that fits.
 
     The network has to be trained with the student's code, have the architecture that the lab trains, and gain at least
-    `ENOUGH` over bicubic. A run that has begun with the bundled network stays as it is: the lab then trains another
-    run, except if the user `named` this one.
+    `ENOUGH` over bicubic. A run that has begun with another network stays as it is.
     """
-    if lab.parameters.get("start") != BUNDLED or "start" in lab.overrides or not (name := newest_run(OWN)):
+    if lab.parameters.get("start") != BUNDLED or "start" in lab.overrides or not (own := run_like(lab, OWN)):
         return lab
-    own, made = f"{OWN}/{name}", Run(OWN, name).manifest()["parameters"]
-    another_run = begun_with(Run(lab.name, lab.run)) not in ("", own)
-    if not is_own(own) or made["generator"]["network"] != generator_of(lab.parameters)["network"]:
+    made = Run(*own.split("/")).manifest()["parameters"].get("generator", {})
+    if not is_own(own) or made.get("network") != generator_of(lab.parameters)["network"]:
         return lab
-    if another_run and named:
+    if (begun := begun_with(Run(lab.name, lab.run))) not in ("", own):
+        print(f"This run began with the pretrained network {begun} and keeps it. For yours, use -p start {own}.")
         return lab
     network, found = _first_that_fits([own], lab)
     if not found:
@@ -82,8 +101,7 @@ def with_own_start(lab: Lab, named: bool = False) -> Lab:
         print(f"Your network {measured}, less than {ENOUGH:g} dB, so the bundled network is the pretrained one.")
         return lab
     print(f"Your network is the pretrained one: {measured}.")
-    run = f"{lab.run}-yours-{made['code']}" if another_run else lab.run
-    return replace(lab, parameters=lab.parameters | {"start": own, "run": run}, is_reference_config=False)
+    return replace(lab, parameters=lab.parameters | {"start": own}, is_reference_config=False)
 
 
 def begun_with(run: Run) -> str:
@@ -161,23 +179,6 @@ def _other_photos(start: str, lab: Lab) -> str:
     if learned == ours or (learned == known.fingerprint() and ours == known.subset(HALVED).fingerprint()):
         return ""
     return "it was trained on {name} ({count} images, {fingerprint})".format(**images)
-
-
-def _trained(lab: str, steps: int, parameters: dict[str, Any]) -> list[str]:
-    """Return the names of a lab's finished runs without a discriminator, shortest first, and of these the newest first.
-
-    They have at least this number of steps, and their manifests have these parameters.
-    """
-    required = json.loads(json.dumps(parameters)).items()
-    found = [
-        (run, manifest)
-        for run, manifest in finished_runs(lab)
-        if manifest["step"] >= steps and required <= manifest["parameters"].items()
-        if "discriminator" not in manifest["parameters"]
-    ]
-    found.sort(key=lambda one: one[1].get("started", ""), reverse=True)
-    found.sort(key=lambda one: one[1]["step"])  # among equal ones, the order stays
-    return [f"{run.lab}/{run.name}" for run, _ in found]
 
 
 def _gain(network: nn.Module, lab: Lab) -> float:

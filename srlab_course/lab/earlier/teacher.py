@@ -10,7 +10,7 @@ from srlab.models import FlowNet
 from srlab.models.flow import bicubic
 from srlab.training.runs import SIDE_RUN
 from srlab_course.exercises.flow.flow_loss import flow_loss
-from srlab_course.lab.earlier.trained import load_trained
+from srlab_course.lab.earlier.trained import load_trained, run_like
 from srlab_course.lab.lab import Lab
 
 SCALE = 4
@@ -20,8 +20,8 @@ RATE, EMA = 2e-3, 0.99  # of the short training run; lab 06 averages over more s
 def load_teacher(lab: Lab, run: str, shape: dict[str, Any]) -> FlowNet:
     """Return a flow in eval mode on the lab's device, with its run "LAB/NAME" as `origin`.
 
-    It is the given run, or else a finished run of lab 06 on the lab's subject, first of all "default". If there is
-    none, train one of the given shape for `lab.teacher_iters` steps with the course's code.
+    It is the given run, or else the run of lab 06 that is named like this one, or "default". If neither is finished
+    and on the lab's subject, train one of the given shape for `lab.teacher_iters` steps with the course's code.
 
     Parameters
     ----------
@@ -30,11 +30,13 @@ def load_teacher(lab: Lab, run: str, shape: dict[str, Any]) -> FlowNet:
     shape
         Arguments of `FlowNet`, such as its number of blocks.
     """
-    found = load_trained([run] if run else "all", SCALE, subject="" if run else lab.subject)
-    flows = {label: one for label, one in found.items() if isinstance(one, FlowNet) and "steps" not in one.config}
-    if run and not flows:
-        raise SrlabError(f"{run} is not a run of lab 06. Pass one, such as 06_flow/default.")
-    teacher = flows.get("flow") or next(iter(flows.values()), None) or _train_shortly(lab, shape)
+    origin = run or run_like(lab, "06_flow")
+    if not run and origin and srlab.Run(*origin.split("/")).manifest()["parameters"].get("subject") != lab.subject:
+        print(f"{origin} was trained on other photos, so it is not the teacher.")
+        origin = ""
+    teacher = next(iter(load_trained([origin], SCALE).values())) if origin else _train_shortly(lab, shape)
+    if not isinstance(teacher, FlowNet) or "steps" in teacher.config:  # an earlier student has steps
+        raise SrlabError(f"{origin} is not a run of lab 06. Pass one, such as 06_flow/default.")
     return teacher.to(lab.device).requires_grad_(False)
 
 
@@ -48,7 +50,7 @@ def _train_shortly(lab: Lab, shape: dict[str, Any]) -> FlowNet:
     network = FlowNet(**shape, detail_std=sigma)
     optimizer = torch.optim.Adam(network.parameters(), RATE, betas=(0.9, 0.99), fused=True)
     run = f"{lab.run}{SIDE_RUN}teacher"
-    settings = {"subject": lab.subject, "code": "reference"}
+    settings = {"subject": lab.subject}
     trainer = srlab.Trainer(lab.name, run, **lab.trainer_kwargs, ema=EMA, seed=lab.seed, settings=settings)
     network, optimizer = trainer.prepare(generator=network, optimizer=optimizer)
 

@@ -272,19 +272,41 @@ def test_error_in_notebook(cells, sources, words, absent):
 
 
 @pytest.mark.parametrize(
-    ("step", "parameters", "end"),
+    ("step", "code", "end"),
     [
-        (0, {}, "default"),
-        (200, {}, "200 of 800 steps"),
-        (800, {}, "not trained again"),
-        (800, {"code": "reference"}, "not trained again unless your code has changed"),
+        (0, "", "default"),
+        (200, "", "200 of 800 steps"),
+        (800, "", "not trained again"),
+        (800, "def train_step(): pass", "not trained again unless your code has changed"),
     ],
 )
-def test_setup_announces_effect_on_existing_run(capsys, step, parameters, end):
-    leave_run("04_esrgan", "default", step, **parameters)
+def test_setup_announces_effect_on_existing_run(capsys, step, code, end):
+    (leave_run("04_esrgan", "default", step).path / "code.py").write_text(code, encoding="utf-8")
     setup("04_esrgan")
     (line,) = re.findall("^run: .*", capsys.readouterr().out.replace("\n         ", " "), re.M)
     assert line.endswith(end)
+
+
+@pytest.mark.parametrize(
+    ("lab", "changes", "beyond"),
+    [
+        ("01_srresnet", {}, ""),
+        ("01_srresnet", {"loss": "l1"}, "loss='l1'"),
+        ("01_srresnet", {"network": "SRResNet"}, ""),
+        ("02_content_loss", {"relative": False}, "relative=False"),
+        ("03_srgan", {}, ""),
+        ("03_srgan", {"gan": "hinge", "g_every": 2}, "gan='hinge', g_every=2"),
+        ("03_srgan", {"label_real": 0.9}, "label_real=0.9"),
+        ("04_esrgan", {"pixel": "mse"}, ""),
+        ("04_esrgan", {"fusion": 1, "d_features": 48}, "fusion=1, d_features=48"),
+    ],
+)
+def test_setup_announces_settings_that_answers_cannot_follow(capsys, lab, changes, beyond):
+    found = setup(lab, **changes)
+    lines = [line for line in capsys.readouterr().out.splitlines() if line.startswith("code:")]
+    said = f"code:    srlab's own in place of the answers, which can't follow {beyond}"
+    assert lines == [said] * bool(beyond)
+    assert found.beyond_answers == {name: value for name, value in changes.items() if name in beyond}
 
 
 # --- A named run keeps its recipe ---------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 import re
 import shutil
+from dataclasses import replace
 
 import pytest
 
@@ -11,7 +12,7 @@ from srlab.data.degradation import Degradation
 from srlab.errors import SrlabError
 from srlab.models import MSRResNet
 from srlab_course.lab.earlier import start
-from srlab_course.lab.earlier.start import check_start, load_start, with_own_start
+from srlab_course.lab.earlier.start import check_start, first_stages, load_start, with_own_start
 from srlab_course.lab.lab import Lab, generator_of
 from srlab_course.material import subjects
 from tests.conftest import leave_run
@@ -58,7 +59,7 @@ def test_misfit_run_is_rejected_by_name_and_skipped_in_search(capsys, made, word
     with pytest.raises(SrlabError, match=rf"Cannot start from {LAB}/one: .*{words}"):
         check_start(lab_with(f"{LAB}/one", "start"))
     leave("two", step=1000)
-    network, where = load_start(lab_with(f"{LAB}/one"), LAB)
+    network, where = load_start(lab_with(f"{LAB}/one"), f"{LAB}/two")
     assert (type(network), where) == (MSRResNet, f"{LAB}/two")
     assert re.search(rf"Skipping the pretrained network {LAB}/one: .*{words}", capsys.readouterr().out)
 
@@ -105,7 +106,7 @@ def test_bundled_network_needs_same_size_scale_and_degradation():
 @pytest.mark.parametrize(
     ("recipe", "overrides", "step", "where"),
     [
-        ("bundled", (), 0, f"{LAB}/one"),  # no MSRResNet of this size is bundled, so the shortest run of the lab
+        ("bundled", (), 0, f"{LAB}/one"),  # no MSRResNet of this size is bundled, so the first of the others
         (f"{LAB}/two", (), 0, f"{LAB}/two"),  # before its first step, a run may still start from another network
         (f"{LAB}/two", (), 9, f"{LAB}/begun"),
         (f"{LAB}/two", ("start",), 0, f"{LAB}/two"),
@@ -119,21 +120,27 @@ def test_order_of_starts(recipe, overrides, step, where):
         leave(name, step=steps)
     lab = lab_with(recipe, *overrides)
     if where:
-        assert load_start(lab, LAB, 200, loss="mse")[1] == where
+        assert load_start(lab, "", f"{LAB}/one", f"{LAB}/two")[1] == where
     else:
         with pytest.raises(SrlabError, match=f"began with {LAB}/begun, not with {LAB}/two"):
-            load_start(lab, LAB, 200)
+            load_start(lab, f"{LAB}/one")
 
 
-def test_search_finds_shortest_finished_main_run():
+def test_first_stage_is_the_shortest_finished_run_of_the_same_code(monkeypatch):
     """A network overfitted to six crops is not a start, and neither is one with the wrong loss or a discriminator."""
     leave("long", 900)
     leave("fits", 400, seed=1)
     leave("stopped", 350, "stopped")
     for name, about in (("other", {"loss": "l1"}), ("gan", {"discriminator": {}}), ("default-ablation-six", {})):
         leave(name, 350, **about)
-    for steps, where in ((300, f"{LAB}/fits"), (401, f"{LAB}/long"), (901, "")):
-        assert load_start(lab_with(""), LAB, steps, loss="mse")[1] == where
+    lab = replace(lab_with(""), name=LAB)
+    for steps, found in ((300, ["fits", "long"]), (401, ["long"]), (901, [])):
+        assert first_stages(lab, steps, [], loss="mse") == [f"{LAB}/{name}" for name in found]
+    leave("default", 700, start=f"{LAB}/fits", discriminator={})
+    assert load_start(lab, f"{LAB}/long")[1] == f"{LAB}/fits", "the run has begun with it"
+    monkeypatch.setattr(start, "is_code_of", lambda run, *answers: run.name == "long")
+    assert first_stages(lab, 300, [], loss="mse") == [f"{LAB}/long"]
+    assert load_start(lab, f"{LAB}/long")[1] == f"{LAB}/long", "not with the stage of other code"
 
 
 @pytest.mark.parametrize(
@@ -154,10 +161,14 @@ def test_search_skips_run_trained_on_subject(photo, called, reasons, tmp_path, c
 # --- with_own_start ---
 
 
-def leave_own(code="4f0c21"):
+HERS, OURS = "class Block: pass\n", "from srlab_course.exercises.srresnet.block import Block\n"
+
+
+def leave_own(code=HERS, name="default"):
     """Leave a run of lab 01 whose network is the bundled one, trained with this code."""
-    leave("default", generator=generator_of(LAPTOP), code=code)
-    srlab.Run(LAB, "default").save_generator(srlab.load_bundled()["MSRResNet"], 900)
+    leave(name, generator=generator_of(LAPTOP))
+    srlab.Run(LAB, name).save_generator(srlab.load_bundled()["MSRResNet"], 900)
+    (srlab.Run(LAB, name).path / "code.py").write_text(code, encoding="utf-8")
 
 
 def test_own_network_starts_a_new_run(capsys):
@@ -172,14 +183,13 @@ def test_own_network_starts_a_new_run(capsys):
 @pytest.mark.parametrize(
     ("code", "lab", "printed"),
     [
-        ("reference", lab_with("bundled", **LAPTOP), "$"),
-        ("srlab", lab_with("bundled", **LAPTOP), "$"),
-        (None, lab_with("bundled", **LAPTOP), "$"),
-        ("4f0c21", lab_with("", **LAPTOP), "$"),
-        ("4f0c21", lab_with(f"{LAB}/smoke", **LAPTOP), "$"),
-        ("4f0c21", lab_with("bundled", "start", **LAPTOP), "$"),
-        ("4f0c21", lab_with("bundled", **RRDB), "$"),  # lab 04
-        ("4f0c21", lab_with("bundled", **TINY), f"Skipping the pretrained network {LAB}/default"),
+        (OURS, lab_with("bundled", **LAPTOP), "$"),
+        ("", lab_with("bundled", **LAPTOP), "$"),
+        (HERS, lab_with("", **LAPTOP), "$"),
+        (HERS, lab_with(f"{LAB}/smoke", **LAPTOP), "$"),
+        (HERS, lab_with("bundled", "start", **LAPTOP), "$"),
+        (HERS, lab_with("bundled", **RRDB), "$"),  # lab 04
+        (HERS, lab_with("bundled", **TINY), f"Skipping the pretrained network {LAB}/default"),
     ],
 )
 def test_lab_keeps_its_start(code, lab, printed, capsys):
@@ -199,17 +209,18 @@ def test_weak_network_does_not_start_a_run(capsys, monkeypatch):
     )
 
 
-@pytest.mark.parametrize(
-    ("begun", "named", "expected"),
-    [
-        ("bundled", False, (f"{LAB}/default", "default-yours-4f0c21")),
-        ("bundled", True, ("bundled", "default")),
-        (f"{LAB}/default", False, (f"{LAB}/default", "default")),
-    ],
-)
-def test_begun_run_stays_as_it_is(begun, named, expected, monkeypatch):
+@pytest.mark.parametrize("begun", ["bundled", f"{LAB}/default"])
+def test_begun_run_keeps_its_start(begun, monkeypatch, capsys):
     monkeypatch.setattr(start, "_gain", lambda network, lab: 2.0)
     leave_own()
-    leave_run("03_srgan", "default", 800, start=begun, code="reference")
-    lab = with_own_start(lab_with("bundled", **LAPTOP), named)
-    assert (lab.start, lab.run) == expected
+    leave_run("03_srgan", "default", 800, start=begun)
+    assert with_own_start(lab_with("bundled", **LAPTOP)).start == begun
+    advice = "keeps it. For yours, use -p start 01_srresnet/default"
+    assert (advice in capsys.readouterr().out) == (begun == "bundled")
+
+
+def test_own_run_of_the_same_name_comes_first(monkeypatch):
+    monkeypatch.setattr(start, "_gain", lambda network, lab: 2.0)
+    leave_own()
+    leave_own(name="long")
+    assert with_own_start(lab_with("bundled", **LAPTOP | {"run": "long"})).start == f"{LAB}/long"

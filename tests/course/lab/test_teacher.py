@@ -31,20 +31,27 @@ def lab():
     )
 
 
-def leave_flow(name, lab="06_flow", **arguments):
+def leave_flow(name, subject="gravel", **arguments):
     network = FlowNet(**SHAPE, **arguments)
-    leave_run(lab, name, 1, subject="gravel").save_generator(network, 1)
+    leave_run("06_flow", name, 1, subject=subject).save_generator(network, 1)
 
 
 def test_flow_of_lab_06_is_the_teacher(home, lab):
-    leave_flow("long")
-    leave_flow("default", lab="07_one_step", steps=1)  # an earlier student is not a teacher
-    assert load_teacher(lab, "", SHAPE).origin == "06_flow/long"
     leave_flow("default")
     teacher = load_teacher(lab, "", SHAPE)
     assert teacher.origin == "06_flow/default"
     assert not any(parameter.requires_grad for parameter in teacher.parameters())
+    leave_flow("long")
+    assert load_teacher(lab, "", SHAPE).origin == "06_flow/default"
     assert load_teacher(lab, "06_flow/long", SHAPE).origin == "06_flow/long"
+    lab.run = "long"
+    assert load_teacher(lab, "", SHAPE).origin == "06_flow/long"
+
+
+def test_flow_of_another_subject_is_not_the_teacher(home, lab, capsys):
+    leave_flow("default", subject="brick")
+    assert load_teacher(lab, "", SHAPE).origin == "07_one_step/default-ablation-teacher"
+    assert "06_flow/default was trained on other photos" in capsys.readouterr().out
 
 
 def test_short_run_replaces_a_missing_flow(home, lab, capsys):
@@ -58,5 +65,7 @@ def test_short_run_replaces_a_missing_flow(home, lab, capsys):
 
 def test_other_network_is_not_a_teacher(home, lab):
     leave_run("03_srgan", "default", 1).save_generator(srlab.MSRResNet(1, 4), 1)
-    with pytest.raises(SrlabError, match="03_srgan/default is not a run of lab 06"):
-        load_teacher(lab, "03_srgan/default", SHAPE)
+    leave_run("07_one_step", "default", 1).save_generator(FlowNet(**SHAPE, steps=1), 1)  # an earlier student
+    for name in ("03_srgan/default", "07_one_step/default"):
+        with pytest.raises(SrlabError, match=f"{name} is not a run of lab 06"):
+            load_teacher(lab, name, SHAPE)

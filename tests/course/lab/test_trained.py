@@ -1,12 +1,13 @@
-"""Test which trained runs later labs show: each method by its name, the newest code, and a line per skipped run."""
+"""Test which trained runs later labs show: each method by its name, and a line per skipped run."""
 
 import re
+from types import SimpleNamespace
 
 import pytest
 
 from srlab.errors import SrlabError
 from srlab.models import MSRResNet
-from srlab_course.lab.earlier.trained import load_trained, newest_run
+from srlab_course.lab.earlier.trained import load_trained, run_like
 from tests.conftest import leave_run
 
 
@@ -69,34 +70,22 @@ def test_subject_run_is_skipped_unless_requested(capsys):
     assert capsys.readouterr().out == ""
 
 
-# Run, hash of its code, when it started; those with -> are skipped in favor of a newer one.
-CHANGED = """
-02_content_loss/default-hybrid           reference  2026-01-01  -> 02_content_loss/default-4f0c21-hybrid
-02_content_loss/default-4f0c21-hybrid    4f0c21     2026-01-02
-03_srgan/default                         reference  2026-01-01  -> 03_srgan/default-4f0c21
-03_srgan/default-4f0c21                  4f0c21     2026-01-04
-03_srgan/default-77aa00                  77aa00     2026-01-03  -> 03_srgan/default-4f0c21
-03_srgan/default-ablation-pixels         reference  2026-01-05
-03_srgan/default-from-8a31c5             reference  2026-01-02  -> 03_srgan/default-4f0c21
-03_srgan/long                            4f0c21     2026-01-06
-"""
+def test_run_that_was_moved_aside_is_only_shown_by_name(capsys):
+    for name in ("default", "default-before", "long-before", "default-ablation-pixels-before"):
+        make_run("03_srgan", name, subject="gravel")
+    assert list(load_trained(subject="gravel")) == ["SRGAN"]
+    assert list(load_trained("03_srgan/default-before")) == ["SRGAN (default-before)"]
+    assert capsys.readouterr().out == ""
 
 
-def test_newest_run_of_changed_code_replaces_the_others(capsys):
-    for line in CHANGED.strip().splitlines():
-        origin, code, started, *_ = line.split()
-        weights = {"pixel": 1.0, "content": 1.0}
-        run = make_run(*origin.split("/"), subject="gravel", code=code, weights=weights)
-        run.write_manifest(run.manifest() | {"started": f"{started}T10:00:00+0000"})
-    make_run("03_srgan", "default-begun", "running", subject="gravel", code="begun")
-    (make_run("03_srgan", "default-broken").path / "run.json").write_text("{", encoding="utf-8")
-    found = [newest_run("03_srgan"), newest_run("03_srgan", "long"), newest_run("04_esrgan")]
-    assert found == ["default-4f0c21", "long", None]
-    assert list(load_trained(subject="gravel")) == ["hybrid", "SRGAN", "SRGAN (long)"]
-    skipped = re.findall(r"^(\S+) .* -> (.*)$", CHANGED, re.M)
-    said = [f"Skipping {old}: {new} was trained later, with other code." for old, new in skipped]
-    assert [line for line in capsys.readouterr().out.splitlines() if "default-broken" not in line] == said
-    assert list(load_trained("03_srgan/default-77aa00")) == ["SRGAN (default-77aa00)"]
+@pytest.mark.parametrize(("own", "found"), [("long", "long"), ("gpu-100000", "default"), ("begun", "default")])
+def test_lab_uses_the_earlier_run_of_its_name_or_the_default(own, found):
+    lab = SimpleNamespace(run=own)
+    assert run_like(lab, "03_srgan") == ""
+    for name, state in (("default", "finished"), ("long", "finished"), ("begun", "running")):
+        make_run("03_srgan", name, state)
+    make_run("03_srgan", "gpu-100000-before")
+    assert run_like(lab, "03_srgan") == f"03_srgan/{found}"
 
 
 def test_listed_runs_must_exist_and_fit():

@@ -1,0 +1,64 @@
+"""Whose code it was: the student's if a function is from her notebook, or if a run's ``code.py`` defines an answer."""
+
+from typing import Any
+
+from srlab.errors import SrlabError
+from srlab.training.runs import Run
+from srlab_course.feedback import all_exercises
+from srlab_course.lab.answer_text import defined_in
+from srlab_course.lab.run_code import read_code
+from srlab_course.layout import in_lines
+
+WHOSE = {"you": "your", "the course": "the course's"}
+
+
+def credit(*answers: Any, did: str = "Trained with", **networks: Any) -> str:
+    """Print what is from the student and what is from the course, and return it as a sentence for a caption.
+
+    Only what is printed names the origins of networks, such as their runs.
+
+    Parameters
+    ----------
+    answers
+        Functions and classes that made a result, as `course.check` returned them.
+    did
+        Beginning of the sentence.
+    networks
+        Label -> network, or its origin: ``"LAB/RUN"``, or another text if it comes with the course.
+    """
+    found: dict[str, list[str]] = {"you": [], "the course": []}
+    origins = {}
+    for answer in answers:
+        inner = getattr(answer, "func", answer)  # of a partial
+        found["you" if is_yours(inner) else "the course"].append(getattr(inner, "__name__", type(inner).__name__))
+    for label, network in networks.items():
+        origin = network if isinstance(network, str) else getattr(network, "origin", "")
+        found["you" if is_own(origin) else "the course"].append(label)
+        origins[label] = f" ({origin})" if origin else ""
+    for owner, names in found.items():
+        if names:
+            print(in_lines(f"{WHOSE[owner]} code: ", ", ".join(name + origins.get(name, "") for name in names)))
+    parts = [f"{WHOSE[owner]} {', '.join(names)}" for owner, names in found.items() if names]
+    return f"{did} {' and '.join(parts) or 'code of the course'}."
+
+
+def whose(origin: str) -> str:
+    """Return in a few words whose code trained a network, with its run, given its origin "LAB/RUN"."""
+    return f"{'you' if is_own(origin) else 'the code of the course'} ({origin})"
+
+
+def is_own(origin: str) -> bool:
+    """Return whether a student's answer trained a network, given its origin: "LAB/RUN", or another text."""
+    lab, _, name = origin.partition("/")
+    try:
+        text = read_code(Run(lab, name)) if name else ""
+    except SrlabError:  # another text
+        return False
+    answers = {exercise.partition(".")[2] for exercise in all_exercises.names()}
+    return bool(defined_in(text) & answers)
+
+
+def is_yours(answer: Any) -> bool:
+    """Return whether an answer is the student's: neither a fallback, which has a verdict, nor code of srlab."""
+    module = (getattr(answer, "__module__", "") or "").partition(".")[0]
+    return not hasattr(answer, "verdict") and module not in ("srlab", "srlab_course")

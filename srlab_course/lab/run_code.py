@@ -1,0 +1,164 @@
+"""A run keeps the text of the answers that trained it, and is trained again if that text or its first network changed.
+
+The text is ``code.py`` in the run's folder. The former run is moved aside to ``NAME-before``; only the last one stays.
+
+A stranger's run is only read as data. So later labs import ``code.py`` only if a lab wrote exactly this text on this
+machine: its SHA-256 is in the file ``.srlab-written`` next to the labs' folders of runs.
+"""
+
+import hashlib
+import shutil
+import sys
+from types import ModuleType
+from typing import Any
+
+from srlab import files
+from srlab.errors import SrlabError
+from srlab.paths import runs_home
+from srlab.shell import running_shell
+from srlab.training.runs import WHERE, Run
+from srlab_course.feedback.fallback import is_any_fallback, is_reference
+from srlab_course.lab.answer_text import changed_in, code_of
+from srlab_course.lab.lab import Lab
+from srlab_course.lab.run_names import BEFORE
+
+FILE = "code.py"
+IMPORTED = "srlab_answers_of_"  # how the modules are called that `import_code` makes
+
+
+def record_code(lab: Lab, name: str, *answers: Any, also: tuple[Any, ...] = (), **networks: str) -> dict[str, str]:
+    """Write the text of the answers that train a run into its folder; call it before the run's `srlab.Trainer`.
+
+    If the run was trained with other answers or began with another network, print so and move it aside.
+
+    Parameters
+    ----------
+    lab, name
+        The lab, and the name of the run.
+    answers
+        Functions and classes of the notebook that train the run.
+    also
+        Answers that do not train it, but that a later lab uses; a change in them trains nothing again.
+    networks
+        Label -> origin of a network that the run begins with: ``"LAB/RUN"``, or another text.
+
+    Returns
+    -------
+    dict
+        Settings to record with the run: the origin of each network, and when the run that it is from was begun.
+    """
+    run, text = Run(lab.name, name), text_of(*answers)
+    facts = dict(networks)
+    facts |= {f"{label}_begun": _begun(origin) for label, origin in networks.items()}
+    with run.lock():
+        changed = _changed(run, text, [_name_of(one) for one in answers], facts)
+    if changed:
+        _move_aside(run)
+        print(f"{changed} since the run {name} was trained, so it is trained again. The former is {name}{BEFORE}.")
+    with run.lock():
+        written = text_of(*answers, *also)
+        _note(written)
+        files.write_atomic(run.path / FILE, written.encode(), WHERE)
+    return facts
+
+
+def text_of(*answers: Any) -> str:
+    """Return the text of answers in this notebook; those of the course are imports of it."""
+    shell = running_shell()
+    if shell is None:
+        return ""
+    ours = [one.verdict.exercise.reference for one in shell.user_ns.values() if is_any_fallback(one)]
+    ours += [one for one in shell.user_ns.values() if is_reference(one)]
+    imports = [f"from {one.__module__} import {one.__name__}" for one in ours]
+    return code_of(map(_name_of, answers), [*_imported(), *shell.history_manager.input_hist_raw, *imports])
+
+
+def is_code_of(run: Run, *answers: Any) -> bool:
+    """Return whether a run was trained by these answers of the notebook as they are now."""
+    return not changed_in(code_of(map(_name_of, answers), [read_code(run)]), text_of(*answers))
+
+
+def read_code(run: Run) -> str:
+    """Return the text of the answers that trained a run, without executing it; "" if there is none."""
+    try:
+        return (run.path / FILE).read_bytes().decode()
+    except (OSError, UnicodeDecodeError):
+        return ""
+
+
+def import_code(run: Run) -> ModuleType | None:
+    """Import the answers that trained a run; None if no lab wrote them on this machine, or if they raise an error."""
+    text = read_code(run)
+    if not text or digest_of(text) not in _noted():
+        return None
+    module = ModuleType(f"{IMPORTED}{run.lab}")
+    module.__file__, module.__text__ = str(run.path / FILE), text
+    try:
+        exec(compile(text, module.__file__, "exec"), vars(module))  # noqa: S102 - her own, see the module's docstring
+    except Exception as error:
+        print(f"The answers in {run.path / FILE} cannot be imported ({type(error).__name__}: {error}).")
+        return None
+    sys.modules[module.__name__] = module
+    return module
+
+
+def _imported() -> list[str]:
+    """Return the texts that `import_code` has imported into this kernel."""
+    return [module.__text__ for name, module in sys.modules.items() if name.startswith(IMPORTED)]
+
+
+def _name_of(answer: Any) -> str:
+    """Return the name under which the notebook has an answer."""
+    shell = running_shell()
+    names = [name for name, one in shell.user_ns.items() if one is answer and not name.startswith("_")] if shell else []
+    return names[0] if names else getattr(answer, "__name__", "")
+
+
+def _changed(run: Run, text: str, names: list[str], facts: dict[str, str]) -> str:
+    """Return what has changed since a run was trained, as the beginning of a sentence; "" if nothing has."""
+    manifest = run.manifest()
+    if not manifest or not manifest["step"]:
+        return ""
+    if changed := changed_in(code_of(names, [read_code(run)]), text):
+        return f"{', '.join(changed)} changed"
+    made = manifest["parameters"]
+    new = [label for label in facts if label in made and made[label] != facts[label]]
+    return f"The network that it begins with ({facts[new[0].removesuffix('_begun')]}) changed" if new else ""
+
+
+def _begun(origin: str) -> str:
+    """Return when a network's run was begun, which does not change if it is continued; "" without a run."""
+    lab, _, name = origin.partition("/")
+    try:
+        return (Run(lab, name).manifest() or {}).get("started", "") if name else ""
+    except SrlabError:  # another text, or a damaged run
+        return ""
+
+
+def _move_aside(run: Run) -> None:
+    """Rename a run's folder, and delete the one that was moved aside before."""
+    before = run.path.with_name(f"{run.name}{BEFORE}")
+    with files.writing(before, WHERE):
+        if before.exists():
+            shutil.rmtree(before)
+        files.patiently(lambda: run.path.rename(before))
+
+
+def digest_of(text: str) -> str:
+    """Return the SHA-256 of a text as 64 hexadecimal digits."""
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _note(text: str) -> None:
+    """Note the SHA-256 of a text that a lab writes."""
+    digest, record = digest_of(text), runs_home() / files.RECORD
+    if digest not in _noted():
+        with files.writing(record, WHERE), record.open("a", encoding="utf-8") as lines:
+            lines.write(f"{digest}  {FILE}\n")
+
+
+def _noted() -> set[str]:
+    """Return the SHA-256 of all texts that labs have written here."""
+    record = runs_home() / files.RECORD
+    lines = record.read_text(encoding="utf-8").splitlines() if record.is_file() else []
+    return {line.partition("  ")[0] for line in lines if line.endswith(f"  {FILE}")}
