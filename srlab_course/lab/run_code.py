@@ -9,6 +9,7 @@ machine: its SHA-256 is in the file ``.srlab-written`` next to the labs' folders
 import hashlib
 import shutil
 import sys
+from collections.abc import Iterable
 from types import ModuleType
 from typing import Any
 
@@ -51,7 +52,7 @@ def record_code(lab: Lab, name: str, *answers: Any, also: tuple[Any, ...] = (), 
     facts = dict(networks)
     facts |= {f"{label}_begun": _begun(origin) for label, origin in networks.items()}
     with run.lock():
-        changed = _changed(run, text, [_name_of(one) for one in answers], facts)
+        changed = _changed(run, text, _names_of(answers), facts)
     if changed:
         _move_aside(run)
         print(f"{changed} since the run {name} was trained, so it is trained again. The former is {name}{BEFORE}.")
@@ -70,12 +71,12 @@ def text_of(*answers: Any) -> str:
     ours = [one.verdict.exercise.reference for one in shell.user_ns.values() if is_any_fallback(one)]
     ours += [one for one in shell.user_ns.values() if is_reference(one)]
     imports = [f"from {one.__module__} import {one.__name__}" for one in ours]
-    return code_of(map(_name_of, answers), [*_imported(), *shell.history_manager.input_hist_raw, *imports])
+    return code_of(_names_of(answers), [*_imported(), *shell.history_manager.input_hist_raw, *imports])
 
 
 def is_code_of(run: Run, *answers: Any) -> bool:
     """Return whether a run was trained by these answers of the notebook as they are now."""
-    return not changed_in(code_of(map(_name_of, answers), [read_code(run)]), text_of(*answers))
+    return not changed_in(code_of(_names_of(answers), [read_code(run)]), text_of(*answers))
 
 
 def read_code(run: Run) -> str:
@@ -107,11 +108,10 @@ def _imported() -> list[str]:
     return [module.__text__ for name, module in sys.modules.items() if name.startswith(IMPORTED)]
 
 
-def _name_of(answer: Any) -> str:
-    """Return the name under which the notebook has an answer."""
-    shell = running_shell()
-    names = [name for name, one in shell.user_ns.items() if one is answer and not name.startswith("_")] if shell else []
-    return names[0] if names else getattr(answer, "__name__", "")
+def _names_of(answers: Iterable[Any]) -> list[str]:
+    """Return all names under which the notebook has some answers."""
+    here = getattr(running_shell(), "user_ns", {})
+    return [name for one in answers for name, value in here.items() if value is one and not name.startswith("_")]
 
 
 def _changed(run: Run, text: str, names: list[str], facts: dict[str, str]) -> str:

@@ -26,7 +26,11 @@ CELLS = {
 FORBIDDEN = [
     ("code", r"lab\.expect\(", "claims are in notebooks/claims/"),
     ("code", r"\binteract(ive)?\(|\bOutput\(", "the output widget can make a headless run hang (nbclient 312)"),
-    ("hide-input", r"\.fit\(|\.backward\(", "training is visible"),
+    (
+        "hide-input",
+        r"\.fit\(|\.backward\(|[Tt]rainer\(|train_start\(|_hook\(|OneCycle|Milestones",
+        "training is visible",
+    ),
     ("markdown", r"!\[\s*\]|<img(?![^>]*\balt=[\"'][^\"'])", "an image has an alternative text"),
 ]
 
@@ -162,3 +166,11 @@ def test_table_of_losses_grows_from_lab_to_lab():
             rows = [line for line in table.splitlines() if re.match(r"\| \d\d \|", line)]
             assert rows[: len(before)] == before, lab
             before = rows
+
+
+@pytest.mark.parametrize("number", [1, 2, 3, 4, 6, 7])
+def test_cell_that_makes_a_trainer_records_its_code(number):
+    """Otherwise a finished run of other code would be shown as the student's."""
+    training = [cell.source for cell in code(CELLS[LABS[number]]) if re.search(r"[Tt]rainer\(", cell.source)]
+    assert training
+    assert all("course.record_code(lab, " in source for source in training)

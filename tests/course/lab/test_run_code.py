@@ -88,6 +88,14 @@ def test_run_is_trained_again_after_the_run_that_it_begins_with(cells, capsys):
     assert Run(LAB.name, "default").manifest()["parameters"]["start"] == "bundled"
 
 
+def test_answer_under_two_names_keeps_both(cells):
+    """Later labs import it by the name of the exercise."""
+    cells.run("def my_step(x): return x")
+    cells.run("train_step = my_step")
+    record_code(LAB, "default", cells["train_step"])
+    assert read_code(Run(LAB.name, "default")) == "def my_step(x): return x\n\n\ntrain_step = my_step\n"
+
+
 # --- Import ---
 
 
