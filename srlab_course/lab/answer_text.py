@@ -6,6 +6,7 @@ Python that compares them, so another version of Python does not change the outc
 
 import ast
 import copy
+import functools
 import symtable
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
@@ -88,17 +89,20 @@ def _is_code(part: _Part, found: Mapping[str, list[_Part]], above: frozenset[str
     return all(_is_code(one, found, above | names | part.defines) for name in names for one in found.get(name, ()))
 
 
-def _parts_of(cell: str) -> Iterator[_Part]:
-    """Yield the statements of a cell that define something; IPython's commands define nothing."""
+@functools.lru_cache(maxsize=1000)  # a lab reads its cells for each of its runs
+def _parts_of(cell: str) -> tuple[_Part, ...]:
+    """Return the statements of a cell that define something; IPython's commands define nothing."""
+    parts: list[_Part] = []
     if cell.lstrip().startswith("%%"):  # such as %%time, above the code
         cell = cell.lstrip().partition("\n")[2]
     with suppress(SyntaxError, ValueError, RecursionError, MemoryError):
         text = TransformerManager().transform_cell(cell)
         for statement in ast.parse(text).body:
             if isinstance(statement, ast.Import | ast.ImportFrom):
-                yield from _imports_in(statement)
+                parts += _imports_in(statement)
             elif not isinstance(statement, ast.Expr):
-                yield _part_of(statement, text)
+                parts.append(_part_of(statement, text))
+    return tuple(parts)
 
 
 def _imports_in(statement: ast.Import | ast.ImportFrom) -> Iterator[_Part]:

@@ -120,7 +120,7 @@ def _changed(run: Run, text: str, names: list[str], facts: dict[str, str]) -> st
     if not manifest or not manifest["step"]:
         return ""
     if changed := changed_in(code_of(names, [read_code(run)]), text):
-        return f"{', '.join(changed)} changed"
+        return f"{', '.join([name for name in changed if name in names] or changed)} changed"
     made = manifest["parameters"]
     new = [label for label in facts if label in made and made[label] != facts[label]]
     return f"The network that it begins with ({facts[new[0].removesuffix('_begun')]}) changed" if new else ""
@@ -160,5 +160,5 @@ def _note(text: str) -> None:
 def _noted() -> set[str]:
     """Return the SHA-256 of all texts that labs have written here."""
     record = runs_home() / files.RECORD
-    lines = record.read_text(encoding="utf-8").splitlines() if record.is_file() else []
+    lines = record.read_text("utf-8", "surrogateescape").splitlines() if record.is_file() else []
     return {line.partition("  ")[0] for line in lines if line.endswith(f"  {FILE}")}

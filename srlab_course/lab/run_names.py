@@ -107,7 +107,11 @@ def _short(name: str, value: Any) -> Any:
 
 
 def check_run(lab: str, run: str) -> None:
-    """Reject a run name that is not a valid folder name. Accept "", for a run that is named later."""
+    """Reject a run name that is not a valid folder name, or is for runs moved aside. Accept "" for one named later."""
     paths.run_folder(lab, run or "default")
+    if run.endswith(BEFORE):
+        raise SrlabError(
+            f"Run name '{run}' is for a run that was moved aside. Choose one that does not end in {BEFORE}."
+        )
     if len(run.encode()) > LONGEST:
         raise SrlabError(f"Run name '{run}' is too long. Use at most {LONGEST} characters.")

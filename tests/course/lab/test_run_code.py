@@ -47,7 +47,7 @@ def test_run_is_trained_again_only_if_its_answer_has_changed(cells, capsys):
     cells.run(STEP.replace("RATE * x", "x"))
     assert not is_code_of(Run(LAB.name, "default"), cells["train_step"])
     assert train(cells, cells["train_step"]) == ["default", "default-before"]
-    said = "RATE, train_step changed since the run default was trained, so it is trained again. The former is default-b"
+    said = "train_step changed since the run default was trained, so it is trained again. The former is default-b"
     assert capsys.readouterr().out.startswith(said)
     assert read_code(Run(LAB.name, "default-before")).startswith("RATE = 2")
     assert is_code_of(Run(LAB.name, "default"), cells["train_step"])

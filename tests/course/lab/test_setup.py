@@ -134,6 +134,7 @@ REFUSED = [
     ("01_srresnet", {"seed": 2**64}, "seed=18446744073709551616 must be below"),
     ("04_esrgan", {"run": "../x"}, r"not a valid run name\. \w+"),
     ("04_esrgan", {"run": "x" * 101}, "too long. Use at most 100 characters"),
+    ("04_esrgan", {"run": "mine-before"}, "for a run that was moved aside"),
 ]
 
 
