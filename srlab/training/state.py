@@ -23,9 +23,18 @@ def state_of(parts: Mapping[str, Any], optimizers: Mapping[str, torch.optim.Opti
         random["cuda"] = torch.cuda.get_rng_state(device)
     return {
         "networks": {name: part.state_dict() for name, part in parts.items()},
-        "optimizers": {name: optimizer.state_dict()["state"] for name, optimizer in optimizers.items()},
+        "optimizers": {name: _plain(optimizer.state_dict()["state"]) for name, optimizer in optimizers.items()},
         "random": random,
     }
+
+
+def _plain(content: Any) -> Any:
+    """Return nested content whose tensors lack attributes, such as torch.compile's, which `read_torch` would reject."""
+    if isinstance(content, dict):
+        return {name: _plain(value) for name, value in content.items()}
+    if isinstance(content, list | tuple):
+        return type(content)(map(_plain, content))
+    return content.detach() if isinstance(content, torch.Tensor) else content
 
 
 def load_state(
