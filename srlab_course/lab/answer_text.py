@@ -159,7 +159,8 @@ def _meanings(text: str) -> dict[str, list[str]]:
 def _bare(tree: ast.AST) -> ast.AST:
     """Remove docstrings."""
     for node in ast.walk(tree):
-        documented = isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
-        if documented and ast.get_docstring(node) is not None:
+        if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            continue
+        if ast.get_docstring(node) is not None:
             node.body = node.body[1:] or [ast.Pass()]
     return tree

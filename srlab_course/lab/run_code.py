@@ -93,7 +93,8 @@ def import_code(run: Run) -> ModuleType | None:
     if not text or digest_of(text) not in _noted():
         return None
     module = ModuleType(f"{IMPORTED}{run.lab}")
-    module.__file__, module.__text__ = str(run.path / FILE), text
+    module.__file__ = str(run.path / FILE)
+    vars(module)["__text__"] = text
     try:
         exec(compile(text, module.__file__, "exec"), vars(module))  # noqa: S102 - her own, see the module's docstring
     except Exception as error:
