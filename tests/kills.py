@@ -16,7 +16,7 @@ from srlab.errors import SrlabError
 
 KILLS = int(os.environ.get("SRLAB_KILLS", "3"))  # kills per test; `make crash-test` sets more
 # Slow imports that a child would repeat; training imports TensorBoard and dynamo.
-PRELOADED = ["nbformat", "pytest", "torch._dynamo", "torch.utils.tensorboard", "srlab.training.trainer"]
+PRELOADED = ["tests", "nbformat", "pytest", "torch._dynamo", "torch.utils.tensorboard", "srlab.training.trainer"]
 LONGEST = 120  # seconds without a message after which a process counts as stuck
 
 
