@@ -1,5 +1,6 @@
 """Provide what several test files share, such as the benchmark folder, runs without training, and files as bytes."""
 
+import gc
 import importlib.util
 import os
 import signal
@@ -25,6 +26,9 @@ EXTRAS = [lab for file in RECIPES if (lab := ROOT / "notebooks" / "extras" / f"{
 
 # A shell that starts the tests in the background makes them ignore Ctrl-C, which some tests need.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# Imports and the collection of thousands of tests make many objects that stay, among which garbage is rarely found.
+gc.set_threshold(50_000, 20, 100)
 
 
 @pytest.hookimpl(optionalhook=True)
