@@ -53,7 +53,8 @@ def code_of(names: Iterable[str], cells: Iterable[str]) -> str:
         for part in _parts_of(cell):
             order[part] = number = number + 1  # of equal ones, the last counts
             for name in part.defines - part.changes:
-                found[name] = [part]
+                if COURSE not in part.computes_with or name not in found:  # a check returns an answer defined above
+                    found[name] = [part]
             for name in part.changes:
                 found[name].append(part)
     kept, seen, todo = [], set(), list(names)
