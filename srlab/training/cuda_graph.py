@@ -12,6 +12,7 @@ from torch import nn
 
 from srlab.devices import cudnn_settings
 from srlab.errors import SrlabError
+from srlab.training import processes
 
 Step = Callable[[torch.Tensor, torch.Tensor], dict[str, Any]]
 AS_WRITTEN = 3  # steps before the recording, which create the optimizers' states and choose cuDNN's algorithms
@@ -67,6 +68,9 @@ class RecordedStep:
     such as printing or appending to a list. After the recording, which calls the step more often than there are
     batches, it does not happen again.
 
+    In several processes, the exchange of gradients is part of the recorded step, so either all of them record it or
+    none does.
+
     Parameters
     ----------
     step
@@ -120,29 +124,38 @@ class RecordedStep:
         with cudnn_settings(tf32=True, deterministic=True), _noting_waits(reasons):
             losses = dict(self._run_as_written(lr, hr))
         after = self._save()
-        try:
+        recording = None
+        with self._refusing_together():
             if reasons:
                 raise NotRecordable(reasons[0])
             self._refuse_accumulation(before, after)
-            self._verify(lr, hr, before, after, losses)
-            self.recordings[turn] = self._capture(lr, hr)  # with the fastest convolutions
-            self._fill_gradients(after)
-        except NotRecordable as refusal:
-            self.reason = str(refusal)
-        if self.reason:  # after the except block, in which the exception keeps the memory of a failed recording
+            with cudnn_settings(tf32=True, deterministic=True):
+                recording = self._capture(lr, hr)
+        if not self.reason:  # in any process: a replay exchanges gradients, so all must do it
+            with self._refusing_together():
+                self._load(before)
+                self._compare(before, after, losses, recording.replay(lr, hr))
+                self._load(after)  # the step as written counts
+                recording = None  # gives back the memory of its gradients
+                self.recordings[turn] = self._capture(lr, hr)  # with the fastest convolutions
+                self._fill_gradients(after)
+        if self.reason:  # after the blocks, in which the exception keeps the memory of a failed recording
+            recording = None
             self._load(after)
             self.release()
             torch.cuda.empty_cache()
             print(f"Each step is trained as written, not as a CUDA graph, because {self.reason}.")
         return losses
 
-    def _verify(self, lr: torch.Tensor, hr: torch.Tensor, before: State, after: State, losses: dict[str, Any]) -> None:
-        """Raise NotRecordable if a first recording, with deterministic convolutions, does not repeat the step."""
-        with cudnn_settings(tf32=True, deterministic=True):
-            recording = self._capture(lr, hr)
-        self._load(before)
-        self._compare(before, after, losses, recording.replay(lr, hr))
-        self._load(after)  # the step as written counts, and the memory of this recording's gradients is given back
+    @contextmanager
+    def _refusing_together(self) -> Iterator[None]:
+        """Set `reason` in all processes if one raises NotRecordable in the block."""
+        reason = ""
+        try:
+            yield
+        except NotRecordable as refusal:
+            reason = str(refusal)
+        self.reason = processes.first_reason(reason)
 
     def _capture(self, lr: torch.Tensor, hr: torch.Tensor) -> Recording:
         """Record the step, which computes nothing. Raise NotRecordable if that is impossible."""

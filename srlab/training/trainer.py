@@ -19,9 +19,11 @@ from srlab.devices import cudnn_settings, explaining_lack_of_memory, pick_device
 from srlab.errors import SrlabError
 from srlab.models.wrappers import unwrapped
 from srlab.tensor_files import all_finite
+from srlab.training import processes
 from srlab.training.calendar import Calendar
 from srlab.training.cuda_graph import NotRecordable, RecordedStep, Step
 from srlab.training.divergence import detect_divergence, first_bad_step
+from srlab.training.gradients import averaged_and_bounded
 from srlab.training.interrupts import Interrupts, TrainingStopped
 from srlab.training.launch import LAUNCHES, compiled_if_it_pays, is_recorded
 from srlab.training.objects import Losses, as_scalars, sorted_out
@@ -40,6 +42,11 @@ class Trainer:
     The trainer handles devices, mixed precision, a moving average of the generator (EMA), the learning rate,
     validation, logging and divergence. You can stop a run at any moment and resume it: on a CPU bit for bit, if the
     step draws its random numbers from PyTorch; on a GPU as exactly as its operations are reproducible.
+
+    Under ``torchrun``, several processes train one run, each on its share of every batch (`processes.py`). A batch is
+    the whole batch, on any number of processes, and a run can be resumed with another number. What your step computes
+    over a batch is per process, such as batch norm's statistics or the mean logits of RaGAN, as in PyTorch's
+    DistributedDataParallel. The step must call its optimizers equally often in each process.
 
     Parameters
     ----------
@@ -67,6 +74,9 @@ class Trainer:
     turns
         Number of steps after which the step does the same again, such as 2 if it updates G in every second step. It may
         depend on `turn`, and each turn is recorded separately.
+    max_gradient
+        Largest norm of the gradient with which an optimizer steps, over all its parameters. A longer gradient is scaled
+        down to it, after averaging over the processes. 0: no limit.
 
     Attributes
     ----------
@@ -102,18 +112,20 @@ class Trainer:
         launch: str = "python",
         turns: int = 1,
         notes: dict[str, Any] | None = None,
+        max_gradient: float = 0.0,
     ) -> None:
         if turns < 1:
             raise SrlabError(f"turns must be at least 1, but is {turns}.")
         if launch not in LAUNCHES:
             raise SrlabError(f"'{launch}' is not a valid launch. Use {', '.join(LAUNCHES)}.")
+        processes.join(device)
         self.device = pick_device(device)
         current = torch.cuda.current_device() if self.device.type == "cuda" else 0
         if self.device.type not in ("cpu", "cuda") or self.device.index not in (None, current):
             raise SrlabError(f"Training cannot use {self.device}. Use cpu or cuda (with CUDA_VISIBLE_DEVICES).")
         self.precision = pick_precision(precision, self.device)
         self.run = Run(lab, run)
-        self.ema_decay, self.ema_warmup, self.seed = ema, ema_warmup, seed
+        self.ema_decay, self.ema_warmup, self.seed, self.max_gradient = ema, ema_warmup, seed, max_gradient
         self.settings, self.launch, self.turns, self.notes = settings or {}, launch, turns, notes or {}
         self.networks: dict[str, nn.Module] = {}  # trainable networks
         self.fixed: dict[str, nn.Module] = {}  # networks without trainable parameters
@@ -164,10 +176,9 @@ class Trainer:
         """Clear the gradients, call ``loss.backward()``, and step; return the norm of the gradient, shape ``()``."""
         optimizer.zero_grad()
         loss.backward()
+        optimizer.step()  # also averages the gradients over the processes
         parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
-        norm = torch.nn.utils.get_total_norm([p.grad for p in parameters if p.grad is not None])
-        optimizer.step()
-        return norm
+        return torch.nn.utils.get_total_norm([p.grad for p in parameters if p.grad is not None])
 
     # --- The loop ---
 
@@ -222,6 +233,7 @@ class Trainer:
             raise SrlabError(f"iters is the total number of training steps and must be at least 1, but is {iters}.")
         if validate_every < 1:
             raise SrlabError(f"validate_every must be at least 1 step, but is {validate_every}.")
+        processes.require_shares(sampler.batch)
         self.stop_on = stop_on
         draw = monitor or (lambda trainer: None)
         advice = (
@@ -236,6 +248,7 @@ class Trainer:
             explaining_lack_of_memory(f"batches of {sampler.batch} patches of {sampler.patch} pixels", advice),
             compiled_if_it_pays(networks, self.device, int(iters)) if pays else nullcontext("") as self._compiled,
             in_bfloat16(networks if self.precision == "bf16" else (), self.device),
+            averaged_and_bounded(self.optimizers.values(), self.max_gradient),
         ):
             self._begin(step, sampler, schedule, int(iters))
             if self.steps_done >= iters:
@@ -256,13 +269,18 @@ class Trainer:
                 while self.steps_done < iters:
                     self._rates.set(schedule(self.steps_done))
                     self.progress.fill_(self.steps_done / iters)
-                    lr, hr = (batch.contiguous(memory_format=torch.channels_last) for batch in next(sampler))
-                    losses = as_scalars(advance(lr, hr, self.turn), self.device)
+                    lr, hr = (
+                        processes.share(batch).contiguous(memory_format=torch.channels_last) for batch in next(sampler)
+                    )
+                    with processes.own_random_numbers(self.seed, self.steps_done):
+                        losses = as_scalars(advance(lr, hr, self.turn), self.device)
                     self._first_bad = first_bad_step(self._first_bad, losses, self.steps_done + 1)
                     self._steps_done += 1
                     self._update_average()
 
                     stopping = bool(interrupts.caught)
+                    if processes.count() > 1:  # they agree where they wait for each other anyway
+                        stopping = calendar.logs(self.steps_done) and bool(processes.largest(stopping))
                     if calendar.logs(self.steps_done) or stopping:
                         self._log(losses, bar, pace)
                     if calendar.validates(self.steps_done):
@@ -310,9 +328,10 @@ class Trainer:
                 private_torch.copy_all(buffers, list(generator.buffers()))
 
     def _log(self, losses: Losses, bar: Progress, pace: Pace) -> None:
-        if first_bad := int(self._first_bad):
+        if first_bad := processes.largest(int(self._first_bad)):
             self.run.fail(f"a loss became NaN or infinite at step {first_bad}")
         values = torch.stack([value.float() for value in losses.values()])
+        processes.average([values])
         row = dict(zip(losses, values.tolist(), strict=True))
         milliseconds = pace.lap(self.steps_done)
         shown = {name: f"{value:.4f}" for name, value in row.items()} | {"ms/step": f"{milliseconds:.1f}"}
@@ -350,7 +369,8 @@ class Trainer:
         self._rates.begin()
         self._first_bad = torch.zeros((), dtype=torch.long, device=self.device)
         torch.manual_seed(self.seed)
-        state = self.run.resume(self._parameters(sampler, schedule, iters), iters, trained=self.steps_done)
+        parameters = self._parameters(sampler, schedule, iters)
+        state = self.run.resume(parameters, iters, trained=self.steps_done)
         if state:
             refuse_other_layers(state, self.networks, self.run.path)
             self._load_state_dict(state, sampler)
@@ -359,6 +379,8 @@ class Trainer:
         facts = self.notes | {"device": str(self.device), "precision": self.precision, "compiled": self._compiled}
         own = [step] if hasattr(sampler.degradation, "describe") else [step, sampler.degradation]
         facts["code_of_step"] = hash_of_source(*own)
+        same = {"settings": parameters, "step": self.steps_done, "iters": iters, "code": facts["code_of_step"]}
+        processes.require_equal(same | {"device": self.device.type, "launch": self.launch}, self.networks.values())
         self.run.begin(self.steps_done, iters, facts)
         if not state:
             self._save(sampler, "running")  # if a step raises, a second attempt in this kernel starts from here
@@ -366,6 +388,7 @@ class Trainer:
     def _parameters(self, sampler: PatchSampler, schedule: Schedule, iters: int) -> dict[str, Any]:
         """Return the settings that determine the result, for the manifest."""
         parameters: dict[str, Any] = {"seed": self.seed, "ema": self.ema_decay, "ema_warmup": self.ema_warmup}
+        parameters["max_gradient"] = self.max_gradient
         parameters["sampler"] = sampler.describe()
         for name, network in (self.networks | self.fixed).items():
             parameters[name] = {"network": type(network).__name__} | getattr(network, "config", {})
