@@ -18,6 +18,14 @@ WAYS = {
     "launcher": ["-m", "srlab_course.papermill"],
     "srlab execute": ["-c", EXECUTE],
     "papermill": ["-m", "papermill"],
+    "two processes": [
+        "-m",
+        "torch.distributed.run",
+        "--standalone",
+        "--nproc-per-node=2",
+        "-m",
+        "srlab_course.papermill",
+    ],
 }
 LONGEST = 120  # seconds after which a process counts as stuck
 

@@ -27,7 +27,7 @@ from .test_cuda_graph import Recorded
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="forks and kills processes")
 
 STEPS = 40
-BOUND = 0.05  # on the norm of the gradient, which most steps exceed
+BOUND = 0.005  # on the norm of the gradient, which most steps exceed
 
 
 class Shared(LittleRun):

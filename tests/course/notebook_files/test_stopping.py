@@ -84,6 +84,26 @@ def test_signal_saves_the_step_and_the_run_resumes(way, kind, seconds, tmp_path)
     assert len(little.losses) == 2, "the run resumes at the step at which it stopped"
 
 
+@pytest.mark.nightly
+@pytest.mark.parametrize("kind", ["TERM", "INT"])
+def test_signal_to_torchrun_saves_the_step_of_all_processes(kind, tmp_path, monkeypatch):
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    step = 0
+    for _ in range(2):  # the second time, the run resumes
+        stoppable = train(tmp_path, "two processes")
+        logged = len(Run(LAB, "default").metrics())
+        stoppable.wait_for(lambda: len(Run(LAB, "default").metrics()) > logged)  # noqa: B023
+        stoppable.send(*SIGNALS[kind])
+        code, error = stoppable.end()
+        assert code == 1, error
+        assert error.count("everything is saved in") == 1, "only the first process prints"
+        run = Run(LAB, "default")
+        assert run.manifest()["status"] == "stopped"
+        assert run.load_checkpoint()["step"] == run.metrics()[-1]["step"] > step
+        step = run.load_checkpoint()["step"]
+    assert not list(tmp_path.glob("srlab-process-*"))
+
+
 OUTSIDE = """
 import pathlib
 import time
