@@ -31,8 +31,8 @@ _folder: Any = None  # keeps the temporary folder of a script's process until it
 def join(device: str | torch.device) -> None:
     """Connect to the other processes that torchrun started, at the first call; do nothing without torchrun.
 
-    If no launcher has done it, also give this process a folder and a GPU of its own. Networks that are created afterwards
-    have the same initial weights in all processes.
+    If no launcher has done it, also give this process a folder and a GPU of its own. Networks that are created
+    afterwards have the same initial weights in all processes.
     """
     global _folder
     if torchrun.count() == 1 or dist.is_initialized():
