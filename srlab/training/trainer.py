@@ -116,6 +116,8 @@ class Trainer:
     ) -> None:
         if turns < 1:
             raise SrlabError(f"turns must be at least 1, but is {turns}.")
+        if max_gradient < 0:
+            raise SrlabError(f"max_gradient must be at least 0, but is {max_gradient}.")
         if launch not in LAUNCHES:
             raise SrlabError(f"'{launch}' is not a valid launch. Use {', '.join(LAUNCHES)}.")
         processes.join(device)

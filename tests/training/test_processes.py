@@ -110,6 +110,11 @@ def test_two_processes_train_like_one(kinds, rounding, two):
         assert timeless(other) == pytest.approx(timeless(row), rel=1e-4)
 
 
+def test_one_process_connects_to_nothing():
+    Shared("one").fit(2)
+    assert not dist.is_initialized()
+
+
 def test_run_resumes_in_another_number_of_processes(two):
     lives = two(train, "changing", 12, 0.0, "")
     Shared("one").fit()

@@ -285,6 +285,7 @@ def test_prepare_rejects_invalid_objects(objects, words):
 
 REFUSED = [
     (lambda: Trainer(LAB, "run", device=torch.device("xpu")), "cannot use xpu. Use cpu or cuda"),
+    (lambda: Trainer(LAB, "run", max_gradient=-1.0), "max_gradient must be at least 0"),
     (lambda: Trainer(LAB, "run", launch="fast"), r"'fast' is not a valid launch\. Use auto, graph, python"),
     (lambda: Trainer(LAB, "run", device="cpu", precision="fp32").fit(None, None, 3), "Call prepare"),
     (lambda: LittleRun().fit(0), "at least 1, but is 0"),
@@ -375,6 +376,20 @@ def test_network_computes_in_bf16_only_while_it_trains(error):
     exact = small().to(memory_format=torch.channels_last)
     exact.load_state_dict(network.state_dict())
     assert torch.equal(network(lr), exact(lr))
+
+
+@pytest.mark.parametrize("bound", [0.0, 0.1, 1e6])
+def test_gradient_is_bounded_before_the_optimizer_uses_it(bound):
+    little, before, after = LittleRun(max_gradient=bound), [], []
+
+    def norm(*_):
+        return nn.utils.get_total_norm([weight.grad for weight in little.network.parameters()]).item()
+
+    little.raw_optimizer.register_step_pre_hook(lambda *_: before.append(norm()))  # comes first
+    little.raw_optimizer.register_step_post_hook(lambda *_: after.append(norm()))
+    little.fit()
+    assert min(before) > 0.1
+    assert after == pytest.approx([min(one, bound or one) for one in before], rel=1e-4)
 
 
 def test_update_returns_the_norm_of_the_gradient():
