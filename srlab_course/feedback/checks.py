@@ -18,7 +18,7 @@ from srlab_course.notebook_files.marks import ACCEPTED, MARK, Result
 
 # Numbers in the 256-color table of terminals, which can be read on white and on black.
 COLORS: dict[str, int] = {Result.CORRECT: 28, Result.INCORRECT: 196, Result.NOT_ATTEMPTED: 244}
-COLORS |= {"kept": 28, "broken": 196, "to do": 244, "climbed": 28, "fell": 196, "not yet": 244}  # in the workshops
+COLORS |= {"failed": 196, "to do": 244}  # in the workshops
 _appeared: dict[str, list[str]] = {}  # exercise -> names of the hints that it has shown in this kernel
 
 

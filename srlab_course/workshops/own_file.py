@@ -4,25 +4,18 @@ import hashlib
 import importlib.util
 import linecache
 import os
-import subprocess
 import sys
-import tempfile
 import time
 import traceback
 from pathlib import Path
 from types import ModuleType
 
-import torch
-
 from srlab.errors import SrlabError
-from srlab_course.feedback.exercise import IncorrectAnswer
 from srlab_course.feedback.judging import how
 
 File = str | os.PathLike[str]
 Mine = File | ModuleType  # a student's file, or the module that `load` returned for it
 MODULE = "mine"  # the name of the module, whatever the file is called
-UTF8 = {"PYTHONUTF8": "1"}  # Python on Windows would print what a pipe can't carry, or fail
-LIMIT = 600  # seconds for a new process; a busy machine needs minutes to import torch
 
 
 def own_file(mine: Mine) -> Path:
@@ -80,34 +73,6 @@ def written(mine: File, *names: str) -> ModuleType | None:
     if missing:
         print(f"This cell needs {', '.join(missing)} in {path.name}. Come back when you have written it.")
     return None if missing else module
-
-
-def run_alone(path: Path, code: str, *arguments: str) -> None:
-    """Execute a student's file as module ``mine`` in a new process without srlab, then code that uses it.
-
-    The code finds its arguments in ``sys.argv[2:]``. Hashes differ from those in this process.
-    """
-    start = "import sys; sys.modules['srlab'] = sys.modules['srlab_course'] = None\n"
-    start += "sys.path.insert(0, sys.argv[1]); import mine\n"
-    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as place:  # the file may have another name
-        Path(place, f"{MODULE}.py").write_bytes(path.read_bytes())
-        try:
-            done = subprocess.run(
-                [sys.executable, "-c", start + code, place, *arguments],
-                env=os.environ | UTF8 | {"PYTHONHASHSEED": "84", "OMP_NUM_THREADS": str(torch.get_num_threads())},
-                stdin=subprocess.DEVNULL,  # input() then raises an error instead of waiting
-                capture_output=True,
-                encoding="utf-8",
-                errors="replace",
-                timeout=LIMIT,
-            )
-        except subprocess.TimeoutExpired:
-            raise IncorrectAnswer(
-                f"In a new process, without srlab, {path.name} still ran after {LIMIT} s. Does a loop never end?"
-            ) from None
-    if done.returncode:
-        lines = done.stderr.strip().splitlines() or ["no message. Does it need more memory than is free?"]
-        raise IncorrectAnswer(f"In a new process, without srlab, {path.name} stopped with {lines[-1]}")
 
 
 def saved(path: Path) -> str:

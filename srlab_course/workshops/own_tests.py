@@ -2,27 +2,27 @@
 
 The designs are text, in ``designs/<function>_right_and_broken.md``, and change ``<function>_reference.py``, in the form
 of the exercises (`srlab_course.feedback.exercise_text`). A right design has a sentence about what is different, and a
-broken one the symptom that a bug report would describe. ``<function>_tests.py`` are tests that accept and catch all of
-them, which ``python -m srlab_course.workshops.designs FUNCTION`` shows.
+broken one the symptom that a bug report would describe. ``python -m srlab_course.workshops.designs FUNCTION`` shows
+that our tests of the function, in the folder of the workshops' notebooks, accept and catch all of them.
 """
 
 import ast
-from collections.abc import Iterator, Mapping
+import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
-from types import ModuleType
 
 from srlab.errors import SrlabError
 from srlab_course.feedback.checks import say
-from srlab_course.feedback.exercise import IncorrectAnswer
 from srlab_course.feedback.exercise_text import read_entries, read_sections, read_sources
-from srlab_course.workshops.design_runner import Outcome, observe, outcomes_of
-from srlab_course.workshops.own_file import File, own_file, source_of, written
-from srlab_course.workshops.promises import WIDTH, Promise, Promises
+from srlab_course.workshops.our_tests import WIDTH
+from srlab_course.workshops.own_file import File, written
+from srlab_course.workshops.runner import Outcome, run_tests
 
 FOLDER = files("srlab_course.workshops") / "designs"
 FUNCTIONS = ("validate", "gan_step", "walk")
+LIMIT = 20.0  # seconds that a test may compute on a design
 
 
 @dataclass(frozen=True)
@@ -90,21 +90,25 @@ def try_tests(tests: File, function: str, mine: File = "mine.py") -> None:
         )
         return
     others = "\n".join((FOLDER / f"{one}_reference.py").read_text(encoding="utf-8") for one in FUNCTIONS)
-    sources = {design.name: f"{others}\n{design.source}" for design in (*right, *broken)}  # a file may test them, too
     own = Path(mine)
-    if own.is_file() and hasattr(written(own), function):
-        sources[own.name] = source_of(own)
-    print(f"{path.name} runs for {len(sources)} designs, which takes up to half a minute.", flush=True)
-    seen = outcomes_of(path, function, sources)
+    designs = [*right, *broken]
+    print(f"{path.name} runs on {len(designs)} designs, which takes up to half a minute.", flush=True)
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as place:
+        sources = {design.name: Path(place, f"design_{number}.py") for number, design in enumerate(designs)}
+        for design in designs:  # a file may test the other functions, too
+            sources[design.name].write_text(f"{others}\n{design.source}", encoding="utf-8")
+        if own.is_file() and hasattr(written(own), function):
+            sources[own.name] = own
+        seen = run_tests(path, function, sources, LIMIT)
     first = seen[right[0].name]
     if first.broken:
         text = f"{path.name} can't be imported: {first.broken}. Tests begin with `from mine import {function}`."
-        say("broken", text, WIDTH)
+        say("failed", text, WIDTH)
         return
     if first.left_out:
         say("note", f"Not run here, by their names: {', '.join(first.left_out)}.", WIDTH)
     if not first.ran:
-        say("broken", f"{path.name} has no test of `{function}`. Begin the name of each with test_{function}.", WIDTH)
+        say("failed", f"{path.name} has no test of `{function}`. Begin the name of each with test_{function}.", WIDTH)
         return
     if not _accepts(right, seen):
         return
@@ -115,51 +119,27 @@ def try_tests(tests: File, function: str, mine: File = "mine.py") -> None:
         say("to do", f"Write {function} in {own.name}, and run this cell again for it.", WIDTH)
 
 
-def model_tests(function: str) -> None:
-    """Print tests of a function that accept all right designs and catch all broken ones."""
-    read_designs(function)  # which knows the names
-    print((FOLDER / f"{function}_tests.py").read_text(encoding="utf-8"))
-
-
-def promises_of(function: str) -> Promises:
-    """Return the check of a function: each model test is a promise, in the words of its docstring."""
-
-    def promises(mine: ModuleType) -> Iterator[Promise]:
-        tests = FOLDER / f"{function}_tests.py"
-        outcome = observe(tests, function, source_of(own_file(mine)))
-        if outcome.broken:
-            raise IncorrectAnswer(f"The tests can't import from your file: {outcome.broken}.")
-        for test in ast.parse(tests.read_text(encoding="utf-8")).body:
-            if isinstance(test, ast.FunctionDef) and test.name.startswith(f"test_{function}"):
-                promise, _, hint = ast.get_docstring(test).partition("\n\n")
-                wrong = [where for name, where in outcome.failed.items() if name.partition("[")[0] == test.name]
-                found = f" One of our tests, which workshops.model_tests shows, fails at {wrong[0]}" if wrong else ""
-                yield not wrong, f"{promise}{found}", " ".join(hint.split())
-
-    return promises
-
-
 def _accepts(right: list[Design], seen: Mapping[str, Outcome]) -> bool:
-    """Print which right designs are rejected, by which test, and return whether there are none."""
+    """Print which tests fail on which right designs, and return whether there are none."""
     rejected = [design for design in right if seen[design.name].failed]
     always = set.intersection(*(set(seen[design.name].failed) for design in right))
     for test in sorted(always):
         where = seen[right[0].name].failed[test]
-        say("broken", f"{test} fails with each right design, so look at the test first: {where}", WIDTH)
+        say("failed", f"{test} fails on each right design, so look at the test first: {where}", WIDTH)
     for test in dict.fromkeys(test for design in rejected for test in seen[design.name].failed if test not in always):
         designs = [design for design in rejected if test in seen[design.name].failed]
         names = ", ".join(design.name for design in designs)
         about = f"{designs[0].text} {seen[designs[0].name].failed[test]}"
-        say("strict", f"{test} rejects right designs: {names}. About the first: {about}", WIDTH)
+        say("strict", f"{test} fails on right designs: {names}. About the first: {about}", WIDTH)
     if rejected:
-        accepted = f"{len(right) - len(rejected)} of {len(right)} right designs are accepted"
-        say("to do", f"{accepted}. Broken ones count once all of them are.", WIDTH)
+        passing = f"{len(right) - len(rejected)} of {len(right)} right designs pass your tests"
+        say("to do", f"{passing}. Broken ones count once all of them do.", WIDTH)
     return not rejected
 
 
 def _catches(broken: list[Design], seen: Mapping[str, Outcome], right: int) -> None:
     """Print which broken designs are caught, by which test, the symptoms of the others, and idle tests."""
-    say("kept", f"All {right} right designs are accepted.", WIDTH)
+    say("passed", f"All {right} right designs pass your tests.", WIDTH)
     caught = {design.name: [*seen[design.name].failed] for design in broken if seen[design.name].failed}
     for name, tests in caught.items():
         say("caught", f"{name}, by {tests[0]}", WIDTH)
@@ -170,14 +150,14 @@ def _catches(broken: list[Design], seen: Mapping[str, Outcome], right: int) -> N
     if idle := [test for test in next(iter(seen.values())).ran if test not in catching]:
         caught_nothing = f"Caught none of these: {', '.join(idle)}. What would have to be wrong for it to fail?"
         say("hint", f"{caught_nothing} Break your own function like that, and see.", WIDTH)
-    say("kept" if len(caught) == len(broken) else "to do", f"{len(caught)} of {len(broken)} are caught.", WIDTH)
+    say("passed" if len(caught) == len(broken) else "to do", f"{len(caught)} of {len(broken)} are caught.", WIDTH)
 
 
 def _own(name: str, outcome: Outcome) -> None:
     """Print what the tests find in a student's file."""
-    for test, where in outcome.failed.items():
-        say("broken", f"{test} fails for {name}: {where}", WIDTH)
+    for test, why in outcome.failed.items():
+        say("failed", f"{test} fails on {name}: {why}", WIDTH)
     if outcome.broken:
-        say("broken", f"The tests can't import from {name}: {outcome.broken}.", WIDTH)
+        say("failed", f"The tests can't import from {name}: {outcome.broken}.", WIDTH)
     elif not outcome.failed:
-        say("kept", f"All of your tests ({len(outcome.ran)}) pass for {name}.", WIDTH)
+        say("passed", f"All of your tests ({len(outcome.ran)}) pass on {name}.", WIDTH)

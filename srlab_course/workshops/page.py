@@ -16,8 +16,8 @@ from srlab.paths import expand_user
 from srlab.shell import running_shell
 from srlab.text import escaped
 from srlab_course.workshops.kept import KINDS, Kept, find_kept
-from srlab_course.workshops.network import RGB
 from srlab_course.workshops.own_file import File, load
+from srlab_course.workshops.results import RGB
 
 LONGEST = 512  # pixels of the photo's longer side, so that a flow takes about a minute
 MULTIPLE = 64  # of both sides, because a flow may downsample LR by 16

@@ -1,6 +1,6 @@
-"""Check trained networks on held-out photos."""
+"""Test trained networks on held-out photos, and the samples of a flow."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from math import inf
 
 import torch
@@ -8,13 +8,16 @@ import torch.nn.functional as F
 
 from srlab.data.images import mod_crop
 from srlab.data.resampling import downsample, upsample
-from srlab.evaluation.metrics import psnr
+from srlab.errors import SrlabError
+from srlab.evaluation.metrics import Protocol, psnr
 from srlab.evaluation.perceptual import checkerboard, gradient_ratio
 from srlab.tiling import Upscaler, upscale
-from srlab_course.workshops.network import RGB
-from srlab_course.workshops.photos_and_pairs import Photos
-from srlab_course.workshops.promises import Promise, expect, show
+from srlab_course.feedback.checks import say
+from srlab_course.workshops.our_tests import WIDTH
 
+RGB = Protocol(color="rgb", quantize=False)  # PSNR of the workshops
+Photos = dict[str, torch.Tensor]  # file name -> (3, H, W)
+Line = tuple[bool, str, str]  # whether a result is good enough; what was measured; a hint if it is not
 MARGIN = 0.3  # dB; a network that only interpolates with torch's bicubic kernel gains about 0.2
 
 
@@ -30,13 +33,13 @@ def check_result(network: Upscaler, held_out: Photos) -> bool:
     held_out
         Photos that it has not learned from.
     """
-    return show(result(network, held_out))
+    return _show(result(network, held_out))
 
 
-def result(network: Upscaler, held_out: Photos) -> Iterator[Promise]:
+def result(network: Upscaler, held_out: Photos) -> Iterator[Line]:
     """Yield whether a network beats bicubic on held-out photos."""
-    expect(network, "`network`", torch.nn.Module, "a trained network")
-    gains = _gains(network, expect(held_out, "`held_out`", dict, "a dictionary of photos"))
+    _expect(network, "network")
+    gains = _gains(network, held_out)
     gain = sum(gains.values()) / max(1, len(gains))
     each = ", ".join(f"{name} {value:+.2f}" for name, value in gains.items())
     yield (
@@ -68,17 +71,17 @@ def check_sharpness(gan: Upscaler, network: Upscaler, held_out: Photos) -> bool:
     held_out
         Photos that the GAN's steps haven't learned from.
     """
-    return show(sharpness(gan, network, held_out))
+    return _show(sharpness(gan, network, held_out))
 
 
-def sharpness(gan: Upscaler, network: Upscaler, held_out: Photos) -> Iterator[Promise]:
+def sharpness(gan: Upscaler, network: Upscaler, held_out: Photos) -> Iterator[Line]:
     """Yield whether a GAN is sharper than the network that it began with, and whether noise or a filter did that."""
-    for name, given in (("`gan`", gan), ("`network`", network)):
-        expect(given, name, torch.nn.Module, "a trained network")
+    _expect(gan, "gan")
+    _expect(network, "network")
     if gan is network:
         yield False, "gan is network: it's one object with two names.", "Train a copy: copy.deepcopy(network)."
         return
-    measured = [_added(gan, network, photo) for photo in expect(held_out, "`held_out`", dict, "photos").values()]
+    measured = [_added(gan, network, photo) for photo in held_out.values()]
     before, after, moves, filtered, pattern, lost = (sum(each) / len(each) for each in zip(*measured, strict=True))
     yield (
         before + 0.05 <= after <= 1.2,
@@ -132,3 +135,46 @@ def _added(gan: Upscaler, network: Upscaler, photo: torch.Tensor) -> tuple[float
     ratios = (gradient_ratio(before, hr), gradient_ratio(after, hr))
     lost = psnr(before, hr, RGB) - psnr(after, hr, RGB)
     return tuple(value.item() for value in (*ratios, moves.nan_to_num(), 1 - left, checkerboard(after), lost))
+
+
+def check_samples(samples: torch.Tensor, hr: torch.Tensor) -> bool:
+    """Check samples of one LR image, ``(N, 3, H, W)``: they differ, and their mean is nearer to HR and follows LR.
+
+    Print what was measured, and return whether it is good enough.
+    """
+    return _show(_samples(samples, hr))
+
+
+def _samples(samples: torch.Tensor, hr: torch.Tensor) -> Iterator[Line]:
+    samples = samples.clamp(0, 1)
+    apart = 255 * samples.std(dim=0).mean().item()
+    one, mean = (psnr(x, hr.expand_as(x), RGB).mean().item() for x in (samples, samples.mean(0, keepdim=True)))
+    yield (
+        mean > one + 0.5,
+        f"The {len(samples)} samples differ by {apart:.1f} gray levels, so their mean is nearer to HR than one: "
+        f"{mean:.2f} dB instead of {one:.2f} dB.",
+        "Does each start with its own noise? Train longer: at first, a flow moves to the mean of all data that fit LR.",
+    )
+    bicubic = psnr(upsample(downsample(hr, 4), 4).clamp(0, 1), hr, RGB).item()
+    yield (
+        mean > bicubic,  # after 2000 steps on gravel, four right designs have 0.3 to 1.1 dB more
+        f"Their mean beats bicubic, which has {bicubic:.2f} dB.",
+        "Look at the loss. If it rises, lower the learning rate, or clip gradients. Otherwise train longer. Do you "
+        "return an average that hardly moves from its untrained start?",
+    )
+
+
+def _expect(network: object, name: str) -> None:
+    if not isinstance(network, torch.nn.Module):
+        raise SrlabError(f"`{name}` must be a trained network, but it is {type(network).__name__}.")
+
+
+def _show(lines: Iterable[Line]) -> bool:
+    """Print a line for each result, with a hint if it is not good enough, and return whether all are."""
+    passed = []
+    for good, text, hint in lines:
+        say("passed" if good else "failed", text, WIDTH)
+        if not good:
+            say("hint", hint, WIDTH)
+        passed.append(good)
+    return all(passed)

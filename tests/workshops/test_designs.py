@@ -1,117 +1,71 @@
-"""Test the checks with the designs of designs_*.md: right ones keep each promise, and each mistake breaks one.
+"""Test our tests with designs: right ones pass the tests of their part, and wrong ones fail one of them."""
 
-Broken designs of the functions that a student tests first are in the package, and test_own_tests.py tries them.
-
-The text of a mistake has a part of the broken promise and, after a slash, a part of its hint.
-"""
-
+import ast
 import re
 
 import pytest
-import torch
 
-from srlab_course.feedback.exercise_text import read_entries, read_sections, read_sources
-from srlab_course.workshops.own_tests import FUNCTIONS, read_designs
-from srlab_course.workshops.parts import PARTS, _lines
-from tests.workshops.files import FILES, joined
+from srlab_course.workshops.our_tests import PARTS
+from srlab_course.workshops.runner import folder
+from tests.workshops.files import TESTS, designs_of, joined
+from tests.workshops.table import tried
 
-EVERY, TRAINED = "every part", "every part, and training"  # designs of workshop 3 that all of its checks must accept
-TESTED = dict(zip(("validation", "gan step", "walk"), FUNCTIONS, strict=True))  # have right designs in the package
-QUICK = [  # to train
-    ("num_blocks=5, features=32", "num_blocks=1, features=8"),
-    ("features=32):\n        super().__init__()\n\n", "features=4):\n        super().__init__()\n\n"),
-    ("optimizer, *sample_pairs(photos, 8, 24, random))", "optimizer, *sample_pairs(photos, 2, 8, random))"),
-    ("pairs = sample_pairs(photos, 8, 8, random)", "pairs = sample_pairs(photos, 2, 8, random)"),
-    ("num_blocks=6, features=64", "num_blocks=1, features=16"),
-    ("        x = F.pixel_un", "        image = x\n        x = F.pixel_un"),  # designs use it
-]
-NIGHTLY = {"torchvision writes", "srlab", "spandrel", "result in the current folder", "weights in the current folder"}
+IN_A_PROCESS = "program"  # part whose tests start Python
+QUICK = ("reference", "not clamped 0")  # its designs that every run tries
 
 
-def reference(workshop):
-    """Return mine.py as it is after a workshop, but quick to train; workshop 1 trains with whole patches."""
-    text = joined(workshop)
-    for old, new in QUICK if workshop > 1 else QUICK[:1]:
-        text = text.replace(old, new)
-    return text
+def judged(workshop, place, wanted):
+    """Return each wanted design of a workshop with the first test that fails on it, or nothing."""
+    designs = [design for design in designs_of(workshop) if wanted(design)]
+    files = [(design.part, place / f"design_{number}.py") for number, design in enumerate(designs)]
+    for design, (_, file) in zip(designs, files, strict=True):
+        file.write_text(design.source, encoding="utf-8")
+    table = tried(TESTS[workshop - 1], files, place)
+    assert not table.skipped
+    return [*zip(designs, table.failed, strict=True)]
 
 
-def read(workshop):
-    """Yield the part, name, source, and for a mistake the promise and hint of each design of a workshop."""
-    file, text = FILES / f"designs_{workshop}.md", reference(workshop)
-    names = [name for name, part in PARTS.items() if part.workshop == workshop]
-    known = [f"{part}: {kind}" for part in (*names, EVERY, TRAINED) for kind in ("right", "wrong")]
-    for part in TESTED.keys() & names:
-        for design in read_designs(TESTED[part])[0][1:]:  # the first is the reference
-            yield pytest.param(part, f"{text}\n\n{design.source}", id=f"{part}-{design.name}")
-    _, _, designs = file.read_text(encoding="utf-8").partition("\n# ")
-    for section, blocks in read_sections(f"# {designs}", file, known).items():
-        part, kind = section.split(": ")
-        if kind == "right":
-            for number, source in enumerate(read_sources(blocks, text, file)):
-                for one in {EVERY: names[:-1], TRAINED: names}.get(part, [part]):
-                    yield pytest.param(one, source, id=f"{one}-{number}")
-        else:
-            for name, words, block in read_entries(blocks, file):
-                promise, _, hint = words.partition(" / ")
-                for source in read_sources(block, text, file):
-                    nightly = pytest.mark.nightly if name in NIGHTLY else ()
-                    yield pytest.param(part, source, promise, hint, id=f"{part}-{name}", marks=nightly)
+def check(table):
+    """Check that tests fail on wrong designs only."""
+    failed = {f"{design.part}, {design.name}": why for design, why in table if design.right and why}
+    assert not failed, "\n\n".join(f"A right design fails: {name}\n{why}" for name, why in failed.items())
+    missed = [f"{design.part}, {design.name}" for design, why in table if not design.right and not why]
+    assert not missed, "No test fails on these wrong designs. If they break a promise, add a test for it."
 
 
-DESIGNS = [design for workshop in (1, 2, 3) for design in read(workshop)]
-RIGHT, WRONG = ([design for design in DESIGNS if len(design.values) == count] for count in (2, 4))
-
-
-@pytest.fixture
-def lines(tmp_path):
-    """Return a function that checks a part of a student's file, and returns the (word, text, hint) of each line."""
-
-    def lines(part, source):
-        (tmp_path / "mine.py").write_text(source, encoding="utf-8")
-        torch.manual_seed(3)
-        return [*_lines(tmp_path / "mine.py", PARTS[part])]
-
-    return lines
-
-
-@pytest.mark.parametrize("part", PARTS)
-def test_reference_keeps_all_promises(part, lines):
-    found = lines(part, reference(PARTS[part].workshop))
-    assert {word for word, *_ in found} == {"kept"}, found
-
-
-@pytest.mark.parametrize(("part", "source"), RIGHT)
-def test_right_design_keeps_all_promises(part, source, lines):
-    found = lines(part, source)
-    assert {word for word, *_ in found} == {"kept"}, found
-
-
+@pytest.mark.long
 @pytest.mark.filterwarnings("ignore:Detected call of `lr_scheduler.step")
-@pytest.mark.parametrize(("part", "source", "promise", "hint"), WRONG)
-def test_mistake_breaks_its_promise(part, source, promise, hint, lines):
-    found = lines(part, source)
-    broken = [(text, hint) for word, text, hint in found if word == "broken"]
-    matching = [line for line in broken if re.sub(r"\s+", " ", promise) in line[0]]
-    assert len(matching) == 1, found
-    assert hint in matching[0][1], found
+@pytest.mark.parametrize("workshop", [1, 2, 3])
+def test_tests_fail_on_wrong_designs_only(workshop, tmp_path):
+    check(judged(workshop, tmp_path, lambda design: design.part != IN_A_PROCESS or design.name in QUICK))
 
 
-@pytest.mark.parametrize("part", PARTS)
-def test_empty_file_has_all_to_do(part, lines):
-    [(word, text, _)] = lines(part, "import torch\n")
-    assert word == "to do"
-    assert "mine.py doesn't define" in text
+@pytest.mark.nightly
+def test_tests_of_the_program_fail_on_wrong_designs_only(tmp_path):
+    check(judged(1, tmp_path, lambda design: design.part == IN_A_PROCESS))
 
 
-@pytest.mark.parametrize("part", PARTS)
-def test_functions_without_a_body_break_a_promise(part, lines):
-    names = {name for one in PARTS.values() for name in one.names}
-    found = lines(part, "\n".join(f"def {name}(*_, **__): ..." for name in names))
-    assert "broken" in {word for word, *_ in found}
+def test_functions_without_a_body_fail_in_each_part(tmp_path):
+    (tmp_path / "mine.py").write_text(NOTHING, encoding="utf-8")
+    for tests in TESTS:
+        failed = tried(tests, [(part, tmp_path / "mine.py") for part in PARTS[tests]], tmp_path).failed
+        assert all(failed), dict(zip(PARTS[tests], failed, strict=True))
 
 
-def test_name_that_is_nearly_right(lines):
-    source = "def sample_pair(folder): ...\ndef d_loss(): ..."
-    assert lines("pairs", source)[0][1] == "mine.py doesn't define `sample_pairs` yet, but `sample_pair`."
-    assert "but" not in lines("adversary", source)[0][1], "d_loss is a part of its own"
+NAMES = set(re.findall(r"^(?:def|class) (\w+)", joined(3), re.MULTILINE))
+NOTHING = "\n".join(f"def {name}(*_, **__): ..." for name in sorted(NAMES))
+
+
+def test_each_test_has_a_part_a_promise_and_a_hint():
+    parts = [(tests, part) for tests, parts in PARTS.items() for part in parts]
+    found = set()
+    for tests in PARTS:
+        for node in ast.parse((folder() / tests).read_text(encoding="utf-8")).body:
+            if isinstance(node, ast.FunctionDef) and node.name.startswith("test_"):
+                of = [one for one in parts if node.name.startswith(f"test_{one[1]}_")]
+                assert of == [(tests, of[0][1])], f"{node.name} belongs to {of}"
+                found.add(of[0])
+                promise, _, hint = (ast.get_docstring(node) or "").partition("\n\n")
+                assert promise.endswith("."), node.name
+                assert hint, node.name
+    assert found == {*parts}

@@ -6,10 +6,10 @@ import nbformat
 import papermill
 import pytest
 
-from srlab_course.workshops import own_tests, parts
+from srlab_course.workshops.our_tests import PARTS
+from srlab_course.workshops.runner import folder
 from tests.conftest import LABS, ROOT
-
-from .files import joined
+from tests.workshops.files import TESTS, joined
 
 NOTEBOOKS = sorted((ROOT / "notebooks" / "workshops").glob("[0-9]_*.ipynb"))
 SHORT = {1: {"iters": 12}, 2: {"iters": 30, "subject": "gravel"}, 3: {"iters": 60, "subject": "gravel"}}
@@ -47,16 +47,14 @@ def test_form(file):
 def test_each_part_is_checked_where_it_is_specified(number):
     text = "\n".join(cell.source for cell in nbformat.read(NOTEBOOKS[number - 1], 4).cells)
     checked = re.findall(r'^workshops\.check\(mine, "(.*?)"\)', text, re.MULTILINE)
-    assert checked == [name for name, part in parts.PARTS.items() if part.workshop == number]
-    for name in checked:
-        assert all(f"`{one}(" in text for one in parts.PARTS[name].names)
+    assert tuple(checked) == PARTS[TESTS[number - 1]]
 
 
 @pytest.mark.parametrize("number", [1, 2, 3])
 def test_notebook_as_handed_out(number, tmp_path):
     printed = executed(NOTEBOOKS[number - 1], tmp_path / "mine.py", tmp_path)
-    assert printed.count("to do ") >= sum(part.workshop == number for part in parts.PARTS.values())
-    assert "broken" not in printed
+    assert printed.count("to do ") >= len(PARTS[TESTS[number - 1]])
+    assert "failed" not in printed
 
 
 @pytest.mark.nightly
@@ -64,10 +62,10 @@ def test_notebook_as_handed_out(number, tmp_path):
 def test_notebook_with_reference(number, tmp_path):
     mine = tmp_path / "mine.py"
     mine.write_text(joined(3), encoding="utf-8")
-    tests = own_tests.FOLDER / f"{own_tests.FUNCTIONS[number - 1]}_tests.py"
+    tests = folder() / TESTS[number - 1]
     printed = executed(NOTEBOOKS[number - 1], mine, tmp_path, tests=str(tests), **SHORT[number])
     ends = {1: "The network beats bicubic", 2: "The images are sharper", 3: "samples differ"}
     before, end, _ = printed.partition(ends[number])
     assert end
     assert "to do" not in before
-    assert "broken" not in before.removesuffix("broken ").removesuffix("broken The 8 ")
+    assert "failed" not in before.removesuffix("failed ").removesuffix("failed The 8 ")

@@ -1,42 +1,89 @@
 """Test how a student's file is read, executed and checked, whatever it contains."""
 
-import shutil
+import re
+from dataclasses import replace
 
 import pytest
-import torch
 
 import srlab
 from srlab_course import workshops
-from srlab_course.workshops import own_file
+from srlab_course.workshops import our_tests
+from srlab_course.workshops.our_tests import show
+from srlab_course.workshops.runner import Outcome, Result, folder, observe
 from tests.course.feedback.test_seeding import random_states
-from tests.workshops.files import joined
 
-SEEDING = "import random, numpy, torch\nfor seed in (random.seed, numpy.random.seed, torch.manual_seed):\n    seed(1)\n"
+FIRST_TEST = """
+import os, random, sys, torch
+
+print("hello")
+open("trace.txt", "w").close()
 
 
-def test_check_leaves_all_random_states(tmp_path):
+def fit(step, iters, checkpoint=None, stop=None):
+    random.seed(1)
+    torch.manual_seed(1)
+    for k in range(12):
+        print("step", k)
+    if stop is not None:
+        raise RuntimeError("not yet")
+    return [step() for _ in range(iters)]
+"""
+
+
+@pytest.mark.long
+def test_check_prints_what_failed_first(tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     file, before = tmp_path / "mine.py", random_states()
-    file.write_text(SEEDING, encoding="utf-8")
-    workshops.check(file, "psnr")
+    file.write_text(FIRST_TEST, encoding="utf-8")
+    workshops.check("mine.py", "fit")
     assert random_states() == before
+    assert [one.name for one in tmp_path.iterdir()] == ["mine.py"]
+    printed = " ".join(capsys.readouterr().out.split())
+    assert printed.startswith(
+        "mine.py, saved 0 s ago, 15 lines. test_1_network.py runs on it. failed test_fit_stops_early[4-4]"
+    )
+    assert "`stop` ends the call early. It may be 0, or larger than `iters`. line 14 of mine.py" in printed
+    assert "RuntimeError: not yet hint Is 0 the same as None" in printed
+    assert "9 tests in all" in printed
+    assert "passed 1 of 10 tests. printed seed: 8191 printed hello printed step 0" in printed
+    assert printed.endswith("printed step 7 ... and 4 more lines")
 
 
-def test_check_of_a_training_run_repeats(tmp_path, capsys):
-    file, printed = tmp_path / "mine.py", set()
-    unseeded = joined(1).replace("torch.manual_seed(seed)", "pass")
-    unseeded = unseeded.replace("torch.Generator().manual_seed(seed)", "torch.default_generator")
-    file.write_text(unseeded, encoding="utf-8")
-    for name in ("a.py", "b.py"):
-        torch.rand(1)
-        workshops.check(file.rename(tmp_path / name), "train")
-        file = tmp_path / name
-        printed.add(capsys.readouterr().out.partition("\n")[2].replace(name, "mine.py"))
-    assert len(printed) == 1
-    assert "we seed" in " ".join(printed.pop().split())
+def test_check_groups_and_orders_what_it_shows(capsys):
+    doc = "It is\nshort.\n\nWhich\nline?"
+    failed = Result("test_a[1]", "failed", "assert 1 == 2", "line 7", doc, "seed: 1\n")
+    rest = [Result(f"test_{k}", "failed", f"assert {k}", "line 8", doc) for k in range(5)]
+    skipped = [Result(f"test_s{k}", "skipped", "`fit` is not written yet") for k in range(2)]
+    passed = Result("test_p", "passed", printed="seed: 1\n")
+    show([passed, failed, replace(failed, name="test_a[2]"), *rest, *skipped])
+    printed = " ".join(capsys.readouterr().out.split())
+    assert printed.count("hint Which line?") == 3
+    assert "failed test_a[1]: It is short. line 7: assert 1 == 2 hint" in printed
+    assert "test_a[2]" not in printed
+    assert "7 tests in all" in printed
+    assert "to do `fit` is not written yet (2 tests). passed 1 of 10 tests. printed seed: 1" in printed
+    show([passed])
+    assert capsys.readouterr().out == "  passed    1 of 1 tests.\n"
+
+
+@pytest.mark.parametrize("part", ["", "fit", "fit_stops_early", "ladder", "ladder_5"])
+def test_part_selects_tests_by_the_beginning_of_their_names(part, tmp_path, capsys, monkeypatch):
+    (tmp_path / "mine.py").touch()
+    monkeypatch.setattr(our_tests, "run_tests", lambda tests, part, files: {"mine.py": Outcome()})
+    workshops.check(tmp_path / "mine.py", part)
+    ran = re.findall("(.*) runs on it", capsys.readouterr().out)
+    assert ran == (
+        [*our_tests.PARTS][:3] if not part else ["test_ladder.py" if "ladder" in part else "test_1_network.py"]
+    )
+
+
+def test_part_that_does_not_exist(tmp_path):
+    with pytest.raises(srlab.SrlabError, match=r"Part 'fitt' not found\. Parts: sample_pairs, generator"):
+        workshops.check(tmp_path / "mine.py", "fitt")
 
 
 def test_file_that_does_not_exist_yet(tmp_path, capsys):
-    workshops.check(tmp_path / "mine.py", "pairs")
+    workshops.check(tmp_path / "mine.py", "sample_pairs")
     assert workshops.written(tmp_path / "mine.py", "load_photos", "psnr") is None
     printed = capsys.readouterr().out
     assert "to do" in printed
@@ -56,11 +103,11 @@ def test_folder_of_photos(tmp_path, monkeypatch, home):
         workshops.photo_folder("none")
 
 
-def test_file_that_was_not_saved_since(tmp_path, capsys):
+def test_file_that_was_not_saved_since(tmp_path, capsys, monkeypatch):
     file = tmp_path / "mine.py"
-    file.write_text(joined(1), encoding="utf-8")
+    file.touch()
+    monkeypatch.setattr(our_tests, "run_tests", lambda tests, part, files: {"mine.py": Outcome()})
     workshops.check(file, "fit")
-    assert "Did you save it?" not in capsys.readouterr().out
     workshops.check(file, "psnr")  # another part of the same file
     assert "Did you save it?" not in capsys.readouterr().out
     workshops.check(file, "fit")
@@ -86,9 +133,30 @@ def test_file_that_was_not_saved_since(tmp_path, capsys):
 def test_file_that_is_not_valid(content, words, tmp_path, capsys):
     file = tmp_path / "mine.py"
     file.write_bytes(content)
-    workshops.check(file, "fit")
     assert workshops.written(file, "fit") is None
-    assert " ".join(capsys.readouterr().out.split()).count(words) == 2
+    assert words in " ".join(capsys.readouterr().out.split())
+
+
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [
+        (b"def fit(step)\n", "line 1 of mine.py: SyntaxError: expected ':'"),
+        (b"import nothing_there\n", "line 1 of mine.py, `import nothing_there`: ModuleNotFoundError"),
+        (b"import sys\nsys.exit(2)\n", "line 2 of mine.py, `sys.exit(2)`: SystemExit: 2"),
+    ],
+)
+def test_file_that_is_not_valid_fails_each_test(content, why, tmp_path):
+    tests, file, found = tmp_path / "test_a.py", tmp_path / "mine.py", []
+    tests.write_text("def test_fit(mine): ...", encoding="utf-8")
+    file.write_bytes(content)
+
+    def report(kind, content):
+        if kind == "result":
+            found.append(Result(**content))
+
+    observe(tests, "fit", file, folder() / "conftest.py", report)
+    assert [one.outcome for one in found] == ["failed"]
+    assert why in found[0].why
 
 
 def test_kept_network_names_the_line_that_ends_python(tmp_path):
@@ -103,40 +171,3 @@ def test_kept_network_names_the_line_that_ends_python(tmp_path):
 def test_encodings_of_python_are_read(encoding, tmp_path):
     (tmp_path / "mine.py").write_text(f"# coding: {encoding}\nSIZE = 'Größe'\n", encoding=encoding)
     assert workshops.load(tmp_path / "mine.py").SIZE == "Größe"
-
-
-def test_what_a_file_prints_is_below_the_lines_of_the_check(tmp_path, capsys):
-    file = tmp_path / "mine.py"
-    file.write_text(
-        "def psnr(*_):\n    for k in range(12):\n        print('step', k)\n    raise SystemExit\n", encoding="utf-8"
-    )
-    workshops.check(file, "psnr")
-    lines = capsys.readouterr().out.splitlines()
-    start = lines.index("mine.py printed:")
-    assert "Line 4 of mine.py calls sys.exit" in " ".join(lines[1:start])
-    assert lines[start + 1 :] == [*(f"step {k}" for k in range(10)), "... and 2 more lines"]
-
-
-def test_new_process_prints_any_character(tmp_path, monkeypatch):
-    for name, value in {"LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"}.items():
-        monkeypatch.setenv(name, value)  # so that pipes are not in UTF-8, as on Windows
-    path = tmp_path / "mine.py"
-    path.write_text("print('photo → photo_x4.png ✓')\nraise ValueError('→')\n", encoding="utf-8")
-    with pytest.raises(own_file.IncorrectAnswer, match="stopped with ValueError: →"):
-        own_file.run_alone(path, "")
-
-
-def test_new_process_has_no_srlab_and_other_hashes(tmp_path, monkeypatch):
-    path = tmp_path / "mine.py"
-    path.write_text("SUM = hash('a')\n", encoding="utf-8")
-    found = tmp_path / "found.txt"
-    own_file.run_alone(path, "open(sys.argv[2], 'w').write(str(mine.SUM))", str(found))
-    assert int(found.read_text(encoding="utf-8")) != hash("a")
-    path.write_text("import srlab\n", encoding="utf-8")
-    with pytest.raises(own_file.IncorrectAnswer, match="without srlab"):
-        own_file.run_alone(path, "")
-    monkeypatch.setattr(own_file, "LIMIT", 0.5)
-    path.write_text("while True: pass\n", encoding="utf-8")
-    with pytest.raises(own_file.IncorrectAnswer, match=r"still ran after 0\.5 s"):
-        own_file.run_alone(path, "")
-    shutil.rmtree(tmp_path)
