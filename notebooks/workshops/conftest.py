@@ -18,12 +18,17 @@ FILE = Path(__file__).with_name("mine.py")
 
 
 def pytest_addoption(parser):
-    parser.addoption("--mine", type=Path, default=FILE, help="your file (default: mine.py)")
+    option = {"metavar": "FILE", "type": Path, "default": FILE}
+    parser.addoption("--mine", **option, help="your file (default: mine.py next to the tests)")
 
 
 def pytest_configure(config):
     """Let `from mine import ...`, as in your own tests, import the file of --mine."""
     file = config.getoption("--mine")
+    if isinstance(file, Path):
+        file = config.option.mine = file.resolve()  # before a test changes the folder
+        if file != FILE.resolve() and not file.is_file():
+            raise pytest.UsageError(f"{file} not found. Pass your file: --mine FILE")
     sys.modules.pop("mine", None)
     finder = SimpleNamespace(find_spec=lambda name, *_: spec_of(file) if name == "mine" else None)
     sys.meta_path.insert(0, finder)
@@ -71,7 +76,7 @@ def mine(request):
         file.__getattr__ = not_written_yet
         return file
     if not file.is_file():
-        pytest.skip(f"{file} not found. Create it, or pass another file: --mine FILE")
+        pytest.skip("mine.py not found. Create it, or pass your file: --mine FILE")
     return load(file)
 
 

@@ -1,6 +1,9 @@
 """Test how a student's file is read, executed and checked, whatever it contains."""
 
+import os
 import re
+import subprocess
+import sys
 from dataclasses import replace
 
 import pytest
@@ -171,3 +174,19 @@ def test_kept_network_names_the_line_that_ends_python(tmp_path):
 def test_encodings_of_python_are_read(encoding, tmp_path):
     (tmp_path / "mine.py").write_text(f"# coding: {encoding}\nSIZE = 'Größe'\n", encoding=encoding)
     assert workshops.load(tmp_path / "mine.py").SIZE == "Größe"
+
+
+@pytest.mark.nightly
+def test_a_terminal_gives_the_same_result(tmp_path, capsys):
+    """Run the command of the notebook with a relative path, and with other options in the environment."""
+    (tmp_path / "hers.py").write_text(FIRST_TEST, encoding="utf-8")
+    command = [sys.executable, "-m", "pytest", str(folder() / "test_1_network.py"), "--mine", "hers.py", "-k", "fit"]
+    options = os.environ | {"PYTEST_ADDOPTS": "-p no:cacheprovider -v"}
+    done = subprocess.run(command, cwd=tmp_path, env=options, capture_output=True, encoding="utf-8")
+    assert "9 failed, 1 passed" in done.stdout
+    workshops.check(tmp_path / "hers.py", "fit")
+    printed = capsys.readouterr().out
+    assert "9 tests in all" in printed
+    assert "1 of 10 tests" in printed
+    command[-3] = "nothing.py"
+    assert "nothing.py not found" in subprocess.run(command, capture_output=True, encoding="utf-8").stderr
