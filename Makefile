@@ -46,7 +46,7 @@ labs: .venv/ready
 # Notebooks without recipes, such as copies and short labs, are not included.
 with_recipe = $(sort $(foreach lab,$(basename $(notdir $(wildcard $(1)))),$(if $(wildcard notebooks/recipes/$(lab).yaml),lab-$(lab))))
 LABS := $(call with_recipe,notebooks/[0-9]*.ipynb)
-FIRST := $(filter-out lab-05%,$(LABS))
+FIRST := $(filter-out lab-05% lab-08%,$(LABS))
 EXTRAS := $(call with_recipe,notebooks/extras/*.ipynb)
 LONG := $(filter lab-03_srgan,$(LABS))  # starts first, because 04 waits for it and both are long
 every-lab: $(LONG) $(LABS) $(EXTRAS)

@@ -21,7 +21,8 @@ from srlab.data.images import to_uint8
 from srlab.data.resampling import resize
 from srlab_course.exercises.degradation.back_project import back_project
 from srlab_course.figures.plots import cut
-from srlab_course.material import precomputed
+from srlab_course.material import burst, precomputed
+from srlab_course.material.subjects import BADGE
 
 ROOT = Path(__file__).parents[1]
 WIDTH, GAP, HEAD = 1160, 8, 34  # pixels
@@ -176,6 +177,14 @@ def one_step() -> list[Row]:
     return [{label: cut(image, (248, 40, 144, 140)) for label, image in (images | {"HR": hr}).items()}]
 
 
+def enhance() -> list[Row]:
+    """Return the badge in sixteen photos from a hand that shakes, eight per row."""
+    scene, generator = srlab.bundled_photos("validation")["astronaut"], torch.Generator().manual_seed(0)
+    photos = burst.take_photos(scene, burst.hand_shifts(generator), burst.sensor, 1.0, generator)
+    badges = cut(photos, BADGE, scene.shape[-2]).split(1)
+    return [dict(zip((" " * n for n in range(8)), badges[first : first + 8], strict=True)) for first in (0, 8)]
+
+
 def front() -> list[Row]:
     """Return crops of a cat and of gravel: bicubic, Real-ESRGAN, two minutes of lab 04, and the ground truth."""
     titles = {"bicubic": "bicubic", "Real-ESRGAN": "Real-ESRGAN", "two minutes": "two-minute network"}
@@ -195,21 +204,23 @@ def write(file: Path, rows: list[Row], most: int = WIDTH) -> None:
     columns = len(rows[0])
     height, width = next(iter(rows[0].values())).shape[-2:]
     factor = max(1, (most - GAP * (columns - 1)) // (columns * width))
-    step = factor * width + GAP
-    page = Image.new("RGB", (columns * step - GAP, HEAD + len(rows) * (factor * height + GAP) - GAP), "white")
+    step, head = factor * width + GAP, HEAD if any(map(str.strip, rows[0])) else 0
+    page = Image.new("RGB", (columns * step - GAP, head + len(rows) * (factor * height + GAP) - GAP), "white")
     draw, font = ImageDraw.Draw(page), ImageFont.load_default(22)
     for column, label in enumerate(rows[0]):
         draw.text((column * step + factor * width / 2, HEAD / 2), label, "black", font, "mm")
         for line, row in enumerate(rows):
             pixels = Image.fromarray(to_uint8(row[label])[0].permute(1, 2, 0).numpy())
             large = pixels.resize((factor * width, factor * height), Image.Resampling.NEAREST)
-            page.paste(large, (column * step, HEAD + line * (factor * height + GAP)))
+            page.paste(large, (column * step, head + line * (factor * height + GAP)))
     page.save(file, quality=88, optimize=True)
 
 
 PICTURES = {
     f"{place:02d}_{draw.__name__}": draw
-    for place, draw in enumerate((degradation, srresnet, content_loss, srgan, esrgan, evaluation, flow, one_step))
+    for place, draw in enumerate(
+        (degradation, srresnet, content_loss, srgan, esrgan, evaluation, flow, one_step, enhance)
+    )
 }
 
 if __name__ == "__main__":

@@ -99,6 +99,11 @@ LABS = (
         after=("06_flow",),
         weights=(MSRRESNET,),
     ),
+    CourseLab(
+        "08_enhance",
+        after=("01_srresnet", "02_content_loss", "03_srgan", "04_esrgan", "06_flow", "07_one_step"),
+        weights=(MSRRESNET, SRGAN),
+    ),
 )
 METHODS = {method.label: method for lab in LABS for method in lab.methods}
 

@@ -47,6 +47,13 @@ def onto_sensor(image: torch.Tensor) -> torch.Tensor:
     return F.interpolate(image, scale_factor=SIDE) * place
 
 
+def smoothed(images: torch.Tensor, width: float = 0.12) -> torch.Tensor:
+    """Keep the waves below about `width` cycles per pixel, which hardly alias: ``(N, C, H, W)`` to the same shape."""
+    down, right = torch.fft.fftfreq(images.shape[-2]), torch.fft.rfftfreq(images.shape[-1])
+    kept = torch.exp(-(down[:, None] ** 2 + right**2) / (2 * width**2))
+    return torch.fft.irfft2(torch.fft.rfft2(images) * kept, s=images.shape[-2:])
+
+
 def hand_shifts(generator: torch.Generator) -> torch.Tensor:
     """Draw 16 shifts within 4 pixels, ``(16, 2)``: one in each pixel of a 4 x 4 block, and the first one is 0."""
     cells = torch.cartesian_prod(torch.arange(float(SIDE)), torch.arange(float(SIDE)))
