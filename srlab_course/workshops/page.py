@@ -1,6 +1,8 @@
 """A student's page: her trained networks on a photo, as one HTML file that opens anywhere and explains itself."""
 
 import os
+from collections.abc import Callable
+from functools import partial
 from importlib.resources import files
 from pathlib import Path
 from string import Template
@@ -16,6 +18,7 @@ from srlab.paths import expand_user
 from srlab.shell import running_shell
 from srlab.text import escaped
 from srlab_course.workshops.kept import KINDS, Kept, find_kept
+from srlab_course.workshops.label import label as label_of
 from srlab_course.workshops.own_file import File, load
 from srlab_course.workshops.results import RGB
 
@@ -64,9 +67,15 @@ def page(mine: File, photo: File, name: str = "", out: File | None = None) -> Pa
         raise SrlabError(f"No network of yours is next to {path} yet. Train one in workshop 1 and keep it.")
     hr = _read(expand_user(photo))
     lr = srlab.downsample(hr, 4).clamp(0, 1)
-    images = {SMALL: lr, BICUBIC: srlab.upsample(lr, 4).clamp(0, 1)}
+    images, flow_label = {SMALL: lr, BICUBIC: srlab.upsample(lr, 4).clamp(0, 1)}, ""
     for label, one in own.items():
-        images |= _guesses(one, path, lr) if one.what == "flow" else {label: srlab.upscale(one.network, lr, 4)}
+        if one.what == "flow":
+            draw = partial(_guesses, one, load(path).sample)
+            guesses = draw(lr)
+            images |= _named(guesses)
+            flow_label = label_of(draw, guesses, hr, one.subject, MULTIPLE)
+        else:
+            images[label] = srlab.upscale(one.network, lr, 4)
     scores = {label: f"{srlab.psnr(sr, hr, RGB).item():.2f} dB" for label, sr in images.items() if sr.shape == hr.shape}
     scores.pop(MAP, None)
     slider = srlab.compare(images | {HR: hr}, BICUBIC, list(images)[2], scores, quality=95, visitors=True)
@@ -79,6 +88,7 @@ def page(mine: File, photo: File, name: str = "", out: File | None = None) -> Pa
         "guesses": GUESSES,
         "first_guess": list(images).index(GUESS) if GUESS in images else "",
         "networks": "\n".join(_entry(label, one, scores) for label, one in own.items()),
+        "label": f"<p>{flow_label}</p>" if flow_label else "",
         "explained": " ".join(EXPLAINED[one.what] for one in own.values()),
     }
     template = files("srlab_course.workshops").joinpath("page.html").read_text(encoding="utf-8")
@@ -100,12 +110,15 @@ def _read(photo: Path) -> torch.Tensor:
     return srlab.mod_crop(image, MULTIPLE)
 
 
-def _guesses(one: Kept, path: Path, lr: torch.Tensor) -> dict[str, torch.Tensor]:
-    """Return label -> guess of a flow, with their mean and the map of where they differ."""
-    sample = load(path).sample
+def _guesses(one: Kept, sample: Callable[..., torch.Tensor], lr: torch.Tensor) -> torch.Tensor:
+    """Draw guesses of a flow with the student's sampler, ``(GUESSES, 1, 3, H, W)`` in [0, 1]."""
     with torch.no_grad():
         drawn = [sample(one.network, lr, STEPS, torch.Generator().manual_seed(seed)) for seed in range(GUESSES)]
-    guesses = torch.stack(drawn).clamp(0, 1)
+    return torch.stack(drawn).clamp(0, 1)
+
+
+def _named(guesses: torch.Tensor) -> dict[str, torch.Tensor]:
+    """Return label -> guess, with their mean and the map of where they differ."""
     named = {f"guess {number}": guess for number, guess in enumerate(guesses, 1)}
     return named | {MEAN: guesses.mean(0), MAP: map_of_guesses(guesses)}
 
