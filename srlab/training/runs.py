@@ -12,6 +12,9 @@
 `srlab.Trainer` writes all the others. It calls `Run.resume` and `Run.begin`, then `Run.log`, `Run.keep_best` and
 `Run.save` during training and at its end, or `Run.fail`. If nothing is left to train, it calls `Run.repair_finished`.
 
+The newest checkpoint is the truth. The trainer reads nothing else back, except the rows of the log up to its step:
+``run.json`` and the weights are exports of it, for people and other programs.
+
 After a kill -9 only the steps since the last checkpoint are lost. Each file except the log is written under another
 name, flushed to disk and then renamed (`srlab.files.open_atomic`). A checkpoint contains the manifest and is written
 before the weights and ``run.json``, so both can be restored from it. If the newest checkpoint is damaged, a resumed run
@@ -137,8 +140,8 @@ class Run:
     def resume(self, parameters: dict[str, Any], iters: int, trained: int) -> dict[str, Any] | None:
         """Return the checkpoint to resume from, or None for a new run; write nothing yet.
 
-        `parameters` determine the result and must equal those of the checkpoint. Only the schedule and the EMA may
-        change, if `iters`, the total number of steps, changes. `trained` is the number of steps that the networks in
+        `parameters` determine the result and must equal those of the checkpoint, as `srlab.training.settings` defines.
+        `iters` is the total number of steps. `trained` is the number of steps that the networks in
         memory have done; it must be 0 without a checkpoint.
         """
         manifest, parameters = self.manifest(), as_read_back(parameters)  # first, because it names another version
@@ -253,19 +256,23 @@ class Run:
         facts["recorded"] = recorded
         self._draft |= facts | {"step": step, "status": status}
         self.save_checkpoint(parts | {"step": step, "manifest": self._draft, "best": self.best})
+        self._export(step, generator)
+
+    def _export(self, step: int, generator: nn.Module) -> None:
+        """Write what other programs read from the newest checkpoint: its weights, and its manifest as ``run.json``."""
         if step:  # before the first step there is nothing to use
             self.save_generator(generator, step)
-        self._write_status(status)
+        self.write_manifest(self._draft)
 
     def repair_finished(self, step: int, generator: nn.Module) -> None:
-        """Write what a crash may have prevented: the weights and the status "finished".
+        """Export the newest checkpoint again, which a crash may have prevented.
 
-        A run that failed or was stopped early keeps its status, even if fewer steps are requested now.
+        A run that was stopped early, or failed after this checkpoint, keeps its ``run.json``, even if fewer steps are
+        requested now.
         """
         self.save_generator(generator, step)
-        failed = (self.manifest() or {}).get("status") == "failed"
-        if not failed and step >= self._draft["schedule_total"]:
-            self._write_status("finished")
+        if self._draft["status"] == "finished":
+            self.write_manifest(self._draft)
 
     def fail(self, what: str) -> None:
         """Mark the run as failed and raise `SrlabError` with the reason and what to try."""

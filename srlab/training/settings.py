@@ -1,4 +1,16 @@
-"""Record the settings that determine the result of a run, and compare two sets of settings."""
+"""Record the settings that determine the result of a run, and compare two sets of settings.
+
+A run resumes with the settings that it was begun with. This may change, and everything else is an error:
+
+- the total number of steps, and with it the schedule and the EMA (`FOLLOW_LENGTH`)
+- how an optimizer computes its update (`COMPUTED`), and settings of optimizers that only another version of torch has
+- facts in the manifest that are not parameters: device, precision, what is compiled or recorded, versions of packages,
+  and the code of the step, which `Run.begin` prints
+- all settings, as long as the run has not trained a step
+
+Two checks need the objects: `srlab.training.state.refuse_other_layers` compares the layers of the networks, and
+`srlab.training.rates.Rates.begin` rejects a learning rate that was changed by hand.
+"""
 
 import hashlib
 import inspect

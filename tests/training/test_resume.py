@@ -1,5 +1,6 @@
 """Test that a run that stops for any reason and is restarted ends bit-identical to an undisturbed run."""
 
+import math
 import signal
 import time
 from dataclasses import replace
@@ -14,7 +15,7 @@ from srlab.training import interrupts
 from srlab.training.interrupts import TrainingStopped
 from srlab.training.trainer import Trainer
 
-from .little_run import LAB, NOISY, LittleRun, half_done, undisturbed, what_is_left
+from .little_run import LAB, NOISY, LittleRun, half_done, refusal, undisturbed, what_is_left
 
 
 def fused(parameters, lr):
@@ -48,6 +49,23 @@ def test_run_stopped_twice_resumes_bit_identical(kind):
     LittleRun("straight", **kind).fit()
     assert what_is_left() == what_is_left("straight")
     assert not kind or what_is_left() != undisturbed(), "these settings must matter"
+
+
+def test_exports_of_a_finished_run_are_repaired_from_its_checkpoint():
+    LittleRun().fit()
+    run, left = LittleRun().run, what_is_left()
+    (run.path / "generator.safetensors").unlink()
+    run.write_manifest(run.manifest() | {"status": "failed"})  # as a continuation that failed leaves it
+    LittleRun().fit()
+    assert what_is_left() == left
+
+
+def test_failed_run_stays_failed_if_fewer_steps_are_requested():
+    little = LittleRun()
+    little.change = lambda number, made: made | {"loss": made["loss"] * (math.nan if number > 4 else 1)}
+    refusal("NaN", little.fit, 12, validate_every=4)
+    LittleRun().fit(4, validate_every=4)
+    assert little.run.manifest()["status"] == "failed"
 
 
 # --- In the same kernel --------------------------------------------------------------------------------------
