@@ -82,6 +82,11 @@ class Run:
             raise SrlabError(f"{file} is not a valid run manifest ({error}). {REMEDY}.") from error
         return self._ours(manifest)
 
+    def parameters(self) -> dict[str, Any]:
+        """Return the settings that the run was made with; {} for a new run."""
+        manifest = self.manifest()
+        return manifest["parameters"] if manifest else {}
+
     def _ours(self, manifest: dict[str, Any]) -> dict[str, Any]:
         """Return the manifest if it belongs to this lab and has the current format; raise otherwise."""
         if manifest["format"] != FORMAT:
@@ -310,6 +315,12 @@ class Run:
 
 
 # --- Finding runs --------------------------------------------------------------------------------------------
+
+
+def run_called(origin: str) -> Run:
+    """Return the run ``<lab>/<name>``, which may not exist yet."""
+    lab, _, name = origin.partition("/")
+    return Run(lab, name)
 
 
 def find_run(typed: str | os.PathLike) -> Run:

@@ -74,7 +74,7 @@ class _Calls(TorchFunctionMode):
         return function(*args, **kwargs)
 
 
-def calls(network: nn.Module, *inputs: torch.Tensor) -> list[Call]:
+def calls(network: Callable[..., torch.Tensor], *inputs: torch.Tensor) -> list[Call]:
     """Return the convolutions and batch norms that a network computes, in order."""
     with _Calls() as watch:
         network(*inputs)

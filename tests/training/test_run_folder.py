@@ -11,7 +11,7 @@ from srlab.cli.main import main
 from srlab.models import MSRResNet
 from srlab.models.loading import load_generator
 from srlab.tensor_files import write_safetensors
-from srlab.training.runs import Run, find_run, read_runs
+from srlab.training.runs import Run, find_run, read_runs, run_called
 from srlab_course.lab.earlier.trained import load_trained
 from tests.conftest import files_in, leave_run
 
@@ -183,3 +183,10 @@ def test_runs_are_found_by_folder_without_copies_and_other_weights(home, monkeyp
         assert (found.lab, found.name, found.manifest()["step"]) == (LAB, "long", 7)
     for path in (home / LAB, home / LAB / "other"):
         refusal(r"No run found in .*\. Pass a run folder", find_run, path)
+
+
+def test_run_is_found_by_its_name_only():
+    assert run_called(f"{LAB}/default").path == Run(LAB, "default").path
+    assert run_called(f"{LAB}/default").parameters() == {}
+    for odd in (f"{LAB}/x/y", f"{LAB}/../z", LAB):  # as in a run.json of someone else
+        refusal("not a valid run name", run_called, odd)

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from srlab.training.runs import Run
+from srlab.training.runs import run_called
 from srlab_course.feedback.all_exercises import find
 from srlab_course.lab.earlier.trained import run_like
 from srlab_course.lab.lab import Lab
@@ -22,7 +22,7 @@ def from_earlier_lab(lab: Lab, earlier: str, *names: str) -> list[Any]:
         Full names of exercises, such as ``"srgan.train_step"``.
     """
     origin = run_like(lab, earlier)
-    module = import_code(Run(*origin.split("/"))) if origin else None
+    module = import_code(run_called(origin)) if origin else None
     answers = {name: getattr(module, name.partition(".")[2], None) for name in names}
     ours = ", ".join(name.partition(".")[2] for name, answer in answers.items() if answer is None)
     if ours:

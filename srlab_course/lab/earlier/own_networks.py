@@ -4,6 +4,8 @@ A class here has the name of srlab's network, but computes with the student's. B
 are srlab's.
 """
 
+from typing import Any
+
 import torch
 from torch import nn
 
@@ -14,6 +16,8 @@ from srlab_course.exercises.networks import calls
 class MSRResNet(srresnet.MSRResNet):
     """MSRResNet that computes with a student's network."""
 
+    own: list[nn.Module]  # one, in a list, so that its parameters are registered once
+
     def forward(self, lr: torch.Tensor) -> torch.Tensor:
         """Upscale with the student's code."""
         return self.own[0](lr)
@@ -21,6 +25,8 @@ class MSRResNet(srresnet.MSRResNet):
 
 class FlowNet(flow.FlowNet):
     """FlowNet whose velocity is a student's network."""
+
+    own: list[nn.Module]  # as above
 
     def forward(
         self,
@@ -48,7 +54,9 @@ def with_known_names(own: nn.Module, num_blocks: int, num_features: int, scale: 
 
     with torch.no_grad():
         mine, theirs = calls(known, piece), calls(own, piece)
-        pairs = [pair for a, b in zip(mine, theirs, strict=False) for pair in zip(a.weights, b.weights, strict=True)]
+        pairs: list[Any] = []  # of parameters, or None where a layer has no bias
+        for a, b in zip(mine, theirs, strict=False):
+            pairs += zip(a.weights, b.weights, strict=True)
         same = len(theirs) == len(mine) and all(b is not None and a.shape == b.shape for a, b in pairs)
         if same:
             _share(own, network, {names[id(a)]: b for a, b in pairs})
@@ -69,9 +77,9 @@ def with_sampler(own: nn.Module, num_blocks: int, num_features: int, detail_std:
     return network
 
 
-def _share(own: nn.Module, network: nn.Module, parameters: dict[str, nn.Parameter]) -> None:
+def _share(own: nn.Module, network: MSRResNet | FlowNet, parameters: dict[str, nn.Parameter]) -> None:
     """Put parameters of `own` into a network, name in the network -> parameter, and let it compute with `own`."""
     for name, parameter in parameters.items():
         layer, _, kind = name.rpartition(".")
         setattr(network.get_submodule(layer), kind, parameter)
-    network.own = [own]  # in a list, so that the parameters are registered once
+    network.own = [own]

@@ -17,8 +17,9 @@ import srlab
 from srlab.data.datasets import HALVED, bundled_photos
 from srlab.data.degradation import Degradation
 from srlab.errors import SrlabError
+from srlab.models.generator import config_of
 from srlab.models.loading import load_bundled, load_generator
-from srlab.training.runs import Run
+from srlab.training.runs import Run, run_called
 from srlab_course.lab.credit import is_own
 from srlab_course.lab.earlier.trained import finished_runs, run_like
 from srlab_course.lab.lab import Lab, generator_of
@@ -43,7 +44,7 @@ def load_start(lab: Lab, *others: str, answers: Sequence[Any] = ()) -> tuple[nn.
         if begun not in ("", lab.start):
             raise SrlabError(f"This run began with {begun}, not with {lab.start}. Set another run name with run.")
         return _load(lab.start, lab), lab.start
-    if begun.startswith(f"{lab.name}/") and not is_code_of(Run(*begun.split("/")), *answers):
+    if begun.startswith(f"{lab.name}/") and not is_code_of(run_called(begun), *answers):
         begun = ""
     starts = [begun, lab.start, *others, BUNDLED if lab.start else ""]
     return _first_that_fits(filter(None, dict.fromkeys(starts)), lab)
@@ -86,14 +87,14 @@ def with_own_start(lab: Lab) -> Lab:
     """
     if lab.parameters.get("start") != BUNDLED or "start" in lab.overrides or not (own := run_like(lab, OWN)):
         return lab
-    made = Run(*own.split("/")).manifest()["parameters"].get("generator", {})
+    made = run_called(own).parameters().get("generator", {})
     if not is_own(own) or made.get("network") != generator_of(lab.parameters)["network"]:
         return lab
     if (begun := begun_with(Run(lab.name, lab.run))) not in ("", own):
         print(f"This run began with the pretrained network {begun} and keeps it. For yours, use -p start {own}.")
         return lab
-    network, found = _first_that_fits([own], lab)
-    if not found:
+    network, _ = _first_that_fits([own], lab)
+    if network is None:
         return lab
     gain = _gain(network, lab)
     measured = f"{own} gains {gain:.2f} dB over bicubic on the validation photos of the course"
@@ -125,7 +126,7 @@ def _load(start: str, lab: Lab) -> nn.Module | None:
         return load_generator(*start.split("/"))
     wanted = generator_of(lab.parameters)
     bundled = load_bundled().get({"RRDBNet": "RRDB"}.get(wanted["network"], wanted["network"]))
-    fits = bundled is not None and {"network": wanted["network"]} | bundled.config == wanted
+    fits = bundled is not None and {"network": wanted["network"]} | config_of(bundled) == wanted
     return bundled if fits else None
 
 
@@ -138,10 +139,10 @@ def _misfit(start: str, lab: Lab) -> str:
         return _seen(BUNDLED, lab)
     if not RUN.fullmatch(start):
         return f"'{start}' is neither bundled nor LAB/RUN, such as 01_srresnet/default"
-    run = Run(*start.split("/"))
+    run = run_called(start)
     if not run.is_usable():
         return f"no trained run found in {run.path}"
-    made = run.manifest()["parameters"]
+    made = run.parameters()
     if "start" in lab.overrides and {"network", "pretrain_iters"} <= lab.parameters.keys():
         wanted = {"scale": wanted["scale"]}  # lab 03 can train any network that the user sets
     theirs = made["generator"] | made["sampler"]["degradation"]
@@ -172,7 +173,7 @@ def _other_photos(start: str, lab: Lab) -> str:
     given = lab.train_set.describe().get("lr")
     if start == BUNDLED:
         return "it was trained on LR images by bicubic, not on the given ones" if given else ""
-    images = Run(*start.split("/")).manifest()["parameters"]["sampler"]["images"]
+    images = run_called(start).parameters()["sampler"]["images"]
     if images.get("lr") != given:
         return "it was trained on other LR images"
     learned, ours, known = images["fingerprint"], lab.train_set.fingerprint(), bundled_photos("train")

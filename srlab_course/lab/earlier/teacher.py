@@ -8,7 +8,7 @@ import srlab
 from srlab.errors import SrlabError
 from srlab.models import FlowNet
 from srlab.models.flow import bicubic
-from srlab.training.runs import SIDE_RUN
+from srlab.training.runs import SIDE_RUN, run_called
 from srlab_course.exercises.flow.flow_loss import flow_loss
 from srlab_course.lab.earlier.trained import load_trained, run_like
 from srlab_course.lab.lab import Lab
@@ -31,7 +31,7 @@ def load_teacher(lab: Lab, run: str, shape: dict[str, Any]) -> FlowNet:
         Arguments of `FlowNet`, such as its number of blocks.
     """
     origin = run or run_like(lab, "06_flow")
-    if not run and origin and srlab.Run(*origin.split("/")).manifest()["parameters"].get("subject") != lab.subject:
+    if not run and origin and run_called(origin).parameters().get("subject") != lab.subject:
         print(f"{origin} was trained on other photos, so it is not the teacher.")
         origin = ""
     teacher = next(iter(load_trained([origin], SCALE).values())) if origin else _train_shortly(lab, shape)
@@ -60,6 +60,6 @@ def _train_shortly(lab: Lab, shape: dict[str, Any]) -> FlowNet:
         return {"loss": loss}
 
     patches = srlab.PatchSampler(lab.train_set, batch=lab.batch, **sizes)
-    teacher = trainer.fit(step, patches, lab.teacher_iters, srlab.OneCycle(lab.teacher_iters, warmup=0.05))
+    teacher: Any = trainer.fit(step, patches, lab.teacher_iters, srlab.OneCycle(lab.teacher_iters, warmup=0.05))
     teacher.origin = f"{lab.name}/{run}"
     return teacher

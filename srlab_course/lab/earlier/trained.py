@@ -84,11 +84,12 @@ def finished_runs(labs: str = "*") -> Iterator[tuple[Run, dict[str, Any]]]:
 
 def _load(run: Run, name: str, scale: int | None) -> dict[str, nn.Module]:
     """Load the network of a run, as a dict with its label, which contains `name` if that is not "default"."""
-    lab, network = run.lab, load_generator(run.lab, run.name)
+    lab = run.lab
+    network: Any = load_generator(lab, run.name)
     network.origin = f"{lab}/{run.name}"  # for `srlab_course.lab.credit`
     if scale not in (None, network.config["scale"]):
         raise SrlabError(f"The network of {network.origin} upscales by {network.config['scale']}, not by {scale}.")
-    parameters = (run.manifest() or {"parameters": {}})["parameters"]
+    parameters = run.parameters()
     weights = parameters.get("weights", {})
     method = type(network).__name__ if lab == "01_srresnet" else TAUGHT.get(lab, lab)  # lab 01 has two networks
     if lab == "02_content_loss" and weights.get("pixel") and weights.get("content"):
