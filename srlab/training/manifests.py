@@ -1,21 +1,53 @@
-"""Manifests of training runs: ``run.json``, and its copy in each checkpoint, both as JSON."""
+"""Manifests of training runs: ``run.json``, and its copy in each checkpoint, both as JSON.
+
+`Manifest` declares each entry once: what is read is checked against it, and mypy checks the names of entries in code.
+"""
 
 import json
-from typing import Any
+from collections.abc import Collection
+from typing import Any, NotRequired, TypedDict, get_args, get_origin, get_type_hints
 
 FORMAT = 3  # version of the run folder; folders of other versions are left untouched
-# Entry -> its type, or a dict with the entries that it must have: what other code reads. These are in each manifest,
+
+
+class Manifest(TypedDict):
+    """The entries of a manifest; code that reads another entry declares it here."""
+
+    format: int
+    lab: str
+    name: str
+    parameters: dict[str, Any]  # what determines the result, see `MADE_WITH`
+    step: int
+    schedule_total: int
+    status: str
+    started: str
+    wall_time_s: float
+    continued: list[dict[str, int]]
+    precision: str
+    code_of_step: str
+    device: NotRequired[str]
+    compiled: NotRequired[str]
+    recorded: NotRequired[bool]
+    peak_memory_mib: NotRequired[float]
+    metrics: NotRequired[dict[str, float]]
+    failure: NotRequired[str]
+    versions: NotRequired[dict[str, str]]
+    platform: NotRequired[str]
+    git: NotRequired[str | None]
+    lab_run: NotRequired[str]  # this entry and the next three are in each manifest of a lab
+    recipe: NotRequired[str]
+    changed: NotRequired[dict[str, Any]]
+    steps: NotRequired[dict[str, int]]
+
+
+OF_LABS = ("lab_run", "recipe", "changed", "steps")
+# Entry of the parameters -> its type, or a dict with the entries that it must have.
 IMAGES = {"name": str, "count": int, "fingerprint": str}
 MADE_WITH = {"generator": {"network": str}, "sampler": {"images": IMAGES, "degradation": dict}}
-ENTRIES = {"format": int, "lab": str, "name": str, "parameters": MADE_WITH, "step": int, "schedule_total": int}
-ENTRIES |= {"status": str, "started": str, "wall_time_s": int | float, "continued": list}
-ENTRIES |= {"precision": str, "code_of_step": str}
-OF_LABS = {"lab_run": str, "recipe": str, "changed": dict, "steps": dict}  # these in each manifest of a lab,
-OPTIONAL = {"failure": str, "metrics": dict}  # and these in some
 OPTIONAL_PARAMETERS = {"weights": dict, "start": str, "subject": str, "code": str | None, "teacher": str}
 
 
-def parse_manifest(text: str) -> dict[str, Any]:
+def parse_manifest(text: str) -> Manifest:
     """Return a manifest whose entries are all there, each of its type, or one of another format, unchecked.
 
     Raises
@@ -27,8 +59,9 @@ def parse_manifest(text: str) -> dict[str, Any]:
     if not _fits(manifest, {"format": int, "lab": str}):
         raise ValueError("it has no format or no lab")
     if manifest["format"] == FORMAT:
-        _check(manifest, ENTRIES | (OF_LABS if "lab_run" in manifest else {}), OPTIONAL)
-        _check(manifest["parameters"], {}, OPTIONAL_PARAMETERS)
+        required = Manifest.__required_keys__ | {*(OF_LABS if "lab_run" in manifest else ())}
+        _check(manifest, KINDS, required)
+        _check(manifest["parameters"], MADE_WITH | OPTIONAL_PARAMETERS, MADE_WITH.keys())
         if not (are_numbers(manifest.get("metrics", {})) and are_numbers(manifest.get("steps", {}), int)):
             raise ValueError("its metrics or steps are not numbers")
     return manifest
@@ -39,11 +72,21 @@ def are_numbers(row: dict[str, Any], kind: Any = int | float) -> bool:
     return all(_fits(one, kind) for one in row.values())
 
 
-def _check(entries: dict[str, Any], required: dict[str, Any], optional: dict[str, Any]) -> None:
+def _check(entries: dict[str, Any], kinds: dict[str, Any], required: Collection[str]) -> None:
     """Raise a ValueError that names the first entry that is missing or has another type."""
-    kinds = required | {name: kind for name, kind in optional.items() if name in entries}
-    if wrong := [name for name, kind in kinds.items() if not _fits(entries.get(name), kind)]:
+    asked = {name: kind for name, kind in kinds.items() if name in entries or name in required}
+    if wrong := [name for name, kind in asked.items() if not _fits(entries.get(name), kind)]:
         raise ValueError(f"its {wrong[0]} is missing or damaged")
+
+
+def _kind(hint: Any) -> Any:
+    """Return what `isinstance` accepts for the type of an entry: ``dict`` for ``dict[str, int]``."""
+    if get_origin(hint) is NotRequired:
+        return _kind(get_args(hint)[0])
+    return int | float if hint is float else get_origin(hint) if get_origin(hint) in (dict, list) else hint
+
+
+KINDS = {name: _kind(hint) for name, hint in get_type_hints(Manifest, include_extras=True).items()}
 
 
 def _fits(entry: Any, kind: Any) -> bool:

@@ -25,7 +25,7 @@ ends.
 import json
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from fnmatch import fnmatch
 from pathlib import Path
@@ -38,7 +38,7 @@ from srlab.devices import peak_memory_mib
 from srlab.errors import SrlabError
 from srlab.paths import exists, generator_file, locate, run_folder, runs_home
 from srlab.training.checkpoints import find_checkpoints, read_newest_checkpoint, write_checkpoint
-from srlab.training.manifests import FORMAT, are_numbers, parse_manifest
+from srlab.training.manifests import FORMAT, Manifest, are_numbers, parse_manifest
 from srlab.training.settings import FOLLOW_LENGTH, as_read_back, differences, environment
 
 WHERE = "with SRLAB_HOME"  # for errors when a file cannot be written
@@ -69,7 +69,7 @@ class Run:
 
     # --- Reading ---
 
-    def manifest(self) -> dict[str, Any] | None:
+    def manifest(self) -> Manifest | None:
         """Read ``run.json``, or the checkpoint's copy if it is lost or damaged; return None for a new run."""
         file = self.path / "run.json"
         try:
@@ -87,7 +87,7 @@ class Run:
         manifest = self.manifest()
         return manifest["parameters"] if manifest else {}
 
-    def _ours(self, manifest: dict[str, Any]) -> dict[str, Any]:
+    def _ours(self, manifest: Manifest) -> Manifest:
         """Return the manifest if it belongs to this lab and has the current format; raise otherwise."""
         if manifest["format"] != FORMAT:
             raise SrlabError(f"{self.path} was made by another version of srlab ({manifest['format']}). {REMEDY}.")
@@ -295,7 +295,7 @@ class Run:
 
     # --- Files ---
 
-    def write_manifest(self, manifest: dict[str, Any]) -> None:
+    def write_manifest(self, manifest: Mapping[str, Any]) -> None:
         """Write ``run.json``."""
         files.write_atomic(self.path / "run.json", json.dumps(manifest, indent=1).encode(), WHERE)
 
@@ -334,7 +334,7 @@ def find_run(typed: str | os.PathLike) -> Run:
     return run
 
 
-def read_runs(labs: str = "*") -> Iterator[tuple[Run, dict[str, Any]]]:
+def read_runs(labs: str = "*") -> Iterator[tuple[Run, Manifest]]:
     """Yield runs and manifests of all labs that match a pattern, without side runs; print and skip damaged runs."""
     for folder in sorted(runs_home().glob("*/*")):
         if not fnmatch(folder.parent.name, labs) or SIDE_RUN in folder.name or not _is_run(folder):

@@ -131,7 +131,8 @@ def _begun(origin: str) -> str:
     """Return when a network's run was begun, which does not change if it is continued; "" without a run."""
     lab, _, name = origin.partition("/")
     try:
-        return (Run(lab, name).manifest() or {}).get("started", "") if name else ""
+        manifest = Run(lab, name).manifest() if name else None
+        return manifest["started"] if manifest else ""
     except SrlabError:  # another text, or a damaged run
         return ""
 

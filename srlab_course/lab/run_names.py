@@ -15,6 +15,7 @@ from srlab import paths
 from srlab.data.datasets import PHOTOS
 from srlab.data.image_set import ImageSet
 from srlab.errors import SrlabError
+from srlab.training.manifests import Manifest
 from srlab.training.runs import Run
 from srlab_course.lab.recipes import STAGES
 
@@ -65,19 +66,19 @@ def short_hash(*what: str) -> str:
     return hashlib.sha256("".join(what).encode()).hexdigest()[:6]
 
 
-def made_with(lab: str, name: str) -> dict[str, Any]:
-    """Return the manifest of a run, or of the first of its stages; {} if none has trained a step."""
+def made_with(lab: str, name: str) -> Manifest | None:
+    """Return the manifest of a run, or of the first of its stages; None if none has trained a step."""
     for folder in sorted(paths.run_folder(lab, name).parent.glob(f"{name}*")):  # the run itself comes first
         with suppress(SrlabError, OSError):  # a damaged run, which training reports
             manifest = Run(lab, folder.name).manifest()
             aside = folder.name.endswith(BEFORE)
             if manifest and manifest["step"] and manifest.get("lab_run") == name and not aside:
                 return manifest
-    return {}
+    return None
 
 
 def refuse_changes(
-    made: dict[str, Any], recipe: str, changed: dict[str, Any], defaults: dict[str, Any], train_set: ImageSet
+    made: Manifest, recipe: str, changed: dict[str, Any], defaults: dict[str, Any], train_set: ImageSet
 ) -> None:
     """Reject another recipe or other changes than in a run's manifest, and print what to type to continue the run.
 

@@ -52,7 +52,7 @@ def setup(name: str, namespace: Mapping[str, Any], dry: bool = False, whole: boo
     given, overrides = read_parameters(book, namespace)
     if "run" in given:
         check_run(name, given["run"])
-    made = made_with(name, given["run"]) if given.get("run") else {}
+    made = made_with(name, given["run"]) if given.get("run") else None
     if made:  # a named run also keeps its steps, unless you pass others
         own = book.recipes[made["recipe"]].values if made["recipe"] in book.recipes else {}
         kept = {stage: made["steps"].get(stage) for stage in STAGES}
@@ -67,7 +67,7 @@ def setup(name: str, namespace: Mapping[str, Any], dry: bool = False, whole: boo
         shell.set_custom_exc((NameError,), explain_name_error)
     read, scale = planned_set if dry else srlab.load_images, given.get("scale", 4)
     offered = read(given["images"], scale) if given.get("images") else srlab.bundled_photos("train")
-    recipe = _choose_recipe(book, given, overrides, device, offered, made.get("recipe"))
+    recipe = _choose_recipe(book, given, overrides, device, offered, made["recipe"] if made else None)
     subject = find_subject(given, recipe.values.get("subject", ""))
     values = given | recipe.values | {"recipe": recipe.name, "subject": subject}
     train_set, unseen = choose_photos(values, offered, read)

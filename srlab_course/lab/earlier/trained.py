@@ -9,6 +9,7 @@ from srlab import paths
 from srlab.errors import SrlabError
 from srlab.models.loading import load_generator
 from srlab.text import printable
+from srlab.training.manifests import Manifest
 from srlab.training.runs import Run, read_runs
 from srlab_course.lab.lab import Lab
 from srlab_course.lab.run_names import BEFORE
@@ -70,7 +71,7 @@ def run_like(lab: Lab, earlier: str) -> str:
     return next((f"{earlier}/{name}" for name in (lab.run, "default") if name in finished), "")
 
 
-def finished_runs(labs: str = "*") -> Iterator[tuple[Run, dict[str, Any]]]:
+def finished_runs(labs: str = "*") -> Iterator[tuple[Run, Manifest]]:
     """Yield finished runs with weights and their manifests, of all labs that match a pattern.
 
     Side runs are left out, and so are runs that were moved aside when code had changed.
