@@ -43,7 +43,7 @@ def test_row_adds_networks_before_setup_and_rotation_before_training(tmp_path, v
     row = Row(variant, method, "MSE", 250)
     lab = with_cells(ROOT / "notebooks" / f"{row.lab}.ipynb", cells(row), tmp_path)
     code = [one.source for one in nbformat.read(lab, 4).cells if "not-in-studies" not in one.metadata.get("tags", [])]
-    places = ("course.setup(", "rotated.patches_of", "history = train(RUN")
+    places = ("course.setup(", "rotated.patches_of", "history = train(lab.run")
     setup, rotation, training = (next(n for n, source in enumerate(code) if text in source) for text in places)
     assert setup < rotation < training
     assert "def make_patches()" in code[rotation - 1]
