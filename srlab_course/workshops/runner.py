@@ -241,12 +241,13 @@ def observe(
     with patch.dict(os.environ), tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as place:
         for own in [name for name in os.environ if name.startswith("PYTEST_")]:
             del os.environ[own]
-        end = pytest.main([*options, f"--basetemp={place}/tests"], [_imported(conftest), observer])
+        end = pytest.main([*options, f"--basetemp={place}/tests"], [imported(conftest), observer])
     if end == pytest.ExitCode.INTERRUPTED and not observer.broken:  # pytest keeps the exception
         raise KeyboardInterrupt
 
 
-def _imported(file: Path) -> ModuleType:
+def imported(file: Path) -> ModuleType:
+    """Return a Python file as a new module."""
     spec = importlib.util.spec_from_file_location(file.stem, file)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)

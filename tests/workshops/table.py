@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from _pytest.runner import runtestprotocol
 
-from srlab_course.workshops.runner import _imported, folder
+from srlab_course.workshops.runner import folder, imported
 
 
 class Table:
@@ -37,5 +37,5 @@ def tried(tests: str, files: Iterable[tuple[str, Path]], place: Path) -> Table:
     table = Table(files)
     options = ["-c", os.devnull, "--noconftest", "--disable-plugin-autoload", "--import-mode=importlib"]
     options += [f"--basetemp={place / 'base'}", "-pno:cacheprovider", "-pno:terminal", "-pno:unraisableexception"]
-    pytest.main([*options, str(folder() / tests)], [_imported(folder() / "conftest.py"), table])
+    pytest.main([*options, str(folder() / tests)], [imported(folder() / "conftest.py"), table])
     return table
