@@ -7,7 +7,6 @@ import torch.nn.functional as F
 
 import srlab
 from srlab.errors import SrlabError
-from srlab.text import escaped
 from srlab_course.exercises.enhance.calibrate import calibrate
 from srlab_course.material.subjects import split_photo
 
@@ -23,7 +22,7 @@ Draw = Callable[[torch.Tensor], torch.Tensor]
 
 
 def label(draw: Draw, guesses: torch.Tensor, hr: torch.Tensor, subject: str, multiple: int) -> str:
-    """Return the label of a flow's guesses for a photo, as HTML.
+    """Return the label of a flow's guesses for a photo.
 
     The threshold of the spread is calibrated on photos that the flow has not learned from. The photo's own original
     shows whether it keeps the promise, which is about photos like those.
@@ -44,14 +43,14 @@ def label(draw: Draw, guesses: torch.Tensor, hr: torch.Tensor, subject: str, mul
     spread, wrong = (torch.cat([_patches(field) for field in fields]) for fields in zip(*pairs, strict=True))
     threshold = calibrate(spread, wrong, LEVELS, PROMISE)
     if not threshold:
-        return f"<b>No label:</b> calibrated on {escaped(whose)}, it would trust nothing."
+        return f"none. Calibrated on {whose}, it would trust nothing."
     here, wrong_here = spread_and_wrong(guesses, hr)
     trusted = here < threshold
     share, risk = trusted.float().mean().item(), (trusted & wrong_here).float().mean().item()
     kept = "so the promise is kept" if risk <= PROMISE else "so the promise is broken: this photo is not like those"
     return (
-        f"<b>Label for the mean of guesses:</b> {share:.0%} measured or safe, {1 - share:.0%} a guess. "
-        f"Promise: in photos like {escaped(whose)}, on which this label was calibrated, at most {PROMISE:.0%} of the "
+        f"{share:.0%} measured or safe, {1 - share:.0%} a guess. "
+        f"Promise: in photos like {whose}, on which this label was calibrated, at most {PROMISE:.0%} of the "
         f"pixels count as safe and are off by more than {WRONG} of 255 levels. Here it is {risk:.1%}, {kept}."
     )
 

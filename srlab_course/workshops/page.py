@@ -88,7 +88,7 @@ def page(mine: File, photo: File, name: str = "", out: File | None = None) -> Pa
         "guesses": GUESSES,
         "first_guess": list(images).index(GUESS) if GUESS in images else "",
         "networks": "\n".join(_entry(label, one, scores) for label, one in own.items()),
-        "label": f"<p>{flow_label}</p>" if flow_label else "",
+        "label": f"<p><b>Label for the mean of guesses:</b> {escaped(flow_label)}</p>" if flow_label else "",
         "explained": " ".join(EXPLAINED[one.what] for one in own.values()),
     }
     template = files("srlab_course.workshops").joinpath("page.html").read_text(encoding="utf-8")
