@@ -6,12 +6,14 @@ from pathlib import Path
 
 import torch
 import torch.nn.functional as F
+from skimage.registration import phase_cross_correlation
 
 from srlab.data.images import quantize, read_image
 from srlab.errors import SrlabError
 from srlab.paths import find_in_course
 
 SIDE = 4  # the HR pixels of a block along each axis, for one LR pixel
+LARGEST = 512  # side in pixels of the part of your own photos
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff")
 
 
@@ -83,13 +85,32 @@ def take_photos(
 
 
 def read_series(folder: str | Path) -> torch.Tensor:
-    """Read the photos of a folder in the order of their names, ``(N, 3, h, w)`` with N > 1."""
+    """Read the photos of a folder in the order of their names, and crop the same part of the scene from each.
+
+    The part is the middle of the first photo, at most `LARGEST` pixels per side. The others are aligned to it by whole
+    pixels, so that only fractions of a pixel are left.
+
+    Returns
+    -------
+    torch.Tensor
+        ``(N, 3, h, w)`` with N > 1.
+    """
     path = find_in_course(folder)
     files = sorted(file for file in path.glob("*") if file.suffix.lower() in SUFFIXES)
     if len(files) < 2:
         raise SrlabError(f"{path} has {len(files)} photos. A series needs at least two, as PNG or JPEG files.")
-    photos = [read_image(file) for file in files]
-    odd = next((file.name for file, photo in zip(files, photos, strict=True) if photo.shape != photos[0].shape), "")
-    if odd:
-        raise SrlabError(f"{odd} in {path} has another size than {files[0].name}. Use uncropped photos of one camera.")
-    return torch.stack(photos)
+    first, parts = read_image(files[0]), []
+    sides = [min(LARGEST, side - 2 * (side // 8)) for side in first.shape[-2:]]
+    for file in files:
+        photo = read_image(file)
+        if photo.shape != first.shape:
+            raise SrlabError(f"{file.name} in {path} has another size than {files[0].name}. Use uncropped photos.")
+        back, *_ = phase_cross_correlation(first.mean(0).numpy(), photo.mean(0).numpy())
+        top, left = (
+            (whole - side) // 2 - int(step) for whole, side, step in zip(first.shape[-2:], sides, back, strict=True)
+        )
+        part = photo[:, max(0, top) : top + sides[0], max(0, left) : left + sides[1]]
+        if list(part.shape[-2:]) != sides:
+            raise SrlabError(f"{file.name} in {path} shows another part of the scene. Take it out of the series.")
+        parts.append(part)
+    return torch.stack(parts)

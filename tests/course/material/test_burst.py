@@ -42,12 +42,15 @@ def test_photos_are_8_bit_files_of_the_moved_scene():
     torch.testing.assert_close(photos[1], photos[0].roll((1, -1), (-2, -1)), atol=0.005, rtol=0)
 
 
-def test_series_is_read_in_order_of_names(tmp_path):
-    images = sample(3, 3, 8, 12)
-    for number, image in zip((2, 1, 3), images, strict=True):
-        srlab.write_image(image[None], tmp_path / f"{number}.png")
+def test_series_is_aligned_by_whole_pixels_in_order_of_names(tmp_path):
+    scene = srlab.bundled_photos("validation")["chelsea"][0, :, :120, :160]
+    for name, moved in {"2": (3, -5), "1": (0, 0), "3": (-2, 1)}.items():
+        srlab.write_image(scene.roll(moved, (-2, -1))[None], tmp_path / f"{name}.png")
     (tmp_path / "notes.txt").touch()
-    torch.testing.assert_close(burst.read_series(tmp_path), srlab.quantize(images[[1, 0, 2]]))
+    series = burst.read_series(tmp_path)
+    assert series.shape == (3, 3, 90, 120)
+    assert torch.equal(series, series[:1].expand_as(series))
+    assert torch.equal(series[0], srlab.quantize(scene)[:, 15:105, 20:140])
 
 
 def test_unusable_series_is_explained(tmp_path):
@@ -56,4 +59,7 @@ def test_unusable_series_is_explained(tmp_path):
         burst.read_series(tmp_path)
     srlab.write_image(sample(1, 3, 8, 8), tmp_path / "b.png")
     with pytest.raises(SrlabError, match=r"b\.png .* has another size than a\.png"):
+        burst.read_series(tmp_path)
+    srlab.write_image(sample(1, 3, 8, 12).roll(4, -2), tmp_path / "b.png")
+    with pytest.raises(SrlabError, match=r"b\.png .* shows another part of the scene"):
         burst.read_series(tmp_path)
