@@ -21,14 +21,14 @@ ROOT = Path(__file__).resolve().parents[1]
 LAB = ROOT / "notebooks" / "01_srresnet.ipynb"
 PAGE = ROOT / "docs" / "finished_lab.md"
 SETUP = ('recipe = "auto"', "course.setup(")  # text in the cells that the section needs
-SECTION, END = "section-2", "### Is the mean cheaper"  # tag of the section, and the heading at which the page ends
+SECTION, END = "section-4", "### Is the mean cheaper"  # tag of the section, and the heading at which the page ends
 GUESS = ("cheapest = course.guess(", "cheapest.taken = '0.2'")  # text in a cell, and a line to run after it
 SLIDER = re.compile(r'<img src="data:image/webp;base64,([^"]*)" alt="([^"]*)"')
 DIAGRAM = re.compile(r'course\.diagram\("(\w+)"\)')
 SOURCE = re.compile(r"`(\w+)`, from `([\w/]+\.py)`")
 OPENING = """# Inside a finished lab
 
-What is a lab like? Before you install anything, you can read the first part of section 2 of
+What is a lab like? Before you install anything, you can read the first part of section 4 of
 [lab 01](../notebooks/01_srresnet.ipynb) here. It shows why a network trained for the best PSNR blurs fur and gravel.
 PSNR is the usual score for image quality, LR is the small image, and HR is the original.
 
@@ -37,7 +37,7 @@ answers a mistake with a hint, and a line such as *your code: slope* names the p
 Where the lab has a slider, this page shows its first and its last picture.
 
 Everything between the two lines is from the lab. We left out its setup cells, which define names such as `stones` and
-`shrink`. Code that only draws is folded.
+`to_lr`. Code that only draws is folded.
 
 ---
 
@@ -46,7 +46,7 @@ CLOSING = """
 
 ---
 
-In the lab, you then compute how much a blurry answer and a sharp one cost, and train the network. Want to try it?
+In the lab, you have trained the network before, and then compute how much a blurry answer and a sharp one cost. Want to try it?
 The [README](../README.md#install) has the commands that install the course and open JupyterLab.
 """
 

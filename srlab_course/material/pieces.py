@@ -6,7 +6,7 @@ import torch.nn.functional as F
 CORRECTIONS = 30  # rounds of back-projection; LR then differs by less than one gray level (0-255)
 
 
-def shrink(hr: torch.Tensor, scale: int = 4) -> torch.Tensor:
+def to_lr(hr: torch.Tensor, scale: int = 4) -> torch.Tensor:
     """Downscale crops ``(N, C, H, W)`` with the bicubic kernel; H and W are multiples of the scale."""
     return F.interpolate(hr, scale_factor=1 / scale, mode="bicubic", antialias=True)
 
@@ -37,7 +37,7 @@ def pieces_that_fit(
     torch.Tensor
         ``(count, 1, side * scale, side * scale)``, most similar first, without the crop of the patch itself.
     """
-    lr = shrink(photo, scale)
+    lr = to_lr(photo, scale)
     rows, columns = (length - side + 1 for length in lr.shape[-2:])
     windows = F.unfold(lr, side)[0].T
     windows = windows - windows.mean(1, keepdim=True)  # ignore brightness, which back-projection corrects
@@ -53,9 +53,9 @@ def pieces_that_fit(
         found.append(_piece(photo, row, column, side, scale))
         rule_out(row, column, side // 2 - 1)
     pieces = torch.cat(found)
-    wanted = shrink(_piece(photo, top, left, side, scale), scale)
+    wanted = to_lr(_piece(photo, top, left, side, scale), scale)
     for _ in range(CORRECTIONS):
-        pieces = pieces + F.interpolate(wanted - shrink(pieces, scale), scale_factor=scale, mode="bicubic")
+        pieces = pieces + F.interpolate(wanted - to_lr(pieces, scale), scale_factor=scale, mode="bicubic")
     return pieces
 
 

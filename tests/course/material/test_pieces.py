@@ -7,7 +7,7 @@ import pytest
 import srlab
 import srlab_course as course
 from srlab_course.feedback.exercise import sample
-from srlab_course.material.pieces import pieces_that_fit, shrink
+from srlab_course.material.pieces import pieces_that_fit, to_lr
 
 
 @pytest.fixture(scope="module")
@@ -19,7 +19,7 @@ def test_crops_fit_lr_patch_and_are_distinct(gravel):
     pieces = pieces_that_fit(gravel, 10, 5, side=6, count=20, scale=2)
     true = gravel[..., 20:32, 10:22]
     assert pieces.shape == (20, 1, 12, 12)
-    assert (shrink(pieces, 2) - shrink(true, 2)).abs().max() < 1 / 255
+    assert (to_lr(pieces, 2) - to_lr(true, 2)).abs().max() < 1 / 255
     for one, other in itertools.combinations([true[0], *pieces], 2):  # the patch itself is excluded
         assert (one - other).abs().mean() > 0.01
 
