@@ -85,18 +85,28 @@ if lab.recipe == "laptop" and gravel and scale == 4:
 if lab.recipe == "laptop" and gravel and theirs is not None:
     lab.expect(
         "your ESRGAN beats Real-ESRGAN by about 2.5 dB on the gravel",
-        won["ESRGAN"] - won["Real-ESRGAN"],
+        psnrs["ESRGAN"] - psnrs["Real-ESRGAN"],
         above=2.0,
         below=3.0,
     )
     lab.expect(
         "the pretrained network beats bicubic in PSNR on the gravel",
-        won["pretrained"] - won["bicubic"],
+        psnrs["pretrained"] - psnrs["bicubic"],
         above=0,
     )
     lab.expect(
-        "bicubic beats your ESRGAN in PSNR on the gravel", won["bicubic"] - won["ESRGAN"], above=0
+        "bicubic beats your ESRGAN in PSNR on the gravel",
+        psnrs["bicubic"] - psnrs["ESRGAN"],
+        above=0,
     )
+
+# %% after 04e6000d
+if lab.recipe == "laptop" and scale == 4 and not photo:
+    on_clean, on_degraded = learned
+    kinds_of_lr = (on_clean, "clean LR", on_degraded), (on_degraded, "degraded LR", on_clean)
+    for own, kind, other in kinds_of_lr:
+        order = by_input[other][kind] < by_input["bicubic"][kind] < by_input[own][kind]
+        lab.expect(f"on {kind}, bicubic is between the copies", order)
 
 # %% after 711fb646
 scored_psnr = {
@@ -145,13 +155,13 @@ if lab.recipe == "laptop" and gravel and scale == 4:
     )
     lab.expect(
         "ESRGAN is a few percent of the weights' length away",
-        100 * far["ESRGAN"],
+        100 * distances["ESRGAN"],
         above=2,
         below=15,
     )
     lab.expect(
         "the copy is farther away than the weights are long",
-        100 * far["copy"],
+        100 * distances["copy"],
         above=100,
         below=150,
     )

@@ -18,7 +18,7 @@ def ragan_discriminator_loss(real: torch.Tensor, fake: torch.Tensor) -> torch.Te
     Returns
     -------
     torch.Tensor
-        ``()``; -log sigmoid(C(x) - mean C(y)) - log(1 - sigmoid(C(y) - mean C(x))), each averaged.
+        ``()``; -log sigmoid(C(hr) - mean C(sr)) - log(1 - sigmoid(C(sr) - mean C(hr))), each averaged.
     """
     hr_more = -F.logsigmoid(real - fake.mean()).mean()
     sr_less = -F.logsigmoid(real.mean() - fake).mean()  # 1 - sigmoid(a) is sigmoid(-a)

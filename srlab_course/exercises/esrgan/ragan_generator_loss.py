@@ -26,7 +26,7 @@ def ragan_generator_loss(
     Returns
     -------
     torch.Tensor
-        ``()``; -log(1 - sigmoid(C(x) - mean C(y))) - log sigmoid(C(y) - mean C(x)), each averaged.
+        ``()``; -log(1 - sigmoid(C(hr) - mean C(sr))) - log sigmoid(C(sr) - mean C(hr)), each averaged.
     """
     real, fake = look(hr), look(sr)
     hr_less = -F.logsigmoid(fake.mean() - real).mean()  # 1 - sigmoid(a) is sigmoid(-a)
