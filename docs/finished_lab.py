@@ -46,7 +46,7 @@ CLOSING = """
 
 ---
 
-In the lab, you have trained the network before, and then compute how much a blurry answer and a sharp one cost. Want to try it?
+In the lab, you then compute how much a blurry answer and a sharp one cost. Want to try it?
 The [README](../README.md#install) has the commands that install the course and open JupyterLab.
 """
 

@@ -64,7 +64,7 @@ if scale == 4 and not known:
 # %% after f2c450a7
 lab.expect("a photo and its twin have the same LR image, to half a level", lr_apart < 0.5)
 lab.expect("the twin is clearly another image", apart > 25)
-lab.expect("the twin is an image", twin.min() >= 0 and twin.max() <= 1)
+lab.expect("the twin is an image", bool(twin.min() >= 0 and twin.max() <= 1))
 
 # %% after 7a5c0000
 if scale == 4:

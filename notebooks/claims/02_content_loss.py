@@ -185,18 +185,6 @@ if lab.recipe == "laptop":
         red, green, blue = 255 * (results[name][method] - hr).mean(dim=(0, 2, 3))
         lab.expect(f"features alone tint this image green: {name}", green - max(red, blue), above=0)
 
-# %% after 5b1d7c2e
-if lab.recipe == "laptop":
-    spot = {name: 255 * image[0, :, 54, 167:169].mean().item() for name, image in end.items()}
-    paper = 255 * writing[0, :, 54, 167:169].mean().item()
-    lab.expect(
-        "the hybrid draws darker ink at the stroke's end than MSE",
-        spot["MSE"] - spot["hybrid"],
-        above=1,
-        ratio=True,
-    )
-    lab.expect("the hybrid draws ink where HR has paper", paper - spot["hybrid"], above=20)
-
 # %% after 884d4dc8
 if lab.recipe == "laptop":
     last = ladder.psnr - ladder.psnr["pretrained"]
@@ -265,6 +253,21 @@ if lab.recipe == "laptop" and not photo:
         above=1,
     )
     lab.expect("the hybrid's gravel is calmer than HR's", busy["hybrid"] / busy["HR"], below=0.8)
+    lab.expect("the gravel of features alone is calmer than HR's", busy[method] < busy["HR"])
+
+# %% after 02e70005
+if lab.recipe == "laptop":
+    by_pixels = costs_of["mean of fifty"]
+    lab.expect("of mean, piece, and HR, the mean costs least", by_pixels < costs_of["HR"])
+    lab.expect("HR costs less than a piece", costs_of["HR"] < costs_of["a piece"])
+    lab.expect("going downhill saves a quarter", 0.7 < costs_of["downhill"] / by_pixels < 0.8)
+    rough = {
+        name: image.diff(dim=-1).abs().mean().item() for name, image in answers_to_patch.items()
+    }
+    lab.expect(
+        "the cheapest image is as rough as a piece", rough["downhill"] / rough["a piece"] > 0.9
+    )
+    lab.expect("the mean is smooth", rough["mean of fifty"] / rough["a piece"] < 0.65)
 
 # %% after 46f14b00
 at_one = {name: values[1] for name, (_, values) in by_shift.items()}
