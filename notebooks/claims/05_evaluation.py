@@ -128,34 +128,29 @@ lab.expect(
 )
 
 # %% after dc51f6ca
-if axis_of_looks == "patch_distance":
-    lab.expect(
-        "SRGAN has a smaller patch distance than MSRResNet (ratio)",
-        distances[msrresnet] / distances[srgan],
-        above=1,
-    )
-    lab.expect(
-        "MSRResNet has a smaller patch distance than bicubic (ratio)",
-        distances["bicubic"] / distances[msrresnet],
-        above=1,
-    )
-    right = by_method.psnr.mean()
-    lab.expect(
-        "MSRResNet has a higher mean PSNR than bicubic",
-        right[msrresnet] - right["bicubic"],
-        above=0,
-    )
-    lab.expect(
-        "SRGAN has a lower mean PSNR than MSRResNet", right[msrresnet] - right[srgan], above=0
-    )
-    lab.expect(
-        "no method is best in both PSNR and patch distance (ratio of distances)",
-        distances[right.idxmax()] / distances.min(),
-        above=1,
-    )
-    lab.expect(
-        "SRGAN has a higher mean PSNR than bicubic", right[srgan] - right["bicubic"], above=0
-    )
+lab.expect(
+    "SRGAN has a smaller patch distance than MSRResNet (ratio)",
+    distances[msrresnet] / distances[srgan],
+    above=1,
+)
+lab.expect(
+    "MSRResNet has a smaller patch distance than bicubic (ratio)",
+    distances["bicubic"] / distances[msrresnet],
+    above=1,
+)
+right = by_method.psnr.mean()
+lab.expect(
+    "MSRResNet has a higher mean PSNR than bicubic",
+    right[msrresnet] - right["bicubic"],
+    above=0,
+)
+lab.expect("SRGAN has a lower mean PSNR than MSRResNet", right[msrresnet] - right[srgan], above=0)
+lab.expect(
+    "no method is best in both PSNR and patch distance (ratio of distances)",
+    distances[right.idxmax()] / distances.min(),
+    above=1,
+)
+lab.expect("SRGAN has a higher mean PSNR than bicubic", right[srgan] - right["bicubic"], above=0)
 
 # %% after 550f86bf
 if lab.recipe == "laptop":

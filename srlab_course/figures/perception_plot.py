@@ -30,7 +30,7 @@ MARKERS = "osD^vP*X<>"  # distinguish methods of the same color
 
 
 def draw_perception_distortion(table: pd.DataFrame, metric: str, joined: Sequence[str] = ()) -> Figure:
-    """Plot a perception metric against mean PSNR, one point per method, one panel per image set.
+    """Plot a metric against mean PSNR, one point per method, one panel per image set.
 
     Blau and Michaeli (2018) prove that there is a bound. On it, one axis only improves at the cost of the other, so the
     lower right corner stays empty.
@@ -38,10 +38,11 @@ def draw_perception_distortion(table: pd.DataFrame, metric: str, joined: Sequenc
     Parameters
     ----------
     table
-        Table from `srlab.evaluate_all`, with ``psnr`` and the perception metric. A patch distance is plotted as the
+        Table from `srlab.evaluate_all`, with ``psnr`` and the metric. A patch distance is plotted as the
         median over the images, because one image can have a distance a hundred times that of another.
     metric
-        A metric of `srlab.evaluation.catalog.METRICS` for which lower is better, such as ``"lpips"``.
+        A metric of `srlab.evaluation.catalog.METRICS` for which lower is better. To measure perception, it has to
+        compare distributions, as ``"patch_distance"`` does; LPIPS compares images, so it measures distortion.
     joined
         Methods whose points a dotted line joins, in this order.
     """
