@@ -92,42 +92,6 @@ if lab.recipe == "laptop":
 if lab.recipe == "laptop":
     lab.expect("the loss on gravel ends near two thirds", late_loss, above=0.55, below=0.8)
 
-# %% after 8c52e615
-if lab.recipe == "laptop":
-    at = parts_by_time.to_dict("index")
-    lab.expect(
-        "halfway the loss is smaller than at the start",
-        at[0.5]["loss"] / at[0.0]["loss"],
-        below=0.9,
-        ratio=True,
-    )
-    lab.expect(
-        "halfway the loss is smaller than near the end",
-        at[0.5]["loss"] / at[0.97]["loss"],
-        below=0.8,
-        ratio=True,
-    )
-    errors = parts_by_time["error of clean"]
-    lab.expect(
-        "the error of the clean detail falls from each time to the next",
-        (errors / errors.shift()).max(),
-        below=1,
-        ratio=True,
-    )
-    lab.expect(
-        "at t = 0.75 the change is larger than the skip",
-        at[0.75]["change"] / at[0.75]["skip"],
-        above=1.5,
-        ratio=True,
-    )
-    lab.expect(
-        "at t = 0.97 the skip is larger than the change",
-        at[0.97]["skip"] / at[0.97]["change"],
-        above=2,
-        ratio=True,
-    )
-    lab.expect("srlab's FlowNet computes the same with these weights", agreement, below=0.02)
-
 # %% after f0604a02
 if lab.recipe == "laptop":
     name = f"mean of {lab.samples}"
