@@ -1,6 +1,6 @@
 """What all tests of the workshops share: your file, and a clean start for each test.
 
-python -m pytest test_1_network.py --mine my_file.py -k psnr
+python -m pytest test_1_network.py --mine my_file.py -k test_psnr
 """
 
 import importlib.util

@@ -1,6 +1,6 @@
 """Tests of workshop 1. Each states a promise of the specification, and after it a hint.
 
-python -m pytest test_1_network.py --mine my_file.py -k psnr
+python -m pytest test_1_network.py --mine my_file.py -k test_psnr
 """
 
 import math
@@ -557,7 +557,8 @@ def test_fit_stops_early(mine, stop, steps):
 def test_fit_counts_the_steps_of_earlier_calls(mine, stop, steps):
     """`iters` and `stop` count all steps, also those that load() returns: here 7.
 
-    Call load() once, before the first step.
+    With 7 done, a `stop` of 8 leaves one step. Which number do you compare with `stop`, and when do
+    you call load()?
     """
     notes = Notes(done=7)
     _, taken = run(mine, notes, stop)
@@ -570,7 +571,7 @@ def test_fit_counts_the_steps_of_earlier_calls(mine, stop, steps):
 def test_fit_ends_with_save(mine, done, stop, last):
     """Every call ends with save(), with the number of all steps, also if no step is left.
 
-    Does it save after a stop, too?
+    Which number does save() get, and is it called after a stop, too?
     """
     notes = Notes(done)
     run(mine, notes, stop)

@@ -1,6 +1,6 @@
 """Tests of workshop 2. Each states a promise of the specification, and after it a hint.
 
-python -m pytest test_2_adversary.py --mine my_file.py -k gan_step
+python -m pytest test_2_adversary.py --mine my_file.py -k test_gan_step
 """
 
 import copy
@@ -240,8 +240,10 @@ def test_resuming_ends_like_a_run_that_never_stopped(mine, mine_again, tmp_path)
     straight, losses = train(mine, 1, 9)
     paused, _ = train(mine, 2, 9, file=tmp_path / "run.pt", stop=6)
     resumed, rest = train(mine_again, 3, 9, file=tmp_path / "run.pt")
-    apart = distance(resumed, straight) / distance(straight, paused)
-    assert apart < 1e-3, f"losses after the pause: {rest}, without a pause: {losses[6:]}"
+    lost = distance(resumed, straight) / distance(
+        straight, paused
+    )  # share of what came after the pause
+    assert lost < 1e-3, f"losses after the pause: {rest}, without a pause: {losses[6:]}"
 
 
 def test_resuming_leaves_a_finished_run(mine, mine_again, tmp_path):
@@ -374,7 +376,7 @@ def steps(mine, count, d_loss=d_loss, g_loss=g_loss):
 
 
 def test_gan_step_first_step_as_on_paper(mine):
-    """D takes its step first, and G learns from the updated D.
+    """D takes its step first. G learns from the updated D, and from nothing else.
 
     Each half is zero_grad, backward and one optimizer's step. In D's half, SR is data. In G's half,
     g_loss runs D again, and its gradient goes through D's output into G. Which of these lines is
@@ -563,5 +565,7 @@ def test_train_gan_ends_like_a_run_that_never_stopped(mine, mine_again, tmp_path
     paused, first = train_gan(mine, 2, 6, file=tmp_path / "run.pt", stop=4)
     resumed, rest = train_gan(mine_again, 3, 6, file=tmp_path / "run.pt")
     assert (len(first), len(rest)) == (4, 2)
-    apart = distance(resumed, straight) / distance(straight, paused)
-    assert apart < 1e-3, f"losses after the pause: {rest}, without a pause: {log[4:]}"
+    lost = distance(resumed, straight) / distance(
+        straight, paused
+    )  # share of what came after the pause
+    assert lost < 1e-3, f"losses after the pause: {rest}, without a pause: {log[4:]}"

@@ -1,6 +1,6 @@
 """Tests of workshop 3. Each states a promise of the specification, and after it a hint.
 
-python -m pytest test_3_flow.py --mine my_file.py -k walk
+python -m pytest test_3_flow.py --mine my_file.py -k test_walk
 """
 
 import copy

@@ -26,7 +26,7 @@ _checked: dict[tuple[Path, str], str] = {}  # (file, part) -> hash of the file a
 def check(mine: Mine, part: str = "") -> None:
     """Run our tests of a part on a student's file, and print what failed first.
 
-    In a terminal, ``python -m pytest test_1_network.py --mine mine.py -k PART`` runs the same tests.
+    In a terminal, ``python -m pytest test_1_network.py --mine mine.py -k test_PART`` runs the same tests.
 
     Parameters
     ----------
@@ -75,15 +75,18 @@ def show(results: list[Result]) -> None:
         say("", one.why, WIDTH)
         if hint.strip():
             say("hint", " ".join(hint.split()), WIDTH)
-    if len(failed) > len(shown):
-        say("failed", f"{len(failed)} tests in all, also in other cases. Begin with the first.", WIDTH)
+    if len(failed) > 1:
+        say("failed", f"{len(failed)} tests in all. Begin with the first.", WIDTH)
     for missing, count in Counter(one.message for one in results if one.outcome == "skipped").items():
         say("to do", f"{missing} ({count} test{'s' * (count > 1)}).", WIDTH)
     if passed := sum(one.outcome == "passed" for one in results):
         say("passed", f"{passed} of {len(results)} tests.", WIDTH)
     printed = next((one.printed for one in (*shown, *results) if one.printed), "").splitlines()
-    if shown or len(printed) > 1:  # more than the seed
+    seed, printed = printed[:1], printed[1:]  # conftest.py prints the seed at the start of each test
+    if shown or printed:
         for line in printed[:PRINTED]:
             say("printed", line, WIDTH)
         if len(printed) > PRINTED:
             say("", f"... and {len(printed) - PRINTED} more lines", WIDTH)
+        for line in seed:
+            say("seed", line.removeprefix("seed: "), WIDTH)

@@ -48,8 +48,8 @@ def test_check_prints_what_failed_first(tmp_path, capsys, monkeypatch):
     assert "`stop` ends the call early. It may be 0, or larger than `iters`. line 14 of mine.py" in printed
     assert "RuntimeError: not yet hint Is 0 the same as None" in printed
     assert "9 tests in all" in printed
-    assert "passed 1 of 10 tests. printed seed: 8191 printed hello printed step 0" in printed
-    assert printed.endswith("printed step 7 ... and 4 more lines")
+    assert "passed 1 of 10 tests. printed hello printed step 0" in printed
+    assert printed.endswith("printed step 8 ... and 3 more lines seed 8191")
 
 
 def test_check_groups_and_orders_what_it_shows(capsys):
@@ -64,7 +64,7 @@ def test_check_groups_and_orders_what_it_shows(capsys):
     assert "failed test_a[1]: It is short. line 7: assert 1 == 2 hint" in printed
     assert "test_a[2]" not in printed
     assert "7 tests in all" in printed
-    assert "to do `fit` is not written yet (2 tests). passed 1 of 10 tests. printed seed: 1" in printed
+    assert "to do `fit` is not written yet (2 tests). passed 1 of 10 tests. seed 1" in printed
     show([passed])
     assert capsys.readouterr().out == "  passed    1 of 1 tests.\n"
 
