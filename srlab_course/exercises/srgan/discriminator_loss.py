@@ -18,7 +18,7 @@ def discriminator_loss(real: torch.Tensor, fake: torch.Tensor) -> torch.Tensor:
     Returns
     -------
     torch.Tensor
-        ``()``; -log D(x) - log(1 - D(y)), each averaged.
+        ``()``; -log D(real) - log(1 - D(fake)), each averaged.
     """
     on_hr = F.binary_cross_entropy_with_logits(real, torch.ones_like(real))
     on_sr = F.binary_cross_entropy_with_logits(fake, torch.zeros_like(fake))
@@ -30,7 +30,7 @@ EXERCISE = Exercise(
     level="easy",
     points=4,
     cases={
-        "-log D(x) - log(1 - D(y)), each averaged, with a gradient for both": sample_logits,
+        "-log D(real) - log(1 - D(fake)), each averaged, with a gradient for both": sample_logits,
         "a D that is confident and wrong about generated samples": sure_logits([200], [200]),
         "a D that is confident and wrong about real samples": sure_logits([-200], [-200]),
         "different numbers of real and generated logits": lambda: sample_logits(3),
