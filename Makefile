@@ -44,7 +44,7 @@ labs: .venv/ready
 	@+$(MAKE) --no-print-directory --keep-going -j $(if $(shell command -v nvidia-smi),1,2) every-lab
 
 # Notebooks without recipes, such as copies and short labs, are not included.
-with_recipe = $(sort $(foreach lab,$(basename $(notdir $(wildcard $(1)))),$(if $(wildcard notebooks/recipes/$(lab).yaml),lab-$(lab))))
+with_recipe = $(sort $(foreach lab,$(basename $(notdir $(wildcard $(1)))),$(if $(wildcard notebooks/recipes/$(lab).py),lab-$(lab))))
 LABS := $(call with_recipe,notebooks/[0-9]*.ipynb)
 FIRST := $(filter-out lab-05% lab-08%,$(LABS))
 EXTRAS := $(call with_recipe,notebooks/extras/*.ipynb)

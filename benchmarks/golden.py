@@ -109,10 +109,10 @@ def scores() -> Iterator[tuple[str, str]]:
 def setups() -> Iterator[tuple[str, str]]:
     """Hash parameters and run names for all recipes and for some changed values."""
     given = list(CHANGED)
-    for file in sorted((NOTEBOOKS / "recipes").glob("*.yaml")):
+    for file in sorted((NOTEBOOKS / "recipes").glob("*.py")):
         given += [(file.stem, {"recipe": name} if name != "laptop" else {}) for name in read_book(file).recipes]
     for lab, values in given:
-        parameters = read_book(NOTEBOOKS / "recipes" / f"{lab}.yaml").parameters
+        parameters = read_book(NOTEBOOKS / "recipes" / f"{lab}.py").parameters
         overrides = {name: value for name, value in values.items() if name not in parameters}
         try:
             with contextlib.redirect_stdout(io.StringIO()):

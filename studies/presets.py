@@ -68,5 +68,5 @@ def defaults_of(notebook: Path, recipe: str = "laptop") -> dict[str, Any]:
     """Return the defaults of a lab's parameters, and the entries of one of its recipes."""
     if not notebook.is_file():
         raise SrlabError(f"Lab not found: {notebook}. The study trains by running the labs of the course.")
-    book = read_book(notebook.parent / "recipes" / f"{notebook.stem}.yaml")
-    return book.parameters | book.recipes[recipe].values
+    book = read_book(notebook.parent / "recipes" / f"{notebook.stem}.py")
+    return book.parameters | book.recipe(recipe).values()

@@ -20,7 +20,7 @@ from srlab_course.notebook_files.marks import MARK
 
 ROOT = Path(__file__).resolve().parents[1]
 # Found by their recipes, because the folder of notebooks may also have copies, short labs and other files.
-RECIPES = sorted((ROOT / "notebooks" / "recipes").glob("*.yaml"))
+RECIPES = sorted((ROOT / "notebooks" / "recipes").glob("*.py"))
 LABS = [ROOT / "notebooks" / f"{lab.name}.ipynb" for lab in labs.LABS]
 EXTRAS = [lab for file in RECIPES if (lab := ROOT / "notebooks" / "extras" / f"{file.stem}.ipynb").is_file()]
 

@@ -145,7 +145,7 @@ def test_named_run_keeps_only_its_recipes_steps(capsys):
     run = leave_run("01_srresnet", "mine", 10)
     notes = {"lab_run": "mine", "recipe": "smoke", "changed": {"x;ls": 1, "backbone": 3}, "steps": {"color": 5}}
     run.write_manifest(run.manifest() | notes)
-    book = read_book(paths.recipes() / "01_srresnet.yaml")
+    book = read_book(paths.recipes() / "01_srresnet.py")
     with pytest.raises(SrlabError, match=r"was made with other settings.* pass -p 'x;ls' 1 -p backbone 3\."):
         setup("01_srresnet", book.parameters | {"run": "mine", "device": "cpu"})
 

@@ -93,7 +93,7 @@ def try_writing(folder: Path, variable: str) -> str:
 
 def failures_of_labs() -> Iterator[str]:
     """Try the first cell of each lab, all weights on this machine, and JupyterLab; yield what failed."""
-    labs = [recipes().parent / f"{file.stem}.ipynb" for file in sorted(recipes().glob("[0-9]*.yaml"))]
+    labs = [recipes().parent / f"{file.stem}.ipynb" for file in sorted(recipes().glob("[0-9]*.py"))]
     tries = [partial(try_first_cell, lab) for lab in labs if lab.is_file()]
     tries += [partial(loading.load_generator_file, name) for name in (*loading.BUNDLED.values(), loading.ONE_STEP)]
     tries += [partial(try_torchvision_weights, name) for name in (*backbones.NETWORKS, "alexnet")]
@@ -118,7 +118,7 @@ def try_first_cell(lab: Path) -> None:
     code = "\n".join(cell.source for cell in read_saved(lab).cells if "course.setup(" in cell.source)
     imports = [line for line in parse_cell(code).body if isinstance(line, ast.Import | ast.ImportFrom)]
     exec(compile(ast.Module(imports, []), lab.name, "exec"), {})  # noqa: S102 - only imports
-    setup(lab.stem, read_book(recipes() / f"{lab.stem}.yaml").parameters, dry=True)
+    setup(lab.stem, read_book(recipes() / f"{lab.stem}.py").parameters, dry=True)
 
 
 def try_torchvision_weights(name: str) -> None:
@@ -129,11 +129,11 @@ def try_torchvision_weights(name: str) -> None:
 
 def minutes_of_lab_01(device: torch.device, steps: int = 10) -> float:
     """Estimate the training time of lab 01 in minutes from the median of a few training steps."""
-    values, times = read_book(recipes() / "01_srresnet.yaml").recipes["laptop"].values, []
+    lab, times = read_book(recipes() / "01_srresnet.py").lab, []
     layout = torch.channels_last  # as in Trainer
     generator = MSRResNet(**pick_size("laptop", "MSRResNet")).to(device, memory_format=layout)
     optimizer = torch.optim.Adam(generator.parameters(), 1e-3)
-    hr = torch.rand(values["batch"], 3, values["patch"], values["patch"], device=device).to(memory_format=layout)
+    hr = torch.rand(lab.batch, 3, lab.patch, lab.patch, device=device).to(memory_format=layout)
     for _ in range(steps):
         started = time.perf_counter()
         loss = F.mse_loss(generator(F.avg_pool2d(hr, 4)), hr)
@@ -142,4 +142,4 @@ def minutes_of_lab_01(device: torch.device, steps: int = 10) -> float:
         optimizer.step()
         loss.item()  # waits for a GPU
         times.append(time.perf_counter() - started)
-    return sorted(times)[steps // 2] * values["iters"] / 60
+    return sorted(times)[steps // 2] * lab.iters / 60

@@ -29,7 +29,7 @@ def run_labs(
     """
     known = find_notebooks()
     chosen = [find_lab(lab) for lab in labs] if labs else known
-    books = {lab: read_book(recipes() / f"{lab.stem}.yaml") for lab in known}
+    books = {lab: read_book(recipes() / f"{lab.stem}.py") for lab in known}
     names = dict.fromkeys(name for book in books.values() for name in ("auto", *book.recipes))
     if recipe not in names:
         raise SrlabError(f"Recipe '{recipe}' not found. Choose {', '.join(names)}.")
@@ -46,7 +46,7 @@ def run_labs(
         parameters = {"recipe": recipe} if recipe != "auto" else {}
         if seed is not None:
             parameters["seed"] = seed
-        if seed and "iters" in books[lab].parameters:
+        if seed and "iters" in books[lab].lab.settings:
             parameters["run"] = "default" if recipe == "auto" else recipe
         parameters |= {name: from_text(value) for name, value in (typed or {}).items()}
         try:

@@ -12,7 +12,7 @@ from srlab_course.notebook_files.finding import find_lab
 def plan(options: argparse.Namespace) -> int:
     """Set up a lab without downloads, which prints what it would train or raises what the lab would raise."""
     lab = find_lab(options.lab).stem
-    parameters = read_book(recipes() / f"{lab}.yaml").parameters
+    parameters = read_book(recipes() / f"{lab}.py").parameters
     given = {"overrides": {}} | {name: from_text(value) for name, value in options.p}
     if isinstance(given["overrides"], dict):  # setup rejects other values
         given["overrides"] |= {name: value for name, value in given.items() if name not in parameters}

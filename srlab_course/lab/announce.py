@@ -41,7 +41,7 @@ def announce(lab: Lab, recipe: Recipe, whole: bool = False) -> None:
     and the others if `whole`.
     """
     values, warnings = lab.parameters, _warnings(lab, recipe)
-    if warnings and recipe.strict:
+    if warnings and lab.strict:
         raise SrlabError(f"Recipe {recipe.name} is strict and does not run with warnings. {' '.join(warnings)}")
     show.warn([in_lines("WARNING: ", warning) for warning in warnings])
     print(in_lines("recipe:  ", f"{recipe.name}, {recipe.description}"))

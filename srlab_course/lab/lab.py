@@ -3,7 +3,7 @@
 import difflib
 import math
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 import numpy as np
@@ -15,17 +15,17 @@ from srlab.data.degradation import Degradation
 from srlab.data.image_set import ImageSet
 from srlab.errors import SrlabError
 from srlab.models.generator import config_of
-from srlab_course.lab.recipes import STAGES
+from srlab_course.lab.settings import STAGES, Settings
 from srlab_course.lab.sizes import check_limit, pick_size
 from srlab_course.notebook_files.marks import CLAIM
 
 
 @dataclass(frozen=True, eq=False)
-class Lab:
-    """The settings of a lab. Each parameter is also an attribute: ``lab.batch`` is ``lab.parameters["batch"]``.
+class Lab(Settings):
+    """A lab as `course.setup` prepared it: an instance of the chosen recipe, with the changes of the user.
 
-    No class defines these attributes. The lab's file in ``notebooks/recipes/`` has them under ``parameters``, or under
-    ``help`` with a description and a unit.
+    Each setting is an attribute: ``lab.batch`` is ``lab.parameters["batch"]``. The lab's file in ``notebooks/recipes/``
+    declares them with a description and a unit.
 
     Attributes
     ----------
@@ -59,19 +59,18 @@ class Lab:
     changed: dict[str, Any] = field(default_factory=dict)
     beyond_answers: dict[str, Any] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        """Set the attributes."""
+        names = self.parameters.keys() - {one.name for one in fields(self)}  # device and precision, as chosen
+        vars(self).update({name: self.parameters[name] for name in names})
+
     def __getattr__(self, name: str) -> Any:
-        """Return a parameter or an entry of the recipe."""
+        """Reject an unknown name with the most similar ones."""
         if name.startswith("_"):  # copy and pickle look these up before there are fields
             raise AttributeError(name)
-        if name in self.parameters:
-            return self.parameters[name]
         near = difflib.get_close_matches(name, [one for one in dir(self) if not one.startswith("_")])
         hint = f". Did you mean {' or '.join(near)}?" if near else f". It has {', '.join(self.parameters)}."
         raise AttributeError(f"The lab {self.name} has no {name}{hint}")
-
-    def __dir__(self) -> set[str]:
-        """List all names, for tab completion."""
-        return {*super().__dir__(), *self.parameters}
 
     @property
     def trainer_kwargs(self) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from srlab.data.catalog import data_set, folder_of, is_named
 from srlab.data.datasets import PHOTOS, load_images
 from srlab.data.image_set import ImageSet
 from srlab.errors import SrlabError
+from srlab_course.lab.settings import Settings
 from srlab_course.material.subjects import split_photo, subject_file
 
 
@@ -65,14 +66,14 @@ def _sketch(image: torch.Tensor) -> tuple[torch.Size, bytes]:
     return image.shape, image[:, ::64, ::64].numpy().tobytes()
 
 
-def large_enough(values: dict[str, Any], train_set: ImageSet, unseen: ImageSet, min_image_size: dict[str, int]) -> Any:
+def large_enough(values: dict[str, Any], train_set: ImageSet, unseen: ImageSet, lab: type[Settings]) -> Any:
     """Return both sets without the photos that are too small for the lab, and print which ones those are."""
     scale = values.get("scale", 4)
     train_set = train_set.at_least(values.get("patch", 1))
-    unseen = unseen.at_least(max(min_image_size.get("validation", 1), 12 * scale))
+    unseen = unseen.at_least(max(lab.smallest("validation"), 12 * scale))
     if values.get("photo"):
         height, width = srlab.read_image(values["photo"]).shape[-2:]
-        if min(height, width) < (least := max(min_image_size["photo"], 16 * scale)):
+        if min(height, width) < (least := max(lab.smallest("photo"), 16 * scale)):
             raise SrlabError(
                 f"{values['photo']} is {width} x {height}. Use a photo with at least {least} pixels per side."
             )

@@ -1,49 +1,37 @@
-"""Recipes: presets of hyperparameters for a lab, in ``notebooks/recipes/<lab>.yaml``.
+"""Recipes: presets of hyperparameters for a lab, in ``notebooks/recipes/<lab>.py``.
 
-A file begins with the rules that `course.setup` checks values against:
+Such a file has
 
-- ``parameters``: defaults of the parameters in the notebook;
-- ``choices``: valid values of a parameter or a setting, as a list or the name of a table in srlab;
-- ``minimum``: the smallest valid numbers;
-- ``min_image_size``: the smallest side of photos in pixels, for each parameter that names photos;
-- ``help``: a description of each setting, with its unit;
-- ``answers_follow``: the values of a setting that the lab's answers can follow; with another one, srlab's code trains.
+- the class of the lab, which declares its settings; its values are the recipe laptop;
+- a subclass for each other recipe, with the values in which it differs; `srlab_course.lab.settings` has the rules;
+- ``RECIPES``: name -> class of each recipe;
+- if ``-p recipe auto`` is not always laptop, the function ``auto(machine)``, which returns the name of a recipe.
 
-Then each recipe has
-
-- ``description``; and ``source``, the origin of its values except those in ``ours``, which the source does not state;
-- ``extends``: an earlier recipe to inherit ``values`` and their sources from. ``requires``, ``strict`` and
-  ``without_weights`` are not inherited;
-- ``requires``: the conditions for ``recipe="auto"``, which are a ``device`` and the smallest numbers of ``iters``,
-  ``memory_gib`` and ``megapixels`` of training photos. The last recipe whose conditions are met is used;
-- ``strict``: if true, warnings are errors;
-- ``values``; and ``without_weights``, which replaces some values if there are no ImageNet weights.
-
-A user who passes ``iters`` sets the steps of each stage that the recipe has; ``Recipe.laid_out`` has the details.
+A file is code, as a notebook is. A user who passes ``iters`` sets the steps of each stage that the recipe has;
+`Recipe.laid_out` has the details.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field, fields, replace
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
+from types import ModuleType
 from typing import Any
-
-import yaml
 
 from srlab.errors import SrlabError
 from srlab.text import escaped
+from srlab_course.lab.lab import Lab
+from srlab_course.lab.settings import STAGES
 
 LONGEST_AVERAGE = 0.999  # largest decay of the moving average of weights, as in papers
-# Stage of training, by the setting with its number of steps -> setting with its milestones.
-STAGES = {"iters": "milestones", "pretrain_iters": "pretrain_milestones", "teacher_iters": ""}
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """The hyperparameters of one recipe, including inherited ones.
+    """The values of a recipe on their way to a `Lab`.
 
-    The module docstring describes the fields. `sources` contains the source of each value, and `why` the reason for
-    choosing this recipe. `changed` are the settings that differ from the file's. A recipe whose `requires` is None is
-    only used by name.
+    `sources` contains the source of each value, and `why` the reason for choosing this recipe. `changed` are the
+    settings that differ from the file's.
     """
 
     name: str
@@ -51,9 +39,6 @@ class Recipe:
     values: dict[str, Any]
     sources: dict[str, str]
     help: dict[str, str]
-    requires: dict[str, Any] | None = None
-    strict: bool = False
-    without_weights: dict[str, Any] = field(default_factory=dict)
     changed: frozenset[str] = frozenset()
     why: str = "you chose it"
 
@@ -116,84 +101,83 @@ class Recipe:
 
 
 @dataclass(frozen=True)
+class Machine:
+    """What ``auto`` chooses a recipe by.
+
+    Attributes
+    ----------
+    device
+        ``"cpu"`` or ``"cuda"``.
+    memory_gib
+        Memory of the GPU in GiB; 0 without one.
+    iters
+        Training steps that the user passed; 0 for those of the recipe.
+    megapixels
+        Size of all training photos.
+    """
+
+    device: str
+    memory_gib: float
+    iters: int
+    megapixels: float
+
+    @property
+    def trains_long(self) -> bool:
+        """Whether a GPU trains for many steps on many photos, so that a large network pays."""
+        return self.device == "cuda" and self.iters >= 5000 and self.megapixels >= 30
+
+    def __str__(self) -> str:
+        """Describe the machine, the steps and the photos."""
+        steps = f"{self.iters:,} steps" if self.iters else "a run of a few minutes"
+        gpu = f"a GPU with {self.memory_gib:.0f} GiB" if self.device == "cuda" else "a CPU"
+        return f"{gpu}, {steps}, and {self.megapixels:.1f} megapixels of photos"
+
+
+@dataclass(frozen=True)
 class Book:
-    """The content of a recipe file: its rules, and the recipes by name."""
+    """The content of a recipe file: the recipes by name, and the function that chooses one."""
 
-    parameters: dict[str, Any]
-    choices: dict[str, list[Any] | str]
-    minimum: dict[str, float]
-    min_image_size: dict[str, int]
-    help: dict[str, str]
-    answers_follow: dict[str, list[Any]] = field(default_factory=dict)
-    recipes: dict[str, Recipe] = field(default_factory=dict)
+    recipes: dict[str, type[Lab]]
+    auto: Callable[[Machine], str]
 
-    def beyond_answers(self, values: dict[str, Any]) -> dict[str, Any]:
-        """Return those settings that have a value which the lab's answers cannot follow."""
-        return {name: values[name] for name, can in self.answers_follow.items() if values[name] not in can}
+    @property
+    def lab(self) -> type[Lab]:
+        """The class of the lab."""
+        return self.recipes["laptop"]
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """The variables of the notebook's parameter cell with their defaults."""
+        return self.lab.in_cell()
+
+    def recipe(self, name: str) -> type[Lab]:
+        """Return the recipe with a name."""
+        if name not in self.recipes:
+            raise SrlabError(f"Recipe '{name}' not found. Choose auto, {', '.join(self.recipes)}.")
+        return self.recipes[name]
 
 
 def read_book(file: Path) -> Book:
-    """Read the recipes of a lab."""
+    """Execute the recipe file of a lab."""
     if not file.is_file():
         raise SrlabError(f"Recipe file {file} not found. docs/extending.md describes it.")
-    name = "its head"
+    module = ModuleType(f"recipes_{file.stem}")
+    module.__file__ = str(file)
+    sys.modules[module.__name__] = module  # for inspect, which shows the source of a class
     try:
-        written = yaml.safe_load(file.read_text(encoding="utf-8"))
-        written = {"answers_follow": {}} | written
-        book = Book(*[written.pop(one.name) for one in fields(Book) if one.name != "recipes"])
-        for name, said in written.items():
-            book.recipes[name] = _read_recipe(book, name, **said)
-    except (OSError, yaml.YAMLError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise SrlabError(f"The recipes in {file} cannot be read ({name}: {error}). Correct the file.") from error
-    return book
+        exec(compile(file.read_text(encoding="utf-8"), file, "exec"), vars(module))  # noqa: S102 - as a notebook is
+    except SrlabError as error:
+        raise SrlabError(f"The recipes in {file} are not valid. {error}") from error
+    return Book(vars(module)["RECIPES"], getattr(module, "auto", lambda machine: "laptop"))
 
 
-def _read_recipe(
-    book: Book,
-    name: str,
-    description: str,
-    source: str,
-    values: dict[str, Any],
-    ours: Sequence[str] = (),
-    extends: str = "",
-    **others: Any,
-) -> Recipe:
-    """Build a recipe from its entries in the file, with those inherited from the recipe in ``extends``."""
-    sources = dict.fromkeys(values, source) | dict.fromkeys(ours, "this course")
-    if extends:
-        above = book.recipes[extends]
-        values, sources = above.values | values, above.sources | sources
-    if strange := set(values) ^ set(book.help):
-        raise ValueError(f"missing in the values or in help: {', '.join(sorted(strange))}")
-    values = {key: values[key] for key in book.help}  # the order of the table
-    return Recipe(name, description, values, sources, book.help, **others)
-
-
-def pick_recipe(book: Book, name: str, facts: dict[str, Any]) -> Recipe:
-    """Return the recipe with a name or, for ``"auto"``, the one that fits the hardware and the photos.
-
-    `facts` are the values to check conditions against: ``device``, ``iters``, ``memory_gib``, ``megapixels``.
-    """
-    if name == "auto":
-        known = book.recipes.values()
-        taken = [one for one in known if one.requires is not None and _fits(one.requires, facts)][-1]
-        return replace(taken, why=f"it fits {_in_words(facts)}")
-    if name not in book.recipes:
-        raise SrlabError(f"Recipe '{name}' not found. Choose auto, {', '.join(book.recipes)}.")
-    return book.recipes[name]
-
-
-def _fits(conditions: dict[str, Any], facts: dict[str, Any]) -> bool:
-    """Return whether all conditions are met."""
-    return all(
-        facts[key] == least if isinstance(least, str) else facts[key] >= least for key, least in conditions.items()
-    )
-
-
-def _in_words(facts: dict[str, Any]) -> str:
-    steps = f"{facts['iters']:,} steps" if facts["iters"] else "a run of a few minutes"
-    gpu = f"a GPU with {facts['memory_gib']:.0f} GiB" if facts["device"] == "cuda" else "a CPU"
-    return f"{gpu}, {steps}, and {facts['megapixels']:.1f} megapixels of photos"
+def pick_recipe(book: Book, name: str, machine: Machine) -> Recipe:
+    """Return the recipe with a name or, for ``"auto"``, the one that fits the machine, the steps and the photos."""
+    chosen = book.auto(machine) if name == "auto" else name
+    recipe = book.recipe(chosen)
+    described = {name: one.help for name, one in recipe.settings.items() if one.help}
+    found = Recipe(chosen, recipe.description, recipe.values(), recipe.sources(), described)
+    return replace(found, why=f"it fits {machine}") if name == "auto" else found
 
 
 def _plain(value: Any) -> str:

@@ -17,7 +17,7 @@ from srlab.data.image_set import ImageSet
 from srlab.errors import SrlabError
 from srlab.training.manifests import Manifest
 from srlab.training.runs import Run
-from srlab_course.lab.recipes import STAGES
+from srlab_course.lab.settings import STAGES
 
 # Parameters left out of a name: recipe and steps are added separately, and the others do not affect the weights.
 NOT_IN_NAME = {"iters", "run", "recipe", "device", "precision", "launch", "photo", "benchmark"}

@@ -24,8 +24,9 @@ from srlab_course.lab.earlier.start import check_start, with_own_start
 from srlab_course.lab.lab import Lab, generator_of
 from srlab_course.lab.parameters import read_parameters
 from srlab_course.lab.photos import choose_photos, find_subject, large_enough, planned_set
-from srlab_course.lab.recipes import STAGES, Book, Recipe, pick_recipe, read_book
+from srlab_course.lab.recipes import Book, Machine, Recipe, pick_recipe, read_book
 from srlab_course.lab.run_names import changes, check_run, made_with, name_run, refuse_changes
+from srlab_course.lab.settings import STAGES
 
 # Attribute of `srlab.Degradation` -> parameter of a lab, which has the same name except for two.
 DEGRADATION = {field.name: field.name for field in fields(srlab.Degradation)}
@@ -48,13 +49,14 @@ def setup(name: str, namespace: Mapping[str, Any], dry: bool = False, whole: boo
     whole
         Whether to print all settings in a terminal, and not only those that differ from the recipe.
     """
-    book = read_book(paths.recipes() / f"{name}.yaml")
-    given, overrides = read_parameters(book, namespace)
+    book = read_book(paths.recipes() / f"{name}.py")
+    defaults = book.parameters
+    given, overrides = read_parameters(book.lab, namespace)
     if "run" in given:
         check_run(name, given["run"])
     made = made_with(name, given["run"]) if given.get("run") else None
     if made:  # a named run also keeps its steps, unless you pass others
-        own = book.recipes[made["recipe"]].values if made["recipe"] in book.recipes else {}
+        own = book.recipes[made["recipe"]].values() if made["recipe"] in book.recipes else {}
         kept = {stage: made["steps"].get(stage) for stage in STAGES}
         kept = {stage: steps for stage, steps in kept.items() if steps not in (None, own.get(stage))}
         given["iters"] = given["iters"] or kept.get("iters", 0)
@@ -71,7 +73,7 @@ def setup(name: str, namespace: Mapping[str, Any], dry: bool = False, whole: boo
     subject = find_subject(given, recipe.values.get("subject", ""))
     values = given | recipe.values | {"recipe": recipe.name, "subject": subject}
     train_set, unseen = choose_photos(values, offered, read)
-    changed = changes(book.parameters, given, values) | overrides
+    changed = changes(defaults, given, values) | overrides
     iters = given.get("iters", 0)
     values["run"] = given.get("run") or name_run(recipe.name, iters, changed, train_set, unseen)
     if "discriminator" in values:  # D halves the size of the patch four times
@@ -79,13 +81,12 @@ def setup(name: str, namespace: Mapping[str, Any], dry: bool = False, whole: boo
         values["patch"] = -(-values["patch"] // block) * block
     elif "patch" in values:
         values["patch"] -= values["patch"] % scale
-    train_set, unseen = large_enough(values, train_set, unseen, book.min_image_size)
+    train_set, unseen = large_enough(values, train_set, unseen, book.lab)
     if made:
-        defaults = book.parameters | book.recipes[recipe.name].values
-        refuse_changes(made, recipe.name, changed, defaults, train_set)
+        refuse_changes(made, recipe.name, changed, defaults | book.recipe(recipe.name).values(), train_set)
     degradation = {name: values[parameter] for name, parameter in DEGRADATION.items() if parameter in values}
     unlike_claims = bool(iters or changed.keys() - {"seed", "backbone"})  # the claims do not depend on these two
-    lab = Lab(
+    lab = book.recipe(recipe.name)(
         name=name,
         device=device,
         precision=precision,
@@ -96,7 +97,7 @@ def setup(name: str, namespace: Mapping[str, Any], dry: bool = False, whole: boo
         is_reference_config=recipe.name in ("laptop", "smoke") and not unlike_claims and device.type == "cpu",
         parameters=values,
         changed=changed,
-        beyond_answers=book.beyond_answers(values),
+        beyond_answers=book.lab.not_followed(values),
     )
     _check_what_comes_later(lab)
     lab = with_own_start(lab)
@@ -108,17 +109,17 @@ def _choose_recipe(
     book: Book, given: dict[str, Any], overrides: dict[str, Any], device: Any, photos: Any, kept: str | None
 ) -> Recipe:
     """Return the recipe by name, of an existing run (`kept`) or by hardware, with the user's steps and overrides."""
-    facts = {"device": device.type, "iters": given.get("iters", 0), "memory_gib": devices.memory_gib(device)}
-    facts["megapixels"] = megapixels(photos)
-    recipe = pick_recipe(book, kept if kept and given["recipe"] == "auto" else given["recipe"], facts)
+    machine = Machine(device.type, devices.memory_gib(device), given.get("iters", 0), megapixels(photos))
+    recipe = pick_recipe(book, kept if kept and given["recipe"] == "auto" else given["recipe"], machine)
     if kept and given["recipe"] == "auto":
         recipe = replace(recipe, why=f"the run {given['run']} was made with it")
     if "backbone" in given and not backbones.is_trained(recipe.values["features"], given["backbone"]):
         note = f"; without ImageNet weights it uses features and losses for {backbones.OWN}, trained in the course"
-        recipe = replace(recipe, why=recipe.why + (note if recipe.without_weights else ""))
-        recipe = recipe.changed_by(recipe.without_weights, "this course, because ImageNet weights were not found")
+        without = book.recipe(recipe.name).without_weights
+        recipe = replace(recipe, why=recipe.why + (note if without else ""))
+        recipe = recipe.changed_by(without, "this course, because ImageNet weights were not found")
     named = {"subject": given["subject"]} if given.get("subject", "auto") != "auto" else {}
-    return recipe.laid_out(facts["iters"], overrides).changed_by(overrides | named)
+    return recipe.laid_out(machine.iters, overrides).changed_by(overrides | named)
 
 
 def _check_what_comes_later(lab: Lab) -> None:

@@ -32,7 +32,7 @@ def find_notebooks() -> list[Path]:
         installed = f" {recipes().parents[1]}" if recipes().is_dir() else ", which contains notebooks/recipes"
         raise SrlabError(f"{Path.cwd()} is not in a course folder. Change to the course folder{installed} first.")
     labs, extras = (sorted((folder / "notebooks").glob(pattern)) for pattern in ("[0-9]*.ipynb", "extras/*.ipynb"))
-    return [file for file in [*labs, *extras] if (recipes() / f"{file.stem}.yaml").is_file()]
+    return [file for file in [*labs, *extras] if (recipes() / f"{file.stem}.py").is_file()]
 
 
 def find_lab(name: str) -> Path:
@@ -41,7 +41,7 @@ def find_lab(name: str) -> Path:
     fitting = [lab for lab in labs if name in (lab.stem, without_number(lab))]
     fitting = fitting or [lab for lab in labs if lab.stem.startswith(name)] or [lab for lab in labs if name in lab.stem]
     if not fitting and (bare := sorted((course() / "notebooks").glob(f"{glob.escape(name)}*.ipynb"))):
-        file = recipes() / f"{bare[0].stem}.yaml"
+        file = recipes() / f"{bare[0].stem}.py"
         raise SrlabError(f"{bare[0].name} has no recipes: {file} is missing. docs/extending.md describes it.")
     if len(fitting) != 1:
         raise SrlabError(f"'{name}' does not match exactly one lab. Choose from {', '.join(lab.stem for lab in labs)}.")

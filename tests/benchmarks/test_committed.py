@@ -11,8 +11,8 @@ from benchmarks.reference.rows import HERE, RECORDS, read_rows
 from srlab import tensor_files
 from srlab.data import datasets
 from srlab.models.backbones import OWN_WEIGHTS
-from srlab_course.lab.parameters import check_parameters
-from studies.presets import defaults_of
+from srlab.paths import recipes
+from srlab_course.lab.recipes import read_book
 from studies.report import Page
 
 
@@ -34,7 +34,7 @@ def test_committed_report_matches_the_records(undrawn):
 def test_row_presets_are_valid_and_ordered():
     before = []
     for row in read_rows():
-        check_parameters(defaults_of(HERE.parents[1] / "notebooks" / f"{row.lab}.ipynb"), row.preset)
+        read_book(recipes() / f"{row.lab}.py").lab.check(row.preset)
         assert row.preset["recipe"] != "auto", "another machine might choose another recipe"
         assert row.start in ("", *before)
         before.append(row.name)

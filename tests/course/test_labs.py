@@ -16,7 +16,7 @@ from tests.conftest import ROOT
 
 NAMES = [lab.name for lab in LABS]
 NOTEBOOKS = ROOT / "notebooks"
-FILES = ("{}.ipynb", "recipes/{}.yaml", "claims/{}.py", "pictures/{}.jpg")
+FILES = ("{}.ipynb", "recipes/{}.py", "claims/{}.py", "pictures/{}.jpg")
 NUMBERS = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"]
 
 
@@ -40,7 +40,7 @@ def test_labs_in_the_folder_are_declared_in_order(monkeypatch):
 @pytest.mark.parametrize("lab", LABS, ids=lambda lab: lab.name)
 def test_declared_weights_are_those_that_the_code_loads(lab):
     cells = [cell.source for cell in read_saved(NOTEBOOKS / f"{lab.name}.ipynb").cells if cell.cell_type == "code"]
-    code = "\n".join(cells) + (NOTEBOOKS / "recipes" / f"{lab.name}.yaml").read_text(encoding="utf-8")
+    code = "\n".join(cells) + (NOTEBOOKS / "recipes" / f"{lab.name}.py").read_text(encoding="utf-8")
     loaded = {BUNDLED[label] for label in re.findall(r'load_bundled\(\)\["(\w+)"\]', code)}
     loaded |= {name for name in ("vgg6", "lpips") if re.search(rf"\b{name}\b", code)}
     assert loaded <= set(lab.weights)

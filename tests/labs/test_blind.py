@@ -8,7 +8,7 @@ from srlab_course.lab.recipes import read_book
 from srlab_course.notebook_files.execute import execute
 from tests.conftest import ROOT
 
-BLIND = read_book(ROOT / "notebooks" / "recipes" / "01_srresnet.yaml").recipes["blind"].values
+BLIND = read_book(ROOT / "notebooks" / "recipes" / "01_srresnet.py").recipes["blind"].values()
 SMALL = {"recipe": "blind", "run": "blind", "iters": 4, "size": "tiny", "batch": 2, "patch": 32, "validate_every": 2}
 FACE = srlab.Protocol(color="rgb", crop=0)
 

@@ -147,8 +147,8 @@ def test_make_labs_in_path_with_spaces(call, tmp_path):
 def test_paper_recipes_use_layers_of_papers():
     """Check the layers: SRGAN after the activation (Ledig 2017: VGG22 and VGG54), ESRGAN before (Wang 2018, 3.3)."""
     wanted = {"02_content_loss": "relu2_2", "03_srgan": "relu5_4", "04_esrgan": "conv5_4"}
-    recipes = {lab: read_book(ROOT / "notebooks" / "recipes" / f"{lab}.yaml").recipes["paper"] for lab in wanted}
-    found = {lab: recipe.values["features"] for lab, recipe in recipes.items()}
+    recipes = {lab: read_book(ROOT / "notebooks" / "recipes" / f"{lab}.py").recipes["paper"] for lab in wanted}
+    found = {lab: recipe.features for lab, recipe in recipes.items()}
     assert found == {lab: f"vgg19 {layer}" for lab, layer in wanted.items()}
 
 

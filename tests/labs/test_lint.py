@@ -84,14 +84,14 @@ def test_form(lab, cells):
 def test_all_recipe_settings_are_used(lab, cells):
     by_setup = {"recipe", "iters", "run", "images", "validation", "device", "precision", "launch", "overrides"}
     by_setup |= {"photos", "center_crop", "start", "parameter_limit", *DEGRADATION.values()}
-    book = read_book(ROOT / "notebooks" / "recipes" / f"{lab.stem}.yaml")
+    book = read_book(ROOT / "notebooks" / "recipes" / f"{lab.stem}.py")
     shared = (
         (ROOT / "srlab_course" / "lab" / "gan_plumbing.py").read_text(encoding="utf-8") if "gan" in lab.stem else ""
     )
     shared = re.sub(r"^NOTED .*$", "", shared, flags=re.M)  # recording a setting in the manifest does not count as use
     rest = "\n".join([shared, *(cell.source for cell in code(cells)[1:]), *read_claims(lab.stem).values()])
     assert [name for name in book.parameters.keys() - by_setup if not re.search(rf"\b{name}\b", rest)] == []
-    unused = [name for name in book.help.keys() - by_setup if not re.search(rf'\blab\.{name}\b|"{name}"', rest)]
+    unused = [name for name in book.lab.values().keys() - by_setup if not re.search(rf'\blab\.{name}\b|"{name}"', rest)]
     assert [name for name in unused if not name.startswith("min_gain_")] == []
 
 

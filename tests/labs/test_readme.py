@@ -57,11 +57,11 @@ def test_script_commands(command):
 def test_papermill_commands(command):
     words = shlex.split(command)
     file = ROOT / next(word for word in words if word.endswith(".ipynb"))
-    book = read_book(file.parent / "recipes" / f"{file.stem}.yaml")
+    book = read_book(file.parent / "recipes" / f"{file.stem}.py")
     for flag, name, value in zip(words, words[1:], [*words[2:], ""], strict=False):
         assert flag != "-f"
         if flag == "-p":
-            assert name in book.parameters or name in book.help, name
+            assert name in book.lab.settings, name
             assert name != "recipe" or value in book.recipes
 
 

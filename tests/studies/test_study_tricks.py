@@ -5,9 +5,10 @@ import json
 
 import pytest
 
+from srlab.paths import recipes
 from srlab.training.runs import Run
-from srlab_course.lab.parameters import check_parameters
-from srlab_course.lab.recipes import STAGES
+from srlab_course.lab.recipes import read_book
+from srlab_course.lab.settings import STAGES
 from studies import presets
 from studies.esrdgan_tricks.configurations import (
     COMMON,
@@ -43,7 +44,7 @@ def test_row_changes_only_its_trick(name):
     for row in rows(preset):
         Run(LAB, row.name)
         base, given = parameters(Row("base", row.seed), preset), parameters(row, preset)
-        check_parameters(declared(), given)
+        read_book(recipes() / f"{LAB}.py").lab.check(given)
         whole = declared() | base  # a parameter that the base does not set has the lab's default
         changed = {name for name in given if given[name] != whole.get(name)}
         assert changed - {"run"} == set(changes(row.trick, preset)), row

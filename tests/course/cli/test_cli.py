@@ -193,7 +193,7 @@ def test_plan_does_not_train_or_download(capsys, home, monkeypatch, no_download)
 
 def test_plan_lists_what_differs_from_the_recipe_and_all_on_request(capsys, monkeypatch):
     monkeypatch.chdir(ROOT)
-    settings = read_book(ROOT / "notebooks" / "recipes" / "03_srgan.yaml").recipes["laptop"].values.keys()
+    settings = read_book(ROOT / "notebooks" / "recipes" / "03_srgan.py").lab.values()
     typed = ["plan", "03", "-p", "seed", "7", "-p", "iters", "70", "-p", "gan", "hinge", "-p", "backbone", "imagenet"]
     monkeypatch.setattr("srlab.models.backbones.is_trained", lambda features, backbone: True)
     for options, others in (([], []), (["--all"], settings)):

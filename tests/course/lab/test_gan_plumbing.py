@@ -49,7 +49,7 @@ def test_loss_with_weight_0_is_not_computed(left_out):
 @pytest.mark.parametrize("own", ["srgan.train_step", "srgan.train_gan"])
 def test_reference_answer_trains_as_the_course(own, home):
     """So the claims of lab 03 hold for an answer as well: D, step and run of the exercises give the same weights."""
-    parameters = read_book(recipes() / "03_srgan.yaml").parameters
+    parameters = read_book(recipes() / "03_srgan.py").parameters
     lab = setup("03_srgan", parameters | {"recipe": "smoke", "device": "cpu"})
     features, start = srlab.FeatureExtractor("vgg6 relu1_1"), models.MSRResNet(1, 16)
     d_loss, g_loss = gan_plumbing.losses_of(lab, WEIGHTS, functools.partial(losses.content_loss, features))
@@ -83,6 +83,6 @@ def test_reference_answer_trains_as_the_course(own, home):
 
 @pytest.mark.parametrize(("weight", "turns"), [(0.1, 2), (0.0, 1)])
 def test_g_waits_for_d_only_if_it_learns_from_it(weight, turns, home):
-    parameters = read_book(recipes() / "03_srgan.yaml").parameters | {"recipe": "smoke", "device": "cpu"}
+    parameters = read_book(recipes() / "03_srgan.py").parameters | {"recipe": "smoke", "device": "cpu"}
     lab = setup("03_srgan", parameters | {"overrides": {"g_every": 2}})
     assert gan_plumbing.make_trainer(lab, "run", WEIGHTS | {"adversary": weight}, 2e-4, "").turns == turns

@@ -2,7 +2,6 @@
 
 import json
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import fields
 from types import SimpleNamespace
 
 import pytest
@@ -55,7 +54,7 @@ def test_guess_is_shown_with_outcome(capsys, choices, unit, typed, outcome, word
 @pytest.mark.usefixtures("page")
 def test_guess_is_saved_per_lab(home, monkeypatch):
     def ask(lab, question="How much?", choices=()):
-        shell = SimpleNamespace(user_ns={"i": 3, "lab": Lab(lab, *[None] * (len(fields(Lab)) - 1))})
+        shell = SimpleNamespace(user_ns={"i": 3, "lab": Lab(lab, *[None] * 7, parameters={})})
         monkeypatch.setattr(guesses, "running_shell", lambda: shell)
         return Guess(question, choices, unit="dB")
 

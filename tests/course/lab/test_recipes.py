@@ -1,68 +1,154 @@
 """Test srlab_course.lab.recipes: the hyperparameters of a lab, scaled to the requested length."""
 
-import sys
-
 import pytest
 
 from srlab.errors import SrlabError
-from srlab_course.lab.parameters import check_parameters, from_text
-from srlab_course.lab.recipes import STAGES, pick_recipe, read_book
-from tests.conftest import RECIPES
+from srlab_course.lab.lab import Lab
+from srlab_course.lab.parameters import from_text
+from srlab_course.lab.recipes import Machine, pick_recipe, read_book
+from srlab_course.lab.settings import STAGES, ours, parameter, setting
+from tests.conftest import RECIPES, ROOT
 
-LAPTOP = {"device": "cpu", "iters": 0, "memory_gib": 0.0, "megapixels": 3.6}
-H200 = {"device": "cuda", "iters": 100_000, "memory_gib": 139.0, "megapixels": 2200.0}
+LAPTOP = Machine("cpu", memory_gib=0.0, iters=0, megapixels=3.6)
 
 
 def recipes_of(lab):
     return read_book(next(file for file in RECIPES if file.stem.startswith(lab)))
 
 
-@pytest.mark.parametrize("file", RECIPES, ids=lambda file: file.stem)
-def test_recipes_only_set_known_parameters(file):
-    book = read_book(file)
-    assert {*book.choices, *book.minimum} <= {*book.parameters, *book.help}
-    assert set(book.min_image_size) <= set(book.parameters)
-    check_parameters(book.parameters, book.parameters, book.choices, book.minimum)
-    for recipe in book.recipes.values():
-        check_parameters(book.recipes["laptop"].values, recipe.values, book.choices, book.minimum)
-        assert {*recipe.without_weights, *recipe.sources} <= set(recipe.values)
-        assert set(recipe.requires or ()) <= set(LAPTOP)
+def picked(lab, name):
+    return pick_recipe(recipes_of(lab), name, LAPTOP)
+
+
+# --- Declaring settings -------------------------------------------------------------------------------------------
+
+
+class Own(Lab):
+    source = "us"
+    photo = parameter("", smallest=64)
+    steps = setting(8, "training steps", least=1)
+    rate = setting(0.1, "learning rate", least=0)
+    loss = setting("mse", "pixel loss", choices=("mse", "l1"), answers_follow=False)
+    betas = setting([0.5, 0.9], "Adam's betas")
+
+
+class Published(Own):
+    source = "a paper"
+    steps = 8
+    rate = ours(0.2)
+
+
+class Longer(Published):
+    source = "another paper"
+    steps = 80
+
+
+def test_recipe_inherits_values_with_their_sources():
+    assert Own.values() == {"steps": 8, "rate": 0.1, "loss": "mse", "betas": [0.5, 0.9]}
+    assert Longer.values() == Own.values() | {"steps": 80, "rate": 0.2}
+    assert set(Own.sources().values()) == {"us"}
+    assert Published.sources() == {"steps": "a paper", "rate": "this course", "loss": "us", "betas": "us"}
+    assert Longer.sources() == Published.sources() | {"steps": "another paper"}
+    assert Own.in_cell() == {"photo": "", "recipe": "auto", "seed": 0, "device": "auto", "overrides": {}}
+    assert (Own.smallest("photo"), Own.smallest("validation")) == (64, 1)
+
+
+def test_answers_follow_only_the_value_of_the_lab():
+    assert Longer.not_followed(Longer.values()) == {}
+    assert Longer.not_followed(Longer.values() | {"loss": "l1", "steps": 3}) == {"loss": "l1"}
+
+
+def test_nearest_declaration_of_a_shared_setting_counts():
+    class Other(Own):
+        steps = setting(5, "steps of something else", least=5)
+
+    class Both(Other, Own):
+        pass
+
+    assert Both.values()["steps"] == 5
+    for one in (Other, Both):
+        assert (one.settings["steps"].least, one.settings["steps"].help) == (5, "steps of something else")
 
 
 @pytest.mark.parametrize(
-    ("lab", "facts", "name"),
+    ("written", "words"),
+    [
+        ({"stepps": 3}, r"Unknown parameter 'stepps' \(did you mean steps\?\)"),
+        ({"steps": 0}, "steps=0 must be at least 1"),
+        ({"steps": ours(0.5)}, "steps=0.5 must be a whole number"),
+        ({"loss": "l2"}, "loss='l2' must be one of mse, l1"),
+        ({"betas": [0.5]}, "must be a list of 2 numbers"),
+        ({"without_weights": {"losss": "l1"}}, "did you mean loss"),
+        ({"photo": "me.png"}, "No recipe sets photo, which is a parameter"),
+    ],
+    ids=str,
+)
+def test_invalid_recipe_is_rejected_where_it_is_defined(written, words):
+    with pytest.raises(SrlabError, match=words):
+        type("Wrong", (Own,), written)
+
+
+def test_file_with_an_invalid_recipe_is_named(tmp_path):
+    text = (ROOT / "docs" / "own_lab" / "08_my_lab.py").read_text(encoding="utf-8")
+    file = tmp_path / "08_my_lab.py"
+    file.write_text(text, encoding="utf-8")
+    assert read_book(file).lab.values()["batch"] == 8
+    file.write_text(text.replace("iters = 4", "itters = 4"), encoding="utf-8")
+    with pytest.raises(SrlabError, match=r"08_my_lab.py are not valid\. Unknown parameter 'itters'"):
+        read_book(file)
+
+
+# --- The recipes of the course ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("file", RECIPES, ids=lambda file: file.stem)
+def test_each_recipe_is_described_and_used(file):
+    book = read_book(file)
+    assert {"laptop", "smoke"} <= book.recipes.keys()
+    for name, recipe in book.recipes.items():
+        assert issubclass(recipe, book.lab), name
+        assert vars(recipe)["description"], name
+        assert vars(recipe)["source"], name
+        assert type(f"{name} again", (recipe,), recipe.values()).values() == recipe.values(), "all values are valid"
+
+
+@pytest.mark.parametrize(
+    ("lab", "machine", "name"),
     [
         ("04", LAPTOP, "laptop"),
-        ("04", LAPTOP | {"iters": 100_000, "megapixels": 2200.0}, "photos"),
-        ("04", H200, "gpu"),
-        ("04", H200 | {"memory_gib": 14.6}, "gpu-small"),
-        ("04", H200 | {"memory_gib": 6.0}, "photos"),
-        ("04", H200 | {"megapixels": 3.6}, "photos"),
-        ("04", H200 | {"iters": 0}, "laptop"),
-        ("03", H200, "gpu"),
-        ("05", H200, "laptop"),
+        ("04", Machine("cpu", 0.0, 100_000, 2200.0), "photos"),
+        ("04", Machine("cuda", 139.0, 100_000, 2200.0), "gpu"),
+        ("04", Machine("cuda", 14.6, 100_000, 2200.0), "gpu-small"),
+        ("04", Machine("cuda", 6.0, 100_000, 2200.0), "photos"),
+        ("04", Machine("cuda", 139.0, 100_000, 3.6), "photos"),
+        ("04", Machine("cuda", 139.0, 0, 2200.0), "laptop"),
+        ("03", Machine("cuda", 139.0, 100_000, 2200.0), "gpu"),
+        ("05", Machine("cuda", 139.0, 100_000, 2200.0), "laptop"),
     ],
 )
-def test_auto_selects_recipe_that_fits(lab, facts, name):
-    assert pick_recipe(recipes_of(lab), "auto", facts).name == name
+def test_auto_selects_recipe_that_fits(lab, machine, name):
+    found = pick_recipe(recipes_of(lab), "auto", machine)
+    assert found.name == name
+    assert found.why == f"it fits {machine}"
 
 
 def test_paper_network_never_gets_laptop_rate():
     """Check the rate: with 2e-3, RRDBNet-23 reached a loss of 1e30; 2e-4 is stable for 23 blocks and 64 features."""
     for recipe in recipes_of("04").recipes.values():
-        if recipe.values["size"] == "paper":
-            assert 0 < recipe.values["pretrain_rate"] <= 4e-4
-            assert recipe.values["learning_rate"] <= 2e-4
+        if recipe.size == "paper":
+            assert 0 < recipe.pretrain_rate <= 4e-4
+            assert recipe.learning_rate <= 2e-4
 
 
 def test_only_the_high_rate_of_small_networks_needs_a_bound_on_the_gradient():
-    for recipe in recipes_of("01").recipes.values():
-        assert recipe.values["max_gradient"] == (0.0 if recipe.values["size"] == "paper" else 0.04), recipe.name
+    for name, recipe in recipes_of("01").recipes.items():
+        assert recipe.max_gradient == (0.0 if recipe.size == "paper" else 0.04), name
 
 
 @pytest.mark.parametrize("file", RECIPES, ids=lambda file: file.stem)
 def test_iters_are_steps_of_each_stage_of_each_recipe(file):
-    for recipe in read_book(file).recipes.values():
+    book = read_book(file)
+    for recipe in (pick_recipe(book, name, LAPTOP) for name in book.recipes):
         stages = {name: steps for name, steps in recipe.values.items() if name in STAGES}
         assert recipe.laid_out(0, {}) is recipe
         assert recipe.laid_out(recipe.values.get("iters", 0), stages) is recipe, "the same numbers, passed by name"
@@ -90,7 +176,7 @@ def test_iters_are_steps_of_each_stage_of_each_recipe(file):
     ],
 )
 def test_recipe_follows_its_numbers_of_steps(name, iters, named, wanted):
-    recipe = recipes_of("04").recipes[name]
+    recipe = picked("04", name)
     found = recipe.laid_out(iters, named)
     for key, value in wanted.items():
         assert found.values[key] == pytest.approx(value), key
@@ -99,51 +185,19 @@ def test_recipe_follows_its_numbers_of_steps(name, iters, named, wanted):
 
 def test_gpu_without_imagenet_uses_photos_losses_but_not_rates():
     gpu, photos = (recipes_of("04").recipes[name] for name in ("gpu", "photos"))
-    without, of_photos = (one.values | one.without_weights for one in (gpu, photos))
+    without, of_photos = (one.values() | one.without_weights for one in (gpu, photos))
     for name in ("features", "relative", "max_shift", "pixel", "pixel_weight", "content_weight", "discriminator"):
         assert without[name] == of_photos[name]
     assert "learning_rate" not in gpu.without_weights
 
 
 def test_table_lists_each_setting_with_help_and_source():
-    recipe = recipes_of("04").recipes["paper"].changed_by({"instance_noise": 0.5})
+    recipe = picked("04", "paper").changed_by({"instance_noise": 0.5})
     table = recipe.table()
     assert table.count("<tr>") == len(recipe.rows()) == len(recipe.values) + 1
     for words in ("learning_rate", "0.0001", "learning rate of G", "Wang et al. 2018, section 4.1", "400,000", "you"):
         assert f">{words}<" in table
     assert "average of G&#39;s weights" in table
-
-
-HEAD = "parameters: {}\nchoices: {}\nminimum: {}\nmin_image_size: {}\nhelp: {a: b}"
-
-
-@pytest.mark.parametrize(
-    ("text", "words"),
-    [
-        ("", "its head: "),
-        ("help: [", "its head: "),
-        pytest.param("help: " + "[" * 10_000, "its head: ", id="nested"),
-        (f"{HEAD}\nlaptop: {{description: x, source: y, values: {{a: 1}}, requries: {{}}}}", "laptop: .* 'requries'"),
-        (f"{HEAD}\nlaptop: {{description: x, source: y, values: {{b: 1}}}}", "laptop: missing .* a, b"),
-        (f"{HEAD}\nlaptop: {{description: x, values: {{a: 1}}}}", "laptop: .* 'source'"),
-        (f"{HEAD}\nlaptop: {{description: x, source: y, extends: lapptop, values: {{a: 1}}}}", "laptop: 'lapptop'"),
-    ],
-)
-def test_damaged_recipe_file_is_reported(tmp_path, text, words):
-    (tmp_path / "lab.yaml").write_text(text, encoding="utf-8")
-    with pytest.raises(SrlabError, match=rf"lab.yaml cannot be read \({words}"):
-        read_book(tmp_path / "lab.yaml")
-
-
-@pytest.mark.parametrize(
-    "path", ["own.x", "srlab_course.workshops.designs.__main__.x", "srlab.__main__", "srlab.losses.no", "srlab.losses"]
-)
-def test_choices_import_only_tables_of_srlab(tmp_path, monkeypatch, path):
-    (tmp_path / "own.py").write_text("raise AssertionError('it was imported')", encoding="utf-8")
-    monkeypatch.syspath_prepend(tmp_path)
-    with pytest.raises(SrlabError, match=rf"choices of scale are '{path}'\. Use a list, or a table of srlab"):
-        check_parameters({"scale": 4}, {"scale": 2}, {"scale": path})
-    assert not [name for name in sys.modules if name.endswith(".__main__")]
 
 
 @pytest.mark.parametrize("text", ["-" * 10_000 + "1", "1+" * 10_000 + "1", "(" * 1000], ids=lambda text: text[:2])

@@ -58,7 +58,7 @@ def photos_are_decoded_once_and_no_weights_are_there(monkeypatch, hub):
 
 def setup(lab, **given):
     """Return the lab, on the CPU in float32 on any machine. Settings that are not parameters are overrides."""
-    known = read_book(ROOT / "notebooks" / "recipes" / f"{lab}.yaml").parameters
+    known = read_book(ROOT / "notebooks" / "recipes" / f"{lab}.py").parameters
     overrides = {name: given.pop(name) for name in [*given] if name not in known}
     usual = {"device": "cpu", "precision": "fp32", "overrides": overrides}
     return course.setup(lab, namespace(lab, **{name: usual[name] for name in usual if name in known} | given))
@@ -88,8 +88,8 @@ def photo(tmp_path):
 @pytest.mark.parametrize("lab", [lab.stem for lab in LABS])
 def test_parameters_cell_has_recipe_defaults(lab):
     declared = {one.targets[0].id: ast.literal_eval(one.value) for one in ast.parse(cell_of(lab)).body}
-    book = read_book(ROOT / "notebooks" / "recipes" / f"{lab}.yaml")
-    assert list(declared.items()) == list(book.parameters.items())
+    book = read_book(ROOT / "notebooks" / "recipes" / f"{lab}.py")
+    assert declared == book.parameters
     assert setup(lab).is_reference_config
 
 
@@ -168,8 +168,8 @@ NAMES = [
     ("03_srgan", {"subject": "brick", "iters": 70, "gan": "hinge"}, "laptop-70-subject-brick-gan-hinge"),
     ("04_esrgan", {}, "default"),
     ("04_esrgan", {"seed": -3, "device": "auto", "photo": ""}, "laptop-seed-minus-3"),
-    ("04_esrgan", {"betas": "[0.9, 0.99]", "batch": 4}, "laptop-batch-4-betas-0.9-0.99"),
-    ("04_esrgan", {"overrides": '{"betas": [9e-1, 0.99], "batch": 4}'}, "laptop-batch-4-betas-0.9-0.99"),
+    ("04_esrgan", {"betas": "[0.9, 0.99]", "batch": 4}, "laptop-betas-0.9-0.99-batch-4"),
+    ("04_esrgan", {"overrides": '{"betas": [9e-1, 0.99], "batch": 4}'}, "laptop-betas-0.9-0.99-batch-4"),
     ("04_esrgan", {"iters": 5000, "run": "mine"}, "mine"),
 ]
 
@@ -178,7 +178,7 @@ NAMES = [
 def test_run_name_distinguishes_settings(lab, given, run):
     found = setup(lab, **given)
     assert found.run == run
-    changed = {"overrides", "scale"} | set(read_book(ROOT / "notebooks" / "recipes" / f"{lab}.yaml").help)
+    changed = {"overrides", "scale"} | set(read_book(ROOT / "notebooks" / "recipes" / f"{lab}.py").lab.values())
     assert found.is_reference_config == (not changed & set(given))
     if "betas" in str(given):
         assert (found.betas, found.batch) == ([0.9, 0.99], 4)
@@ -216,7 +216,7 @@ def test_lab_attributes_and_suggestions_for_typos():
     lab = setup("01_srresnet")
     assert lab.batch == lab.parameters["batch"] == copy.copy(lab).batch
     assert {"batch", "unseen", "expect"} <= set(dir(lab))
-    for slip, words in {"itters": "Did you mean iters", "crowd_size": "It has recipe, iters"}.items():
+    for slip, words in {"itters": "Did you mean iters", "crowd_size": "It has images, validation"}.items():
         with pytest.raises(AttributeError, match=words):
             getattr(lab, slip)
 

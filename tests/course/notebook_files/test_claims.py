@@ -20,7 +20,8 @@ import dataclasses
 import srlab_course as course
 from srlab_course.lab.lab import Lab
 
-lab, found = Lab(**dict.fromkeys(one.name for one in dataclasses.fields(Lab)) | {"is_reference_config": True}), 5
+values = dict.fromkeys(one.name for one in dataclasses.fields(Lab)) | {"is_reference_config": True, "parameters": {}}
+lab, found = Lab(**values), 5
 """
 CLAIMS = """\
 \"\"\"About the lab.\"\"\"
@@ -94,7 +95,7 @@ def test_failed_lab_is_reported(tmp_path, monkeypatch):
 
 
 def test_claim_needs_bound_and_is_recorded_for_make_seeds(monkeypatch):
-    lab = Lab(**dict.fromkeys(field.name for field in dataclasses.fields(Lab)))
+    lab = Lab(**dict.fromkeys(field.name for field in dataclasses.fields(Lab)) | {"parameters": {}})
     with pytest.raises(SrlabError, match="'it is large' has no bound"):
         lab.expect("it is large", 5.0)
     with pytest.raises(SrlabError, match="false: the value is undefined"):

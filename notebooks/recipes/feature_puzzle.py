@@ -1,0 +1,24 @@
+"""Settings and recipes of the extra feature_puzzle."""
+
+from srlab_course.lab.lab import Lab
+from srlab_course.lab.settings import parameter, setting
+
+
+class FeaturePuzzle(Lab):
+    description = "about half a minute on two CPU cores"
+    source = "this course"
+
+    device = parameter("cpu")
+
+    photos = setting("astronaut", "held-out photos, on which the network was not trained")
+    steps = setting(300, "training steps of the network in section 2", least=2)
+
+
+class Smoke(FeaturePuzzle):
+    description = "the same code in seconds, for CI"
+    source = "this course"
+
+    steps = 4
+
+
+RECIPES = {"laptop": FeaturePuzzle, "smoke": Smoke}
