@@ -16,11 +16,9 @@ class SRGAN(GanLab):
     validation = parameter("", smallest=64)
     backbone = parameter("auto")
     photo = parameter("", smallest=64)
-    scale = parameter(4, choices=(2, 3, 4, 8))
 
     iters = setting(800, "total number of steps of the GAN stage", least=0, cell=0)
     start = setting("bundled", "bundled (MSRResNet for scale 4), or a run; otherwise lab 01's run of the same name")
-    pretrain_iters = setting(400, "steps of MSE pretraining, if there is no pretrained network", least=0)
     network = setting(
         "MSRResNet", "network to pretrain, a name in srlab_course.lab.sizes.TRAINED_ON_PAIRS", choices=TRAINED_ON_PAIRS
     )

@@ -55,8 +55,8 @@ class ESRGAN(GanLab, DegradedLab):
         0.0, "learning rate of the PSNR stage; 0 for 2e-3, or 2e-4 above 32 features, where 2e-3 diverges", least=0
     )
     ema = 0.996  # an average over many steps, because with fewer a fluctuating pattern shows
-    milestones = setting([], "steps at which the learning rates are halved; an empty list means cosine")
-    pretrain_milestones = setting([], "the same for the PSNR stage; an empty list means one cycle")
+    milestones: list[int] = setting([], "steps at which the learning rates are halved; an empty list means cosine")
+    pretrain_milestones: list[int] = setting([], "the same for the PSNR stage; an empty list means one cycle")
     instance_noise_until = setting(1.0, "fraction of the run after which the instance noise is 0")
     validate_every = 200
     min_progress = setting(1.0, "smallest PSNR gain of the PSNR stage over its initialization, in dB, for the claims")

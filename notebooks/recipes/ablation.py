@@ -1,14 +1,12 @@
 """Settings and recipes of the extra ablation."""
 
-from srlab_course.lab.lab import Lab
-from srlab_course.lab.settings import parameter, setting
+from srlab_course.lab.settings import setting
+from srlab_course.lab.shared_settings import SmallLab
 
 
-class Ablation(Lab):
+class Ablation(SmallLab):
     description = "about a minute on two CPU cores"
     source = "this course"
-
-    device = parameter("cpu")
 
     photos = setting("astronaut chelsea text brick", "held-out photos, on which no network here was trained")
     steps = setting(250, "steps of each short training run", least=1)

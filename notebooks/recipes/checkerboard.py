@@ -1,14 +1,12 @@
 """Settings and recipes of the extra checkerboard."""
 
-from srlab_course.lab.lab import Lab
-from srlab_course.lab.settings import parameter, setting
+from srlab_course.lab.settings import setting
+from srlab_course.lab.shared_settings import SmallLab
 
 
-class Checkerboard(Lab):
+class Checkerboard(SmallLab):
     description = "about half a minute on two CPU cores"
     source = "this course"
-
-    device = parameter("cpu")
 
     photos = setting("astronaut", "held-out photos, on which no network here was trained")
     fresh_steps = setting(60, "steps of each new network in section 1", least=10)

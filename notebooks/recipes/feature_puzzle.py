@@ -1,14 +1,12 @@
 """Settings and recipes of the extra feature_puzzle."""
 
-from srlab_course.lab.lab import Lab
-from srlab_course.lab.settings import parameter, setting
+from srlab_course.lab.settings import setting
+from srlab_course.lab.shared_settings import SmallLab
 
 
-class FeaturePuzzle(Lab):
+class FeaturePuzzle(SmallLab):
     description = "about half a minute on two CPU cores"
     source = "this course"
-
-    device = parameter("cpu")
 
     photos = setting("astronaut", "held-out photos, on which the network was not trained")
     steps = setting(300, "training steps of the network in section 2", least=2)

@@ -1,14 +1,12 @@
 """Settings and recipes of the extra four_sick_runs."""
 
-from srlab_course.lab.lab import Lab
-from srlab_course.lab.settings import parameter, setting
+from srlab_course.lab.settings import setting
+from srlab_course.lab.shared_settings import SmallLab
 
 
-class FourSickRuns(Lab):
+class FourSickRuns(SmallLab):
     description = "about two minutes on two CPU cores"
     source = "this course"
-
-    device = parameter("cpu")
 
     photos = setting("astronaut chelsea text brick", "held-out photos, on which no network here was trained")
     rate_steps = setting(100, "steps of each of the four healthy runs in section 1", least=5)

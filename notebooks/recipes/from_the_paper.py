@@ -1,14 +1,12 @@
 """Settings and recipes of the extra from_the_paper."""
 
-from srlab_course.lab.lab import Lab
-from srlab_course.lab.settings import parameter, setting
+from srlab_course.lab.settings import setting
+from srlab_course.lab.shared_settings import SmallLab
 
 
-class FromThePaper(Lab):
+class FromThePaper(SmallLab):
     description = "a few seconds"
     source = "this course"
-
-    device = parameter("cpu")
 
     photos = setting("text chelsea", "held-out photos; must include text and chelsea")
 

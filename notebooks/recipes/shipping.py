@@ -1,15 +1,14 @@
 """Settings and recipes of the extra shipping."""
 
-from srlab_course.lab.lab import Lab
 from srlab_course.lab.settings import parameter, setting
+from srlab_course.lab.shared_settings import SmallLab
 
 
-class Shipping(Lab):
+class Shipping(SmallLab):
     description = "about a minute on two CPU cores"
     source = "this course"
 
     generator = parameter("msrresnet")
-    device = parameter("cpu")
 
     photos = setting("astronaut chelsea text brick", "held-out photos to score; must include astronaut")
     side = setting(96, "side of the crop in section 4, in LR pixels", least=48)

@@ -1,14 +1,12 @@
 """Settings and recipes of the extra untrained_features."""
 
-from srlab_course.lab.lab import Lab
-from srlab_course.lab.settings import parameter, setting
+from srlab_course.lab.settings import setting
+from srlab_course.lab.shared_settings import SmallLab
 
 
-class UntrainedFeatures(Lab):
+class UntrainedFeatures(SmallLab):
     description = "under a minute on two CPU cores"
     source = "this course"
-
-    device = parameter("cpu")
 
     photos = setting("astronaut chelsea text brick", "held-out photos, on which no network here was trained")
     steps = setting(200, "steps of each of the three training runs", least=1)

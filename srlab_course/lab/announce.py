@@ -77,12 +77,12 @@ def announce(lab: Lab, recipe: Recipe, whole: bool = False) -> None:
 
 def _progress_of(lab: Lab) -> str:
     """Return the progress of the run and how it continues, or "" for a new run."""
-    run = srlab.Run(lab.name, lab.run)
+    run, iters = srlab.Run(lab.name, lab.parameters["run"]), lab.parameters["iters"]
     manifest = run.manifest()
     if manifest is None or not manifest["step"]:
         return ""
-    done = f"{manifest['step']:,} of {lab.iters:,} steps"
-    if manifest["step"] >= lab.iters:
+    done = f"{manifest['step']:,} of {iters:,} steps"
+    if manifest["step"] >= iters:
         unless = " unless your code has changed" if read_code(run) else ""
         return f", already trained for {done}; it is not trained again{unless}"
     return f", resuming after {done}"

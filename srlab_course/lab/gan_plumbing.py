@@ -16,7 +16,7 @@ from srlab.training.cuda_graph import Step
 from srlab.training.gan import DLoss, GLoss, chances, gan_step
 from srlab.training.schedules import Schedule
 from srlab.training.trainer import Losses, Trainer
-from srlab_course.lab.lab import Lab
+from srlab_course.lab.shared_settings import GanLab
 
 # Settings that are recorded with a run, if the lab has them.
 NOTED: tuple[str, ...] = ("pixel", "content", "relative", "max_shift", "gan", "discriminator_rate")
@@ -24,14 +24,14 @@ NOTED += ("instance_noise", "instance_noise_until", "label_real", "label_flip", 
 WEIGHTS = {"pixel": "pixel_weight", "content": "content_weight", "adversary": "adversarial_weight"}
 
 
-def patches_of(lab: Lab) -> PatchSampler:
+def patches_of(lab: GanLab) -> PatchSampler:
     """Return the sampler that the lab's recipe specifies; each call starts with the same patches."""
     sizes, augment = (lab.scale, lab.patch, lab.batch), lab.parameters.get("augment", "all")
     return PatchSampler(lab.train_set, *sizes, lab.degradation, augment, lab.seed, lab.device)
 
 
 def train_start(
-    lab: Lab,
+    lab: GanLab,
     name: str,
     generator: nn.Module,
     loss: Callable[[torch.Tensor, torch.Tensor], torch.Tensor],
@@ -57,7 +57,7 @@ def train_start(
     return trainer.fit(step, patches_of(lab), lab.pretrain_iters, schedule, **validation)
 
 
-def weights_of(lab: Lab) -> dict[str, float]:
+def weights_of(lab: GanLab) -> dict[str, float]:
     """Return the weights of G's loss from the recipe: ``"pixel"``, ``"content"`` and ``"adversary"``, not all 0."""
     weights = {part: lab.parameters[name] for part, name in WEIGHTS.items()}
     if not any(weights.values()):
@@ -68,7 +68,9 @@ def weights_of(lab: Lab) -> dict[str, float]:
 # --- The training that all GANs share: the trainer, the course's losses, and the run. -----------------------------
 
 
-def make_trainer(lab: Lab, name: str, weights: dict[str, float], rate: float, origin: str, **settings: Any) -> Trainer:
+def make_trainer(
+    lab: GanLab, name: str, weights: dict[str, float], rate: float, origin: str, **settings: Any
+) -> Trainer:
     """Return the trainer of a GAN run, and seed PyTorch for the initial weights of D.
 
     Parameters
@@ -86,17 +88,17 @@ def make_trainer(lab: Lab, name: str, weights: dict[str, float], rate: float, or
     noted = {key: lab.parameters[key] for key in NOTED if key in lab.parameters}
     noted |= {WEIGHTS[part]: weight for part, weight in weights.items()}
     noted |= {"discriminator_rate": rate, "start": origin} | settings
-    averaging = {"ema": lab.ema, "ema_warmup": 3 if origin else 10}
+    averaging: dict[str, Any] = {"ema": lab.ema, "ema_warmup": 3 if origin else 10}
     turns = lab.g_every if weights["adversary"] else 1  # a G that doesn't learn from D doesn't wait for it
     return Trainer(lab.name, name, **lab.trainer_kwargs, **averaging, seed=lab.seed, settings=noted, turns=turns)
 
 
-def discriminator_of(lab: Lab) -> nn.Module:
+def discriminator_of(lab: GanLab) -> nn.Module:
     """Return a new discriminator, the one that the recipe names."""
     return build_discriminator(lab.discriminator, lab.patch, lab.parameters.get("d_features", 0))
 
 
-def losses_of(lab: Lab, weights: dict[str, float], content: Callable[..., torch.Tensor]) -> tuple[DLoss, GLoss]:
+def losses_of(lab: GanLab, weights: dict[str, float], content: Callable[..., torch.Tensor]) -> tuple[DLoss, GLoss]:
     """Return the losses of D and G that the recipe names, as `srlab.gan_step` takes them.
 
     `content` is the content loss ``content(sr, hr)``. A part with weight 0 is not computed.
@@ -124,7 +126,7 @@ def losses_of(lab: Lab, weights: dict[str, float], content: Callable[..., torch.
 
 
 def train_gan(
-    lab: Lab,
+    lab: GanLab,
     trainer: Trainer,
     pretrained: nn.Module,
     fixed: dict[str, nn.Module],
@@ -154,7 +156,8 @@ def train_gan(
         Arguments of ``trainer.fit``.
     """
     generator = copy.deepcopy(pretrained).train().requires_grad_(True)
-    adam, d_rate = {"betas": lab.betas, "fused": True}, trainer.settings["discriminator_rate"]
+    adam: dict[str, Any] = {"betas": lab.betas, "fused": True}
+    d_rate = trainer.settings["discriminator_rate"]
     trainer.prepare(
         generator=generator,
         discriminator=discriminator,
@@ -166,7 +169,7 @@ def train_gan(
 
 
 def step_of(
-    lab: Lab,
+    lab: GanLab,
     trainer: Trainer,
     d_loss: DLoss,
     g_loss: GLoss,
@@ -199,7 +202,7 @@ def step_of(
     return step
 
 
-def fading_noise(lab: Lab, trainer: Trainer) -> Noise:
+def fading_noise(lab: GanLab, trainer: Trainer) -> Noise:
     """Return the instance noise of this step, which falls to 0 during the run or its share ``instance_noise_until``."""
     until = lab.parameters.get("instance_noise_until", 1.0)
     if not lab.instance_noise or not until:

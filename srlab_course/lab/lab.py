@@ -4,7 +4,7 @@ import difflib
 import math
 import os
 from dataclasses import dataclass, field, fields
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -64,13 +64,15 @@ class Lab(Settings):
         names = self.parameters.keys() - {one.name for one in fields(self)}  # device and precision, as chosen
         vars(self).update({name: self.parameters[name] for name in names})
 
-    def __getattr__(self, name: str) -> Any:
-        """Reject an unknown name with the most similar ones."""
-        if name.startswith("_"):  # copy and pickle look these up before there are fields
-            raise AttributeError(name)
-        near = difflib.get_close_matches(name, [one for one in dir(self) if not one.startswith("_")])
-        hint = f". Did you mean {' or '.join(near)}?" if near else f". It has {', '.join(self.parameters)}."
-        raise AttributeError(f"The lab {self.name} has no {name}{hint}")
+    if not TYPE_CHECKING:  # a type checker rejects unknown names itself
+
+        def __getattr__(self, name: str) -> Any:
+            """Reject an unknown name with the most similar ones."""
+            if name.startswith("_"):  # copy and pickle look these up before there are fields
+                raise AttributeError(name)
+            near = difflib.get_close_matches(name, [one for one in dir(self) if not one.startswith("_")])
+            hint = f". Did you mean {' or '.join(near)}?" if near else f". It has {', '.join(self.parameters)}."
+            raise AttributeError(f"The lab {self.name} has no {name}{hint}")
 
     @property
     def trainer_kwargs(self) -> dict[str, Any]:

@@ -105,6 +105,8 @@ class Settings:
         Name -> what the lab declares about it: first the lab's own settings, then those that it shares with others.
     """
 
+    recipe: str
+    seed: int
     description: ClassVar[str] = ""
     source: ClassVar[str] = ""
     strict: ClassVar[bool] = False
@@ -134,7 +136,10 @@ class Settings:
         for name in written.keys() - declared.keys() & cls.settings.keys():
             if not cls.settings[name].help:
                 raise SrlabError(f"No recipe sets {name}, which is a parameter of the notebook. Use parameter().")
-        cls.check(values | cls.without_weights)
+        try:
+            cls.check(values | cls.without_weights)
+        except SrlabError as error:
+            raise SrlabError(f"In {cls.__name__}: {error}") from error
         for name, value in values.items():
             setattr(cls, name, value)
 

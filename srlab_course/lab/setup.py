@@ -133,7 +133,7 @@ def _check_what_comes_later(lab: Lab) -> None:
     if "batch" in values and not lab.train_set.pixels.is_meta:
         first = lab.train_set.subset(lab.train_set.names[0])
         # This raises what training would.
-        srlab.PatchSampler(first, values.get("scale", 4), lab.patch, lab.batch, lab.degradation)
+        srlab.PatchSampler(first, values.get("scale", 4), values["patch"], values["batch"], lab.degradation)
     if "discriminator" in values:
         # This rejects unsuitable patch sizes. Not on the meta device, where spectral norm would take seconds.
         with torch.random.fork_rng(devices=[]):

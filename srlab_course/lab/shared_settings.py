@@ -1,11 +1,19 @@
 """Settings that several labs share. A lab that needs another value or description declares the setting again."""
 
+from typing import Any
+
 from srlab.data.resampling import DOWNSAMPLERS
 from srlab.losses import ADVERSARIAL, PIXEL_LOSSES
 from srlab.models import DISCRIMINATORS
 from srlab_course.lab.lab import Lab
 from srlab_course.lab.settings import parameter, setting
 from srlab_course.lab.sizes import FLOW_SIZES
+
+
+class SmallLab(Lab):
+    """What extras share whose networks are so small that a CPU will do."""
+
+    device: Any = parameter("cpu")  # text in the notebook, a torch.device in the lab
 
 
 class TrainingLab(Lab):
@@ -54,6 +62,9 @@ class DegradedLab(TrainingLab):
 class GanLab(SubjectLab):
     """Settings of the labs that train a GAN, which `srlab_course.lab.gan_plumbing` reads."""
 
+    scale = parameter(4, choices=(2, 3, 4, 8))
+
+    pretrain_iters = setting(400, "steps of MSE pretraining, if there is no pretrained network", least=0)
     features = setting("vgg19 conv3_1", "network and layers of the content loss, see srlab.FeatureExtractor")
     relative = setting(True, "divide the content loss by the magnitude of HR's feature maps")
     max_shift = setting(

@@ -94,7 +94,7 @@ def test_file_with_an_invalid_recipe_is_named(tmp_path):
     file.write_text(text, encoding="utf-8")
     assert read_book(file).lab.values()["batch"] == 8
     file.write_text(text.replace("iters = 4", "itters = 4"), encoding="utf-8")
-    with pytest.raises(SrlabError, match=r"08_my_lab.py are not valid\. Unknown parameter 'itters'"):
+    with pytest.raises(SrlabError, match=r"08_my_lab.py are not valid\. In Smoke: Unknown parameter 'itters'"):
         read_book(file)
 
 
