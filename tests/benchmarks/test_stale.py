@@ -1,0 +1,33 @@
+"""Test the list of what was made with a lab's recipes."""
+
+import pytest
+
+from benchmarks.stale import stale
+from srlab_course.labs import LABS
+from srlab_course.notebook_files.finding import find_lab
+from tests.conftest import EXTRAS, ROOT
+
+
+@pytest.fixture(autouse=True)
+def _in_course(monkeypatch):
+    monkeypatch.chdir(ROOT)
+
+
+@pytest.mark.parametrize("lab", [*(lab.name for lab in LABS), *(lab.stem for lab in EXTRAS)])
+def test_what_was_made_with_each_lab_is_found(lab):
+    found = stale(lab)
+    assert found["claims"]
+    for made in found["pictures and weights"]:
+        assert (ROOT / made).is_file()
+
+
+def test_kinds_of_what_is_stale():
+    found = stale(find_lab("03").stem)
+    assert any("'SRGAN loses about two decibels of PSNR'" in claim for claim in found["claims"])
+    assert any(claim.startswith("notebooks/claims/seeds.md:") for claim in found["claims"])
+    wanted = {"notebooks/pictures/03_srgan.jpg", "docs/images/sharper.png", "srlab/models/bundled/srgan.safetensors"}
+    assert wanted <= set(found["pictures and weights"])
+    assert "04_esrgan" in found["labs that take its runs"]
+    assert any("dB" in sentence for sentence in found["cells with measured numbers"])
+    for page in ("docs/gpu.md", "notebooks/05_evaluation.ipynb"):
+        assert any(line.startswith(f"{page}: ") for line in found["pages and other notebooks that name it"]), page
