@@ -133,11 +133,10 @@ class Settings:
             for name, value in written.items()
             if name not in ABOUT and not name.startswith("_")
         }
-        for name in written.keys() - declared.keys() & cls.settings.keys():
-            if not cls.settings[name].help:
-                raise SrlabError(f"No recipe sets {name}, which is a parameter of the notebook. Use parameter().")
         try:
             cls.check(values | cls.without_weights)
+            if wrong := [name for name in values if name not in declared and not cls.settings[name].help]:
+                raise SrlabError(f"No recipe sets {wrong[0]}, which is a parameter of the notebook. Use parameter().")
         except SrlabError as error:
             raise SrlabError(f"In {cls.__name__}: {error}") from error
         for name, value in values.items():
