@@ -20,7 +20,9 @@ class ESRGAN(GanLab, DegradedLab):
     iters = setting(800, "number of steps of the GAN stage", least=0, cell=0)
     start = setting("bundled", 'bundled (RRDBNet, if it has this size and scale); "" trains the PSNR stage in the lab')
     pretrain_iters = setting(600, "steps of the PSNR stage; 0 skips it, as in ESRDGAN", least=0)
-    continued_iters = setting(600, "steps of each training run of section 5, on clean and on degraded LR images", least=1)
+    continued_iters = setting(
+        600, "steps of each training run of section 5, on clean and on degraded LR images", least=1
+    )
     size = setting("laptop", "size of the generator, tiny, laptop or paper (23 blocks of 64 features)", choices=SIZES)
     num_blocks = setting(0, "number of RRDBs; 0 for the default of the size", least=0)
     num_features = setting(0, "number of features of the generator; 0 for the default of the size", least=0)
