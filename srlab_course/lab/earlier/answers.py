@@ -5,11 +5,11 @@ from typing import Any
 from srlab.training.runs import run_called
 from srlab_course.feedback.all_exercises import find
 from srlab_course.lab.earlier.trained import run_like
-from srlab_course.lab.lab import Lab
 from srlab_course.lab.run_code import import_code
+from srlab_course.lab.shared_settings import TrainingLab
 
 
-def from_earlier_lab(lab: Lab, earlier: str, *names: str) -> list[Any]:
+def from_earlier_lab(lab: TrainingLab, earlier: str, *names: str) -> list[Any]:
     """Return the answers that trained the run of an earlier lab, from its ``code.py``, and print their origin.
 
     The course's replace them if there is no run, or if its code was not written on this machine.

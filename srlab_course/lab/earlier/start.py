@@ -31,7 +31,7 @@ OWN = "01_srresnet"  # the lab of the student's own start
 ENOUGH = 1.0  # its least gain over bicubic in dB, the mean over the bundled validation photos; lab 01 reaches 1.5
 
 
-def load_start(lab: Lab, *others: str, answers: Sequence[Any] = ()) -> tuple[nn.Module | None, str]:
+def load_start(lab: Any, *others: str, answers: Sequence[Any] = ()) -> tuple[nn.Module | None, str]:
     """Return the pretrained network that a lab's training starts from and its name, or None and "".
 
     If the user set ``start``, it is that one. Otherwise it is the first that fits, in this order: the start that this
@@ -50,7 +50,7 @@ def load_start(lab: Lab, *others: str, answers: Sequence[Any] = ()) -> tuple[nn.
     return _first_that_fits(filter(None, dict.fromkeys(starts)), lab)
 
 
-def first_stages(lab: Lab, steps: int, answers: Sequence[Any], **alike: Any) -> list[str]:
+def first_stages(lab: Any, steps: int, answers: Sequence[Any], **alike: Any) -> list[str]:
     """Return the names of a lab's finished runs without a discriminator, shortest first, and of these the newest first.
 
     These answers trained them as they are now, for at least this number of steps, with these parameters in their
@@ -68,7 +68,7 @@ def first_stages(lab: Lab, steps: int, answers: Sequence[Any], **alike: Any) -> 
     return [f"{run.lab}/{run.name}" for run, _ in found]
 
 
-def check_start(lab: Lab) -> None:
+def check_start(lab: Any) -> None:
     """Reject a start set by the user if it does not fit.
 
     A network trained on other photos is accepted with a note, so that you can fine-tune from many photos to a few.
@@ -79,7 +79,7 @@ def check_start(lab: Lab) -> None:
         print(f"Note: training starts from {lab.start}, but {other}.")
 
 
-def with_own_start(lab: Lab) -> Lab:
+def with_own_start(lab: Any) -> Lab:
     """Return a lab that starts from the student's network of lab 01 instead of the bundled one, if that fits.
 
     The network has to be trained with the student's code, have the architecture that the lab trains, and gain at least
@@ -111,7 +111,7 @@ def begun_with(run: Run) -> str:
     return manifest["parameters"].get("start", "") if manifest and manifest["step"] else ""
 
 
-def _first_that_fits(starts: Iterable[str], lab: Lab) -> tuple[nn.Module | None, str]:
+def _first_that_fits(starts: Iterable[str], lab: Any) -> tuple[nn.Module | None, str]:
     """Load the first start that fits, and print why others are skipped. Return None and "" if none fits."""
     for start in starts:
         if not (reason := _misfit(start, lab) or _other_photos(start, lab)):
@@ -120,7 +120,7 @@ def _first_that_fits(starts: Iterable[str], lab: Lab) -> tuple[nn.Module | None,
     return None, ""
 
 
-def _load(start: str, lab: Lab) -> nn.Module | None:
+def _load(start: str, lab: Any) -> nn.Module | None:
     """Load the network of a run, or the bundled one if the lab trains the same network."""
     if start != BUNDLED:
         return load_generator(*start.split("/"))
@@ -130,7 +130,7 @@ def _load(start: str, lab: Lab) -> nn.Module | None:
     return bundled if fits else None
 
 
-def _misfit(start: str, lab: Lab) -> str:
+def _misfit(start: str, lab: Any) -> str:
     """Return why training cannot start from a network, or ""."""
     wanted = generator_of(lab.parameters)
     if start == BUNDLED:
@@ -152,7 +152,7 @@ def _misfit(start: str, lab: Lab) -> str:
     return _seen(made["sampler"]["images"]["fingerprint"], lab)
 
 
-def _seen(learned: str, lab: Lab) -> str:
+def _seen(learned: str, lab: Any) -> str:
     """Return which validation photos a network was trained on, or "".
 
     `learned` is the fingerprint of its training photos, or ``"bundled"``. With a subject, the validation photo is the
@@ -168,7 +168,7 @@ def _seen(learned: str, lab: Lab) -> str:
     return ""
 
 
-def _other_photos(start: str, lab: Lab) -> str:
+def _other_photos(start: str, lab: Any) -> str:
     """Return which other photos or LR images a network was trained on, or ""; the left half of a photo is the same."""
     given = lab.train_set.describe().get("lr")
     if start == BUNDLED:
@@ -182,7 +182,7 @@ def _other_photos(start: str, lab: Lab) -> str:
     return "it was trained on {name} ({count} images, {fingerprint})".format(**images)
 
 
-def _gain(network: nn.Module, lab: Lab) -> float:
+def _gain(network: nn.Module, lab: Any) -> float:
     """Return by how many decibels a network is ahead of bicubic on the bundled validation photos."""
     photos = bundled_photos("validation").with_lr(lab.degradation, lab.scale)
 

@@ -11,13 +11,12 @@ from srlab.models.flow import bicubic
 from srlab.training.runs import SIDE_RUN, run_called
 from srlab_course.exercises.flow.flow_loss import flow_loss
 from srlab_course.lab.earlier.trained import load_trained, run_like
-from srlab_course.lab.lab import Lab
 
 SCALE = 4
 RATE, EMA = 2e-3, 0.99  # of the short training run; lab 06 averages over more steps
 
 
-def load_teacher(lab: Lab, run: str, shape: dict[str, Any]) -> FlowNet:
+def load_teacher(lab: Any, run: str, shape: dict[str, Any]) -> FlowNet:
     """Return a flow in eval mode on the lab's device, with its run "LAB/NAME" as `origin`.
 
     It is the given run, or else the run of lab 06 that is named like this one, or "default". If neither is finished
@@ -40,7 +39,7 @@ def load_teacher(lab: Lab, run: str, shape: dict[str, Any]) -> FlowNet:
     return teacher.to(lab.device).requires_grad_(False)
 
 
-def _train_shortly(lab: Lab, shape: dict[str, Any]) -> FlowNet:
+def _train_shortly(lab: Any, shape: dict[str, Any]) -> FlowNet:
     """Train a flow as lab 06 does, with fewer steps."""
     print(f"No finished run of lab 06 was found, so the course's code trains a flow: {lab.teacher_iters:,} steps.")
     sizes = {"scale": SCALE, "patch": lab.patch, "device": lab.device, "seed": lab.seed}

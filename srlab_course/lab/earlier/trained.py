@@ -11,8 +11,8 @@ from srlab.models.loading import load_generator
 from srlab.text import printable
 from srlab.training.manifests import Manifest
 from srlab.training.runs import Run, read_runs
-from srlab_course.lab.lab import Lab
 from srlab_course.lab.run_names import BEFORE
+from srlab_course.lab.shared_settings import TrainingLab
 from srlab_course.labs import LABS, METHODS
 
 TAUGHT = {lab.name: lab.methods[0].label for lab in LABS if lab.methods}  # lab -> label of the method it is about
@@ -62,7 +62,7 @@ def load_trained(
     return found
 
 
-def run_like(lab: Lab, earlier: str) -> str:
+def run_like(lab: TrainingLab, earlier: str) -> str:
     """Return the finished run of an earlier lab that this lab uses, or "".
 
     It is the run of the same name, which has the same settings, or else "default"; as a name "LAB/RUN".
