@@ -43,7 +43,8 @@ class Manifest(TypedDict):
 OF_LABS = ("lab_run", "recipe", "changed", "steps")
 # Entry of the parameters -> its type, or a dict with the entries that it must have.
 IMAGES = {"name": str, "count": int, "fingerprint": str}
-MADE_WITH = {"generator": {"network": str}, "sampler": {"images": IMAGES, "degradation": dict}}
+MADE_WITH = {"generator": {"network": str}, "sampler": dict}
+OF_PAIRS = {"images": IMAGES, "degradation": dict}  # of a sampler; one that repeats what a teacher drew has neither
 OPTIONAL_PARAMETERS = {"weights": dict, "start": str, "subject": str, "code": str | None, "teacher": str}
 
 
@@ -62,6 +63,7 @@ def parse_manifest(text: str) -> Manifest:
         required = Manifest.__required_keys__ | {*(OF_LABS if "lab_run" in manifest else ())}
         _check(manifest, KINDS, required)
         _check(manifest["parameters"], MADE_WITH | OPTIONAL_PARAMETERS, MADE_WITH.keys())
+        _check(manifest["parameters"]["sampler"], OF_PAIRS, ())
         if not (are_numbers(manifest.get("metrics", {})) and are_numbers(manifest.get("steps", {}), int)):
             raise ValueError("its metrics or steps are not numbers")
     return manifest

@@ -87,7 +87,7 @@ def refuse_changes(
     """
     then, today = {"recipe": made["recipe"]} | made["changed"], {"recipe": recipe} | changed
     was, now = defaults | then, defaults | today
-    learned = made["parameters"]["sampler"]["images"] | {"name": train_set.name}
+    learned = made["parameters"]["sampler"].get("images", {}) | {"name": train_set.name}
     same = {"validation", *STAGES} | ({"images", "subject"} if learned == train_set.describe() else set())
     names = [name for name in then | today if name not in same]
     differs = [name for name in names if _short(name, was.get(name)) != _short(name, now.get(name))]

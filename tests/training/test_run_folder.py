@@ -133,6 +133,14 @@ def test_folder_of_other_lab_or_version_is_kept(run, content, words, capsys):
         shutil.rmtree(run.path / "checkpoints", ignore_errors=True)
 
 
+def test_run_whose_sampler_has_no_photos_is_read():
+    run = Run(LAB, "distilled")
+    manifest = leave_run(LAB, "default", 4).manifest()
+    manifest["parameters"]["sampler"] = {"batch": 4, "pool": 2}  # as in lab 07, which learns from a flow's images
+    run.write_manifest(manifest | {"name": "distilled"})
+    assert [found.name for found, _ in read_runs(LAB)] == ["default", "distilled"]
+
+
 @pytest.mark.parametrize("content", [bytes(50), b'{"step": "\xe9"}', b"[]", b'{"step": 4}'])
 def test_invalid_manifest_is_reported_in_one_line(capsys, content):
     run = leave_run(LAB, "default", 4)

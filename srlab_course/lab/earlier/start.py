@@ -145,6 +145,8 @@ def _misfit(start: str, lab: Any) -> str:
     made = run.parameters()
     if "start" in lab.overrides and {"network", "pretrain_iters"} <= lab.parameters.keys():
         wanted = {"scale": wanted["scale"]}  # lab 03 can train any network that the user sets
+    if not {"images", "degradation"} <= made["sampler"].keys():
+        return "it was not trained on photos, but on what another network drew"
     theirs = made["generator"] | made["sampler"]["degradation"]
     ours = (wanted | lab.degradation.describe()).items()
     if differs := [f"{name}={theirs.get(name)}, not {value}" for name, value in ours if theirs.get(name) != value]:
@@ -173,7 +175,9 @@ def _other_photos(start: str, lab: Any) -> str:
     given = lab.train_set.describe().get("lr")
     if start == BUNDLED:
         return "it was trained on LR images by bicubic, not on the given ones" if given else ""
-    images = run_called(start).parameters()["sampler"]["images"]
+    images = run_called(start).parameters()["sampler"].get("images")
+    if images is None:
+        return "it was trained on what another network drew"
     if images.get("lr") != given:
         return "it was trained on other LR images"
     learned, ours, known = images["fingerprint"], lab.train_set.fingerprint(), bundled_photos("train")
