@@ -1,27 +1,32 @@
 #!/usr/bin/env bash
 # Execute a class's submissions with seconds of training, and grade the results: regrade.sh FOLDER [CLASS_LIST]
 #
-# This runs students' code, so use a virtual machine or a container, as root: each notebook is executed by an account of
-# its own, which can write only into a new folder and has ended when the next one begins. The executed copies are in
-# `executed`, and the gradebook is executed.csv. A cell may take 2 minutes and a notebook 30.
+# This runs students' code, so use a virtual machine or a container, as root. Each notebook is executed by an account
+# without rights, sees none of the others, and ends with all of its processes. The executed copies are in `executed`,
+# and the gradebook is executed.csv. A cell may take 2 minutes and a notebook 30.
 set -euo pipefail
 
 folder=${1:?Pass the folder of the submissions.}
 course=$(realpath "$(dirname "${BASH_SOURCE[0]}")/..")
 export PATH=$course/.venv/bin:$PATH
-work=$(mktemp -d) # outside of it, the accounts can write only into folders for everyone, such as /tmp
-chmod 711 "$work"
-trap 'end_processes; rm -rf "$work"' EXIT
+work=$(mktemp -d)
+chmod 711 "$work" # the account enters it once, below
+trap 'rm -rf "$work"' EXIT
 trap 'exit 130' INT
-umask 077          # the accounts cannot read what root writes
-ulimit -f 1048576  # KiB per file
-account=60706      # the first of 400 numbers that neither Linux nor systemd uses
+umask 077         # the account cannot read what root writes
+ulimit -f 1048576 # KiB per file
 lab=$work
 
+# A command has its own folder in place of /tmp and /var/tmp, so it finds no file that another has left for it. When its
+# first process ends, Linux ends the others. This one is a shell of root, which the command cannot keep alive. Without
+# `exit`, Bash would replace it with the command. Neither Linux nor systemd uses the number of the account.
 alone() {
-    timeout --foreground --kill-after 1m 30m setsid --wait \
-        setpriv --reuid "$account" --regid "$account" --clear-groups --no-new-privs \
-        env -i -C "$lab" PATH="$PATH" HOME="$lab" TMPDIR="$lab" "$@" </dev/null
+    timeout --foreground --kill-after 1 30m \
+        unshare --mount --pid --ipc --fork --kill-child --mount-proc bash -c '
+            mount --bind "$0" /tmp && mount --bind /tmp /var/tmp && mount -t tmpfs tmpfs /dev/shm &&
+                setsid --wait setpriv --reuid 60706 --regid 60706 --clear-groups --no-new-privs \
+                    env -i -C /tmp PATH="$PATH" HOME=/tmp SRLAB_HOME=/tmp/runs "$@"
+            exit' "$lab" "$@" </dev/null
 }
 
 # Only what is executed here may count: saved results may be forged, so a notebook loses them first, or its copy is empty.
@@ -45,12 +50,14 @@ execute() {
     alone jupyter nbconvert --to notebook --execute --allow-errors --ExecutePreprocessor.kernel_name=python3 \
         --ExecutePreprocessor.timeout=120 --ExecutePreprocessor.interrupt_on_timeout=True --stdout lab.ipynb
 }
-# What a notebook has left running would slow down the next one. pkill returns 1 if there is nothing.
-end_processes() { pkill --signal KILL --uid "$account" || [ $? = 1 ]; }
 last_line() { tail -n 1 "$1" | tr -cd '[:print:]'; }
 
+alone true || {
+    echo "Run this as root with the right to mount folders (CAP_SYS_ADMIN), as in a virtual machine." >&2
+    exit 2
+}
 alone python -c "import srlab_course" || {
-    echo "Run this as root. The course and its Python must be where every account can read them, such as /opt." >&2
+    echo "The course and its Python must be where every account can read them, such as /opt, and not in /tmp." >&2
     exit 2
 }
 mkdir executed || {
@@ -59,30 +66,18 @@ mkdir executed || {
 }
 mapfile -d "" files < <(cd "$folder" && find . -name ".?*" -prune -o -type f -iname "*.ipynb" -printf '%P\0' | sort -z)
 for number in "${!files[@]}"; do
-    file=${files[number]} copy=executed/${files[number]}
+    file=${files[number]}
     echo "$((number + 1)) of ${#files[@]}: ${file@Q}"
-    account=$((60706 + number % 400)) lab=$work/$number/lab log=$work/$number/log
-    mkdir -p "$lab"
-    chmod 711 "$work/$number"
-    if ! { mkdir -p "$(dirname "$copy")" && cp "$folder/$file" "$lab/submitted.ipynb"; }; then
-        echo "  Cannot be copied." # its path is too long
-        continue
-    fi
-    chown -R "$account:$account" "$lab"
-    if ! prepare >"$log" 2>&1; then
+    student=${file%%/*}
+    [ "$student" != "$file" ] || student=${file%.*} # as srlab grade names them
+    copy=executed/$student/$((number + 1))/${file##*/} lab=$work/$number/lab log=$work/$number/log
+    mkdir -p "${copy%/*}" "$lab"
+    : >"$copy"
+    if ! { cp "$folder/$file" "$lab/submitted.ipynb" && chown -R 60706:60706 "$lab" && prepare; } >"$log" 2>&1; then
         echo "  Not a valid notebook: $(last_line "$log")"
-        : >"$copy"
-        continue
-    fi
-    cp "$lab/lab.ipynb" "$copy"
-    executed=0
-    execute >"$work/$number/executed.ipynb" 2>"$log" || executed=$?
-    end_processes
-    if [ $executed = 0 ]; then
-        cp "$work/$number/executed.ipynb" "$copy"
-    else
+    elif ! { cp "$lab/lab.ipynb" "$copy" && execute >"$lab.ipynb" && cp "$lab.ipynb" "$copy"; } 2>"$log"; then
         echo "  Ended its kernel, or took longer than 30 minutes: $(last_line "$log")"
     fi
-    rm -rf "$lab"
+    rm -rf "${work:?}/$number" || true
 done
 srlab grade executed ${2:+--class "$2"} --csv executed.csv

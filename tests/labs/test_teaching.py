@@ -75,43 +75,55 @@ def test_regrading_counts_only_what_it_executed(tmp_path):
     (again,) = blocks("Execute submissions again")
     (tmp_path / "docs").mkdir()
     shutil.copy(ROOT / "docs" / "regrade.sh", tmp_path / "docs")
-    # Another account may not be able to run the Python of this machine.
-    stand_in(tmp_path, setpriv='while [ "$1" != env ]; do shift; done\nexec "$@"', chown="exit 0")
+    # Only root may use another account, which may not be able to run the Python of this machine.
+    in_its_folder = 'while [ "$1" != -c ]; do shift; done; cd "$3"; shift 3; exec "$@"'
+    stand_in(tmp_path, unshare=in_its_folder, chown="exit 0")
     run(again, tmp_path, code=2)  # because Ewa's notebook is not counted
     with (tmp_path / "executed.csv").open(encoding="utf-8-sig") as file:
         found = {row["student"]: row["degradation.psnr (exercise 3)"] for row in csv.DictReader(file)}
     assert found == {name.partition("/")[0]: result for name, (*_, result) in SUBMISSIONS.items()}
     assert {path: path.read_bytes() for path in before} == before
-    executed = nbformat.read(tmp_path / "executed" / "Anna Li" / "00_degradation.ipynb", 4)
+    executed = nbformat.read(tmp_path / "executed" / "Anna Li" / "1" / "00_degradation.ipynb", 4)
     assert 'recipe = "smoke"' in executed.cells[1].source
 
 
-ATTACK = """for file in {0}/handed_in/* {0}/executed/* {0}/work/*/*/*; do echo forged 2>/dev/null >>"$file"; done
-sleep 60 >/dev/null 2>&1 &
-cat lab.ipynb"""
-TOO_LONG = "name=$(printf %200s | tr ' ' x); for i in {1..25}; do mkdir $name && cd $name; done; touch a.ipynb"
+ATTACK = """cat lab.ipynb /tmp/{1} /var/tmp/{1} /dev/shm/{1} 2>/dev/null
+for file in /tmp/{1} /var/tmp/{1} /dev/shm/{1} {0}/in/* {0}/executed/*/*/* {0}/work/*/*/*; do
+    echo forged >>"$file"
+done 2>/dev/null
+fork() {{ [ $1 = 3000 ] || fork $(($1 + 1)) & echo >file$1; }}
+fork 1 >/dev/null 2>&1"""
+# The first path fits into 4096 bytes behind in/, but not behind executed/. The second does not fit at all.
+LONG = """name=$(printf %200s | tr ' ' x)
+for i in {1..20}; do mkdir $name && cd $name; done
+mkdir ${name:138} && printf d >${name:138}/d.ipynb
+for i in {1..5}; do mkdir $name && cd $name; done
+printf e >e.ipynb"""
 
 
-@pytest.mark.skipif(os.name == "nt" or os.getuid() != 0, reason="only root can use other accounts")
 def test_executed_notebook_changes_no_other_and_leaves_no_process():
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)  # one that other accounts may enter
+    if subprocess.run("unshare --mount true", shell=True, capture_output=True).returncode:
+        pytest.skip("only root may mount")
+    with tempfile.TemporaryDirectory(dir="/opt") as name:
+        folder = Path(name)  # one that other accounts may enter, also without /tmp
         folder.chmod(0o755)
+        attack = ATTACK.format(folder, folder.name)
         programs = {"python": "[ ! -e submitted.ipynb ] || cp submitted.ipynb empty.ipynb", "srlab": "exit 0"}
-        stand_in(folder, papermill="cp empty.ipynb lab.ipynb", jupyter=ATTACK.format(folder), **programs)
-        (folder / "handed_in").mkdir()
+        stand_in(folder, papermill="cp empty.ipynb lab.ipynb", jupyter=attack, **programs)
+        (folder / "in").mkdir()
         (folder / "work").mkdir(mode=0o755)
-        subprocess.run(["bash", "-c", TOO_LONG], cwd=folder / "handed_in", check=True)
-        for student in ("a", "b", "c"):
-            (folder / "handed_in" / f"{student}.ipynb").write_text(student, encoding="utf-8")
+        subprocess.run(["bash", "-c", LONG], cwd=folder / "in", check=True)
+        (folder / "in" / "b" / "line\n").mkdir(parents=True)
+        for student, file in {"a": "a.ipynb", "b": "b/line\n/b.ipynb", "c": "c.ipynb"}.items():
+            (folder / "in" / file).write_text(student, encoding="utf-8")
+        before = {path: path.read_bytes() for path in (folder / "in").glob("*.ipynb")}
         (folder / "docs").mkdir()
         shutil.copy(ROOT / "docs" / "regrade.sh", folder / "docs")
-        run("bash docs/regrade.sh handed_in", folder, TMPDIR=str(folder / "work"))
-        for place in ("handed_in", "executed"):
-            found = {file.name: file.read_text(encoding="utf-8") for file in (folder / place).glob("*.ipynb")}
-            assert found == {f"{student}.ipynb": student for student in ("a", "b", "c")}
-        found = [one.info for one in psutil.process_iter(["uids", "status"])]
-        assert not [one for one in found if one["status"] != "zombie" and 60706 <= one["uids"].real < 61106]
+        run("bash docs/regrade.sh in", folder, TMPDIR=str(folder / "work"))
+        found = {path.name: path.read_text(encoding="utf-8") for path in (folder / "executed").glob("*/*/*")}
+        assert found == {f"{student}.ipynb": student for student in "abcd"} | {"e.ipynb": ""}
+        assert {path: path.read_bytes() for path in before} == before
+        assert not [one for one in psutil.process_iter(["uids"]) if one.info["uids"].real == 60706]
 
 
 @pytest.mark.nightly
