@@ -69,8 +69,8 @@ def grade(options: argparse.Namespace) -> int:
     submissions, others = read_submissions(expand_user(options.folder))
     if table:
         refuse_existing(table, options.force)
-    strangers = sorted({one.student for one in submissions} - known.keys())
-    students = known | {name: name for name in strangers}
+    strangers = sorted({one.student for one in submissions} - known.keys())  # one may take another's name
+    students = known | {name: f"{name} (not in the class list)" if known else name for name in strangers}
     for one in submissions:
         reached = ", ".join("{} {} of {} points".format(lab, *found) for lab, found in one.points.items())
         counted = f"{students[one.student]}: {reached}{with_quiz(one.quiz)}" if one.results else ""
