@@ -2,6 +2,7 @@
 
 import os
 import re
+import stat
 from collections.abc import Iterable
 from difflib import get_close_matches
 from pathlib import Path
@@ -56,9 +57,13 @@ def switched_on(variable: str) -> bool:
 
 
 def course() -> Path | None:
-    """Return the course folder that contains the working directory, or None outside a course."""
+    """Return the course folder that contains the working directory, or None outside a course.
+
+    A folder for everyone, such as /tmp, does not count: anyone may put recipes and runs there, whose code labs execute.
+    """
     here = Path.cwd()
-    return next((folder for folder in (here, *here.parents) if (folder / "notebooks" / "recipes").is_dir()), None)
+    found = (folder for folder in (here, *here.parents) if (folder / "notebooks" / "recipes").is_dir())
+    return next((folder for folder in found if not folder.stat().st_mode & stat.S_ISVTX), None)
 
 
 def recipes() -> Path:

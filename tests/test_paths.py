@@ -39,6 +39,19 @@ def test_home_of_runs(course, monkeypatch, folder, variable, runs):
     assert paths.data_home() == paths.runs_home()
 
 
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no folders for everyone with the sticky bit")
+def test_folder_for_everyone_is_no_course(course, monkeypatch):
+    monkeypatch.chdir(course / "notebooks")
+    monkeypatch.delenv("SRLAB_HOME")
+    course.chmod(0o777)  # as all folders of a Windows drive in WSL
+    assert paths.course() == course
+    course.chmod(0o1777)  # as /tmp
+    assert paths.course() is None
+    assert paths.runs_home() == course / "notebooks" / "runs"
+    (course.parent / "notebooks" / "recipes").mkdir(parents=True)
+    assert paths.course() == course.parent
+
+
 def test_path_search_order(course, monkeypatch):
     for file in ("course/notebooks/own.png", "course/top.png", "course/notebooks/recipes/own.png"):
         (course.parent / file).touch()
