@@ -89,12 +89,12 @@ def test_invalid_recipe_is_rejected_where_it_is_defined(written, words):
 
 
 def test_file_with_an_invalid_recipe_is_named(tmp_path):
-    text = (ROOT / "docs" / "own_lab" / "08_my_lab.py").read_text(encoding="utf-8")
-    file = tmp_path / "08_my_lab.py"
+    text = (ROOT / "docs" / "own_lab" / "09_my_lab.py").read_text(encoding="utf-8")
+    file = tmp_path / "09_my_lab.py"
     file.write_text(text, encoding="utf-8")
     assert read_book(file).lab.values()["batch"] == 8
     file.write_text(text.replace("iters = 4", "itters = 4"), encoding="utf-8")
-    with pytest.raises(SrlabError, match=r"08_my_lab.py are not valid\. In Smoke: Unknown parameter 'itters'"):
+    with pytest.raises(SrlabError, match=r"09_my_lab.py are not valid\. In Smoke: Unknown parameter 'itters'"):
         read_book(file)
 
 
