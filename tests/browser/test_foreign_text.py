@@ -22,12 +22,13 @@ def test_foreign_text_runs_no_script(show, home, tmp_path, monkeypatch, open_pag
 
 
 def test_handout_runs_no_script_and_loads_nothing(tmp_path, home, open_page):
-    attack = '<script>document.title = "1"</script><img src="http://localhost/x" onerror="document.title = 1">'
+    attack = '<meta http-equiv="refresh" content="0;url=about:blank">\n\n'
+    attack += '<script>document.title = "1"</script><img src="http://localhost/x" onerror="document.title = 1">'
     cells = [nbformat.v4.new_markdown_cell(f"# Lab\n\n{attack}\n\n$x^2$\n\n<p style='color: red'>red</p>")]
     nbformat.write(nbformat.v4.new_notebook(cells=cells), tmp_path / "lab.ipynb")
     assert main(["handout", str(tmp_path / "lab.ipynb")]) == 0
     page = open_page((home / "handouts" / "lab.html").as_uri())
     page.wait_for_timeout(200)
-    assert page.title() == "lab"
+    assert page.title() == "lab", "it is still this page"
     assert page.evaluate("document.querySelector('[alt=\"x^2\"]').naturalWidth") > 0
     assert page.evaluate("getComputedStyle(document.querySelector('p[style]')).color") == "rgb(255, 0, 0)"

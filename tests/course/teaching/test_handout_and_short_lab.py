@@ -7,8 +7,10 @@ from html import unescape
 
 import nbformat
 import pytest
+from PIL import Image
 
 from srlab.cli.main import main
+from srlab_course.teaching.handout import FOLDED
 from tests.conftest import LABS, ROOT, left, make_link
 
 
@@ -88,19 +90,71 @@ def test_handout_of_a_short_lab(name, course, home):
     assert "8. " not in " ".join(re.findall(r"<h2[^>]*>(.*?)</h2>", page, re.S))
 
 
-def test_handout_of_a_foreign_notebook_shows_no_other_file(tmp_path, home):
-    """Test that it has no picture from elsewhere; tests/browser/test_foreign_text.py tests that it runs no script."""
-    (tmp_path / "elsewhere.png").write_bytes(b"elsewhere")
-    (tmp_path / "foreign").mkdir()
-    (tmp_path / "foreign" / "own.png").write_bytes(b"own")
-    make_link(tmp_path / "foreign" / "link.png", tmp_path / "elsewhere.png")
-    make_link(tmp_path / "foreign" / "loop.png", tmp_path / "foreign" / "loop.png")
-    places = ("own.png", "link.png", "loop.png", "../elsewhere.png", f"{tmp_path}/elsewhere.png")
-    text = "\n\n".join(f'![]({place}) <img src="{place}">' for place in places)
-    cells = [nbformat.v4.new_markdown_cell(f"# Lab\n\n{text}\n\n${'{' * 1000}$")]
-    nbformat.write(nbformat.v4.new_notebook(cells=cells), tmp_path / "foreign" / "lab.ipynb")
-    assert main(["handout", str(tmp_path / "foreign" / "lab.ipynb")]) == 0
+def handout_of(text, folder, home, **metadata):
+    """Return the body of the handout of a notebook with this text, with its own metadata."""
+    folder.mkdir(exist_ok=True)
+    cells = [nbformat.v4.new_markdown_cell(text)]
+    nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=metadata), folder / "lab.ipynb")
+    assert main(["handout", str(folder / "lab.ipynb"), "--force"]) == 0
     page = (home / "handouts" / "lab.html").read_text(encoding="utf-8")
-    shown = [base64.b64decode(data) for data in re.findall('src="data:image/png;base64,([^"]*)"', page)]
-    assert shown == [b"own", b"own"]
+    assert page.count("<meta") == 3, "the encoding, the width, and what the page may load"
+    return page[page.index("<body") :]
+
+
+def test_handout_of_a_foreign_notebook_shows_no_other_file(tmp_path, home):
+    """Test that it has only pictures, and none from elsewhere."""
+    folder = tmp_path / "foreign"
+    folder.mkdir()
+    for name, color in (("elsewhere.png", "red"), ("foreign/own.png", "blue")):
+        Image.new("RGB", (2, 2), color).save(tmp_path / name)
+    make_link(folder / "link.png", tmp_path / "elsewhere.png")
+    make_link(folder / "loop.png", folder / "loop.png")
+    for name in ("grades.csv", "key.png"):
+        (folder / name).write_text("secret", encoding="utf-8")
+    places = ["own.png", "link.png", "loop.png", "../elsewhere.png", f"{tmp_path}/elsewhere.png"]
+    places += ["grades.csv", "key.png", ".", "a" * 5000]
+    text = "\n\n".join(f'![]({place}) <img src="{place}">' for place in places)
+    page = handout_of(f"# Lab\n\n{text}\n\n${'{' * 1000}$", folder, home)
+    shown = [base64.b64decode(data) for data in re.findall('src="data:[^,]*,([^"]*)"', page)]
+    assert shown == [(folder / "own.png").read_bytes()] * 2
     assert f"<code>{'{' * 1000}</code>" in page
+
+
+USUAL = """<table align="center"><tbody><tr><td colspan="2" style="color: red;">v</td></tr></tbody></table>
+
+A <b>bold</b> word, H<sub>2</sub>O, <code>x&lt;y</code> and <a href="https://example.org/#x">a link</a>."""
+
+
+def test_handout_keeps_usual_html(tmp_path, home):
+    table, words = USUAL.split("\n\n")
+    page = handout_of(USUAL, tmp_path, home)
+    assert table in page
+    assert f"<p>{words}</p>" in page
+    assert 'src="data:image/png;base64,eA==" width="40"' in handout_of(
+        '<p>a <img src="data:image/png;base64,eA==" width=40></p>', tmp_path, home
+    )
+
+
+@pytest.mark.parametrize(
+    "attack",
+    [
+        '<meta http-equiv="refresh" content="0;url=https://example.org">',
+        'In a line <meta http-equiv="refresh" content="0;url=https://example.org">',
+        '<base href="https://example.org"><link rel="dns-prefetch" href="//example.org">',
+        '<script src="x"></script><style>@import url(https://example.org)</style>',
+        '<iframe srcdoc="x"></iframe><object data="x"></object><form action="x"><button>x</button></form>',
+        '<b onclick="x">b</b><svg onload="x"></svg><img onerror="x">',
+        '<a href="javascript:x">a</a> <a href="javascript&colon;x">b</a>',
+        '<b style="position: fixed; background: url(https://example.org)">b</b>',
+    ],
+)
+def test_handout_has_no_other_html(attack, tmp_path, home):
+    """Test that a list of tags and attributes decides; tests/browser/test_foreign_text.py opens the page."""
+    page = handout_of(attack, tmp_path, home, title="</title><script>", widgets={"x": {"state": {"<script>": {}}}})
+    other = r"<(meta|base|link|script|style|iframe|object|form|button|svg)|<[^>]* on\w+=|<[^>]*(script:|position|url)"
+    assert not re.search(other, page, re.IGNORECASE)
+
+
+def test_what_is_folded_goes_on_to_its_end_or_to_that_of_the_cell():
+    """So each tag is looked at once, and many of them do not take the square of their number."""
+    assert FOLDED.sub("", "a<details>b</details>c<details>d\n<details>e") == "ac"
