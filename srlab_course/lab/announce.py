@@ -14,7 +14,7 @@ from srlab.shell import running_shell
 from srlab_course.figures import show
 from srlab_course.lab.lab import Lab
 from srlab_course.lab.recipes import Recipe
-from srlab_course.lab.run_code import read_code
+from srlab_course.lab.run_code import text_in
 from srlab_course.layout import WIDTH, in_columns, in_lines, seen_from_here
 
 SEEN_OFTEN = 200  # times that training sees each pixel; above this, the network may memorize the photos
@@ -83,7 +83,7 @@ def _progress_of(lab: Lab) -> str:
         return ""
     done = f"{manifest['step']:,} of {iters:,} steps"
     if manifest["step"] >= iters:
-        unless = " unless your code has changed" if read_code(run) else ""
+        unless = " unless your code has changed" if text_in(run) else ""
         return f", already trained for {done}; it is not trained again{unless}"
     return f", resuming after {done}"
 

@@ -1,4 +1,7 @@
-"""Whose code it was: the student's if a function is from her notebook, or if a run's ``code.py`` defines an answer."""
+"""Whose code it was: the student's if a function is from her notebook, or if a run's ``code.py`` defines an answer.
+
+A ``code.py`` that no lab wrote on this machine counts as the course's: `srlab_course.lab.run_code`.
+"""
 
 from typing import Any
 
@@ -48,7 +51,7 @@ def whose(origin: str) -> str:
 
 
 def is_own(origin: str) -> bool:
-    """Return whether a student's answer trained a network, given its origin: "LAB/RUN", or another text."""
+    """Return whether an answer written here trained a network, given its origin: "LAB/RUN", or another text."""
     lab, _, name = origin.partition("/")
     try:
         text = read_code(Run(lab, name)) if name else ""

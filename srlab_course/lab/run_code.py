@@ -2,14 +2,17 @@
 
 The text is ``code.py`` in the run's folder. The former run is moved aside to ``NAME-before``; only the last one stays.
 
-A stranger's run is only read as data. So later labs import ``code.py`` only if a lab wrote exactly this text on this
-machine: its SHA-256 is in the file ``.srlab-written`` next to the labs' folders of runs.
+A stranger's run is only read as data. So ``code.py`` is parsed or imported only if a lab wrote exactly this text on
+this machine: its SHA-256 is in the file ``.srlab-written`` next to the labs' folders of runs.
 """
 
 import hashlib
+import itertools
+import os
 import shutil
 import sys
 from collections.abc import Iterable
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -24,6 +27,7 @@ from srlab_course.lab.lab import Lab
 from srlab_course.lab.run_names import BEFORE
 
 FILE = "code.py"
+ASIDE = ".moved-aside"  # in the folder of a run that was moved aside; only such a folder is ever deleted
 IMPORTED = "srlab_answers_of_"  # how the modules are called that `import_code` makes
 
 
@@ -48,17 +52,16 @@ def record_code(lab: Lab, name: str, *answers: Any, also: tuple[Any, ...] = (), 
     dict
         Settings to record with the run: the origin of each network, and when the run that it is from was begun.
     """
-    run, text = Run(lab.name, name), text_of(*answers)
+    run, text, written = Run(lab.name, name), text_of(*answers), text_of(*answers, *also)
     facts = dict(networks)
     facts |= {f"{label}_begun": _begun(origin) for label, origin in networks.items()}
     with run.lock():
+        _note(written)  # first, so that a run from another machine counts as trained by the same text
         changed = _changed(run, text, _names_of(answers), facts)
     if changed:
-        _move_aside(run)
-        print(f"{changed} since the run {name} was trained, so it is trained again. The former is {name}{BEFORE}.")
+        aside = _move_aside(run)
+        print(f"{changed} since the run {name} was trained, so it is trained again. The former is {aside.name}.")
     with run.lock():
-        written = text_of(*answers, *also)
-        _note(written)
         files.write_atomic(run.path / FILE, written.encode(), WHERE)
     return facts
 
@@ -76,21 +79,20 @@ def text_of(*answers: Any) -> str:
 
 def is_code_of(run: Run, *answers: Any) -> bool:
     """Return whether a run was trained by these answers of the notebook as they are now."""
-    return not changed_in(code_of(_names_of(answers), [read_code(run)]), text_of(*answers))
+    text = text_of(*answers)
+    return text_in(run) == text or not changed_in(code_of(_names_of(answers), [read_code(run)]), text)
 
 
 def read_code(run: Run) -> str:
-    """Return the text of the answers that trained a run, without executing it; "" if there is none."""
-    try:
-        return (run.path / FILE).read_bytes().decode()
-    except (OSError, UnicodeDecodeError):
-        return ""
+    """Return the text of the answers that trained a run; "" if no lab wrote it on this machine."""
+    text = text_in(run)
+    return text if digest_of(text) in _noted() else ""
 
 
 def import_code(run: Run) -> ModuleType | None:
     """Import the answers that trained a run; None if no lab wrote them on this machine, or if they raise an error."""
     text = read_code(run)
-    if not text or digest_of(text) not in _noted():
+    if not text:
         return None
     module = ModuleType(f"{IMPORTED}{run.lab}")
     module.__file__ = str(run.path / FILE)
@@ -102,6 +104,14 @@ def import_code(run: Run) -> ModuleType | None:
         return None
     sys.modules[module.__name__] = module
     return module
+
+
+def text_in(run: Run) -> str:
+    """Return the text of a run's file, which may be a stranger's and is not to be parsed; "" if there is none."""
+    try:
+        return (run.path / FILE).read_bytes().decode()
+    except (OSError, UnicodeDecodeError):
+        return ""
 
 
 def _imported() -> list[str]:
@@ -137,13 +147,20 @@ def _begun(origin: str) -> str:
         return ""
 
 
-def _move_aside(run: Run) -> None:
-    """Rename a run's folder, and delete the one that was moved aside before."""
-    before = run.path.with_name(f"{run.name}{BEFORE}")
-    with files.writing(before, WHERE):
-        if before.exists():
-            shutil.rmtree(before)
-        files.patiently(lambda: run.path.rename(before))
+def _move_aside(run: Run) -> Path:
+    """Rename a run's folder, delete the one that was moved aside before, and return the new path.
+
+    A folder of this name that was not moved aside here stays, and this run gets a number.
+    """
+    numbers = itertools.chain([""], (f"-{number}" for number in itertools.count(2)))
+    paths = (run.path.with_name(f"{run.name}{number}{BEFORE}") for number in numbers)
+    aside = next(path for path in paths if (path / ASIDE).is_file() or not os.path.lexists(path))
+    with files.writing(aside, WHERE):
+        if aside.exists():
+            shutil.rmtree(aside)
+        (run.path / ASIDE).touch()
+        files.patiently(lambda: run.path.rename(aside))
+    return aside
 
 
 def digest_of(text: str) -> str:

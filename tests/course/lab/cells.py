@@ -28,3 +28,11 @@ class Cells:
 
     def __getitem__(self, name):
         return self.user_ns[name]
+
+
+def leave_code(run, text):
+    """Leave the text of a run's answers as a lab on this machine does, in the folder of a run."""
+    run.path.mkdir(parents=True, exist_ok=True)
+    (run.path / run_code.FILE).write_text(text, encoding="utf-8")
+    with (run.path.parents[1] / ".srlab-written").open("a", encoding="utf-8") as record:
+        record.write(f"{run_code.digest_of(text)}  {run_code.FILE}\n")

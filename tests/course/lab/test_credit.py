@@ -8,7 +8,9 @@ import pytest
 import srlab
 from srlab import Run
 from srlab_course import TODO, check, credit
+from srlab_course.lab import answer_text
 from srlab_course.lab.credit import is_own, is_yours
+from tests.course.lab.cells import leave_code
 
 
 def train_step(generator, optimizer, lr, hr):
@@ -33,8 +35,7 @@ def test_credit_tells_own_answers_from_the_course(capsys):
 def test_credit_reads_who_trained_a_network(home, capsys):
     texts = {"default": "from a import fit", "mine": "def train_step(): pass", "given": "def whole_loss(): pass"}
     for name, text in texts.items():
-        Run("03_srgan", name).path.mkdir(parents=True)
-        (Run("03_srgan", name).path / "code.py").write_text(text, encoding="utf-8")
+        leave_code(Run("03_srgan", name), text)
     loaded = SimpleNamespace(origin="03_srgan/mine")
     others = {"old": "02_content_loss/old", "given": "03_srgan/given", "MSRResNet": SimpleNamespace()}
     made_by = credit(SRGAN=loaded, hybrid="03_srgan/default", start="bundled", **others)
@@ -46,10 +47,13 @@ def test_credit_reads_who_trained_a_network(home, capsys):
     ]
 
 
-@pytest.mark.parametrize("damage", [b"\xff\xfe", b"def train_step(", b"(" * 10_000])
-def test_damaged_code_is_not_the_student_s(home, damage):
+@pytest.mark.parametrize("text", [b"\xff\xfe", b"(" * 10_000, b"x = !a\n" * 600, b"def train_step(): pass"])
+def test_code_of_a_stranger_is_neither_parsed_nor_the_student_s(home, monkeypatch, text):
     Run("03_srgan", "default").path.mkdir(parents=True)
-    (Run("03_srgan", "default").path / "code.py").write_bytes(damage)
+    (Run("03_srgan", "default").path / "code.py").write_bytes(text)
+    parsed = []
+    monkeypatch.setattr(answer_text, "_parts_of", lambda text: parsed.append(text) or ())
     assert not is_own("03_srgan/default")
+    assert not any(parsed)
     assert not is_own("a precomputed image")
     assert not is_own("../x/y")

@@ -56,6 +56,26 @@ def test_run_is_trained_again_only_if_its_answer_has_changed(cells, capsys):
     assert "return x\n" in read_code(Run(LAB.name, "default-before"))
 
 
+def test_run_is_moved_aside_without_deleting_what_was_not(cells, capsys):
+    own = Run(LAB.name, "default-before").path / "own.txt"
+    own.parent.mkdir(parents=True)
+    own.write_text("mine", encoding="utf-8")
+    for number in range(3):
+        cells.run(f"def train_step(x): return {number}")
+        train(cells, cells["train_step"])
+    assert train(cells, cells["train_step"]) == ["default", "default-2-before", "default-before"]
+    assert own.read_text(encoding="utf-8") == "mine"
+    assert "The former is default-2-before.\n" in capsys.readouterr().out
+    assert "return 1" in read_code(Run(LAB.name, "default-2-before")), "only the last one stays"
+
+
+def test_run_from_another_machine_is_not_trained_again_by_the_same_text(cells, home):
+    cells.run("def train_step(x): return x")
+    train(cells, cells["train_step"])
+    (home / ".srlab-written").unlink()
+    assert train(cells, cells["train_step"]) == ["default"]
+
+
 def test_run_without_a_step_is_not_moved_aside(cells):
     leave_run(LAB.name, "default", 0)
     cells.run("def train_step(x): return x")
@@ -132,7 +152,8 @@ def test_code_of_a_stranger_is_not_executed(cells, home, capsys, where):
     if where == "copied run":  # with a record of its own
         (run.path / ".srlab-written").write_text(f"{run_code.digest_of(file.read_text())}  code.py\n", encoding="utf-8")
     assert import_code(run) is None
-    assert is_own("03_srgan/default"), "it is still read"
+    assert not is_own("03_srgan/default")
+    assert is_code_of(run, step) == (where == "no record"), "the same text, from another machine"
     assert not marker.exists()
     run.path.joinpath("generator.safetensors").touch()
     from_earlier_lab(LAB, LAB.name, "srgan.train_step")

@@ -16,6 +16,7 @@ from srlab_course.lab.earlier.start import check_start, first_stages, load_start
 from srlab_course.lab.lab import Lab, generator_of
 from srlab_course.material import subjects
 from tests.conftest import leave_run
+from tests.course.lab.cells import leave_code
 
 LAB = "01_srresnet"
 TWELVE, FOUR = datasets.bundled_photos("train"), datasets.bundled_photos("validation")
@@ -168,7 +169,7 @@ def leave_own(code=HERS, name="default"):
     """Leave a run of lab 01 whose network is the bundled one, trained with this code."""
     leave(name, generator=generator_of(LAPTOP))
     srlab.Run(LAB, name).save_generator(srlab.load_bundled()["MSRResNet"], 900)
-    (srlab.Run(LAB, name).path / "code.py").write_text(code, encoding="utf-8")
+    leave_code(srlab.Run(LAB, name), code)
 
 
 def test_own_network_starts_a_new_run(capsys):
