@@ -7,11 +7,12 @@ from collections.abc import Sequence
 from itertools import zip_longest
 from pathlib import Path
 
-from srlab.text import escaped
+from srlab.text import escaped, printable
 
 WIDTH = 100  # characters per line
 # Code, calls, lists, formulas and options, which stay on one line.
 UNBROKEN = re.compile(r"`[^`]+`|[\w)\]]\([^()]*\)|\[[^][]*\]| [-+*/%@=<>|]{1,2} |-p \S+ \S+")
+SPACES = re.compile(r"[\t\n\v\f\r]")
 NO_BREAK = "\u00a0"  # textwrap does not break a line at this space
 
 
@@ -34,7 +35,11 @@ def in_figure(text: str) -> str:
 
 
 def in_lines(label: str, text: str, width: int = WIDTH) -> str:
-    """Wrap a text after its label, with the next lines indented as far, and never inside code or a formula."""
+    """Wrap a text after its label, with the next lines indented as far, and never inside code or a formula.
+
+    Control characters, which a name from a file may have, become ``?``.
+    """
+    text = printable(SPACES.sub(" ", text))
     text = UNBROKEN.sub(lambda code: code[0].replace(" ", NO_BREAK), text)
     indent = {"initial_indent": label, "subsequent_indent": " " * len(label)}
     lines = textwrap.fill(text, width, break_long_words=False, break_on_hyphens=False, **indent)
@@ -45,7 +50,9 @@ def in_columns(rows: Sequence[Sequence[str]], width: int = 0) -> str:
     """Join rows of cells into lines, with each column as wide as its longest cell.
 
     If they need more than `width` characters (0: any number), the widest columns are narrowed and their cells wrapped.
+    Control characters become ``?``.
     """
+    rows = [[printable(SPACES.sub(" ", cell)) for cell in row] for row in rows]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     while 0 < width < sum(widths) + 2 * (len(widths) - 1):
         widths[widths.index(max(widths))] -= 1

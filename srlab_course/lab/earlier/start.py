@@ -19,6 +19,7 @@ from srlab.data.degradation import Degradation
 from srlab.errors import SrlabError
 from srlab.models.generator import config_of
 from srlab.models.loading import load_bundled, load_generator
+from srlab.text import printable
 from srlab.training.runs import Run, run_called
 from srlab_course.lab.credit import is_own
 from srlab_course.lab.earlier.trained import finished_runs, run_like
@@ -76,7 +77,7 @@ def check_start(lab: Any) -> None:
     if reason := _misfit(lab.start, lab):
         raise SrlabError(f"Cannot start from {lab.start}: {reason}.")
     if other := _other_photos(lab.start, lab):
-        print(f"Note: training starts from {lab.start}, but {other}.")
+        print(printable(f"Note: training starts from {lab.start}, but {other}."))
 
 
 def with_own_start(lab: Any) -> Lab:
@@ -91,6 +92,7 @@ def with_own_start(lab: Any) -> Lab:
     if not is_own(own) or made.get("network") != generator_of(lab.parameters)["network"]:
         return lab
     if (begun := begun_with(Run(lab.name, lab.run))) not in ("", own):
+        begun = printable(begun)
         print(f"This run began with the pretrained network {begun} and keeps it. For yours, use -p start {own}.")
         return lab
     network, _ = _first_that_fits([own], lab)
@@ -116,7 +118,7 @@ def _first_that_fits(starts: Iterable[str], lab: Any) -> tuple[nn.Module | None,
     for start in starts:
         if not (reason := _misfit(start, lab) or _other_photos(start, lab)):
             return _load(start, lab), start
-        print(f"Skipping the pretrained network {start}: {reason}.")
+        print(printable(f"Skipping the pretrained network {start}: {reason}."))
     return None, ""
 
 

@@ -220,6 +220,20 @@ def test_begun_run_keeps_its_start(begun, monkeypatch, capsys):
     assert (advice in capsys.readouterr().out) == (begun == "bundled")
 
 
+def test_text_of_a_manifest_is_printed_without_control_characters(capsys):
+    bad = "\x1b]0;title\x07\nA line"
+    leave("one", generator=generator_of(LAPTOP), sampler={"degradation": Degradation().describe() | {"method": bad}})
+    load_start(lab_with(f"{LAB}/one", **LAPTOP))
+    images = {"name": bad, "count": 1, "fingerprint": "0"}
+    leave("two", generator=generator_of(LAPTOP), sampler={"images": images, "degradation": Degradation().describe()})
+    check_start(lab_with(f"{LAB}/two", **LAPTOP))
+    skipped, note = capsys.readouterr().out.splitlines()
+    assert skipped.startswith(
+        f"Skipping the pretrained network {LAB}/one: it was trained with method=?]0;title??A line"
+    )
+    assert note.startswith(f"Note: training starts from {LAB}/two, but it was trained on ?]0;title??A line (1 images")
+
+
 def test_own_run_of_the_same_name_comes_first(monkeypatch):
     monkeypatch.setattr(start, "_gain", lambda network, lab: 2.0)
     leave_own()
