@@ -76,7 +76,8 @@ def _unpack(path: Path, source: str, images: int, staging: Path) -> None:
     staging.mkdir()
     zipped = path.suffix == ".zip"
     archive: Any  # a zip file and a tar file have the same methods under other names
-    with zipfile.ZipFile(path) if zipped else tarfile.open(path) as archive:
+    # Without "r:" a tar file could be compressed, and one megabyte of it could have a header of one gigabyte.
+    with zipfile.ZipFile(path) if zipped else tarfile.open(path, "r:") as archive:
         members = archive.infolist() if zipped else [member for member in archive if member.isreg()]
         read = archive.read if zipped else lambda member: archive.extractfile(member).read()
         for member in tqdm(members, f"unpacking {source}"):

@@ -1,5 +1,6 @@
 """Test srlab.data.download, the catalog and data_scripts/download_data.py with a local server."""
 
+import gzip
 import hashlib
 import io
 import random
@@ -162,12 +163,13 @@ def test_member_that_unfolds_to_gigabytes_is_rejected(site, tmp_path, monkeypatc
     assert not (tmp_path / "Tiny").exists()
 
 
-@pytest.mark.parametrize("content", ["page", "cut", "few"])
+@pytest.mark.parametrize("content", ["page", "cut", "few", "compressed"])
 @pytest.mark.parametrize("yours", [True, False])
 def test_invalid_archive_leaves_no_image(site, tmp_path, content, yours):
     archive, good = tmp_path / "archives" / f"{'' if yours else 'downloaded-'}{site.name}", site.files[site.name]
     few = packed(site.name[-3:], {"Tiny/HR/a.png": IMAGES["Tiny/HR/a.png"]})
-    site.files[site.name] = bad = {"page": b"<html>" * 500, "cut": good[:300], "few": few}[content]
+    bad = {"page": b"<html>" * 500, "cut": good[:300], "few": few, "compressed": gzip.compress(good)}[content]
+    site.files[site.name] = bad
     if yours:
         archive.parent.mkdir()
         archive.write_bytes(bad)
