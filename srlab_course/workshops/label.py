@@ -49,9 +49,9 @@ def label(draw: Draw, guesses: torch.Tensor, hr: torch.Tensor, subject: str, mul
     share, risk = trusted.float().mean().item(), (trusted & wrong_here).float().mean().item()
     kept = "so the promise is kept" if risk <= PROMISE else "so the promise is broken: this photo is not like those"
     return (
-        f"{share:.0%} measured or safe, {1 - share:.0%} a guess. "
-        f"Promise: in photos like {whose}, on which this label was calibrated, at most {PROMISE:.0%} of the "
-        f"pixels count as safe and are off by more than {WRONG} of 255 levels. Here it is {risk:.1%}, {kept}."
+        f"it trusts {share:.0%} of the pixels. "
+        f"Promise: in photos like {whose}, on which this label was calibrated, on average at most {PROMISE:.0%} of all "
+        f"pixels are trusted and off by more than {WRONG} of 255 levels. Here it is {risk:.1%}, {kept}."
     )
 
 

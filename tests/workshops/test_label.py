@@ -1,5 +1,7 @@
 """Test the label under a flow's image: what it promises, and when a photo breaks it."""
 
+import re
+
 import pytest
 import torch
 
@@ -28,7 +30,8 @@ def guesses_of(hr):
 def test_label_states_promise_population_and_that_it_is_kept():
     text = label(draw, guesses_of(GRAVEL), GRAVEL, "gravel", 64)
     assert "in photos like the right half of gravel" in text
-    assert "at most 5% of the pixels count as safe and are off by more than 16 of 255 levels" in text
+    assert re.match(r"it trusts \d+% of the pixels\. ", text)
+    assert "on average at most 5% of all pixels are trusted and off by more than 16 of 255 levels" in text
     assert "so the promise is kept" in text
 
 

@@ -98,7 +98,7 @@ def test_page_shows_what_was_trained_by_whom_and_how_good_it_is(tmp_path, photo)
     for what, of, learned in (("network", "", "photos"), ("GAN", "", gravel), ("flow", " for one guess", gravel)):
         assert re.search(rf"Ada <3's {what}: {score.format(of, learned)}{made}", text), what
     assert "The die chooses" in text
-    assert re.search(r"Label for the mean of guesses: (none|\d+% measured or safe)", text)
+    assert re.search(r"Label for the mean of guesses: (none|it trusts \d+% of the pixels)", text)
     assert labels_of(page) == ["small photo", BICUBIC, "Ada <3's network", "Ada <3's GAN", *GUESSES, "original"]
     assert not re.findall(r"""(?:src|href|url)\s*[=(]\s*["']?(?!data:)[\w/]""", html.replace("image.src = ", ""))
     assert page.stat().st_size < 5e6
