@@ -42,7 +42,7 @@ if lab.recipe == "laptop":
 
 # %% after e8060010
 if lab.recipe == "laptop":
-    lab.expect("the label trusts about a fifth", safe, above=0.12, below=0.32)
+    lab.expect("the label trusts about a fifth", trusted_share, above=0.12, below=0.32)
 
 # %% after e8070003
 if lab.recipe == "laptop":
@@ -66,5 +66,5 @@ if lab.recipe == "laptop":
     lab.expect("Real-ESRGAN is trusted less than a tenth", by_name["Real-ESRGAN"], below=0.1)
     wrong_here = float(worth.wrong["Real-ESRGAN"])
     lab.expect("over half of Real-ESRGAN's pixels are wrong", wrong_here, above=0.5)
-    again = by_name["the flow's mean, again"] / by_name["the flow's mean"]
+    again = by_name["the one-step mean, again"] / by_name["the one-step mean"]
     lab.expect("roughness trusts as much as the spread", again, above=0.97, ratio=True)
