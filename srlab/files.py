@@ -92,26 +92,37 @@ def refuse_existing(path: Path, force: bool | None = None) -> None:
 def write_own(path: Path, content: bytes) -> None:
     """Write a file that later calls replace, under a name that srlab chooses; see `refuse_foreign`."""
     refuse_foreign(path)
-    record = path.with_name(RECORD)
-    with writing(record):  # before the file, in case this process is killed
-        record.parent.mkdir(parents=True, exist_ok=True)
-        with record.open("a", encoding="utf-8", errors="surrogateescape") as lines:
-            lines.write(_line(hashlib.sha256(content).hexdigest(), path))
+    note(path, hashlib.sha256(content).hexdigest())  # before the file, in case this process is killed
     write_atomic(path, content)
 
 
 def refuse_foreign(path: Path) -> None:
     """Reject a path whose file is not exactly what `write_own` wrote there: it is a link or another one, or changed."""
-    record = path.with_name(RECORD)
     with writing(path):
-        if link := next((one for one in (path, record) if one.is_symlink()), None):  # to any file of yours
+        if link := next(
+            (one for one in (path, path.with_name(RECORD)) if one.is_symlink()), None
+        ):  # to any file of yours
             raise SrlabError(f"{link} is a link, so srlab does not write to it. Move it elsewhere first.")
         if not exists(path):
             return
-        written = record.read_text("utf-8", "surrogateescape") if exists(record) else ""
-        known = path.is_file() and _line(sha256_of(path), path) in written
+        known = path.is_file() and is_noted(path, sha256_of(path))
     if not known:
         raise SrlabError(f"srlab did not write {path}, or it has been changed since then. Move it elsewhere first.")
+
+
+def note(path: Path, digest: str, where: str = "") -> None:
+    """Note in a folder's record that srlab writes a file with this SHA-256 there. For `where`, see `open_atomic`."""
+    record = path.with_name(RECORD)
+    with writing(record, where):
+        record.parent.mkdir(parents=True, exist_ok=True)
+        with record.open("a", encoding="utf-8", errors="surrogateescape") as lines:
+            lines.write(_line(digest, path))
+
+
+def is_noted(path: Path, digest: str) -> bool:
+    """Return whether the record of a folder has a file of this name with this SHA-256."""
+    record = path.with_name(RECORD)
+    return exists(record) and _line(digest, path) in record.read_text("utf-8", "surrogateescape")
 
 
 def _line(digest: str, path: Path) -> str:

@@ -159,7 +159,7 @@ class Degradation:
             if not numbers or not 0 <= pair[0] <= pair[1] < math.inf:
                 raise SrlabError(f"Degradation strength {name}={given} must be 0 or more, or a pair [lowest, highest].")
             object.__setattr__(self, name, (float(pair[0]), float(pair[1])))
-        lowest, highest = self._pairs()[2]
+        *_, (lowest, highest) = self._pairs()
         if highest and not 1 <= lowest <= highest <= 100:
             given = self.describe()["jpeg"]
             raise SrlabError(f"Degradation strength jpeg={given} must be from 1 to 100, or 0 for none.")
@@ -178,7 +178,8 @@ class Degradation:
     def reach(self, scale: int) -> int:
         """Return how many LR pixels around a pixel affect its value, without noise and JPEG."""
         width = KERNELS[DOWNSAMPLERS[self.method][0]][1]
-        return math.ceil(width / 2) + math.ceil(3 * self._pairs()[0][1] / scale)
+        (_, widest), *_ = self._pairs()
+        return math.ceil(width / 2) + math.ceil(3 * widest / scale)
 
     def __call__(self, hr: torch.Tensor, scale: int, generator: torch.Generator | None = None) -> torch.Tensor:
         """Degrade ``(N, 3, H, W)`` in [0, 1] to ``(N, 3, H / scale, W / scale)`` in [0, 1], on 8-bit levels."""

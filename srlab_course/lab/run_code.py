@@ -86,7 +86,7 @@ def is_code_of(run: Run, *answers: Any) -> bool:
 def read_code(run: Run) -> str:
     """Return the text of the answers that trained a run; "" if no lab wrote it on this machine."""
     text = text_in(run)
-    return text if digest_of(text) in _noted() else ""
+    return text if _is_noted(text) else ""
 
 
 def import_code(run: Run) -> ModuleType | None:
@@ -170,14 +170,10 @@ def digest_of(text: str) -> str:
 
 def _note(text: str) -> None:
     """Note the SHA-256 of a text that a lab writes."""
-    digest, record = digest_of(text), runs_home() / files.RECORD
-    if digest not in _noted():
-        with files.writing(record, WHERE), record.open("a", encoding="utf-8") as lines:
-            lines.write(f"{digest}  {FILE}\n")
+    if not _is_noted(text):
+        files.note(runs_home() / FILE, digest_of(text), WHERE)
 
 
-def _noted() -> set[str]:
-    """Return the SHA-256 of all texts that labs have written here."""
-    record = runs_home() / files.RECORD
-    lines = record.read_text("utf-8", "surrogateescape").splitlines() if record.is_file() else []
-    return {line.partition("  ")[0] for line in lines if line.endswith(f"  {FILE}")}
+def _is_noted(text: str) -> bool:
+    """Return whether a lab has written a text here."""
+    return files.is_noted(runs_home() / FILE, digest_of(text))

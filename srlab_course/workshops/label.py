@@ -12,10 +12,8 @@ from srlab_course.material.subjects import split_photo
 
 PROMISE = 0.05  # largest share of pixels that are trusted and wrong
 WRONG = 16  # gray levels; a pixel whose mean guess is off by more is wrong
-PATCH, AROUND = (
-    32,
-    5,
-)  # sides in pixels of a patch of the calibration, and of the square over which guesses are compared
+PATCH = 32  # side in pixels of a patch of the calibration
+AROUND = 5  # side in pixels of the square over which guesses are compared
 LEVELS = torch.arange(0, 64, 0.25)  # gray levels: the thresholds of the spread
 
 Draw = Callable[[torch.Tensor], torch.Tensor]
