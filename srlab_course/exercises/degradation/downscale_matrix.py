@@ -16,7 +16,7 @@ def downscale_matrix(size: int, scale: int, kernel: Callable[[torch.Tensor], tor
     Parameters
     ----------
     size
-        Number of pixels in the old row, a multiple of `scale`.
+        Number of pixels in the old line, a multiple of `scale`.
     scale
         Old pixels per new one.
     kernel
