@@ -19,7 +19,7 @@ import srlab
 from srlab_course.feedback import run_diagnosis
 from srlab_course.figures import plots
 from srlab_course.figures.ballot import Ballot
-from srlab_course.lab.guesses import FILE, Guess
+from srlab_course.lab.guesses import FILE, SURE, Guess
 from srlab_course.lab.recipes import Recipe
 from srlab_course.material.subjects import split_photo
 from srlab_course.workshops.kept import Kept
@@ -89,7 +89,7 @@ def slider(name: str) -> Iterator[str]:
 
 
 def guess(name: str) -> Iterator[str]:
-    (srlab.runs_home() / FILE).write_text(json.dumps({"": {name: name}}), encoding="utf-8")
+    (srlab.runs_home() / FILE).write_text(json.dumps({"": {name: {"guess": name, "sure": SURE[0]}}}), encoding="utf-8")
     for choices in ([], [name, "other"]):
         asked = Guess(name, choices, unit=name)
         yield from (asked.still(), asked._below.value, asked.children[0].value)

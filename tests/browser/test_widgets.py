@@ -88,8 +88,14 @@ def page(jupyter):
 
 def test_guess_with_mouse_and_keys(page):
     page.get_by_text("Outcome: text.").wait_for(timeout=WAIT)
-    page.get_by_role("button", name="fur").click()
-    page.get_by_text("Saved: fur.").wait_for(timeout=WAIT)
+    fur, text = (page.get_by_title(f"{choice}: likely", exact=True) for choice in ("fur", "text"))
+    text.click()
+    page.get_by_text("Saved: text (likely).").wait_for(timeout=WAIT)
+    fur.focus()
+    page.keyboard.press("Space")
+    page.get_by_text("Saved: fur (likely).").wait_for(timeout=WAIT)
+    assert "mod-active" in fur.get_attribute("class")
+    assert "mod-active" not in text.get_attribute("class")
     field = page.get_by_placeholder("a number")
     field.click()
     field.fill("2")
@@ -97,7 +103,7 @@ def test_guess_with_mouse_and_keys(page):
     field.press("Shift+Enter")  # moves the focus to the next cell
     page.wait_for_function(f"() => {PANEL}.content.activeCellIndex === 2", timeout=WAIT)
     page.keyboard.press("Shift+Enter")
-    for outcome in ("Your guess: fur. Outcome: text.", "Your guess: 2 dB. Outcome: 1.6 dB."):
+    for outcome in ("Your guess: fur (likely). Outcome: text.", "Your guess: 2 dB. Outcome: 1.6 dB."):
         page.get_by_text(outcome).wait_for(timeout=WAIT)
 
 
