@@ -22,8 +22,8 @@ Draw = Callable[[torch.Tensor], torch.Tensor]
 def label(draw: Draw, guesses: torch.Tensor, hr: torch.Tensor, subject: str, multiple: int) -> str:
     """Return the label of a flow's guesses for a photo.
 
-    The threshold of the spread is calibrated on photos that the flow has not learned from. The photo's own original
-    shows whether it keeps the promise, which is about photos like those.
+    The threshold of the spread is calibrated on photos that the flow has not learned from. The promise is about the
+    mean over photos like those, so a single photo can neither keep nor break it.
 
     Parameters
     ----------
@@ -45,11 +45,11 @@ def label(draw: Draw, guesses: torch.Tensor, hr: torch.Tensor, subject: str, mul
     here, wrong_here = spread_and_wrong(guesses, hr)
     trusted = here < threshold
     share, risk = trusted.float().mean().item(), (trusted & wrong_here).float().mean().item()
-    kept = "so the promise is kept" if risk <= PROMISE else "so the promise is broken: this photo is not like those"
+    above = ", more than that average: this photo may be unlike those" if risk > PROMISE else ""
     return (
         f"it trusts {share:.0%} of the pixels. "
         f"Promise: in photos like {whose}, on which this label was calibrated, on average at most {PROMISE:.0%} of all "
-        f"pixels are trusted and off by more than {WRONG} of 255 levels. Here it is {risk:.1%}, {kept}."
+        f"pixels are trusted and off by more than {WRONG} of 255 levels. Here it is {risk:.1%}{above}."
     )
 
 
