@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 import srlab
+from srlab.paths import runs_home
 from srlab_course.lab.credit import is_own
 from srlab_course.lab.earlier.trained import load_trained
 from srlab_course.lab.lab import Lab
@@ -97,7 +98,9 @@ def find_contenders(lab: Lab, runs: str = "all") -> Contenders:
     bundled, cat = srlab.load_bundled(), srlab.bundled_photos("validation").subset("chelsea")
     scores = {label: _psnr(network, cat) for label, network in found.items()}
     ahead = max(scores.values(), default=0.0) >= _psnr(bicubic, cat) + CLEARLY
-    if found and not ahead:
+    if not found:
+        print(f"No network of yours for all photos in {runs_home()}, so the course's take part.")
+    elif not ahead:
         print("No run here is clearly ahead of bicubic, so the bundled networks take part.")
     for name, kinds in NEEDED.items():
         if not (ahead and any(label.startswith(kinds) for label in found)):

@@ -57,8 +57,6 @@ def load_trained(
                 found |= _load(run, run.name, scale)
             except SrlabError as error:
                 print(f"Skipping the run {origin}: {error}")
-    if not (found or subject):
-        print(f"No finished general-purpose runs found in {paths.runs_home()}. Run the labs first.")
     return found
 
 

@@ -22,8 +22,9 @@ def without_realesrgan(monkeypatch):
     monkeypatch.setattr(srlab, "load_realesrgan", missing)
 
 
-def test_course_replaces_what_is_missing(home, without_realesrgan):
+def test_course_replaces_what_is_missing(home, without_realesrgan, capsys):
     found = find_contenders(LAB)
+    assert capsys.readouterr().out == f"No network of yours for all photos in {home}, so the course's take part.\n"
     assert [*found.upscalers] == ["bicubic", "MSRResNet", "SRGAN"]
     assert (found.msrresnet, found.srgan, found.published) == ("MSRResNet", "SRGAN", "Real-ESRGAN (precomputed)")
     lr = srlab.downsample(srlab.mod_crop(split_photo("gravel")[1]["gravel"], 4), 4)
