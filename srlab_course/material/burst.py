@@ -33,9 +33,10 @@ def move(images: torch.Tensor, shifts: torch.Tensor) -> torch.Tensor:
         ``(N, C, H, W)``.
     """
     height, width = images.shape[-2:]
-    down, right = shifts.view(-1, 2, 1, 1, 1).unbind(1)
-    turns = torch.fft.fftfreq(height)[:, None] * down + torch.fft.rfftfreq(width) * right
-    return torch.fft.irfft2(torch.fft.rfft2(images) * torch.exp(-2j * math.pi * turns), s=(height, width))
+    down, right = (-2j * math.pi * shifts).view(-1, 2, 1, 1, 1).unbind(1)
+    # Two small sets of exponentials, multiplied, take less time than one for each pair of frequencies.
+    turns = torch.exp(torch.fft.fftfreq(height)[:, None] * down) * torch.exp(torch.fft.rfftfreq(width) * right)
+    return torch.fft.irfft2(torch.fft.rfft2(images) * turns, s=(height, width))
 
 
 def sensor(image: torch.Tensor) -> torch.Tensor:
