@@ -68,3 +68,7 @@ if lab.recipe == "laptop":
     lab.expect("over half of Real-ESRGAN's pixels are wrong", wrong_here, above=0.5)
     again = by_name["the one-step mean, again"] / by_name["the one-step mean"]
     lab.expect("roughness trusts as much as the spread", again, above=0.97, ratio=True)
+
+# %% after e8070012
+if lab.recipe == "laptop":
+    lab.expect("pixels are right more often where the samples agree more", right == sorted(right))
