@@ -1,5 +1,6 @@
 """Test that each private name of torch still does what srlab uses it for."""
 
+import pytest
 import torch
 from torch import nn
 
@@ -20,3 +21,17 @@ def test_module_runs_as_written_after_uncompile():
     private_torch.uncompile(module)
     assert module(torch.ones(2, 3)).shape == (2, 3)
     assert calls == ["compiled"]
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_module_that_cannot_be_compiled_runs_as_written_in_falling_back():
+    def fail(graph, _):
+        raise RuntimeError("no compiler")
+
+    module = nn.Tanh()
+    module.compile(backend=fail)
+    with private_torch.falling_back():
+        assert module(torch.zeros(1)) == 0
+    torch.compiler.reset()
+    with pytest.raises(Exception, match="no compiler"):
+        module(torch.zeros(1))
