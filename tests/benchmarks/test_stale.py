@@ -2,7 +2,7 @@
 
 import pytest
 
-from benchmarks.stale import stale
+from benchmarks.stale import names, stale
 from srlab_course.labs import LABS
 from srlab_course.notebook_files.finding import find_lab
 from tests.conftest import EXTRAS, ROOT
@@ -28,6 +28,25 @@ def test_kinds_of_what_is_stale():
     wanted = {"notebooks/pictures/03_srgan.jpg", "docs/images/sharper.png", "srlab/models/bundled/srgan.safetensors"}
     assert wanted <= set(found["pictures and weights"])
     assert "04_esrgan" in found["labs that take its runs"]
-    assert any("dB" in sentence for sentence in found["cells with measured numbers"])
+    assert any("dB" in sentence for sentence in found["sentences with measured numbers"])
     for page in ("docs/gpu.md", "notebooks/05_evaluation.ipynb"):
         assert any(line.startswith(f"{page}: ") for line in found["pages and other notebooks that name it"]), page
+
+
+@pytest.mark.parametrize(
+    ("text", "labs"),
+    [
+        ("Labs 02 to 04 compare images", "02 03 04"),
+        ("of labs 00, 03 and 05 to 07.", "00 03 05 06 07"),
+        ("lab 03's network, 04 times", "03"),
+        ("collab 03", ""),
+        ("03_srgan.ipynb", "03"),
+    ],
+)
+def test_labs_that_a_text_names(text, labs):
+    assert [lab.name[:2] for lab in LABS if names(text, lab.name)] == labs.split()
+
+
+def test_numbers_of_a_quiz_are_found():
+    found = stale(find_lab("05").stem)["sentences with measured numbers"]
+    assert any(sentence.startswith("quiz, question ") and "22 to 34 dB" in sentence for sentence in found)
