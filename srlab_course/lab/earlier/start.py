@@ -1,7 +1,8 @@
 """The network that training starts from has a name, in the recipe or by ``-p start``: ``"bundled"`` or ``"LAB/RUN"``.
 
 In place of the bundled network comes the student's run of lab 01, if her code trained it and it gains enough over
-bicubic. A run that has begun keeps its start.
+bicubic. If the named start does not fit, the first that fits is used: a first stage of the same lab, lab 01's run of
+the same name, the bundled network. A run that has begun keeps its start.
 """
 
 import json
@@ -32,13 +33,14 @@ OWN = "01_srresnet"  # the lab of the student's own start
 ENOUGH = 1.0  # its least gain over bicubic in dB, the mean over the bundled validation photos; lab 01 reaches 1.5
 
 
-def load_start(lab: Any, *others: str, answers: Sequence[Any] = ()) -> tuple[nn.Module | None, str]:
+def load_start(lab: Any, *, stages: Sequence[str] = (), answers: Sequence[Any] = ()) -> tuple[nn.Module | None, str]:
     """Return the pretrained network that a lab's training starts from and its name, or None and "".
 
     If the user set ``start``, it is that one. Otherwise it is the first that fits, in this order: the start that this
-    run began with, the recipe's start, and the `others`, which are names or "". If the recipe has a start, the bundled
-    network is last. A network trained on other photos does not fit, and neither does a first stage of this lab that
-    was not trained by these `answers`. The network is in eval mode on the CPU.
+    run began with, the recipe's start, and the `stages`, which are finished first stages of this lab. If the recipe has
+    a start, lab 01's run of the same name and the bundled network come last. A network trained on other photos does
+    not fit, and neither does a first stage that was not trained by these `answers`. The network is in eval mode on the
+    CPU.
     """
     begun = begun_with(Run(lab.name, lab.run))
     if lab.start and "start" in lab.overrides:
@@ -47,7 +49,9 @@ def load_start(lab: Any, *others: str, answers: Sequence[Any] = ()) -> tuple[nn.
         return _load(lab.start, lab), lab.start
     if begun.startswith(f"{lab.name}/") and not is_code_of(run_called(begun), *answers):
         begun = ""
-    starts = [begun, lab.start, *others, BUNDLED if lab.start else ""]
+    starts = [begun, lab.start, *stages]
+    if lab.start:
+        starts += [_run_of_lab_01(lab), BUNDLED]
     return _first_that_fits(filter(None, dict.fromkeys(starts)), lab)
 
 
@@ -86,10 +90,9 @@ def with_own_start(lab: Any) -> Lab:
     The network has to be trained with the student's code, have the architecture that the lab trains, and gain at least
     `ENOUGH` over bicubic. A run that has begun with another network stays as it is.
     """
-    if lab.parameters.get("start") != BUNDLED or "start" in lab.overrides or not (own := run_like(lab, OWN)):
+    if lab.parameters.get("start") != BUNDLED or "start" in lab.overrides:
         return lab
-    made = run_called(own).parameters().get("generator", {})
-    if not is_own(own) or made.get("network") != generator_of(lab.parameters)["network"]:
+    if not (own := _run_of_lab_01(lab)) or not is_own(own):
         return lab
     if (begun := begun_with(Run(lab.name, lab.run))) not in ("", own):
         begun = printable(begun)
@@ -111,6 +114,13 @@ def begun_with(run: Run) -> str:
     """Return the start in a run's manifest; "" if there is none, or before the first step."""
     manifest = run.manifest()
     return manifest["parameters"].get("start", "") if manifest and manifest["step"] else ""
+
+
+def _run_of_lab_01(lab: Any) -> str:
+    """Return the run of lab 01 like this lab's if it trained the network that this lab trains, else ""."""
+    run = run_like(lab, OWN)
+    same = run and run_called(run).parameters()["generator"]["network"] == generator_of(lab.parameters)["network"]
+    return run if same else ""
 
 
 def _first_that_fits(starts: Iterable[str], lab: Any) -> tuple[nn.Module | None, str]:

@@ -60,7 +60,7 @@ def test_misfit_run_is_rejected_by_name_and_skipped_in_search(capsys, made, word
     with pytest.raises(SrlabError, match=rf"Cannot start from {LAB}/one: .*{words}"):
         check_start(lab_with(f"{LAB}/one", "start"))
     leave("two", step=1000)
-    network, where = load_start(lab_with(f"{LAB}/one"), f"{LAB}/two")
+    network, where = load_start(lab_with(f"{LAB}/one"), stages=[f"{LAB}/two"])
     assert (type(network), where) == (MSRResNet, f"{LAB}/two")
     assert re.search(rf"Skipping the pretrained network {LAB}/one: .*{words}", capsys.readouterr().out)
 
@@ -107,7 +107,7 @@ def test_bundled_network_needs_same_size_scale_and_degradation():
 @pytest.mark.parametrize(
     ("recipe", "overrides", "step", "where"),
     [
-        ("bundled", (), 0, f"{LAB}/one"),  # no MSRResNet of this size is bundled, so the first of the others
+        ("bundled", (), 0, f"{LAB}/one"),  # no MSRResNet of this size is bundled, so the first stage
         (f"{LAB}/two", (), 0, f"{LAB}/two"),  # before its first step, a run may still start from another network
         (f"{LAB}/two", (), 9, f"{LAB}/begun"),
         (f"{LAB}/two", ("start",), 0, f"{LAB}/two"),
@@ -121,10 +121,10 @@ def test_order_of_starts(recipe, overrides, step, where):
         leave(name, step=steps)
     lab = lab_with(recipe, *overrides)
     if where:
-        assert load_start(lab, "", f"{LAB}/one", f"{LAB}/two")[1] == where
+        assert load_start(lab, stages=[f"{LAB}/one", f"{LAB}/two"])[1] == where
     else:
         with pytest.raises(SrlabError, match=f"began with {LAB}/begun, not with {LAB}/two"):
-            load_start(lab, f"{LAB}/one")
+            load_start(lab, stages=[f"{LAB}/one"])
 
 
 def test_first_stage_is_the_shortest_finished_run_of_the_same_code(monkeypatch):
@@ -138,10 +138,25 @@ def test_first_stage_is_the_shortest_finished_run_of_the_same_code(monkeypatch):
     for steps, found in ((300, ["fits", "long"]), (401, ["long"]), (901, [])):
         assert first_stages(lab, steps, [], loss="mse") == [f"{LAB}/{name}" for name in found]
     leave("default", 700, start=f"{LAB}/fits", discriminator={})
-    assert load_start(lab, f"{LAB}/long")[1] == f"{LAB}/fits", "the run has begun with it"
+    assert load_start(lab, stages=[f"{LAB}/long"])[1] == f"{LAB}/fits", "the run has begun with it"
     monkeypatch.setattr(start, "is_code_of", lambda run, *answers: run.name == "long")
     assert first_stages(lab, 300, [], loss="mse") == [f"{LAB}/long"]
-    assert load_start(lab, f"{LAB}/long")[1] == f"{LAB}/long", "not with the stage of other code"
+    assert load_start(lab, stages=[f"{LAB}/long"])[1] == f"{LAB}/long", "not with the stage of other code"
+
+
+@pytest.mark.parametrize(
+    ("recipe", "shape", "where"),
+    [
+        ("bundled", TINY, f"{LAB}/default"),  # no MSRResNet of this size is bundled
+        ("bundled", LAPTOP, "bundled"),
+        ("bundled", RRDB | {"scale": 2}, ""),  # another network, which is not mentioned
+        ("", TINY, ""),
+    ],
+)
+def test_run_of_lab_01_comes_before_a_fresh_network(recipe, shape, where, capsys):
+    leave("default")
+    assert load_start(lab_with(recipe, **shape))[1] == where
+    assert LAB not in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
