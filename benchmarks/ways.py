@@ -45,7 +45,8 @@ class FileDataset(Dataset):
         if torch.rand(()) < 0.5:
             hr = hr.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
         lr = hr.resize((self.patch // SCALE, self.patch // SCALE), Image.Resampling.BICUBIC)
-        return tuple(torch.from_numpy(np.array(x)).permute(2, 0, 1).float() / 255 for x in (lr, hr))
+        first, second = (torch.from_numpy(np.array(x)).permute(2, 0, 1).float() / 255 for x in (lr, hr))
+        return first, second
 
 
 def write_photos(folder: Path) -> Path:
@@ -155,7 +156,7 @@ def timed_fit(task: Task, steps: int, device: torch.device, run: str, launch: st
             sampler.watch = watch
             with contextlib.redirect_stdout(sys.stderr):  # its messages are not part of a table
                 trainer.fit(step, sampler, first + steps + 1, validate_every=10**9)
-            if launch in ("graph", "blocks") and not trainer.run.manifest()["recorded"]:
+            if launch in ("graph", "blocks") and not (trainer.run.manifest() or {"recorded": False})["recorded"]:
                 raise RuntimeError(f"The step of {run} was not recorded.")
             yield (seen[1] - seen[0]) / steps
             first += steps + 1 + START

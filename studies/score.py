@@ -19,6 +19,7 @@ from srlab.data import datasets
 from srlab.errors import SrlabError
 from srlab.evaluation.metrics import STUDY
 from srlab.models import loading
+from srlab.training.manifests import Manifest
 from srlab.training.runs import Run
 
 from .content_loss import as_coded
@@ -72,13 +73,13 @@ def load(about: dict[str, Any], folder: Path) -> tuple[Any, dict[str, Any]]:
     return loading.load_generator_file(folder), known
 
 
-def backbone_of(manifest: dict[str, Any], layers: str) -> tuple[str, bool | None]:
+def backbone_of(manifest: Manifest, layers: str) -> tuple[str, bool | None]:
     """Return the label of a run's features, and whether they were trained; None for a row without features."""
     if not layers:
         return "no features", None
     made = manifest["parameters"].get("features", {})
     if made.get("layers") != layers or "weights" not in made:
-        raise SrlabError(f"The run {manifest.get('name')} does not use {layers}. Delete it and run the study again.")
+        raise SrlabError(f"The run {manifest['name']} does not use {layers}. Delete it and run the study again.")
     real = not made["weights"].startswith("random")
     note = made["weights"] if real else "random"
     return f"{layers} ({note}{'' if made.get('normalize', True) else ', not normalized'})", real

@@ -36,7 +36,7 @@ def main(notebook: str, output: str, parameters: str, cells: str) -> None:
         try:
             execute(lab, part, given, without="not-in-studies")
         except SrlabError as error:
-            if (run.manifest() or {}).get("status") != "failed":  # not a fault of the training run
+            if not (manifest := run.manifest()) or manifest["status"] != "failed":  # not a fault of the training run
                 raise
             write_atomic(folder / LOST, str(error).encode())
             print(f"This row broke down and has no scores: {error}")

@@ -82,8 +82,8 @@ def leave_run(lab: str, name: str, step: int, status: str = "finished", **parame
     images = {"images": {"name": "photos", "count": 1, "fingerprint": "0"}, "degradation": {}}
     made = {"generator": {"network": ""}} | parameters | {"sampler": images | parameters.get("sampler", {})}
     facts = {"format": FORMAT, "lab": lab, "name": name, "parameters": made, "wall_time_s": 0.0, "continued": []}
-    facts |= {"schedule_total": step, "started": "", "precision": "fp32", "code_of_step": ""}
-    run.write_manifest(facts | {"step": step, "status": status})
+    facts |= {"schedule_total": step, "started": "", "precision": "fp32", "code_of_step": "", "metrics": {}}
+    run.write_manifest(facts | {"step": step, "status": status, "failure": ""})
     return run
 
 

@@ -35,7 +35,6 @@ RUNS = {
     ONE_STEP: Run("07_one_step", "bundled"),
 }
 TEACHER = Run("07_one_step", f"bundled{SIDE_RUN}teacher")
-KEPT = ("lab", "parameters", "step", "wall_time_s", "device", "precision", "platform", "git", "versions")
 LIMIT = 1_000_000  # bytes
 METRICS = ("psnr", "gradient_ratio", "energy_error", "checkerboard", "color_shift")
 
@@ -51,9 +50,9 @@ def main() -> None:
 
 
 def ship(run: Run, file: Path) -> None:
-    """Copy the generator of a run, with part of its manifest as a JSON file."""
+    """Copy the generator of a run, and its manifest as a JSON file, with that of its teacher if it has one."""
     manifest = run.manifest()
-    if manifest is None or manifest.get("status") != "finished":
+    if manifest is None or manifest["status"] != "finished":
         raise SrlabError(f"No finished run found in {run.path}. Train it with the commands in this script.")
     made = manifest["parameters"]
     teacher = TEACHER.manifest() if made.get("teacher") == f"{TEACHER.lab}/{TEACHER.name}" else None
@@ -70,9 +69,7 @@ def ship(run: Run, file: Path) -> None:
     if size(weights) > LIMIT:
         raise SrlabError(f"The weights of {run.path} have {size(weights):,} bytes, but the limit is {LIMIT:,} bytes.")
     tensor_files.write_safetensors(file, weights, notes)
-    kept = {key: manifest[key] for key in KEPT if key in manifest}
-    if teacher:
-        kept["teacher"] = {key: teacher[key] for key in KEPT if key in teacher}
+    kept = {**manifest} | ({"teacher": teacher} if teacher else {})
     files.write_atomic(file.with_suffix(".json"), (json.dumps(kept, indent=1) + "\n").encode())
 
 

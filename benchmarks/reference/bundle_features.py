@@ -88,7 +88,7 @@ def puzzles(photos: ImageSet, seed: int = 0) -> Iterator[tuple[torch.Tensor, tor
 
 
 def train_features(
-    features: nn.Module, photos: ImageSet, steps: int, seed: int = 0, rate: float = 2e-3
+    features: FeatureExtractor, photos: ImageSet, steps: int, seed: int = 0, rate: float = 2e-3
 ) -> list[dict[str, float]]:
     """Train a `srlab.FeatureExtractor` in place on `puzzles`, up to its last layer, and freeze it again.
 

@@ -22,7 +22,6 @@ from studies.shown import bicubic, crop, photo
 from .rows import BICUBIC, RECORDS
 
 METRICS = ("psnr", "ssim", "lpips", "gradient_ratio", "energy_error", "color_shift")
-MANIFEST = ("step", "wall_time_s", "device", "precision", "peak_memory_mib", "platform", "git", "versions")
 LR = srlab.Degradation()  # the same for every set, also for sets with LR files
 
 
@@ -58,10 +57,13 @@ def write(
     too, see `beside`.
     """
     network, manifest = loading.load_generator(run.lab, run.name), run.manifest()
+    assert manifest is not None  # the run has weights
     made = manifest["parameters"]
     record = {"row": file.stem.removesuffix(f"-seed{seed}"), "lab": run.lab, "seed": seed, "command": command}
     record |= {"validation": sets[1].name, "start": start.name.replace(f"-seed{seed}", "") if start else ""}
-    record |= {key: manifest[key] for key in MANIFEST if key in manifest}
+    record |= {"step": manifest["step"], "wall_time_s": manifest["wall_time_s"], "device": manifest["device"]}
+    record |= {"precision": manifest["precision"], "peak_memory_mib": manifest["peak_memory_mib"]}
+    record |= {"platform": manifest["platform"], "git": manifest["git"], "versions": manifest["versions"]}
     record |= {"threads": torch.get_num_threads(), "sha256": digest(network)}
     record |= {"parameters": srlab.parameter_count(network), "generator": made["generator"]}
     record |= {"batch": made["sampler"]["batch"], "patch": made["sampler"]["patch"]}

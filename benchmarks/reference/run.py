@@ -17,7 +17,7 @@ from srlab.data import datasets
 from srlab.data.catalog import is_named
 from srlab.errors import SrlabError
 from srlab.paths import runs_home
-from srlab.training.runs import Run
+from srlab.training.runs import Run, run_called
 from srlab_course.lab.earlier.start import begun_with
 from srlab_course.notebook_files.execute import execute
 from studies.content_loss.jobs import has_layers
@@ -81,9 +81,9 @@ def train(row: Row, seed: int, options: argparse.Namespace, sets: list[record.Im
     print(command, flush=True)
     learn(row, given)
     run = Run(row.lab, given["run"])
-    start = Run(*given["start"].split("/")) if row.start else None
+    start = run_called(given["start"]) if row.start else None
     if row.lab == "04_esrgan" and (stage := begun_with(run)):  # trained by this run, or found by the lab
-        start = Run(*stage.split("/"))
+        start = run_called(stage)
         record.write(file.with_name(f"{row.name}-{STAGE}-seed{seed}.json"), start, seed, sets, command)
     print(record.write(file, run, seed, sets, command, start), flush=True)
 
@@ -102,8 +102,8 @@ def given_to(row: Row, seed: int, options: argparse.Namespace) -> dict[str, Any]
 def learn(row: Row, given: dict[str, Any]) -> None:
     """Run the lab of a row without its ``not-in-studies`` cells."""
     if row.start:
-        start = Run(*given["start"].split("/"))
-        if (start.manifest() or {}).get("status") != "finished":
+        start = run_called(given["start"])
+        if not (manifest := start.manifest()) or manifest["status"] != "finished":
             raise SrlabError(
                 f"the run that it continues, {given['start']}, is not finished in {runs_home()}. Train the row "
                 f"{row.start} there first (with --anew if it has a record already)."

@@ -1,6 +1,8 @@
 """Manifests of training runs: ``run.json``, and its copy in each checkpoint, both as JSON.
 
-`Manifest` declares each entry once: what is read is checked against it, and mypy checks the names of entries in code.
+`Manifest` and its parts declare each entry once: what is read is checked against them, and mypy checks the names of
+entries in all code that writes or reads them. So rename an entry here, and run ``python -m mypy``. Read entries with
+brackets, because mypy accepts any name in ``get``.
 """
 
 import json
@@ -10,7 +12,33 @@ from typing import Any, NotRequired, TypedDict, get_args, get_origin, get_type_h
 FORMAT = 3  # version of the run folder; folders of other versions are left untouched
 
 
-class Manifest(TypedDict):
+class LabNotes(TypedDict, total=False):
+    """What a lab adds to a manifest: all of these entries or none, see `srlab_course.lab.lab.Lab.trainer_kwargs`."""
+
+    lab_run: str
+    recipe: str
+    changed: dict[str, Any]
+    steps: dict[str, int]
+
+
+class Environment(TypedDict, total=False):
+    """With which software a run was made."""
+
+    versions: dict[str, str]
+    platform: str
+    git: str | None
+
+
+class Facts(Environment):
+    """How the newest steps were made. It may change when a run is resumed."""
+
+    precision: str
+    code_of_step: str
+    device: NotRequired[str]
+    compiled: NotRequired[str]
+
+
+class Manifest(LabNotes, Facts):
     """The entries of a manifest; code that reads another entry declares it here."""
 
     format: int
@@ -19,28 +47,16 @@ class Manifest(TypedDict):
     parameters: dict[str, Any]  # what determines the result, see `MADE_WITH`
     step: int
     schedule_total: int
-    status: str
+    status: str  # "running", "stopped", "finished" or "failed"
+    failure: str  # why it failed, or ""
     started: str
     wall_time_s: float
     continued: list[dict[str, int]]
-    precision: str
-    code_of_step: str
-    device: NotRequired[str]
-    compiled: NotRequired[str]
+    metrics: dict[str, float]  # newest values of the log
     recorded: NotRequired[bool]
     peak_memory_mib: NotRequired[float]
-    metrics: NotRequired[dict[str, float]]
-    failure: NotRequired[str]
-    versions: NotRequired[dict[str, str]]
-    platform: NotRequired[str]
-    git: NotRequired[str | None]
-    lab_run: NotRequired[str]  # this entry and the next three are in each manifest of a lab
-    recipe: NotRequired[str]
-    changed: NotRequired[dict[str, Any]]
-    steps: NotRequired[dict[str, int]]
 
 
-OF_LABS = ("lab_run", "recipe", "changed", "steps")
 # Entry of the parameters -> its type, or a dict with the entries that it must have.
 IMAGES = {"name": str, "count": int, "fingerprint": str}
 MADE_WITH = {"generator": {"network": str}, "sampler": dict}
@@ -60,11 +76,11 @@ def parse_manifest(text: str) -> Manifest:
     if not _fits(manifest, {"format": int, "lab": str}):
         raise ValueError("it has no format or no lab")
     if manifest["format"] == FORMAT:
-        required = Manifest.__required_keys__ | {*(OF_LABS if "lab_run" in manifest else ())}
+        required = Manifest.__required_keys__ | (LabNotes.__optional_keys__ if "lab_run" in manifest else set())
         _check(manifest, KINDS, required)
         _check(manifest["parameters"], MADE_WITH | OPTIONAL_PARAMETERS, MADE_WITH.keys())
         _check(manifest["parameters"]["sampler"], OF_PAIRS, ())
-        if not (are_numbers(manifest.get("metrics", {})) and are_numbers(manifest.get("steps", {}), int)):
+        if not (are_numbers(manifest["metrics"]) and are_numbers(manifest.get("steps", {}), int)):
             raise ValueError("its metrics or steps are not numbers")
     return manifest
 

@@ -38,7 +38,7 @@ from srlab.devices import peak_memory_mib
 from srlab.errors import SrlabError
 from srlab.paths import exists, generator_file, locate, run_folder, runs_home
 from srlab.training.checkpoints import find_checkpoints, read_newest_checkpoint, write_checkpoint
-from srlab.training.manifests import FORMAT, Manifest, are_numbers, parse_manifest
+from srlab.training.manifests import FORMAT, Facts, Manifest, are_numbers, parse_manifest
 from srlab.training.settings import FOLLOW_LENGTH, as_read_back, differences, environment
 
 WHERE = "with SRLAB_HOME"  # for errors when a file cannot be written
@@ -63,7 +63,7 @@ class Run:
         self.lab, self.name, self.path = lab, name, path or run_folder(lab, name)
         self.history: list[dict[str, float]] = []  # all logged rows, during training
         self.best: dict[str, float] = {}  # highest validation scores so far
-        self._draft: dict[str, Any] = {}  # during training: the manifest as it will be written next
+        self._draft: Manifest  # during training: the manifest as it will be written next
         self._started_at = 0.0  # time.perf_counter(), less the seconds of earlier calls of `begin`
         self._events: Any = None  # TensorBoard's writer
 
@@ -171,9 +171,23 @@ class Run:
                 f"No checkpoint to resume from in {self.path} (existing files are left untouched). Choose another run "
                 "name, and re-run the cells that create the networks."
             )
-        self._draft, self.best = {"format": FORMAT, "lab": self.lab, "name": self.name, "parameters": parameters}, {}
-        self._draft |= {"step": 0, "started": time.strftime("%Y-%m-%dT%H:%M:%S%z"), "wall_time_s": 0.0}
-        self._draft |= {"continued": []}
+        self.best = {}
+        self._draft = {
+            "format": FORMAT,
+            "lab": self.lab,
+            "name": self.name,
+            "parameters": parameters,
+            "step": 0,
+            "schedule_total": iters,
+            "status": "running",
+            "failure": "",
+            "started": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
+            "wall_time_s": 0.0,
+            "continued": [],
+            "metrics": {},
+            "precision": "",  # `begin` adds the facts
+            "code_of_step": "",
+        }
         return None
 
     def _has_results(self) -> bool:
@@ -181,10 +195,10 @@ class Run:
         log = self.path / "metrics.jsonl"
         return any(self.path.rglob("*.safetensors")) or (exists(log) and log.stat().st_size > 0)
 
-    def begin(self, step: int, iters: int, facts: dict[str, Any]) -> None:
+    def begin(self, step: int, iters: int, facts: Facts, notes: Mapping[str, Any]) -> None:
         """Truncate the log to the checkpoint's step, print what has changed since then, and write the manifest.
 
-        `facts` go into the manifest: ``device``, ``precision``, ``compiled``, ``code_of_step``, and any others.
+        The `facts` and `notes`, which are any others, go into the manifest.
         """
         if step:
             self._note_resumed(step, iters, facts)
@@ -196,11 +210,14 @@ class Run:
                 with files.writing(later, WHERE):
                     files.patiently(later.unlink)
         if step < iters:
-            self._draft |= facts | {"schedule_total": iters} | environment()
+            self._draft.update(notes)  # type: ignore[typeddict-item]  # a lab's, or those of a script
+            self._draft.update(facts)
+            self._draft.update(environment())
+            self._draft["schedule_total"] = iters
             self._write_status("running")
         self._started_at = time.perf_counter() - self._draft["wall_time_s"]
 
-    def _note_resumed(self, step: int, iters: int, facts: dict[str, Any]) -> None:
+    def _note_resumed(self, step: int, iters: int, facts: Facts) -> None:
         """Print what has changed since the checkpoint, and note another number of steps in the manifest."""
         code, total = self._draft["code_of_step"], self._draft["schedule_total"]
         if facts["code_of_step"] and code not in ("", facts["code_of_step"]):
@@ -257,9 +274,8 @@ class Run:
         """
         metrics = {name: value for row in self.history for name, value in row.items() if name != "step"}
         seconds = round(time.perf_counter() - self._started_at, 1)
-        facts = {"metrics": metrics, "wall_time_s": seconds, "peak_memory_mib": peak_memory_mib()}
-        facts["recorded"] = recorded
-        self._draft |= facts | {"step": step, "status": status}
+        self._draft.update({"metrics": metrics, "wall_time_s": seconds, "peak_memory_mib": peak_memory_mib()})
+        self._draft.update({"recorded": recorded, "step": step, "status": status})
         self.save_checkpoint(parts | {"step": step, "manifest": self._draft, "best": self.best})
         self._export(step, generator)
 
@@ -295,7 +311,7 @@ class Run:
 
     # --- Files ---
 
-    def write_manifest(self, manifest: Mapping[str, Any]) -> None:
+    def write_manifest(self, manifest: Manifest) -> None:
         """Write ``run.json``."""
         files.write_atomic(self.path / "run.json", json.dumps(manifest, indent=1).encode(), WHERE)
 

@@ -28,6 +28,7 @@ import torch
 
 import srlab
 from srlab.text import name_of
+from srlab.training.manifests import Environment
 from srlab.training.schedules import Schedule
 
 FOLLOW_LENGTH = ("schedule", "ema")  # settings that may change with the total number of steps
@@ -35,7 +36,7 @@ COMPUTED = ("fused", "foreach", "capturable")  # optimizer settings that affect 
 PACKAGES = ("torch", "numpy", "scikit-image", "matplotlib")
 
 
-def environment() -> dict[str, Any]:
+def environment() -> Environment:
     """Return package versions, platform and git revision for the manifest."""
     git = ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--dirty", "--exclude=*"]
     try:

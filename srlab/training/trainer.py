@@ -26,6 +26,7 @@ from srlab.training.divergence import detect_divergence, first_bad_step
 from srlab.training.gradients import averaged_and_bounded
 from srlab.training.interrupts import Interrupts, TrainingStopped
 from srlab.training.launch import LAUNCHES, compiled_if_it_pays, is_recorded
+from srlab.training.manifests import Facts
 from srlab.training.objects import Losses, as_scalars, sorted_out
 from srlab.training.progress import Pace, Progress
 from srlab.training.rates import Rates
@@ -378,12 +379,16 @@ class Trainer:
             self._load_state_dict(state, sampler)
         elif not self._steps_done:
             sampler.restart()  # it may have shown batches, or trained another run
-        facts = self.notes | {"device": str(self.device), "precision": self.precision, "compiled": self._compiled}
         own = [step] if hasattr(sampler.degradation, "describe") else [step, sampler.degradation]
-        facts["code_of_step"] = hash_of_source(*own)
+        facts: Facts = {
+            "device": str(self.device),
+            "precision": self.precision,
+            "compiled": self._compiled,
+            "code_of_step": hash_of_source(*own),
+        }
         same = {"settings": parameters, "step": self.steps_done, "iters": iters, "code": facts["code_of_step"]}
         processes.require_equal(same | {"device": self.device.type, "launch": self.launch}, self.networks.values())
-        self.run.begin(self.steps_done, iters, facts)
+        self.run.begin(self.steps_done, iters, facts, self.notes)
         if not state:
             self._save(sampler, "running")  # if a step raises, a second attempt in this kernel starts from here
 

@@ -21,8 +21,8 @@ def list_runs(options: argparse.Namespace) -> int:
         if options.lab not in run.lab:
             continue
         written = max(file.lstat().st_mtime for file in (run.path, *run.path.glob("run.json")))
-        step, metrics = manifest["step"], manifest.get("metrics", {})
-        total = manifest.get("schedule_total", step)
+        step, metrics = manifest["step"], manifest["metrics"]
+        total = manifest["schedule_total"]
         state, left = printable(manifest["status"]), ""
         if manifest["status"] == "running" and not run.is_held():
             state = "stopped"  # it was killed
@@ -32,7 +32,7 @@ def list_runs(options: argparse.Namespace) -> int:
             except SrlabError as error:
                 print(f"Skipped: {error}")
                 continue
-            step = metrics.get("step", step)
+            step = int(metrics.get("step", step))
             seconds = metrics.get("ms_per_step", 0) / 1000 * (total - step)
             left = str(timedelta(seconds=round(seconds))) if 0 < seconds < LONGEST else ""
         scores = [

@@ -59,7 +59,7 @@ def diagnose(run: Run | str | os.PathLike) -> Diagnosis:
             0,
             Finding(
                 "training failed",
-                printable(manifest.get("failure", "for an unknown reason")),
+                printable(manifest["failure"]),
                 "A loss or a weight became NaN or infinite, the loss exploded, or PSNR dropped far: the steps were too "
                 "large, or the numeric precision too low.",
                 "lower learning rates, or precision fp32; use another run name.",

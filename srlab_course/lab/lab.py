@@ -15,6 +15,7 @@ from srlab.data.degradation import Degradation
 from srlab.data.image_set import ImageSet
 from srlab.errors import SrlabError
 from srlab.models.generator import config_of
+from srlab.training.manifests import LabNotes
 from srlab_course.lab.settings import STAGES, Settings
 from srlab_course.lab.sizes import check_limit, pick_size
 from srlab_course.notebook_files.marks import CLAIM
@@ -78,9 +79,13 @@ class Lab(Settings):
     def trainer_kwargs(self) -> dict[str, Any]:
         """Arguments for `srlab.Trainer` in each of the lab's runs: the hardware, and what `course.setup` looks up."""
         hardware = {"device": self.device, "precision": self.precision, "launch": self.parameters.get("launch", "auto")}
-        notes = {"lab_run": self.parameters["run"], "recipe": self.parameters["recipe"], "changed": self.changed}
-        steps = {stage: self.parameters[stage] for stage in STAGES if stage in self.parameters}
-        return hardware | {"notes": notes | {"steps": steps}}
+        notes: LabNotes = {
+            "lab_run": self.parameters["run"],
+            "recipe": self.parameters["recipe"],
+            "changed": self.changed,
+            "steps": {stage: self.parameters[stage] for stage in STAGES if stage in self.parameters},
+        }
+        return hardware | {"notes": notes}
 
     def expect(
         self,

@@ -72,7 +72,9 @@ def made_with(lab: str, name: str) -> Manifest | None:
         with suppress(SrlabError, OSError):  # a damaged run, which training reports
             manifest = Run(lab, folder.name).manifest()
             aside = folder.name.endswith(BEFORE)
-            if manifest and manifest["step"] and manifest.get("lab_run") == name and not aside:
+            if not manifest or not manifest["step"] or aside or "lab_run" not in manifest:
+                continue
+            if manifest["lab_run"] == name:
                 return manifest
     return None
 

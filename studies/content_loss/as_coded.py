@@ -83,7 +83,7 @@ class CodedDiscriminator(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.config = {}
+        self.config: dict[str, int] = {}
         layers: list[nn.Module] = [nn.Conv2d(3, 64, 3, padding=1, bias=False), nn.LeakyReLU(0.2)]
         for inputs, outputs, stride in (
             *((64, 64, 2), (64, 128, 1), (128, 128, 2)),

@@ -44,6 +44,7 @@ def backbones_of(rows: list[Row], backbone: str) -> dict[str, str]:
     if backbone in POLICIES:
         return dict.fromkeys(layers, backbone)
     path = backbones.find_weights("vgg19", Path(backbone).absolute())
+    assert path  # only "auto" finds none
     backbones.load_weights(path)  # rejects a damaged file
     served = {name: str(path) if has_layers(path, name) else "auto" for name in layers}
     if str(path) not in served.values():

@@ -11,7 +11,6 @@ from srlab.data.image_set import ImageSet
 from srlab.data.images import quantize
 from srlab.data.patch_sampler import PatchSampler
 from srlab.errors import SrlabError
-from srlab_course.lab.lab import Lab
 
 
 class RotatedSampler(PatchSampler):
@@ -64,7 +63,7 @@ class RotatedSampler(PatchSampler):
         zoom = self.patch / self.window  # for grid_sample the borders of the window are -1 and 1
         whole = super().cut(windows, draws)
         theta = (theta * zoom).to(whole, non_blocking=True)
-        grid = F.affine_grid(theta, (len(angles), 3, self.patch, self.patch), align_corners=False)
+        grid = F.affine_grid(theta, [len(angles), 3, self.patch, self.patch], align_corners=False)
         mode, padding = ("nearest", "zeros") if self.black_corners else ("bilinear", "border")
         return quantize(F.grid_sample(whole, grid, mode=mode, padding_mode=padding, align_corners=False))
 
@@ -73,7 +72,7 @@ class RotatedSampler(PatchSampler):
         return super().describe() | {"rotate": self.rotate, "black_corners": self.black_corners}
 
 
-def patches_of(lab: Lab, rotate: float, black_corners: bool) -> RotatedSampler:
+def patches_of(lab: Any, rotate: float, black_corners: bool) -> RotatedSampler:
     """Return the sampler that a lab's recipe specifies, with rotation; each call starts with the same patches."""
     settings = (lab.scale, lab.patch, lab.batch, lab.degradation, lab.augment, lab.seed, lab.device)
     return RotatedSampler(lab.train_set, *settings, rotate, black_corners)

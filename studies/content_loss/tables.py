@@ -22,8 +22,8 @@ TITLES = {
 }
 METHODS = [(method, epochs) for method, lengths in EPOCHS.items() for epochs in lengths]
 RGB = ("psnr_rgb", "ssim_rgb", "ms_ssim_rgb")
-ROW = ("row", "lab", "run", "variant", "method", "loss", "epochs", "seed", "backbone", "real", "network")
-ROW += ("discriminator", "iters", "wall_time_s", "set")
+ROW = ["row", "lab", "run", "variant", "method", "loss", "epochs", "seed", "backbone", "real", "network"]
+ROW += ["discriminator", "iters", "wall_time_s", "set"]
 
 # Claim -> pairs of a row and the row to compare it with; and the measures with the claimed sign of the difference, 0
 # for a claim about sizes.

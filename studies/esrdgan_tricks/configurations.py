@@ -180,7 +180,7 @@ def degradation(found: dict[str, Any]) -> dict[str, Any]:
 
 def degradations(preset: dict[str, Any]) -> list[dict[str, Any]]:
     """Return all degradations in a preset, plain bicubic first; the base is scored on each of them."""
-    found = [{}]
+    found: list[dict[str, Any]] = [{}]
     for row in rows(preset):
         made = degradation(parameters(row, preset))
         found += [made] if made not in found else []

@@ -68,7 +68,7 @@ def first_stages(lab: Any, steps: int, answers: Sequence[Any], **alike: Any) -> 
         if manifest["step"] >= steps and required <= manifest["parameters"].items()
         if "discriminator" not in manifest["parameters"] and is_code_of(run, *answers)
     ]
-    found.sort(key=lambda one: one[1].get("started", ""), reverse=True)
+    found.sort(key=lambda one: one[1]["started"], reverse=True)
     found.sort(key=lambda one: one[1]["step"])  # among equal ones, the order stays
     return [f"{run.lab}/{run.name}" for run, _ in found]
 
