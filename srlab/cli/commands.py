@@ -60,8 +60,8 @@ def add_evaluate(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--metrics", nargs="+", default=["psnr", "ssim"], metavar="NAME", help="metrics (default: psnr ssim)"
     )
-    weights = "ImageNet weights of lpips: auto (no download), imagenet, or a path (default: auto)"
-    parser.add_argument("--weights", default="auto", help=weights)
+    weights = "ImageNet weights of metrics with a network, such as lpips: auto (no download), imagenet, or a path"
+    parser.add_argument("--weights", default="auto", help=f"{weights} (default: auto)")
     parser.add_argument("--csv", metavar="FILE", help="also write the table to a CSV file")
     parser.add_argument("--force", action="store_true", help="overwrite the --csv file")
     parser.set_defaults(command="srlab.cli.evaluate_command:run")

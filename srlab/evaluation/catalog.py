@@ -3,7 +3,7 @@
 To add one, add an entry to `METRICS`; one with a network of its own also has a function that loads it.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from srlab.evaluation.metrics import Protocol
 from srlab.evaluation.patch_distance import patch_distance
 
 Measure = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]  # (sr, hr) -> (N,)
+Weights = str | Path | Mapping[str, str | Path]  # for the networks of all metrics, or by the names of the metrics
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ import pandas as pd
 from srlab.data.datasets import find_images, image_files
 from srlab.data.images import EXTENSIONS, Lost, mod_crop, print_lost, read_pixels, to_float
 from srlab.errors import SrlabError
+from srlab.evaluation.catalog import Weights
 from srlab.evaluation.metrics import PAPER, Protocol
 from srlab.evaluation.scoring import measures, score_pair
 from srlab.paths import expand_user
@@ -31,7 +32,7 @@ def evaluate_folders(
     scale: int = 4,
     protocol: Protocol = PAPER,
     metrics: Sequence[str] = ("psnr", "ssim"),
-    weights: str | Path = "auto",
+    weights: Weights = "auto",
     suffix: str = "",
 ) -> tuple[pd.DataFrame, list[str]]:
     """Score a folder of SR files against the folder of HR files.

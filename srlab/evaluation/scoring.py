@@ -11,7 +11,7 @@ from srlab.data.degradation import Degradation, Degrade
 from srlab.data.image_set import ImageSet
 from srlab.data.images import full_range, luma, mod_crop
 from srlab.errors import SrlabError
-from srlab.evaluation.catalog import METRICS, Measure, Setup
+from srlab.evaluation.catalog import METRICS, Measure, Setup, Weights
 from srlab.evaluation.metrics import PAPER, Protocol, TooSmall
 from srlab.files import refuse_existing, write_atomic
 from srlab.paths import expand_user
@@ -27,7 +27,7 @@ def evaluate(
     degradation: Degrade | None = None,
     protocol: Protocol = PAPER,
     metrics: Sequence[str | Measure] = ("psnr", "ssim"),
-    weights: str | Path = "auto",
+    weights: Weights = "auto",
 ) -> pd.DataFrame:
     """Score a network, or any function from LR to SR, on every image of a set.
 
@@ -46,8 +46,9 @@ def evaluate(
         Names from `srlab.evaluation.catalog.METRICS`, or functions from SR and HR ``(1, 3, H, W)`` to ``(1,)``. Each
         is a column of the table.
     weights
-        ImageNet weights of a metric with a network, such as LPIPS: ``"auto"`` (no download), ``"imagenet"`` or a file.
-        Without them its column is left out.
+        ImageNet weights for metrics with a network, such as LPIPS: ``"auto"`` (no download), ``"imagenet"`` or a file;
+        or a dict with these by metric, since each network has a file of its own. Without weights, the column is left
+        out.
 
     Returns
     -------
@@ -65,7 +66,7 @@ def evaluate_all(
     degradation: Degrade | None = None,
     protocol: Protocol = PAPER,
     metrics: Sequence[str | Measure] = ("psnr", "ssim"),
-    weights: str | Path = "auto",
+    weights: Weights = "auto",
 ) -> pd.DataFrame:
     """Score several methods on several image sets, all with the same LR images.
 
@@ -101,7 +102,7 @@ def evaluate_all(
 
 
 def measures(
-    metrics: Sequence[str | Measure], protocol: Protocol, scale: int, weights: str | Path = "auto"
+    metrics: Sequence[str | Measure], protocol: Protocol, scale: int, weights: Weights = "auto"
 ) -> dict[str, Measure]:
     """Return name -> function of (SR, HR) for the chosen metrics, without those whose weights are missing."""
     chosen: dict[str, Measure] = {}
@@ -110,7 +111,8 @@ def measures(
             name, measure = getattr(metric, "__name__", type(metric).__name__), metric  # a network has no __name__
         elif metric in METRICS:
             known, network = METRICS[metric], None
-            if known.load and (network := known.load(weights)) is None:
+            own = weights.get(metric, "auto") if isinstance(weights, Mapping) else weights
+            if known.load and (network := known.load(own)) is None:
                 continue
             name, measure = metric, known.measure(Setup(protocol, scale, network))
         else:

@@ -1,4 +1,4 @@
-"""Provide AlexNet weights for LPIPS, or an empty cache."""
+"""Provide weights for metrics with a network, or an empty cache."""
 
 import pytest
 import torch
@@ -21,6 +21,12 @@ def backbone_file(backbone, tmp_path_factory):
     path = tmp_path_factory.mktemp("weights") / "alexnet.pth"
     torch.save(backbone, path)
     return path
+
+
+@pytest.fixture(scope="session")
+def weights(backbone_file):
+    """Return a weights file for each metric with a network."""
+    return {"lpips": backbone_file}
 
 
 @pytest.fixture(scope="session")

@@ -21,8 +21,8 @@ def name(request):
 
 
 @pytest.fixture
-def measure(name, backbone_file):
-    return measures([name], PAPER, 4, backbone_file)[name]
+def measure(name, weights):
+    return measures([name], PAPER, 4, weights)[name]
 
 
 @pytest.fixture(scope="module")
