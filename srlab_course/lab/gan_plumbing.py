@@ -18,9 +18,9 @@ from srlab.training.schedules import Schedule
 from srlab.training.trainer import Losses, Trainer
 from srlab_course.lab.shared_settings import GanLab
 
-# Settings that are recorded with a run, if the lab has them.
-NOTED: tuple[str, ...] = ("pixel", "content", "relative", "max_shift", "gan", "discriminator_rate")
-NOTED += ("instance_noise", "instance_noise_until", "label_real", "label_flip", "g_every")
+# Settings that are recorded with a run, if the lab has them; the trainer itself records the discriminator.
+NOTED: tuple[str, ...] = ("pixel", "content", "relative", "max_shift", "instance_noise", "instance_noise_until")
+NOTED += tuple(name for name, one in GanLab.settings.items() if not one.answers_follow and name != "discriminator")
 WEIGHTS = {"pixel": "pixel_weight", "content": "content_weight", "adversary": "adversarial_weight"}
 
 

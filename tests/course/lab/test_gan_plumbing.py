@@ -76,6 +76,7 @@ def test_reference_answer_trains_as_the_course(own, home):
     recorded = [srlab.Run("03_srgan", name).manifest()["parameters"] for name in ("course", "own")]
     assert recorded[0] == recorded[1]
     known = {"gan": "vanilla", "max_shift": 3, "subject": "gravel", "start": "", "discriminator_rate": 2e-4}
+    known |= {"label_real": 1.0, "label_flip": 0.0, "g_every": 1, "instance_noise": 0.1}
     known |= {"pixel_weight": 0.5, "content_weight": 2.0, "adversarial_weight": 3.0}
     assert known.items() <= recorded[0].items()
     assert "photo" not in recorded[0]
