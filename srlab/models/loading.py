@@ -79,8 +79,8 @@ def _build(path: Path, weights: dict[str, torch.Tensor], notes: dict) -> nn.Modu
     name, config = str(notes.get("network")), notes.get("config", {})
     if name not in models.GENERATORS:
         raise SrlabError(
-            f"{path} contains the weights of a network '{name}', which only your code can build. In Python, pass the "
-            "network to srlab.upscale or srlab.export, as srlab/README.md shows for a script."
+            f"{path} contains the weights of a network '{name}', which only your code can build. Upscale in Python, as "
+            "docs/tools.md shows for a class of your own."
         )
     try:
         kinds = inspect.signature(models.GENERATORS[name]).parameters

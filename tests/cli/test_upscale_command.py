@@ -163,7 +163,7 @@ def test_current_folder_is_a_source(source, tmp_path, monkeypatch):
         (
             "sr.png",
             ["--run", "01_srresnet/own"],
-            "weights of a network 'Own', which only your code can build. In Python",
+            "weights of a network 'Own', which only your code can build. Upscale in Python",
         ),
         ("sr.png", ["--run", "empty.safetensors"], "empty.safetensors is damaged"),
     ],
