@@ -52,8 +52,8 @@ def build_spandrel(path: Path, weights: dict[str, torch.Tensor]) -> SpandrelNetw
         found = ModelLoader("cpu").load_from_state_dict(canonicalize_state_dict(weights))
     except UnsupportedModelError as error:
         raise SrlabError(
-            f"{path} does not contain a network that spandrel supports. For a network of this course, use its run folder "
-            "or its generator.safetensors; for a class of your own, see docs/tools.md."
+            f"{path} does not contain a network that spandrel supports. For a network of this course, use its run "
+            "folder or its generator.safetensors; for a class of your own, see docs/tools.md."
         ) from error
     except Exception as error:  # each architecture raises its own errors for weights that do not fit
         reason = " ".join(f"{type(error).__name__}: {error}".split())[:200]

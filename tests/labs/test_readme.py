@@ -16,6 +16,7 @@ import torch.nn.functional as F
 from srlab.cli.main import main
 from srlab.data.images import read_image, write_image
 from srlab.models import MSRResNet
+from srlab.models.loading import load_bundled
 from srlab.models.realesrgan import find_realesrgan
 from srlab_course.feedback.checks import check
 from srlab_course.lab.recipes import read_book
@@ -116,6 +117,12 @@ def test_python_code(code, tmp_path, monkeypatch):
     write_image(torch.rand(3, 21, 17, generator=torch.Generator().manual_seed(0)), "photo.jpg")
     if "net.onnx" in code:
         assert main(["export", "msrresnet", "net.onnx"]) == 0
+    if "my_net" in code:
+        (tmp_path / "my_net.py").write_text(
+            "import srlab\ndef Net(): return srlab.MSRResNet(4, 32)\n", encoding="utf-8"
+        )
+        torch.save(load_bundled()["MSRResNet"].state_dict(), "my_net.pth")
+        monkeypatch.syspath_prepend(tmp_path)
     exec(compile(code, "docs", "exec"), {})
     if "page.html" in code:
         assert "srlab-compare" in (tmp_path / "page.html").read_text(encoding="utf-8")
