@@ -11,6 +11,7 @@ c.Spawner.notebook_dir = "~/notebooks"
 c.Spawner.environment = {
     "OMP_NUM_THREADS": "2",
     "SRLAB_DATA": str(COURSE / "data"),
+    "JUPYTER_CONFIG_PATH": str(COURSE / "docs" / "book" / "jupyterlab"),  # protects from strangers' notebooks
     "CUDA_VISIBLE_DEVICES": os.environ.get("CUDA_VISIBLE_DEVICES", ""),  # hides a GPU, unless you start the hub with it
 }
 c.Spawner.start_timeout = c.Spawner.http_timeout = 600  # importing takes minutes on a busy machine

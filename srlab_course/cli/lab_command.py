@@ -9,12 +9,15 @@ from srlab.paths import recipes
 # What a student doesn't open: files of Python, and what the labs read.
 HIDDEN = ("__pycache__", "claims", "recipes", "pictures", "ruff.toml")
 BOOK = Path(__file__).resolve().parents[2] / "docs" / "book"
+SETTINGS = BOOK / "jupyterlab"  # with jupyter_server_config.py, which protects from strangers' notebooks
 
 
 def open_jupyterlab(options: argparse.Namespace) -> int:
     """Run JupyterLab in this process until it is stopped."""
     from jupyterlab.labapp import LabApp  # not in the environment of a hub, whose JupyterLab is elsewhere
 
+    own = os.environ.get("JUPYTER_CONFIG_PATH")
+    os.environ["JUPYTER_CONFIG_PATH"] = f"{SETTINGS}{os.pathsep}{own}" if own else str(SETTINGS)
     LabApp.launch_instance(settings(Path(options.folder or recipes().parent).resolve(), options.port))
     return 0
 
@@ -29,7 +32,7 @@ def settings(folder: Path, port: int | None = None) -> list[str]:
     chosen = {
         "ServerApp.root_dir": folder,
         "ServerApp.preferred_dir": folder,
-        "LabApp.app_settings_dir": BOOK / "jupyterlab",
+        "LabApp.app_settings_dir": SETTINGS,
         "HTMLExporter.template_name": "srlab",
         "HTMLExporter.extra_template_basedirs": BOOK / "nbconvert",
     }

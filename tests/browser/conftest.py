@@ -14,6 +14,7 @@ import pytest
 import torch
 from PIL import Image
 
+from srlab_course.cli import lab_command
 from tests.conftest import ROOT
 
 SIZE = 64  # pixels of a test image
@@ -114,6 +115,7 @@ def start_jupyterlab(own, *options):
     """Start a JupyterLab with its own settings; yield a function from a page of it, such as "lab", to its address."""
     places = ("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR", "IPYTHONDIR", "SRLAB_HOME")
     environment = os.environ | dict.fromkeys(places, str(own)) | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
+    environment["JUPYTER_CONFIG_PATH"] = str(lab_command.SETTINGS)
     command = [sys.executable, "-m", "jupyterlab", "--no-browser", *dict.fromkeys(["--allow-root", *options])]
     with (own / "log").open("w", encoding="utf-8") as log:
         server = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=log)

@@ -1,8 +1,14 @@
-"""Test srlab lab: JupyterLab starts with the same options wherever it is started from."""
+"""Test srlab lab: JupyterLab starts with the same options from anywhere, and is safe with a stranger's notebook."""
 
+import asyncio
 import os
+import sys
+import tempfile
+from pathlib import Path
 
+import nbformat
 import pytest
+from traitlets.config import PyFileConfigLoader
 
 from srlab.cli.main import main
 from tests.conftest import ROOT
@@ -14,6 +20,7 @@ LabApp = pytest.importorskip("jupyterlab.labapp").LabApp
 def started(monkeypatch):
     """Collect the options of JupyterLab instead of starting it."""
     options = []
+    monkeypatch.setenv("JUPYTER_CONFIG_PATH", "one of my own")
     monkeypatch.setattr(LabApp, "launch_instance", lambda given: options.extend(option[2:] for option in given))
     return options
 
@@ -24,6 +31,8 @@ def test_lab_opens_the_notebooks_from_any_folder(started, tmp_path, monkeypatch)
     assert {f"ServerApp.{name}={ROOT / 'notebooks'}" for name in ("root_dir", "preferred_dir")} < {*started}
     places = (option.partition("=")[2] for option in started if "_dir=" in option or "basedirs=" in option)
     assert all(map(os.path.isdir, places))
+    course, own = os.environ["JUPYTER_CONFIG_PATH"].split(os.pathsep)
+    assert (own, Path(course, "jupyter_server_config.py").is_file()) == ("one of my own", True)
 
 
 def test_lab_opens_a_copy_of_the_notebooks_with_the_settings_of_the_course(started, tmp_path, monkeypatch):
@@ -32,3 +41,43 @@ def test_lab_opens_a_copy_of_the_notebooks_with_the_settings_of_the_course(start
     assert main(["lab", "notebooks", "--port", "8899"]) == 0
     assert {f"ServerApp.root_dir={tmp_path / 'notebooks'}", "ServerApp.port=8899"} < {*started}
     assert f"LabApp.app_settings_dir={ROOT / 'docs' / 'book' / 'jupyterlab'}" in started
+
+
+@pytest.fixture
+def server(tmp_path, monkeypatch):
+    """Return the settings of the server, with an empty folder for signatures and sockets."""
+    monkeypatch.setenv("JUPYTER_DATA_DIR", str(tmp_path / "data"))
+    monkeypatch.delenv("JUPYTER_RUNTIME_DIR", raising=False)
+    file = ROOT / "docs" / "book" / "jupyterlab" / "jupyter_server_config.py"
+    return lambda: PyFileConfigLoader(str(file)).load_config()
+
+
+def test_only_own_notebook_keeps_its_widgets(server, tmp_path):
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("1", id="a")], metadata={"widgets": {"a": 1}})
+    nbformat.write(notebook, tmp_path / "lab.ipynb")
+    contents = server().ServerApp.contents_manager_class(root_dir=str(tmp_path))
+    opened = asyncio.run(contents.get("lab.ipynb"))["content"]
+    assert "widgets" not in opened["metadata"]
+    opened["metadata"]["widgets"] = {"mine": 1}
+    asyncio.run(contents.save({"type": "notebook", "content": opened}, "lab.ipynb"))  # which signs it
+    assert asyncio.run(contents.get("lab.ipynb"))["content"]["metadata"]["widgets"] == {"mine": 1}
+
+
+def test_kernel_starts_without_modules_of_the_notebooks_folder(server, monkeypatch):
+    started = []
+    monkeypatch.setattr("ipykernel.kernelapp.launch_new_instance", lambda: started.append([*sys.path]))
+    command = server().ServerApp.kernel_spec_manager_class().get_kernel_spec("python3").argv
+    assert "-m" not in command
+    monkeypatch.setattr(sys, "path", ["", *sys.path])  # as Python starts with -c
+    exec(command[command.index("-c") + 1], {})
+    assert "" not in started[0]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have other limits")
+@pytest.mark.parametrize(("length", "transport"), [(57, {"transport": "ipc"}), (58, {})])
+def test_kernels_use_sockets_if_their_names_are_short_enough(length, transport, server, monkeypatch):
+    with tempfile.TemporaryDirectory(dir="/tmp") as short:
+        folder = Path(short, "x" * (length - len(short) - 1))
+        monkeypatch.setenv("JUPYTER_RUNTIME_DIR", str(folder))
+        assert server().KernelManager == transport
+        assert [*folder.glob("*")] == []

@@ -1,0 +1,65 @@
+"""Settings of the server with which ``srlab lab`` and both hubs open notebooks, which may come from strangers.
+
+Jupyter finds this file by the environment variable JUPYTER_CONFIG_PATH.
+"""
+
+import socket
+import sys
+from pathlib import Path
+from uuid import uuid4
+
+from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
+from jupyter_core.paths import jupyter_runtime_dir
+from jupyter_server.services.contents.largefilemanager import AsyncLargeFileManager
+
+c = get_config()  # noqa: F821 - Jupyter defines it
+LAUNCH = """import sys
+sys.path = [*filter(None, sys.path)]  # an empty path is the working directory
+from ipykernel import kernelapp
+kernelapp.launch_new_instance()"""
+
+
+class WidgetsOfTrustedNotebooks(AsyncLargeFileManager):
+    """Read strangers' notebooks without their saved widgets, whose scripts run as soon as JupyterLab restores them."""
+
+    def mark_trusted_cells(self, nb: dict, path: str = "") -> None:
+        """Remove saved widgets, too, unless this account has signed the notebook; called whenever one is read."""
+        if not self.notary.check_signature(nb):
+            nb["metadata"].pop("widgets", None)
+        super().mark_trusted_cells(nb, path)
+
+
+class KernelsFromTheEnvironment(KernelSpecManager):
+    """Start Python's kernels from the environment, even if a file next to a notebook has the name of a module.
+
+    ``python -m`` looks for modules in the working directory first. A notebook still imports its own files, because
+    IPython adds its folder, after the standard library.
+    """
+
+    def get_kernel_spec(self, kernel_name: str) -> KernelSpec:
+        """Return the spec of a kernel, whose command has no ``-m``."""
+        spec = super().get_kernel_spec(kernel_name)
+        if "ipykernel_launcher" in spec.argv:
+            module = spec.argv.index("ipykernel_launcher")
+            spec.argv[module - 1 : module + 1] = ["-c", LAUNCH]
+        return spec
+
+
+def has_room_for_sockets(folder: Path) -> bool:
+    """Return whether kernels can listen on sockets in a folder: Linux allows 107 bytes, and some disks have none."""
+    name = folder / f"kernel-{uuid4()}-ipc-1"
+    with socket.socket(socket.AF_UNIX) as trial:
+        try:
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            trial.bind(str(name))
+        except OSError:
+            return False
+    name.unlink()
+    return True
+
+
+c.ServerApp.contents_manager_class = WidgetsOfTrustedNotebooks
+c.ServerApp.kernel_spec_manager_class = KernelsFromTheEnvironment
+# Any account on the machine could read what kernels send over TCP, even to this machine alone.
+if sys.platform == "linux" and has_room_for_sockets(Path(jupyter_runtime_dir())):
+    c.KernelManager.transport = "ipc"
