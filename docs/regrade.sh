@@ -17,16 +17,21 @@ umask 077         # the account cannot read what root writes
 ulimit -f 1048576 # KiB per file
 lab=$work
 
-# A command has its own folder in place of /tmp and /var/tmp, so it finds no file that another has left for it. When its
-# first process ends, Linux ends the others. This one is a shell of root, which the command cannot keep alive. Without
+# A command has its own folder in place of /tmp and /var/tmp, and empty ones in place of the submissions and of /run and
+# /dev/shm, so it finds no file that another has left for it. It can still read whatever every account of this machine
+# can, and the system must have no other folder in which every account can write. When its first process ends, Linux ends the others. This one is a shell of root, which the command cannot keep alive. Without
 # `exit`, Bash would replace it with the command. Neither Linux nor systemd uses the number of the account.
 alone() {
     timeout --foreground --kill-after 1 30m \
         unshare --mount --pid --ipc --fork --kill-child --mount-proc bash -c '
-            mount --bind "$0" /tmp && mount --bind /tmp /var/tmp && mount -t tmpfs tmpfs /dev/shm &&
+            for place in "$1" /run /dev/shm /dev/mqueue; do
+                [ ! -d "$place" ] || mount -t tmpfs tmpfs "$place" || exit
+            done
+            shift
+            mount --bind "$0" /tmp && mount --bind /tmp /var/tmp &&
                 setsid --wait setpriv --reuid 60706 --regid 60706 --clear-groups --no-new-privs \
                     env -i -C /tmp PATH="$PATH" HOME=/tmp SRLAB_HOME=/tmp/runs "$@"
-            exit' "$lab" "$@" </dev/null
+            exit' "$lab" "$folder" "$@" </dev/null
 }
 
 # Only what is executed here may count: saved results may be forged, so a notebook loses them first, or its copy is empty.
@@ -50,7 +55,17 @@ execute() {
     alone jupyter nbconvert --to notebook --execute --allow-errors --ExecutePreprocessor.kernel_name=python3 \
         --ExecutePreprocessor.timeout=120 --ExecutePreprocessor.interrupt_on_timeout=True --stdout lab.ipynb
 }
-last_line() { tail -n 1 "$1" | tr -cd '[:print:]'; }
+# A student's process can write into the executed copy, whose outputs may be forged anyway. But its cells must be those
+# that were handed in, because you look at these.
+same_cells() {
+    python -I -c '
+import json
+import sys
+
+cells = lambda path: [(cell["cell_type"], "".join(cell["source"])) for cell in json.load(open(path, "rb"))["cells"]]
+sys.exit(cells(sys.argv[1]) != cells(sys.argv[2]))' "$1" "$2"
+}
+last_line() { tail -c 500 "$1" | tail -n 1 | tr -cd '[:print:]'; }
 
 alone true || {
     echo "Run this as root with the right to mount folders (CAP_SYS_ADMIN), as in a virtual machine." >&2
@@ -75,8 +90,12 @@ for number in "${!files[@]}"; do
     : >"$copy"
     if ! { cp "$folder/$file" "$lab/submitted.ipynb" && chown -R 60706:60706 "$lab" && prepare; } >"$log" 2>&1; then
         echo "  Not a valid notebook: $(last_line "$log")"
-    elif ! { cp "$lab/lab.ipynb" "$copy" && execute >"$lab.ipynb" && cp "$lab.ipynb" "$copy"; } 2>"$log"; then
+    elif ! { cp "$lab/lab.ipynb" "$copy" && execute >"$lab.ipynb"; } 2>"$log"; then
         echo "  Ended its kernel, or took longer than 30 minutes: $(last_line "$log")"
+    elif ! same_cells "$copy" "$lab.ipynb" 2>"$log"; then
+        echo "  Replaced its executed copy with other cells, so nothing in it counts."
+    else
+        cp "$lab.ipynb" "$copy"
     fi
     rm -rf "${work:?}/$number" || true
 done

@@ -38,7 +38,7 @@ def stand_in(folder, **commands):
     """Write programs that `run` uses in place of the system's."""
     (folder / "bin").mkdir()
     for command, body in commands.items():
-        (folder / "bin" / command).write_text(f"#!/bin/sh\n{body}\n", encoding="utf-8")
+        (folder / "bin" / command).write_text(f"#!/bin/bash\n{body}\n", encoding="utf-8")
         (folder / "bin" / command).chmod(0o755)
 
 
@@ -52,6 +52,10 @@ SUBMISSIONS = {  # file -> answer, name of the kernel, and result of an executio
     "Ewa/00.ipynb": ("", "python3", ""),  # damaged
     "Fay/00.json": (ANSWER, "python3", ""),
 }
+
+
+# Only root may use another account, which may not be able to run the Python of this machine.
+IN_ITS_FOLDER = 'while [ "$1" != -c ]; do shift; done; cd "$3"; shift 4; exec "$@"'
 
 
 @pytest.mark.nightly
@@ -75,9 +79,7 @@ def test_regrading_counts_only_what_it_executed(tmp_path):
     (again,) = blocks("Execute submissions again")
     (tmp_path / "docs").mkdir()
     shutil.copy(ROOT / "docs" / "regrade.sh", tmp_path / "docs")
-    # Only root may use another account, which may not be able to run the Python of this machine.
-    in_its_folder = 'while [ "$1" != -c ]; do shift; done; cd "$3"; shift 3; exec "$@"'
-    stand_in(tmp_path, unshare=in_its_folder, chown="exit 0")
+    stand_in(tmp_path, unshare=IN_ITS_FOLDER, chown="exit 0")
     run(again, tmp_path, code=2)  # because Ewa's notebook is not counted
     with (tmp_path / "executed.csv").open(encoding="utf-8-sig") as file:
         found = {row["student"]: row["degradation.psnr (exercise 3)"] for row in csv.DictReader(file)}
@@ -87,8 +89,26 @@ def test_regrading_counts_only_what_it_executed(tmp_path):
     assert 'recipe = "smoke"' in executed.cells[1].source
 
 
-ATTACK = """cat lab.ipynb /tmp/{1} /var/tmp/{1} /dev/shm/{1} 2>/dev/null
-for file in /tmp/{1} /var/tmp/{1} /dev/shm/{1} {0}/in/* {0}/executed/*/*/* {0}/work/*/*/*; do
+def test_executed_copy_with_other_cells_does_not_count(tmp_path):
+    for student in ("ada", "bo"):
+        notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("an\nanswer", id=student)])
+        (tmp_path / "in").mkdir(exist_ok=True)
+        nbformat.write(notebook, tmp_path / "in" / f"{student}.ipynb")
+    python = f'[ "$1" = -I ] && exec {sys.executable} "$@"\n[ ! -e submitted.ipynb ] || cp submitted.ipynb empty.ipynb'
+    papermill, jupyter = "cp empty.ipynb lab.ipynb", "sed 's/null/1/; /\"bo\"/,$ s/answer/nice one/' lab.ipynb"
+    stand_in(tmp_path, unshare=IN_ITS_FOLDER, chown="", papermill=papermill, jupyter=jupyter, python=python, srlab="")
+    (tmp_path / "docs").mkdir()
+    shutil.copy(ROOT / "docs" / "regrade.sh", tmp_path / "docs")
+    run("bash docs/regrade.sh in", tmp_path)
+    cells = {path.stem: nbformat.read(path, 4).cells[0] for path in tmp_path.glob("executed/*/*/*.ipynb")}
+    assert {(name, cell.source, cell.execution_count) for name, cell in cells.items()} == {
+        ("ada", "an\nanswer", 1),
+        ("bo", "an\nanswer", None),
+    }
+
+
+ATTACK = """cat lab.ipynb {{/tmp,/var/tmp,/dev/shm,/run/lock}}/{1} {0}/in/* 2>/dev/null
+for file in {{/tmp,/var/tmp,/dev/shm,/run/lock}}/{1} {0}/in/* {0}/executed/*/*/* {0}/work/*/*/*; do
     echo forged >>"$file"
 done 2>/dev/null
 fork() {{ [ $1 = 3000 ] || fork $(($1 + 1)) & echo >file$1; }}
