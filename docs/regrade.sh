@@ -17,10 +17,11 @@ umask 077         # the account cannot read what root writes
 ulimit -f 1048576 # KiB per file
 lab=$work
 
-# A command has its own folder in place of /tmp and /var/tmp, and empty ones in place of the submissions and of /run and
-# /dev/shm, so it finds no file that another has left for it. It can still read whatever every account of this machine
-# can, and the system must have no other folder in which every account can write. When its first process ends, Linux ends the others. This one is a shell of root, which the command cannot keep alive. Without
-# `exit`, Bash would replace it with the command. Neither Linux nor systemd uses the number of the account.
+# A command has its own folder in place of /tmp and /var/tmp, and empty ones in place of the submissions and the places
+# of temporary files, so it finds no file that another has left for it, unless this system has more folders in which
+# every account may write. It can read whatever every account can. When its first process ends, Linux ends the others.
+# This one is a shell of root, which the command cannot keep alive. Without `exit`, Bash would replace it with the
+# command. Neither Linux nor systemd uses the number of the account.
 alone() {
     timeout --foreground --kill-after 1 30m \
         unshare --mount --pid --ipc --fork --kill-child --mount-proc bash -c '

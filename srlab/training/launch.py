@@ -1,5 +1,7 @@
 """Decide who launches a GPU's work: whether steps are recorded (`cuda_graph.py`), and whether blocks are compiled."""
 
+import os
+import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -8,6 +10,7 @@ import torch
 from torch import nn
 
 from srlab import private_torch
+from srlab.paths import expand_user
 
 LAUNCHES = ("auto", "graph", "python")
 RECORDS_ON = "cuda"  # type of the devices that can record a step
@@ -39,6 +42,8 @@ def compiled(modules: Iterable[nn.Module], device: torch.device) -> Iterator[str
     Yield "", or the reason why nothing was compiled, such as a missing C++ compiler. Code that cannot be compiled runs
     as written, with torch's warning.
     """
+    if sys.platform == "linux":  # torch would unpickle what it finds in /tmp, where every account can put files
+        os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(expand_user("~/.cache/srlab/torch")))
     reason, modules = "", list(modules)
     try:
         torch.compile(lambda values: values * 2 + 1)(torch.ones(8, device=device))

@@ -2,6 +2,8 @@
 
 import copy
 import math
+import os
+import sys
 from importlib.metadata import version
 from pathlib import Path
 
@@ -410,6 +412,18 @@ def test_networks_are_compiled_only_inside_the_block(monkeypatch):
     assert not torch._dynamo.config.suppress_errors
     little.fit(4)
     assert len(calls) == 3
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere, each account has its own folder of temporary files")
+@pytest.mark.parametrize(("own", "used"), [("", "/home/ada/.cache/srlab/torch"), ("/mine", "/mine")])
+def test_compiled_code_is_cached_where_others_cannot_write(own, used, monkeypatch):
+    monkeypatch.setenv("HOME", "/home/ada")
+    monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", own)
+    if not own:
+        monkeypatch.delenv("TORCHINDUCTOR_CACHE_DIR")
+    monkeypatch.setattr(torch, "compile", lambda call: call)
+    with compiled([], torch.device("cpu")):
+        assert os.environ["TORCHINDUCTOR_CACHE_DIR"] == used
 
 
 def test_reason_without_compiler(monkeypatch):
