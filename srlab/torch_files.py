@@ -60,7 +60,9 @@ def _checked_archive(file: BinaryIO, size: int) -> BinaryIO:
     """
     copy = io.BytesIO()
     with zipfile.ZipFile(file) as archive, zipfile.ZipFile(copy, "w") as checked:
-        if sum(one.file_size for one in archive.infolist()) > size:  # torch compresses nothing
+        if any(one.compress_type or one.compress_size != one.file_size for one in archive.infolist()):
+            raise ValueError("it is compressed")  # torch compresses nothing, and a header may state any size
+        if sum(one.file_size for one in archive.infolist()) > size:
             raise ValueError("its content is larger than the file")
         for one in archive.infolist():
             content = archive.read(one)

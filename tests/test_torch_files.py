@@ -92,6 +92,16 @@ def test_tensor_larger_than_an_older_file_is_rejected(read, of_storage):
         read(content[:start] + b"\x80\x02].")
 
 
+@pytest.mark.parametrize("method", [zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_compressed_archive_is_rejected(read, method):
+    """Reject what may need any amount of memory, whatever size its header states."""
+    file = io.BytesIO(saved({"a": torch.zeros(200)}))
+    with zipfile.ZipFile(file, "a", method) as archive:
+        archive.writestr("archive/b", bytes(100))
+    with pytest.raises(ValueError, match="compressed"):
+        read(file.getvalue())
+
+
 def test_archive_is_read_as_it_was_checked(read):
     """Append an archive to another: Python finds the second one, and torch the first."""
     assert read(saved({"a": torch.ones(3)}) + saved({"a": torch.zeros(3)}))["a"].sum() == 0
