@@ -27,7 +27,7 @@ from srlab_course.lab.lab import Lab
 from srlab_course.lab.run_names import BEFORE
 
 FILE = "code.py"
-ASIDE = ".moved-aside"  # in the folder of a run that was moved aside; only such a folder is ever deleted
+MANIFEST = "run.json"  # its hash identifies a folder that was moved aside; only such a folder is ever deleted
 IMPORTED = "srlab_answers_of_"  # how the modules are called that `import_code` makes
 
 
@@ -154,13 +154,25 @@ def _move_aside(run: Run) -> Path:
     """
     numbers = itertools.chain([""], (f"-{number}" for number in itertools.count(2)))
     paths = (run.path.with_name(f"{run.name}{number}{BEFORE}") for number in numbers)
-    aside = next(path for path in paths if (path / ASIDE).is_file() or not os.path.lexists(path))
+    aside = next(path for path in paths if _was_moved(path) or not os.path.lexists(path))
     with files.writing(aside, WHERE):
         if aside.exists():
             shutil.rmtree(aside)
-        (run.path / ASIDE).touch()
+        if (manifest := run.path / MANIFEST).is_file():
+            files.note(_entry_of(aside), files.sha256_of(manifest), WHERE)
         files.patiently(lambda: run.path.rename(aside))
     return aside
+
+
+def _was_moved(aside: Path) -> bool:
+    """Return whether a lab has moved exactly this run aside."""
+    manifest = aside / MANIFEST
+    return manifest.is_file() and files.is_noted(_entry_of(aside), files.sha256_of(manifest))
+
+
+def _entry_of(aside: Path) -> Path:
+    """Return the path under which the record at the top lists a run that was moved aside."""
+    return runs_home() / f"{aside.parent.name}-{aside.name}"
 
 
 def digest_of(text: str) -> str:

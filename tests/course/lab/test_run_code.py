@@ -60,6 +60,8 @@ def test_run_is_moved_aside_without_deleting_what_was_not(cells, capsys):
     own = Run(LAB.name, "default-before").path / "own.txt"
     own.parent.mkdir(parents=True)
     own.write_text("mine", encoding="utf-8")
+    for name in ("run.json", ".moved-aside"):  # as a friend's may have
+        (own.parent / name).touch()
     for number in range(3):
         cells.run(f"def train_step(x): return {number}")
         train(cells, cells["train_step"])
