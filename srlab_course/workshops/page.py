@@ -39,7 +39,7 @@ EXPLAINED = {
 }
 
 
-def page(mine: File, photo: File, name: str = "", out: File | None = None) -> Path:
+def page(mine: File, photo: File | torch.Tensor, name: str = "", out: File | None = None) -> Path:
     """Write a student's page, link it in a notebook, and return its path.
 
     Parameters
@@ -47,8 +47,8 @@ def page(mine: File, photo: File, name: str = "", out: File | None = None) -> Pa
     mine
         Path of her file. Her networks are next to it, see `keep`.
     photo
-        Image file. Reduced to at most 512 pixels per side, it is the original, and the networks upscale a quarter of
-        these pixels.
+        Image file, or image ``(1, 3, H, W)`` in [0, 1]. Reduced to at most 512 pixels per side, it is the original, and
+        the networks upscale a quarter of these pixels.
     name
         Her name.
     out
@@ -65,7 +65,11 @@ def page(mine: File, photo: File, name: str = "", out: File | None = None) -> Pa
     }
     if not own:
         raise SrlabError(f"No network of yours is next to {path} yet. Train one in workshop 1 and keep it.")
-    hr = _read(expand_user(photo))
+    if isinstance(photo, torch.Tensor):
+        hr = _fitted(photo, "The photo")
+    else:
+        file = expand_user(photo)
+        hr = _fitted(srlab.read_image(file)[None], file.name)
     lr = srlab.downsample(hr, 4).clamp(0, 1)
     images, flow_label = {SMALL: lr, BICUBIC: srlab.upsample(lr, 4).clamp(0, 1)}, ""
     for label, one in own.items():
@@ -98,15 +102,14 @@ def page(mine: File, photo: File, name: str = "", out: File | None = None) -> Pa
     return out
 
 
-def _read(photo: Path) -> torch.Tensor:
-    """Read a photo, ``(1, 3, H, W)``, with sides that LR can be made of."""
-    image = srlab.read_image(photo)[None]
+def _fitted(image: torch.Tensor, name: str) -> torch.Tensor:
+    """Return a photo, ``(1, 3, H, W)``, with sides that LR can be made of."""
     factor = LONGEST / max(image.shape[-2:])
     if factor < 1:
         size = [max(1, round(side * factor)) for side in image.shape[-2:]]
         image = F.interpolate(image, size, mode="bicubic", antialias=True).clamp(0, 1)
     if min(image.shape[-2:]) < MULTIPLE:
-        raise SrlabError(f"{photo.name} is too small or too narrow for a page. Use another photo.")
+        raise SrlabError(f"{name} is too small or too narrow for a page. Use another photo.")
     return srlab.mod_crop(image, MULTIPLE)
 
 

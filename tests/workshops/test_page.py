@@ -124,8 +124,12 @@ def test_photo_is_reduced_or_rejected(tmp_path):
     assert "I trained a small" in text_of(page)
     for word in ("flow", "GAN"):
         assert word not in text_of(page)
+    shown = text_of(page)
+    assert text_of(workshops.page(path, srlab.read_image(photo)[None])) == shown
     with pytest.raises(srlab.SrlabError, match=r"tiny\.png is too small or too narrow"):
         workshops.page(path, srlab.write_image(torch.rand(3, 63, 100), tmp_path / "tiny.png"))
+    with pytest.raises(srlab.SrlabError, match=r"The photo is too small or too narrow"):
+        workshops.page(path, torch.rand(1, 3, 63, 100))
 
 
 def test_command(tmp_path, photo, monkeypatch, capsys):
