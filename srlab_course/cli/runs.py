@@ -39,7 +39,10 @@ def list_runs(options: argparse.Namespace) -> int:
             f"{metrics[name]:.{digits}f}" if name in metrics else ""
             for name, digits in (("val_psnr", 2), ("val_ssim", 4), ("ms_per_step", 1))
         ]
-        when = time.strftime("%Y-%m-%d %H:%M", time.localtime(written))
+        try:
+            when = time.strftime("%Y-%m-%d %H:%M", time.localtime(written))
+        except (OverflowError, OSError, ValueError):  # a file of another machine may have any time
+            when = "?"
         rows.append((written, [f"{run.lab}/{run.name}", state, f"{step:,} of {total:,}", *scores, left, when]))
     if rows:
         names = ["run", "status", "steps", "psnr", "ssim", "ms/step", "left", "written"]

@@ -267,6 +267,13 @@ def test_odd_number_in_a_run_hides_no_other_run(number, place, capsys):
     assert "03_srgan/other" in capsys.readouterr().out
 
 
+def test_time_that_cannot_be_converted_hides_no_run(monkeypatch, capsys):
+    leave_run("03_srgan", "odd", 5)
+    monkeypatch.setattr(time, "localtime", lambda seconds, convert=time.localtime: convert(1e300))
+    assert main(["runs"]) == 0
+    assert "03_srgan/odd" in capsys.readouterr().out
+
+
 def test_run_is_found_by_name_or_path(tmp_path, monkeypatch, capsys):
     run = leave_run("03_srgan", "default", 50)
     run.save_generator(MSRResNet(1, 4, scale=2), step=50)
