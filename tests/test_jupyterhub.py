@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import threading
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -38,6 +39,7 @@ def test_class_uses_accounts_of_the_machine(load, tmp_path, monkeypatch):
     assert found.JupyterHub.bind_url == "http://127.0.0.1:8000"
     assert "pre_spawn_hook" not in found.Spawner  # it would run as root
     assert found.Spawner.args == ["--KernelManager.transport=ipc"]
+    assert Path(found.Spawner.environment["JUPYTER_CONFIG_PATH"], "jupyter_server_config.py").is_file()
     (tmp_path / "jupyterhub.sqlite").touch()
     assert (tmp_path / "jupyterhub.sqlite").stat().st_mode & 0o077 == 0
     monkeypatch.setenv("CLASS_TOKEN", "a token")
