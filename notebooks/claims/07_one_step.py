@@ -66,3 +66,16 @@ if lab.recipe == "laptop" and own_flow:
     lab.expect("with shuffled answers images still differ", controlled.spread["shuffled"], above=1)
     behind = controlled.PSNR["MSE (lab 01)"] - controlled.PSNR["zeros"]
     lab.expect("with zeros the PSNR is lab 01's", behind, above=-0.5, below=0.5)
+
+# %% after a70cf004
+if lab.recipe == "laptop":
+    lab.expect(
+        "with the bug the points are on a line",
+        (on_a_line[:, 0].abs().mean() / on_a_line[:, 1].abs().mean()).item(),
+        below=0.4,
+        ratio=True,
+    )
+
+# %% after a70cf005
+if lab.recipe == "laptop":
+    lab.expect("without the bug most points arrive again", on_the_ring(repaired), above=85)
