@@ -39,7 +39,7 @@ lab.expect(
     round(ragan_generator_loss(fakes, photos, lambda image: image).item(), 3) == 3.497,
 )
 
-# %% after 0afbe511
+# %% after 0afbe514
 lab_of_start, _, stage = origin.partition("/")
 if lab_of_start == lab.name:
     course = [row["val_psnr"] for row in srlab.Run(lab.name, stage).metrics() if "val_psnr" in row]
