@@ -185,6 +185,18 @@ if lab.recipe == "laptop":
         red, green, blue = 255 * (results[name][method] - hr).mean(dim=(0, 2, 3))
         lab.expect(f"features alone tint this image green: {name}", green - max(red, blue), above=0)
 
+# %% after 5b1d7c2e
+if lab.recipe == "laptop":
+    spot = {name: 255 * image[0, :, 54, 167:169].mean().item() for name, image in end.items()}
+    paper = 255 * writing[0, :, 54, 167:169].mean().item()
+    lab.expect(
+        "the hybrid draws darker ink at the stroke's end than MSE",
+        spot["MSE"] - spot["hybrid"],
+        above=1,
+        ratio=True,
+    )
+    lab.expect("the hybrid draws ink where HR has paper", paper - spot["hybrid"], above=20)
+
 # %% after 884d4dc8
 if lab.recipe == "laptop":
     last = ladder.psnr - ladder.psnr["pretrained"]
