@@ -1,4 +1,4 @@
-"""Networks of the SRGAN content-loss study (Kim 2021) as in its code, bugs included, to reproduce its results.
+"""Networks of the SRGAN content-loss study as in its code, bugs included, to reproduce its results.
 
 The study's text describes the networks of SRGAN: `srlab.models.SRResNet` and `srlab.models.SRGANDiscriminator`. After
 `register`, labs and `srlab.load_generator` find the networks of this file by name, too.

@@ -46,8 +46,8 @@ def report(means: pd.DataFrame, lost: pd.DataFrame, scores: Path, about: dict[st
     here, rows = means[means["set"] == main_set], means[means["row"] != "bicubic"].drop_duplicates("row")
     page.add(
         "# The SRGAN content-loss study, rerun",
-        "The SRGAN content-loss study (Kim 2021) trained SRResNet and SRGAN with MSE, with features of VGG19, ResNet18 "
-        "or ResNet34, and with hybrids.",
+        "The SRGAN content-loss study trained SRResNet and SRGAN with MSE, with features of VGG19, ResNet18 or "
+        "ResNet34, and with hybrids.",
         f"{made_by('studies/run.py content_loss', about, rows)}.",
         random_features(rows),
         f"This is the preset '{about['preset']}'. If it has smaller networks and fewer steps than the study, compare "
