@@ -35,7 +35,7 @@ if lab.recipe == "laptop":
     gains = table.mean(axis=1) - table.loc["bicubic"].mean()
     lab.expect("MSRResNet beats bicubic on average", gains["MSRResNet"], above=0)
     lab.expect("attention beats bicubic on average", gains["attention"], above=0)
-    lab.expect("the means are about level", lead.mean(), above=-0.8, below=0.8)
+    lab.expect("the means are about level", lead.mean(), above=-0.8, below=0.8, usually=True)
     lab.expect("attention leads on the bricks", lead.brick, above=0, usually=True)
     lab.expect("attention is behind on the handwriting", lead.text, below=0, usually=True)
     lab.expect("attention is behind on the astronaut", lead.astronaut, below=0, usually=True)
@@ -52,17 +52,19 @@ if lab.recipe == "laptop":
         change.brick - lead.brick,
         above=-1.2,
         below=1.2,
+        usually=True,
     )
 
 # %% after a77e0503
 if lab.recipe == "laptop":
     lab.expect("MSRResNet has 95 % within few pixels", reaches["MSRResNet"], above=2, below=7)
-    lab.expect("attention has 95 % within few pixels", reaches["attention"], below=11)
+    lab.expect("attention has 95 % within few pixels", reaches["attention"], below=11, usually=True)
     lab.expect("MSRResNet sees nothing beyond 11 pixels", beyond["MSRResNet"] < 1e-5)
     lab.expect(
         "attention has little of its gradient beyond 11 pixels",
         beyond["attention"],
         below=0.05,
+        usually=True,
     )
 
 # %% after a77e0507

@@ -46,7 +46,7 @@ if lab.recipe == "laptop":
     many = load_project("b").sample_pairs(photos, 128, 16, torch.Generator().manual_seed(seed))[0]
     gap = statistics.fmean(probes.mode_gap(b, few) for few in many.split(8))
     lab.expect("Project B stays near bicubic", gain(b, held_out), above=-0.2, below=0.25)
-    lab.expect("Project B's modes differ", gap, above=0.03)
+    lab.expect("Project B's modes differ", gap, above=0.03, usually=True)
 
 # %% after f05c0308
 if lab.recipe == "laptop":
@@ -64,4 +64,4 @@ if lab.recipe == "laptop":
     lab.expect("Project B, repaired, beats bicubic", over["B, repaired"], above=0.25)
     lab.expect("Project C, repaired, beats bicubic", over["C, repaired"], above=0)
     late = statistics.fmean(row["d"] for row in repaired["d"][1][-40:])
-    lab.expect("D doesn't win in Project D, repaired", late, above=0.65)
+    lab.expect("D doesn't win in Project D, repaired", late, above=0.65, usually=True)
