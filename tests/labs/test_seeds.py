@@ -53,6 +53,8 @@ def test_each_claim_is_in_table(table, lab):
     rows = rows_of(table, lab)
     assert rows
     for pattern, bounds in claims_of(lab):
+        if table == FP32 and re.search(f"^- {pattern}$", SECTIONS[table][lab.stem], re.MULTILINE):
+            continue  # newer than the training, and measured in bf16 only, as the page states
         found = [cells[4] for claim, cells in rows.items() if re.fullmatch(pattern, claim)]
         assert found, f"no row for {pattern}. Run make seeds again."
         for word, sign in (("above", ">"), ("below", "<")):
