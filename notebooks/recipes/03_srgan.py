@@ -44,7 +44,7 @@ class SRGAN(GanLab):
     validate_every = 200
     ablation_up_to = setting(
         2000,
-        "longest run, in steps, that includes the three training runs of section 6, which take 1.5 times as many steps",
+        "longest run, in steps, that includes the three training runs of section 6, each of which takes as many steps",
     )
 
 
