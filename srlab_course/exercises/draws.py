@@ -13,8 +13,8 @@ KINDS |= {"normal_": "normal", "uniform_": "uniform"}  # in place
 class Draws(TorchFunctionMode):
     """Inside a block, take random numbers of each kind from a generator of their own.
 
-    So answers that draw noise and times in another order, or with another function, get the same values, and a check
-    can compare results instead of statistics. Draws with an own `generator` are left alone.
+    So answers that draw noise and times in another order, with another function, or sample by sample, get the same
+    values, and a check can compare results instead of statistics. Draws with an own `generator` are left alone.
     """
 
     def __init__(self) -> None:
@@ -31,4 +31,12 @@ class Draws(TorchFunctionMode):
             like, *args = args
             function, args = getattr(torch, name.removesuffix("_like")), (*args, tuple(like.shape))
             kwargs = {"dtype": like.dtype} | kwargs
-        return function(*args, generator=self.own[KINDS[name]], **kwargs)
+        own = self.own[KINDS[name]]
+        if KINDS[name] != "normal":
+            return function(*args, generator=own, **kwargs)
+        found = function(*args, generator=torch.Generator(), **kwargs)  # torch's numbers depend on how many it draws
+        given = dict(zip(("mean", "std"), args[name == "normal_" :], strict=False)) if "normal" in name else {}
+        given |= kwargs
+        drawn = torch.special.ndtri(torch.rand(found.shape, dtype=torch.float64, generator=own))
+        found.detach().copy_(given.get("mean", 0) + given.get("std", 1) * drawn)
+        return found
