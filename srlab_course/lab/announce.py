@@ -83,7 +83,7 @@ def _progress_of(lab: Lab) -> str:
         return ""
     done = f"{manifest['step']:,} of {iters:,} steps"
     if manifest["step"] >= iters:
-        unless = " unless your code has changed" if text_in(run) else ""
+        unless = " unless your code or the network that it begins with has changed" if text_in(run) else ""
         return f", already trained for {done}; it is not trained again{unless}"
     return f", resuming after {done}"
 

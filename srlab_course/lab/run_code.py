@@ -27,6 +27,7 @@ from srlab_course.lab.lab import Lab
 from srlab_course.lab.run_names import BEFORE
 
 FILE = "code.py"
+BETWEEN = ".changing-places"
 MANIFEST = "run.json"  # its hash identifies a folder that was moved aside; only such a folder is ever deleted
 IMPORTED = "srlab_answers_of_"  # how the modules are called that `import_code` makes
 
@@ -34,7 +35,8 @@ IMPORTED = "srlab_answers_of_"  # how the modules are called that `import_code` 
 def record_code(lab: Lab, name: str, *answers: Any, also: tuple[Any, ...] = (), **networks: str) -> dict[str, str]:
     """Write the text of the answers that train a run into its folder; call it before the run's `srlab.Trainer`.
 
-    If the run was trained with other answers or began with another network, print so and move it aside.
+    If the run was trained with other answers or began with another network, print so and move it aside. The run that
+    was moved aside before comes back if it was trained with these answers; if not, it is deleted.
 
     Parameters
     ----------
@@ -53,14 +55,18 @@ def record_code(lab: Lab, name: str, *answers: Any, also: tuple[Any, ...] = (), 
         Settings to record with the run: the origin of each network, and when the run that it is from was begun.
     """
     run, text, written = Run(lab.name, name), text_of(*answers), text_of(*answers, *also)
+    names = _names_of(answers)
     facts = dict(networks)
     facts |= {f"{label}_begun": _begun(origin) for label, origin in networks.items()}
     with run.lock():
         _note(written)  # first, so that a run from another machine counts as trained by the same text
-        changed = _changed(run, text, _names_of(answers), facts)
+        changed = _changed(run, text, names, facts)
     if changed:
-        aside = _move_aside(run)
-        print(f"{changed} since the run {name} was trained, so it is trained again. The former is {aside.name}.")
+        aside = _path_aside(run)
+        fits = aside.exists() and not _changed(Run(lab.name, aside.name), text, names, facts)
+        _move_aside(run, aside, fits)
+        then = f"the one in {aside.name} is back" if fits else "it is trained again"
+        print(f"{changed} since the run {name} was trained, so {then}. The former is {aside.name}.")
     with run.lock():
         files.write_atomic(run.path / FILE, written.encode(), WHERE)
     return facts
@@ -147,21 +153,29 @@ def _begun(origin: str) -> str:
         return ""
 
 
-def _move_aside(run: Run) -> Path:
-    """Rename a run's folder, delete the one that was moved aside before, and return the new path.
+def _path_aside(run: Run) -> Path:
+    """Return where a run is moved: the folder of the one that was moved before, or a new one.
 
     A folder of this name that was not moved aside here stays, and this run gets a number.
     """
     numbers = itertools.chain([""], (f"-{number}" for number in itertools.count(2)))
     paths = (run.path.with_name(f"{run.name}{number}{BEFORE}") for number in numbers)
-    aside = next(path for path in paths if _was_moved(path) or not os.path.lexists(path))
+    return next(path for path in paths if _was_moved(path) or not os.path.lexists(path))
+
+
+def _move_aside(run: Run, aside: Path, back: bool) -> None:
+    """Rename a run's folder; the one that was moved aside before takes its place, or is deleted."""
+    between = aside.with_name(f"{aside.name}{BETWEEN}")
     with files.writing(aside, WHERE):
-        if aside.exists():
+        if aside.exists() and back:
+            files.patiently(lambda: aside.rename(between))
+        elif aside.exists():
             shutil.rmtree(aside)
         if (manifest := run.path / MANIFEST).is_file():
             files.note(_entry_of(aside), files.sha256_of(manifest), WHERE)
         files.patiently(lambda: run.path.rename(aside))
-    return aside
+        if back:
+            files.patiently(lambda: between.rename(run.path))
 
 
 def _was_moved(aside: Path) -> bool:

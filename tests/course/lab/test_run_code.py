@@ -56,6 +56,19 @@ def test_run_is_trained_again_only_if_its_answer_has_changed(cells, capsys):
     assert "return x\n" in read_code(Run(LAB.name, "default-before"))
 
 
+def test_run_comes_back_with_its_answers(cells, capsys):
+    right, wrong = "def train_step(x): return x", "def train_step(x): return -x"
+    cells.run(right)
+    train(cells, cells["train_step"])
+    best = Run(LAB.name, "default").path / "generator.safetensors"
+    best.write_text("of many hours", encoding="utf-8")
+    for source, back in ((wrong, False), (right, True), (wrong, True), (right, True)):
+        cells.run(source)
+        assert train(cells, cells["train_step"]) == ["default", "default-before"]
+        assert best.exists() == (source == right)
+        assert ("the one in default-before is back" in capsys.readouterr().out) == back
+
+
 def test_run_is_moved_aside_without_deleting_what_was_not(cells, capsys):
     own = Run(LAB.name, "default-before").path / "own.txt"
     own.parent.mkdir(parents=True)

@@ -278,7 +278,11 @@ def test_error_in_notebook(cells, sources, words, absent):
         (0, "", "default"),
         (200, "", "200 of 800 steps"),
         (800, "", "not trained again"),
-        (800, "def train_step(): pass", "not trained again unless your code has changed"),
+        (
+            800,
+            "def train_step(): pass",
+            "not trained again unless your code or the network that it begins with has changed",
+        ),
     ],
 )
 def test_setup_announces_effect_on_existing_run(capsys, step, code, end):
