@@ -61,6 +61,15 @@ def test_cells_do_not_have(kind, text, why):
     assert [(lab, source) for lab, source in asked if re.search(text, source)] == [], why
 
 
+def test_each_comparison_is_shown(cells):
+    """Jupyter shows the value of a cell's last line only, and not if that line is in an `if` or a loop."""
+    for cell in code(cells):
+        body = ast.parse(re.sub(r"^[%!].*", "", cell.source, flags=re.MULTILINE)).body
+        lines = [node for one in body for node in ast.walk(one) if isinstance(node, ast.Expr)]
+        made = [line for line in lines if ast.unparse(line).startswith("srlab.compare(")]
+        assert made in ([], body[-1:]), cell.source
+
+
 def test_form(lab, cells):
     text = lab.read_text(encoding="utf-8")
     notebook = nbformat.reads(text, 4)
