@@ -149,14 +149,6 @@ if lab.recipe == "laptop" and gravel and scale == 4:
         below=0.9,
     )
 
-# %% after 50d69bfb
-if lab.recipe == "laptop" and not photo:
-    of_the_lawn = {name: srlab.psnr(picture, mine).item() for name, picture in made.items()}
-    by_bicubic_there = srlab.psnr(bicubic(my_lr), mine).item()
-    lab.expect(
-        "bicubic beats SRGAN in PSNR on the lawn", by_bicubic_there - of_the_lawn["SRGAN"], above=0
-    )
-
 # %% after 8a11779e
 if lab.recipe == "laptop":
     misplaced = {
