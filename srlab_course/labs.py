@@ -96,7 +96,7 @@ LABS = (
     CourseLab(
         "07_one_step",
         methods=(Method("one step", "#CC00CC", "trained to reach the flow's image in one step (lab 07)"),),
-        after=("06_flow",),
+        after=("03_srgan", "06_flow"),
         weights=(MSRRESNET,),
     ),
     CourseLab(

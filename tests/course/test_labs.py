@@ -48,6 +48,12 @@ def test_declared_weights_are_those_that_the_code_loads(lab):
     assert all((folder / f"{name}.safetensors").is_file() for name in lab.weights)
 
 
+@pytest.mark.parametrize("lab", LABS, ids=lambda lab: lab.name)
+def test_lab_waits_for_the_runs_that_its_cells_name(lab):
+    code = "".join(cell.source for cell in read_saved(NOTEBOOKS / f"{lab.name}.ipynb").cells)
+    assert set(re.findall(r'(?:run_like|from_earlier_lab)\(\s*lab, "(\w+)"', code)) <= set(lab.after)
+
+
 def test_labels_are_unique():
     assert len(METHODS) == sum(len(lab.methods) for lab in LABS)
 

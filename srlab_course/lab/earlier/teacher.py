@@ -8,7 +8,7 @@ import srlab
 from srlab.errors import SrlabError
 from srlab.models import FlowNet
 from srlab.models.flow import bicubic
-from srlab.training.runs import SIDE_RUN, run_called
+from srlab.training.runs import SIDE_RUN
 from srlab_course.exercises.flow.flow_loss import flow_loss
 from srlab_course.lab.earlier.trained import load_trained, run_like
 
@@ -29,10 +29,7 @@ def load_teacher(lab: Any, run: str, shape: dict[str, Any]) -> FlowNet:
     shape
         Arguments of `FlowNet`, such as its number of blocks.
     """
-    origin = run or run_like(lab, "06_flow")
-    if not run and origin and run_called(origin).parameters().get("subject") != lab.subject:
-        print(f"{origin} was trained on other photos, so it is not the teacher.")
-        origin = ""
+    origin = run or run_like(lab, "06_flow", lab.subject)
     teacher = next(iter(load_trained([origin], SCALE).values())) if origin else _train_shortly(lab, shape)
     if not isinstance(teacher, FlowNet) or "steps" in teacher.config:  # an earlier student has steps
         raise SrlabError(f"{origin} is not a run of lab 06. Pass one, such as 06_flow/default.")

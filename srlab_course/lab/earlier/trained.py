@@ -60,13 +60,19 @@ def load_trained(
     return found
 
 
-def run_like(lab: TrainingLab, earlier: str) -> str:
+def run_like(lab: TrainingLab, earlier: str, subject: str | None = None) -> str:
     """Return the finished run of an earlier lab that this lab uses, or "".
 
-    It is the run of the same name, which has the same settings, or else "default"; as a name "LAB/RUN".
+    It is the run of the same name, which has the same settings, or else "default"; as a name "LAB/RUN". With a
+    `subject`, skip one that was trained on other photos, and print so.
     """
-    finished = {run.name for run, _ in finished_runs(earlier)}
-    return next((f"{earlier}/{name}" for name in (lab.run, "default") if name in finished), "")
+    subjects = {run.name: made["parameters"].get("subject") or "" for run, made in finished_runs(earlier)}
+    for name in dict.fromkeys((lab.run, "default")):
+        if name in subjects and subject in (None, subjects[name]):
+            return f"{earlier}/{name}"
+        if name in subjects:
+            print(f"{earlier}/{name} was trained on other photos, so it is not used here.")
+    return ""
 
 
 def finished_runs(labs: str = "*") -> Iterator[tuple[Run, Manifest]]:

@@ -87,6 +87,14 @@ def test_lab_uses_the_earlier_run_of_its_name_or_the_default(own, found):
     assert run_like(lab, "03_srgan") == f"03_srgan/{found}"
 
 
+def test_lab_uses_no_earlier_run_of_other_photos(capsys):
+    make_run("03_srgan", "long", subject="brick")
+    make_run("03_srgan", "default", subject="gravel")
+    assert run_like(SimpleNamespace(run="long"), "03_srgan", "gravel") == "03_srgan/default"
+    assert capsys.readouterr().out.startswith("03_srgan/long was trained on other photos")
+    assert run_like(SimpleNamespace(run="long"), "03_srgan", "brick") == "03_srgan/long"
+
+
 def test_listed_runs_must_exist_and_fit():
     make_run("01_srresnet", "default", state="running")
     make_run("03_srgan", "long")
