@@ -1,4 +1,6 @@
-"""All uses of private names of torch, which a new version may change; ruff rejects them in every other module.
+"""All calls of private names of torch, which a new version may change; ruff rejects them in every other module.
+
+Those that a file of ``torch.save`` contains are texts in `srlab.torch_files`.
 
 If a new torch fails here, each function tells what to replace.
 """
