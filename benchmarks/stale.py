@@ -1,8 +1,8 @@
 """List what was made with a lab's recipes, and may be wrong after you change one: ``python -m benchmarks.stale 03``.
 
-These are the lab's claims and their tables, its pictures, weights, and sentences with measured numbers, in the lab and
-its quiz; the labs that take its runs; and the pages that name it. The files themselves tell, so there is no list to
-maintain.
+These are sentences with a † or a measured number, in the lab, its quiz, and other labs that name it; pages that name it
+on a line with a number; its claims and their tables, pictures and weights; and the labs that take its runs. The files
+themselves tell, so there is no list to maintain.
 """
 
 import argparse
@@ -19,23 +19,21 @@ from srlab_course.notebook_files.finding import find_lab, find_notebooks, read_s
 from srlab_course.notebook_files.marks import parse_cell
 
 ROOT = Path(__file__).resolve().parents[1]
-MEASURED = re.compile(r"\d ?(dB|%|seconds|levels)\b|\d times\b")  # a number that a training run may change
+MEASURED = re.compile(r"†|\d ?%|\d (dB|seconds|levels|times)\b")  # a result that a training run may change
+NUMBER = re.compile(r"(?<![\w/.-])\d+(\.\d+)?(?![\w/-])")  # of a page, and not in a name such as 03_srgan
 LISTED = re.compile(r"\b[Ll]abs? (\d\d(?:(?:, | and |, and | to )\d\d)*)")  # "labs 00, 02 to 04 and 06"
 PAGES = ("*.md", "docs/*.md", "docs/book/*.md", "notebooks/**/*.md", "benchmarks/**/*.md", "srlab/**/*.md")
 PAGES += ("studies/**/*.md",)
 
 
 def claims(lab: str) -> Iterator[str]:
-    """Yield the claims, which ``make labs`` checks on seed 0, and their places in the tables of ``make seeds``."""
+    """Yield the files of the claims, which ``make labs`` checks on seed 0, and the tables of ``make seeds``."""
     file = ROOT / "notebooks" / "claims" / f"{lab}.py"
-    calls = [one for one in ast.walk(ast.parse(file.read_text(encoding="utf-8"))) if isinstance(one, ast.Call)]
-    for call in sorted(calls, key=lambda call: call.lineno):
-        if ast.unparse(call.func) == "lab.expect":
-            yield f"{place(file, call.lineno)}: {ast.unparse(call.args[0])}"
+    yield f"{place(file)}: {file.read_text(encoding='utf-8').count('lab.expect(')} claims"
     for table in sorted(file.parent.glob("*.md")):
         for number, line in enumerate(table.read_text(encoding="utf-8").splitlines(), start=1):
             if line == f"## {lab}":
-                yield f"{place(table, number)}: values over seeds"
+                yield f"{place(table)}:{number}: values over seeds"
 
 
 def pictures_and_weights(lab: str) -> Iterator[str]:
@@ -56,21 +54,25 @@ def pictures_and_weights(lab: str) -> Iterator[str]:
 
 
 def measured(lab: str) -> Iterator[str]:
-    """Yield the sentences with a measured number: in a lab's text, guesses and captions, and in its quiz."""
-    for cell in read_saved(find_lab(lab)).cells:
-        texts = [cell.source]
-        if cell.cell_type == "code":
-            constants = [one.value for one in ast.walk(parse_cell(cell.source)) if isinstance(one, ast.Constant)]
-            texts = [one for one in constants if isinstance(one, str)]
-        yield from (f"{cell.id}: {sentence}" for text in texts for sentence in sentences(text))
+    """Yield the sentences with a result: in a lab's text, guesses, captions and quiz, and in labs that name it."""
+    for file in find_notebooks():
+        for cell in read_saved(file).cells:
+            texts = [cell.source]
+            if cell.cell_type == "code":
+                constants = [one.value for one in ast.walk(parse_cell(cell.source)) if isinstance(one, ast.Constant)]
+                texts = [one for one in constants if isinstance(one, str)]
+            for sentence in (sentence for text in texts for sentence in sentences(text)):
+                if file.stem == lab or names(sentence, lab):
+                    yield f"{file.stem} {cell.id}: {sentence}"
     for number, question in enumerate(read_questions(lab) if lab in labs_with_quiz() else (), start=1):
         texts = [question.text, *(part for one in question.choices.values() for part in (one.text, one.why))]
         yield from (f"quiz, question {number}: {sentence}" for text in texts for sentence in sentences(text))
 
 
 def sentences(text: str) -> Iterator[str]:
-    """Yield the sentences of a text with a number that a training run may change."""
-    yield from (one.strip() for one in re.split(r"(?<=[.!?])\s+|\n", text) if MEASURED.search(one))
+    """Yield the sentences of a text with a result that a training run may change."""
+    found = (one.strip() for one in re.split(r"(?<=[.!?])\s+|(?<=[.!?]†)\s+|\n", text) if MEASURED.search(one))
+    yield from (one for one in found if not one.startswith("† marks"))
 
 
 def names(text: str, lab: str) -> bool:
@@ -80,30 +82,27 @@ def names(text: str, lab: str) -> bool:
 
 
 def pages(lab: str) -> Iterator[str]:
-    """Yield the lines of pages and the cells of other notebooks that name the lab or its file."""
+    """Yield the lines of pages that name the lab or its file, and have another number."""
     for file in sorted({file for pattern in PAGES for file in ROOT.glob(pattern)}):
         lines = enumerate(file.read_text(encoding="utf-8").splitlines(), start=1)
-        if numbers := [str(number) for number, line in lines if names(line, lab)]:
-            yield f"{place(file)}: {', '.join(numbers)}"
-    for file in find_notebooks():
-        found = [cell.id for cell in read_saved(file).cells if file.stem != lab and names(cell.source, lab)]
+        found = [str(at) for at, line in lines if names(line, lab) and NUMBER.search(LISTED.sub("", line))]
         if found:
             yield f"{place(file)}: {', '.join(found)}"
 
 
-def place(file: Path, line: int = 0) -> str:
-    """Return a path in the course, with a line."""
-    return file.relative_to(ROOT).as_posix() + (f":{line}" if line else "")
+def place(file: Path) -> str:
+    """Return a path in the course."""
+    return file.relative_to(ROOT).as_posix()
 
 
 def stale(lab: str) -> dict[str, list[str]]:
     """Return everything that was made with the recipes of a lab, by kind."""
     return {
-        "claims": list(claims(lab)),
+        "sentences with a † or a number": sorted(measured(lab), key=lambda one: "†" not in one),
+        "pages with a number on a line that names it": list(pages(lab)),
+        "files of claims and tables": list(claims(lab)),
         "pictures and weights": list(pictures_and_weights(lab)),
         "labs that take its runs": [one.name for one in LABS if lab in one.after],
-        "sentences with measured numbers": list(measured(lab)),
-        "pages and other notebooks that name it": list(pages(lab)),
     }
 
 

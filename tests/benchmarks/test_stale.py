@@ -2,7 +2,7 @@
 
 import pytest
 
-from benchmarks.stale import names, stale
+from benchmarks.stale import names, sentences, stale
 from srlab_course.labs import LABS
 from srlab_course.notebook_files.finding import find_lab
 from tests.conftest import EXTRAS, ROOT
@@ -16,21 +16,30 @@ def _in_course(monkeypatch):
 @pytest.mark.parametrize("lab", [*(lab.name for lab in LABS), *(lab.stem for lab in EXTRAS)])
 def test_what_was_made_with_each_lab_is_found(lab):
     found = stale(lab)
-    assert found["claims"]
+    assert found["files of claims and tables"]
     for made in found["pictures and weights"]:
         assert (ROOT / made).is_file()
 
 
 def test_kinds_of_what_is_stale():
     found = stale(find_lab("03").stem)
-    assert any("'SRGAN loses about two decibels of PSNR'" in claim for claim in found["claims"])
-    assert any(claim.startswith("notebooks/claims/seeds.md:") for claim in found["claims"])
+    claims, *tables = found["files of claims and tables"]
+    assert claims.startswith("notebooks/claims/03_srgan.py: ")
+    assert any(table.startswith("notebooks/claims/seeds.md:") for table in tables)
     wanted = {"notebooks/pictures/03_srgan.jpg", "docs/images/sharper.png", "srlab/models/bundled/srgan.safetensors"}
     assert wanted <= set(found["pictures and weights"])
     assert "04_esrgan" in found["labs that take its runs"]
-    assert any("dB" in sentence for sentence in found["sentences with measured numbers"])
-    for page in ("docs/gpu.md", "notebooks/05_evaluation.ipynb"):
-        assert any(line.startswith(f"{page}: ") for line in found["pages and other notebooks that name it"]), page
+    assert any(line.startswith("docs/gpu.md: ") for line in found["pages with a number on a line that names it"])
+
+
+def test_sentences_with_a_result_are_found_those_that_held_for_all_seeds_first():
+    found = stale(find_lab("03").stem)["sentences with a † or a number"]
+    held = ["†" in sentence for sentence in found]
+    assert held == sorted(held, reverse=True)
+    assert any(sentence.startswith("03_srgan") and "two decibels" in sentence for sentence in found[: sum(held)])
+    assert any(sentence.startswith("04_esrgan") and "lab 03" in sentence for sentence in found[: sum(held)])
+    assert any("dB" in sentence for sentence in found[sum(held) :])
+    assert list(sentences("By half.† A net; 5% more.\nNo number.")) == ["By half.†", "A net; 5% more."]
 
 
 @pytest.mark.parametrize(
@@ -48,5 +57,5 @@ def test_labs_that_a_text_names(text, labs):
 
 
 def test_numbers_of_a_quiz_are_found():
-    found = stale(find_lab("05").stem)["sentences with measured numbers"]
+    found = stale(find_lab("05").stem)["sentences with a † or a number"]
     assert any(sentence.startswith("quiz, question ") and "22 to 34 dB" in sentence for sentence in found)
