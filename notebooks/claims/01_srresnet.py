@@ -133,7 +133,7 @@ if lab.recipe == "laptop" and set(CROPS) <= set(table.index):
     lab.expect("the gravel gains more than a decibel", ordered["gravel"], above=1)
     by_steps = (table["bicubic, corrected"] - table.bicubic)[unseen.names].mean()
     lab.expect("the corrected bicubic image gains 0.8 dB", bool(abs(by_steps - 0.8) < 0.05))
-    lab.expect("your network gains about 1.5 dB", abs(gain - 1.5) < 0.25)
+    lab.expect("your network gains about 1.5 dB", gain, above=1.25, below=1.75, usually=True)
 
 # %% after a4c7e5d1
 if lab.recipe == "laptop" and scale == 4 and set(CROPS) <= set(table.index):
@@ -174,23 +174,30 @@ if lab.recipe == "laptop" and scale == 4:
     for subject, row in apart_in_levels.iterrows():
         lab.expect(
             f"the answer is nearer to the mean than to HR: {subject}",
-            bool(row["network to mean"] < row["network to HR"]),
+            row["network to HR"] / row["network to mean"],
+            above=1,
+            ratio=True,
         )
         lab.expect(
             f"the corrected bicubic image is nearer still: {subject}",
-            bool(row["corrected to mean"] < row["network to mean"]),
-            usually=True,
+            row["network to mean"] / row["corrected to mean"],
+            above=1,
+            ratio=True,
+            usually=subject == "brick",
         )
     shares = apart_in_levels["nearer to the mean"]
+    lab.expect("on most patches of gravel, the mean is nearer than HR", shares["gravel"], above=0.5)
+    ahead = apart_in_levels["mean to HR"] / apart_in_levels["network to HR"]
+    for subject in ("gravel", "text"):
+        lab.expect(
+            f"on {subject}, the network is nearer to HR than the mean",
+            ahead[subject],
+            above=1,
+            ratio=True,
+        )
     lab.expect(
-        "on most patches of gravel, the mean is nearer than HR", bool(shares["gravel"] > 0.8)
+        "on bricks, the mean is nearer to HR than the network", ahead["brick"], below=1, ratio=True
     )
-    ahead = (apart_in_levels["network to HR"] < apart_in_levels["mean to HR"]).to_dict()
-    lab.expect(
-        "on gravel, the network is nearer to HR than the mean", ahead["gravel"], usually=True
-    )
-    lab.expect("on text, the network is nearer to HR than the mean", ahead["text"], usually=True)
-    lab.expect("on bricks, the mean is nearer to HR than the network", not ahead["brick"])
 
 # %% after 67c040cd
 if lab.recipe == "laptop" and scale == 4:
