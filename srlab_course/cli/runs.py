@@ -29,10 +29,10 @@ def list_runs(options: argparse.Namespace) -> int:
         elif manifest["status"] == "running":  # the log is ahead of the last checkpoint
             try:
                 metrics = {name: value for row in run.metrics() for name, value in row.items()}
-            except SrlabError as error:
-                print(f"Skipped: {error}")
+                step = int(metrics.get("step", step))
+            except (SrlabError, ValueError, OverflowError) as error:  # a stranger's log may have any number
+                print(f"Skipped: {printable(run.lab)}/{printable(run.name)}: {error}")
                 continue
-            step = int(metrics.get("step", step))
             seconds = metrics.get("ms_per_step", 0) / 1000 * (total - step)
             left = str(timedelta(seconds=round(seconds))) if 0 < seconds < LONGEST else ""
         scores = [

@@ -3,6 +3,8 @@
 Jupyter finds this file by the environment variable JUPYTER_CONFIG_PATH.
 """
 
+import hmac
+import json
 import socket
 import sys
 from pathlib import Path
@@ -11,16 +13,39 @@ from uuid import uuid4
 from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
 from jupyter_core.paths import jupyter_runtime_dir
 from jupyter_server.services.contents.largefilemanager import AsyncLargeFileManager
+from nbformat.sign import NotebookNotary, signature_removed  # noqa: TID251 - a hub has no srlab
+from traitlets import default
 
 c = get_config()  # noqa: F821 - Jupyter defines it
 LAUNCH = """import sys
 sys.path = [*filter(None, sys.path)]  # an empty path is the working directory
-from ipykernel import kernelapp
-kernelapp.launch_new_instance()"""
+from ipykernel.kernelapp import IPKernelApp
+
+
+class App(IPKernelApp):
+    def init_path(self):
+        super().init_path()
+        sys.path.sort(key=bool, reverse=True)  # the notebook's folder is last
+
+
+App.launch_instance()"""
+
+
+class NotaryOfStructure(NotebookNotary):
+    """Sign a notebook's structure: nbformat signs its texts joined, which another notebook can have as one text."""
+
+    def compute_signature(self, nb: dict) -> str:
+        """Return the HMAC of a notebook as JSON."""
+        with signature_removed(nb):
+            return hmac.new(self.secret, json.dumps(nb, sort_keys=True).encode(), self.digestmod).hexdigest()
 
 
 class WidgetsOfTrustedNotebooks(AsyncLargeFileManager):
     """Read strangers' notebooks without their saved widgets, whose scripts run as soon as JupyterLab restores them."""
+
+    @default("notary")
+    def _sign_structure(self) -> NotebookNotary:
+        return NotaryOfStructure(parent=self)
 
     def mark_trusted_cells(self, nb: dict, path: str = "") -> None:
         """Remove saved widgets, too, unless this account has signed the notebook; called whenever one is read."""
@@ -32,8 +57,9 @@ class WidgetsOfTrustedNotebooks(AsyncLargeFileManager):
 class KernelsFromTheEnvironment(KernelSpecManager):
     """Start Python's kernels from the environment, even if a file next to a notebook has the name of a module.
 
-    ``python -m`` looks for modules in the working directory first. A notebook still imports its own files, because
-    IPython adds its folder, after the standard library.
+    ``python -m`` looks for modules in the working directory first, and IPython looks there before it looks for
+    packages, some of which it imports later, as at the first Tab. A notebook still imports its own files, from the end
+    of the path.
     """
 
     def get_kernel_spec(self, kernel_name: str) -> KernelSpec:

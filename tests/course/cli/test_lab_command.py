@@ -4,10 +4,12 @@ import asyncio
 import os
 import sys
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import nbformat
 import pytest
+from nbformat import sign
 from traitlets.config import PyFileConfigLoader
 
 from srlab.cli.main import main
@@ -52,25 +54,47 @@ def server(tmp_path, monkeypatch):
     return lambda: PyFileConfigLoader(str(file)).load_config()
 
 
+def finished(task):
+    """Return what a task returns, in a thread of its own: browser tests leave a loop running in this one."""
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(asyncio.run, task).result()
+
+
 def test_only_own_notebook_keeps_its_widgets(server, tmp_path):
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("1", id="a")], metadata={"widgets": {"a": 1}})
     nbformat.write(notebook, tmp_path / "lab.ipynb")
     contents = server().ServerApp.contents_manager_class(root_dir=str(tmp_path))
-    opened = asyncio.run(contents.get("lab.ipynb"))["content"]
+    opened = finished(contents.get("lab.ipynb"))["content"]
     assert "widgets" not in opened["metadata"]
     opened["metadata"]["widgets"] = {"mine": 1}
-    asyncio.run(contents.save({"type": "notebook", "content": opened}, "lab.ipynb"))  # which signs it
-    assert asyncio.run(contents.get("lab.ipynb"))["content"]["metadata"]["widgets"] == {"mine": 1}
+    finished(contents.save({"type": "notebook", "content": opened}, "lab.ipynb"))  # which signs it
+    assert finished(contents.get("lab.ipynb"))["content"]["metadata"]["widgets"] == {"mine": 1}
+
+
+def test_signature_is_of_one_structure_only(server, tmp_path):
+    """The texts of both notebooks, joined in the order of their keys, are equal, so nbformat signs both alike."""
+    notary = server().ServerApp.contents_manager_class(root_dir=str(tmp_path)).notary
+    shown, hidden = {"a": "b", "c": "d"}, {"a": "bcd"}
+    first, second = (nbformat.v4.new_notebook(metadata={"x": part}) for part in (shown, hidden))
+    plain = sign.NotebookNotary(data_dir=str(tmp_path), secret=b"secret")
+    assert plain.compute_signature(first) == plain.compute_signature(second)
+    assert notary.compute_signature(first) != notary.compute_signature(second)
 
 
 def test_kernel_starts_without_modules_of_the_notebooks_folder(server, monkeypatch):
     started = []
-    monkeypatch.setattr("ipykernel.kernelapp.launch_new_instance", lambda: started.append([*sys.path]))
+
+    def launch(app):
+        started.append([*sys.path])
+        app().init_path()
+
+    monkeypatch.setattr("ipykernel.kernelapp.IPKernelApp.launch_instance", classmethod(launch))
     command = server().ServerApp.kernel_spec_manager_class().get_kernel_spec("python3").argv
     assert "-m" not in command
     monkeypatch.setattr(sys, "path", ["", *sys.path])  # as Python starts with -c
     exec(command[command.index("-c") + 1], {})
     assert "" not in started[0]
+    assert sys.path.index("") == len(sys.path) - 1, "later imports find packages first, and then the notebook's files"
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems have other limits")
