@@ -54,21 +54,22 @@ def server(tmp_path, monkeypatch):
     return lambda: PyFileConfigLoader(str(file)).load_config()
 
 
-def finished(task):
-    """Return what a task returns, in a thread of its own: browser tests leave a loop running in this one."""
-    with ThreadPoolExecutor(1) as pool:
-        return pool.submit(asyncio.run, task).result()
+async def opened_saved_and_opened(contents):
+    """Return what JupyterLab gets from a notebook before and after it saves it, which signs it."""
+    before = (await contents.get("lab.ipynb"))["content"]
+    saved = before | {"metadata": {**before["metadata"], "widgets": {"mine": 1}}}
+    await contents.save({"type": "notebook", "content": saved}, "lab.ipynb")
+    return before["metadata"], (await contents.get("lab.ipynb"))["content"]["metadata"]
 
 
 def test_only_own_notebook_keeps_its_widgets(server, tmp_path):
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("1", id="a")], metadata={"widgets": {"a": 1}})
     nbformat.write(notebook, tmp_path / "lab.ipynb")
     contents = server().ServerApp.contents_manager_class(root_dir=str(tmp_path))
-    opened = finished(contents.get("lab.ipynb"))["content"]
-    assert "widgets" not in opened["metadata"]
-    opened["metadata"]["widgets"] = {"mine": 1}
-    finished(contents.save({"type": "notebook", "content": opened}, "lab.ipynb"))  # which signs it
-    assert finished(contents.get("lab.ipynb"))["content"]["metadata"]["widgets"] == {"mine": 1}
+    with ThreadPoolExecutor(1) as thread:  # browser tests leave a loop running in this one
+        before, after = thread.submit(asyncio.run, opened_saved_and_opened(contents)).result()
+    assert "widgets" not in before
+    assert after["widgets"] == {"mine": 1}
 
 
 def test_signature_is_of_one_structure_only(server, tmp_path):
