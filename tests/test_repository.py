@@ -90,7 +90,7 @@ def test_html_export_has_alternative_texts():
     chosen = dict(option[2:].split("=", 1) for option in lab_command.settings(ROOT / "notebooks"))
     exporter = pytest.importorskip("nbconvert").HTMLExporter(
         template_name=chosen["HTMLExporter.template_name"],
-        extra_template_basedirs=[chosen["HTMLExporter.extra_template_basedirs"]],
+        extra_template_basedirs=[chosen["TemplateExporter.extra_template_basedirs"]],
     )
     texts = {"AAAA": 'A "figure" & <more>.', "BBBB": "No description"}
     figures = [new_output("display_data", {"image/png": name}) for name in texts]

@@ -34,7 +34,7 @@ def settings(folder: Path, port: int | None = None) -> list[str]:
         "ServerApp.preferred_dir": folder,
         "LabApp.app_settings_dir": SETTINGS,
         "HTMLExporter.template_name": "srlab",
-        "HTMLExporter.extra_template_basedirs": BOOK / "nbconvert",
+        "TemplateExporter.extra_template_basedirs": BOOK / "nbconvert",
     }
     if port:
         chosen["ServerApp.port"] = port

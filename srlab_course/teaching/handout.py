@@ -112,7 +112,7 @@ def handout(options: argparse.Namespace) -> int:
         for name, picture in cell.get("attachments", {}).items():  # nbconvert does not find them in HTML
             kind, data = next(iter(picture.items()))
             cell.source = cell.source.replace(f"attachment:{name}", f"data:{kind};base64,{data}")
-    exporter = HTMLExporter(raw_template=PAGE)
+    exporter = HTMLExporter(raw_template=PAGE, extra_template_basedirs=[])  # not of the working directory
     offline = MarkdownWithMath(renderer=Offline(escape=False, embed_images=True, path=str(lab.parent)))
     exporter.register_filter("markdown2html", lambda text: CLEANER.clean(offline.render(text)))
     page, _ = exporter.from_notebook_node(notebook, {"metadata": {"name": lab.stem}})  # the title

@@ -24,8 +24,16 @@ from ipykernel.kernelapp import IPKernelApp
 
 class App(IPKernelApp):
     def init_path(self):
-        super().init_path()
-        sys.path.sort(key=bool, reverse=True)  # the notebook's folder is last
+        pass
+
+    def init_shell(self):
+        super().init_shell()
+        self.shell.events.register("pre_run_cell", find_files)
+
+
+def find_files(_):
+    if "" not in sys.path:
+        sys.path.append("")
 
 
 App.launch_instance()"""
@@ -58,8 +66,8 @@ class KernelsFromTheEnvironment(KernelSpecManager):
     """Start Python's kernels from the environment, even if a file next to a notebook has the name of a module.
 
     ``python -m`` looks for modules in the working directory first, and IPython looks there before it looks for
-    packages, some of which it imports later, as at the first Tab. A notebook still imports its own files, from the end
-    of the path.
+    packages, some of which it imports later, as at the first Tab. From the first cell that runs, a notebook's own files
+    are at the end of the path.
     """
 
     def get_kernel_spec(self, kernel_name: str) -> KernelSpec:

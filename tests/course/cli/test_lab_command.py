@@ -9,6 +9,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from IPython.core.interactiveshell import InteractiveShell
 from nbformat import sign
 from traitlets.config import PyFileConfigLoader
 
@@ -82,20 +83,22 @@ def test_signature_is_of_one_structure_only(server, tmp_path):
     assert notary.compute_signature(first) != notary.compute_signature(second)
 
 
-def test_kernel_starts_without_modules_of_the_notebooks_folder(server, monkeypatch):
-    started = []
-
-    def launch(app):
-        started.append([*sys.path])
-        app().init_path()
-
-    monkeypatch.setattr("ipykernel.kernelapp.IPKernelApp.launch_instance", classmethod(launch))
+def test_kernel_finds_the_notebooks_files_from_the_first_cell(server, monkeypatch):
+    apps = []
+    monkeypatch.setattr("ipykernel.kernelapp.IPKernelApp.launch_instance", classmethod(apps.append))
+    monkeypatch.setattr("ipykernel.kernelapp.IPKernelApp.init_shell", lambda app: None)
     command = server().ServerApp.kernel_spec_manager_class().get_kernel_spec("python3").argv
     assert "-m" not in command
     monkeypatch.setattr(sys, "path", ["", *sys.path])  # as Python starts with -c
     exec(command[command.index("-c") + 1], {})
-    assert "" not in started[0]
-    assert sys.path.index("") == len(sys.path) - 1, "later imports find packages first, and then the notebook's files"
+    app, shell = apps[0](), InteractiveShell()
+    app.shell = shell
+    app.init_path()
+    app.init_shell()
+    assert "" not in sys.path
+    for _ in range(2):
+        shell.events.trigger("pre_run_cell", None)
+        assert sys.path.index("") == len(sys.path) - 1, "packages are found first"
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems have other limits")

@@ -53,6 +53,14 @@ def test_handout_is_one_page_without_code_outputs_and_answers(lab, course, home,
     assert "already exists" in capsys.readouterr().err
 
 
+def test_handout_runs_no_template_of_the_working_directory(course, monkeypatch, tmp_path):
+    planted = tmp_path / "lab" / "lab" / "index.html.j2"  # where nbconvert looks first unless it is told not to
+    planted.parent.mkdir(parents=True)
+    planted.write_text("{{ 1 / 0 }}", encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    assert main(["handout", str(course / "notebooks" / "00_degradation.ipynb")]) == 0
+
+
 def test_short_lab_has_the_other_sections(course, capsys):
     before = nbformat.read(course / "notebooks" / "02_content_loss.ipynb", 4)
     assert main(["short", "02", "--without", "8", "12"]) == 2
