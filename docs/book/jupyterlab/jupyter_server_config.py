@@ -1,6 +1,6 @@
 """Settings of the server with which ``srlab lab`` and both hubs open notebooks, which may come from strangers.
 
-Jupyter finds this file by the environment variable JUPYTER_CONFIG_PATH.
+Jupyter finds this file, and JupyterLab the one in ``labconfig``, by the environment variable JUPYTER_CONFIG_PATH.
 """
 
 import hmac

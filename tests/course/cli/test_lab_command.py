@@ -17,6 +17,7 @@ from srlab.cli.main import main
 from tests.conftest import ROOT
 
 LabApp = pytest.importorskip("jupyterlab.labapp").LabApp
+get_static_page_config = pytest.importorskip("jupyterlab_server.config").get_static_page_config
 
 
 @pytest.fixture
@@ -34,6 +35,7 @@ def test_lab_opens_the_notebooks_from_any_folder(started, tmp_path, monkeypatch)
     assert {f"ServerApp.{name}={ROOT / 'notebooks'}" for name in ("root_dir", "preferred_dir")} < {*started}
     places = (option.partition("=")[2] for option in started if "_dir=" in option or "basedirs=" in option)
     assert all(map(os.path.isdir, places))
+    assert "@jupyterlab/vega5-extension" in get_static_page_config(level="all")["disabledExtensions"]
     course, own = os.environ["JUPYTER_CONFIG_PATH"].split(os.pathsep)
     assert (own, Path(course, "jupyter_server_config.py").is_file()) == ("one of my own", True)
 
