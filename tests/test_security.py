@@ -150,10 +150,12 @@ def test_named_run_keeps_only_its_recipes_steps(capsys):
         setup("01_srresnet", book.parameters | {"run": "mine", "device": "cpu"})
 
 
-@pytest.mark.parametrize("entry", [{"manifest": torch.ones(2)}, {"step": torch.ones(2)}, {"best": {"psnr": "high"}}])
+@pytest.mark.parametrize(
+    "entry", [{"manifest": torch.ones(2)}, {"step": torch.ones(2)}, {"best": {"psnr": "high"}}, {"log": torch.ones(2)}]
+)
 def test_checkpoint_with_other_types_is_skipped(entry, home, capsys):
     run = leave_run("01_srresnet", "default", 10)
-    state = {"step": 10, "best": {}, "manifest": json.dumps(run.manifest())}
+    state = {"step": 10, "best": {}, "log": None, "manifest": json.dumps(run.manifest())}
     (run.path / "run.json").unlink()
     (run.path / "checkpoints").mkdir()
     for content, code in ((state, 0), (state | entry, 2)):

@@ -11,6 +11,7 @@ from srlab import files
 from srlab.devices import out_of_memory
 from srlab.errors import SrlabError
 from srlab.torch_files import read_torch
+from srlab.training.log_rows import as_lines, parse_lines
 from srlab.training.manifests import FORMAT, are_numbers, parse_manifest
 
 KEPT = 2  # because the newest one may be damaged
@@ -29,13 +30,14 @@ def write_checkpoint(run: Path, state: dict[str, Any], where: str) -> None:
     run
         Run folder.
     state
-        Has the entries ``step``, ``best`` (scores) and ``manifest``, and contains only tensors, numbers, strings, lists
-        and dicts.
+        Has the entries ``step``, ``best`` (scores), ``manifest`` and ``log`` (rows), and contains only tensors,
+        numbers, strings, lists and dicts.
     where
         What an error suggests if the folder can't be written, as in `srlab.files.open_atomic`.
     """
+    log = torch.frombuffer(bytearray(as_lines(state["log"]), "utf-8"), dtype=torch.uint8) if state["log"] else None
     with files.open_atomic(run / "checkpoints" / f"{state['step']:09d}.pt", where) as file:
-        torch.save(state | {"manifest": json.dumps(state["manifest"])}, file)
+        torch.save(state | {"manifest": json.dumps(state["manifest"]), "log": log}, file)
     for old in find_checkpoints(run)[:-KEPT]:
         with suppress(OSError):  # the next write tries again
             files.patiently(old.unlink)
@@ -66,8 +68,10 @@ def _read(file: Path) -> dict[str, Any]:
     try:
         state = read_torch(file)
         state["manifest"] = parse_manifest(state["manifest"])
-        if state["manifest"]["format"] == FORMAT and not (type(state["step"]) is int and are_numbers(state["best"])):
-            raise ValueError("its step or its best scores are damaged")
+        if state["manifest"]["format"] == FORMAT:
+            if not (type(state["step"]) is int and are_numbers(state["best"])):
+                raise ValueError("its step or its best scores are damaged")
+            state["log"] = [] if state["log"] is None else parse_lines(state["log"].numpy().tobytes().decode())
     except Exception as error:  # a damaged file can raise almost anything
         if out_of_memory(error) or isinstance(error, PermissionError):
             raise

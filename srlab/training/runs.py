@@ -4,7 +4,7 @@
 
 - ``checkpoints/``: the last two checkpoints, with everything needed to resume
 - ``run.json``, the manifest: networks, settings, progress and results
-- ``metrics.jsonl`` and ``tensorboard/``: the log
+- ``metrics.jsonl`` and ``tensorboard/``: the log, of which each checkpoint has a copy
 - ``generator.safetensors``: EMA weights, with the architecture in the metadata;
   ``generator-best-<score>.safetensors``
 - ``samples/``: images saved by a monitor
@@ -12,13 +12,13 @@
 `srlab.Trainer` writes all the others. It calls `Run.resume` and `Run.begin`, then `Run.log`, `Run.keep_best` and
 `Run.save` during training and at its end, or `Run.fail`. If nothing is left to train, it calls `Run.repair_finished`.
 
-The newest checkpoint is the truth. The trainer reads nothing else back, except the rows of the log up to its step:
-``run.json`` and the weights are exports of it, for people and other programs.
+The newest checkpoint is the truth. The trainer reads nothing else back: ``run.json``, the weights and the log are
+exports of it, for people and other programs.
 
 After a kill -9 only the steps since the last checkpoint are lost. Each file except the log is written under another
 name, flushed to disk and then renamed (`srlab.files.open_atomic`). A checkpoint contains the manifest and is written
 before the weights and ``run.json``, so both can be restored from it. If the newest checkpoint is damaged, a resumed run
-falls back to the previous one. It truncates the log to the checkpoint's step. The lock is released when its process
+falls back to the previous one. It writes the log as it was at the checkpoint. The lock is released when its process
 ends.
 """
 
@@ -38,7 +38,8 @@ from srlab.devices import peak_memory_mib
 from srlab.errors import SrlabError
 from srlab.paths import exists, generator_file, locate, run_folder, runs_home
 from srlab.training.checkpoints import find_checkpoints, read_newest_checkpoint, write_checkpoint
-from srlab.training.manifests import FORMAT, Facts, Manifest, are_numbers, parse_manifest
+from srlab.training.log_rows import Rows, as_lines, parse_lines
+from srlab.training.manifests import FORMAT, Facts, Manifest, parse_manifest
 from srlab.training.settings import FOLLOW_LENGTH, as_read_back, differences, environment
 
 WHERE = "with SRLAB_HOME"  # for errors when a file cannot be written
@@ -61,7 +62,7 @@ class Run:
 
     def __init__(self, lab: str, name: str, path: Path | None = None) -> None:
         self.lab, self.name, self.path = lab, name, path or run_folder(lab, name)
-        self.history: list[dict[str, float]] = []  # all logged rows, during training
+        self.history: Rows = []  # all logged rows, during training
         self.best: dict[str, float] = {}  # highest validation scores so far
         self._draft: Manifest  # during training: the manifest as it will be written next
         self._started_at = 0.0  # time.perf_counter(), less the seconds of earlier calls of `begin`
@@ -95,18 +96,15 @@ class Run:
             raise SrlabError(f"{self.path} belongs to the lab {manifest['lab']}, not to {self.lab}. {REMEDY}.")
         return manifest
 
-    def metrics(self) -> list[dict[str, float]]:
+    def metrics(self) -> Rows:
         """Return all rows of ``metrics.jsonl``, without a last row that a crash has truncated."""
         file = self.path / "metrics.jsonl"
         if not exists(file):
             return []
         try:
-            rows = [json.loads(line) for line in file.read_text(encoding="utf-8").split("\n")[:-1]]
-            if not all(isinstance(row, dict) and "step" in row and are_numbers(row) for row in rows):
-                raise ValueError("a line has no step, or has text")
-            return rows
+            return parse_lines(file.read_text(encoding="utf-8"))
         except (ValueError, OSError, RecursionError) as error:
-            raise SrlabError(f"{file} is damaged ({error}). Repair or delete it to continue the run.") from error
+            raise SrlabError(f"{file} is damaged ({error}). Run the lab again, which restores it.") from error
 
     def load_checkpoint(self) -> dict[str, Any] | None:
         """Load the newest readable checkpoint on the CPU; return None if there are no checkpoints."""
@@ -154,7 +152,7 @@ class Run:
         if state and not state["step"] and state["manifest"]["parameters"] != parameters:
             state = None  # nothing is trained yet, so settings may still change
         if state:
-            self._draft, self.best = state["manifest"], state["best"]
+            self._draft, self.best, self.history = state["manifest"], state["best"], state["log"]
             earlier = self._draft["parameters"]
             if self._draft["schedule_total"] != iters:
                 earlier = earlier | {name: parameters[name] for name in FOLLOW_LENGTH}
@@ -171,7 +169,7 @@ class Run:
                 f"No checkpoint to resume from in {self.path} (existing files are left untouched). Choose another run "
                 "name, and re-run the cells that create the networks."
             )
-        self.best = {}
+        self.best, self.history = {}, []
         self._draft = {
             "format": FORMAT,
             "lab": self.lab,
@@ -196,15 +194,13 @@ class Run:
         return any(self.path.rglob("*.safetensors")) or (exists(log) and log.stat().st_size > 0)
 
     def begin(self, step: int, iters: int, facts: Facts, notes: Mapping[str, Any]) -> None:
-        """Truncate the log to the checkpoint's step, print what has changed since then, and write the manifest.
+        """Restore the log as it was at the checkpoint, print what has changed since then, and write the manifest.
 
         The `facts` and `notes`, which are any others, go into the manifest.
         """
         if step:
             self._note_resumed(step, iters, facts)
-        self.history = [row for row in self.metrics() if row["step"] <= step] if step else []
-        rows = "".join(json.dumps(row) + "\n" for row in self.history)
-        files.write_atomic(self.path / "metrics.jsonl", rows.encode(), WHERE)
+        files.write_atomic(self.path / "metrics.jsonl", as_lines(self.history).encode(), WHERE)
         for later in find_checkpoints(self.path):  # damaged, so the run continues from an earlier one
             if int(later.stem) > step:
                 with files.writing(later, WHERE):
@@ -254,7 +250,7 @@ class Run:
         file = self.path / "metrics.jsonl"
         with files.writing(file, WHERE):
             with file.open("a", encoding="utf-8") as log:
-                log.write(json.dumps(row) + "\n")
+                log.write(as_lines([row]))
             for name, value in values.items() if self._events else ():
                 self._events.add_scalar(name, value, step)
 
@@ -276,7 +272,7 @@ class Run:
         seconds = round(time.perf_counter() - self._started_at, 1)
         self._draft.update({"metrics": metrics, "wall_time_s": seconds, "peak_memory_mib": peak_memory_mib()})
         self._draft.update({"recorded": recorded, "step": step, "status": status})
-        self.save_checkpoint(parts | {"step": step, "manifest": self._draft, "best": self.best})
+        self.save_checkpoint(parts | {"step": step, "manifest": self._draft, "best": self.best, "log": self.history})
         self._export(step, generator)
 
     def _export(self, step: int, generator: nn.Module) -> None:
@@ -316,7 +312,7 @@ class Run:
         files.write_atomic(self.path / "run.json", json.dumps(manifest, indent=1).encode(), WHERE)
 
     def save_checkpoint(self, state: dict[str, Any]) -> None:
-        """Write a checkpoint with the entries ``step`` and ``manifest``, and keep the previous one."""
+        """Write a checkpoint, as `write_checkpoint` describes, and keep the previous one."""
         write_checkpoint(self.path, state, WHERE)
 
     def save_generator(self, generator: nn.Module, step: int, best: str = "", **notes: Any) -> None:

@@ -51,6 +51,10 @@ def leave_half_a_line(file):
     file.write_text(file.read_text(encoding="utf-8") + '{"step": 5, "lo', encoding="utf-8")
 
 
+def invent_a_row(file):
+    file.write_text('{"step": 2, "loss": 9.0, "color": "red"}\n', encoding="utf-8")
+
+
 @pytest.mark.parametrize(
     ("file", "damage", "words"),
     [
@@ -58,6 +62,8 @@ def leave_half_a_line(file):
         ("run.json", cut, ""),
         (LAST, turn_a_bit, "is damaged .*from step 2"),
         ("metrics.jsonl", leave_half_a_line, ""),
+        ("metrics.jsonl", Path.unlink, ""),
+        ("metrics.jsonl", invent_a_row, ""),
         ("generator.safetensors", cut, ""),
     ],
 )
@@ -94,16 +100,6 @@ def test_files_that_are_not_of_a_run_are_kept(home):
         (folder / name).touch()
     LittleRun().fit(2)
     assert [file.name for file in folder.glob(".*.part")] == [".download.part"]
-
-
-def test_run_without_log_keeps_weights_and_best_score(run):
-    file = run.path / "metrics.jsonl"
-    file.write_text('{"color": "red"}\n', encoding="utf-8")
-    refusal(r"metrics\.jsonl is damaged .* Repair or delete it", LittleRun().fit)
-    file.unlink()
-    LittleRun().fit()
-    left, expected = what_is_left(), undisturbed()
-    assert {name for name in left if left[name] != expected[name]} <= {"log", "metrics"}
 
 
 def test_unwritable_runs_folder_is_reported(home):
