@@ -11,7 +11,7 @@ from torch import nn
 
 import srlab
 from srlab.paths import runs_home
-from srlab_course.lab.credit import is_own
+from srlab_course.lab.credit import whose
 from srlab_course.lab.earlier.trained import load_trained
 from srlab_course.lab.lab import Lab
 from srlab_course.labs import METHODS
@@ -83,9 +83,8 @@ class Contenders:
 
     def _whose(self, label: str) -> str:
         network = ({**self.networks, **self.on_gravel}).get(label)
-        if not (origin := getattr(network, "origin", "")):
-            return "the course"
-        return "you" if is_own(origin) else "your run of the course's code"
+        origin = getattr(network, "origin", "")
+        return whose(origin) if origin else "the course"
 
 
 def find_contenders(lab: Lab, runs: str = "all") -> Contenders:

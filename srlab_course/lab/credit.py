@@ -1,5 +1,8 @@
 """Whose code it was: the student's if a function is from her notebook, or if a run's ``code.py`` defines an answer.
 
+The caption of each figure with something that was trained has a sentence by `credit`. It is made where the training
+is, and names its section, all answers that took part, and the run of each network that comes from elsewhere.
+
 A ``code.py`` that no lab wrote on this machine counts as the course's: `srlab_course.lab.run_code`.
 """
 
@@ -18,47 +21,49 @@ WHOSE = {"you": "your", "the course": "the course's"}
 def credit(*answers: Any, did: str = "Trained with", **networks: Any) -> str:
     """Print what is from the student and what is from the course, and return it as a sentence for a caption.
 
-    Only what is printed names the origins of networks, such as their runs.
-
     Parameters
     ----------
     answers
         Functions and classes that made a result, as `course.check` returned them.
     did
-        Beginning of the sentence.
+        Beginning of the sentence, such as "Trained in section 5 with".
     networks
         Label -> network, or its origin: ``"LAB/RUN"``, or another text if it comes with the course.
     """
     found: dict[str, list[str]] = {"you": [], "the course": []}
-    origins = {}
     for answer in answers:
         inner = getattr(answer, "func", answer)  # of a partial
         found["you" if is_yours(inner) else "the course"].append(getattr(inner, "__name__", type(inner).__name__))
     for label, network in networks.items():
         origin = network if isinstance(network, str) else getattr(network, "origin", "")
-        found["you" if is_own(origin) else "the course"].append(label)
-        origins[label] = f" ({origin})" if origin else ""
+        found["you" if is_own(origin) else "the course"].append(f"{label} ({origin})" if origin else label)
     for owner, names in found.items():
         if names:
-            print(in_lines(f"{WHOSE[owner]} code: ", ", ".join(name + origins.get(name, "") for name in names)))
+            print(in_lines(f"{WHOSE[owner]} code: ", ", ".join(names)))
     parts = [f"{WHOSE[owner]} {', '.join(names)}" for owner, names in found.items() if names]
     return f"{did} {' and '.join(parts) or 'code of the course'}."
 
 
 def whose(origin: str) -> str:
     """Return in a few words whose code trained a network, with its run, given its origin "LAB/RUN"."""
-    return f"{'you' if is_own(origin) else 'the code of the course'} ({origin})"
+    own = own_answers(origin)
+    return f"{'your ' + ', '.join(own) if own else 'the code of the course'} ({origin})"
 
 
 def is_own(origin: str) -> bool:
     """Return whether an answer written here trained a network, given its origin: "LAB/RUN", or another text."""
+    return bool(own_answers(origin))
+
+
+def own_answers(origin: str) -> list[str]:
+    """Return the names of the answers written here that trained a network, given its origin, in alphabetical order."""
     lab, _, name = origin.partition("/")
     try:
         text = read_code(Run(lab, name)) if name else ""
     except SrlabError:  # another text
-        return False
+        return []
     answers = {exercise.partition(".")[2] for exercise in all_exercises.names()}
-    return bool(defined_in(text) & answers)
+    return sorted(defined_in(text) & answers)
 
 
 def is_yours(answer: Any) -> bool:

@@ -39,7 +39,10 @@ def test_credit_reads_who_trained_a_network(home, capsys):
     loaded = SimpleNamespace(origin="03_srgan/mine")
     others = {"old": "02_content_loss/old", "given": "03_srgan/given", "MSRResNet": SimpleNamespace()}
     made_by = credit(SRGAN=loaded, hybrid="03_srgan/default", start="bundled", **others)
-    assert made_by == "Trained with your SRGAN and the course's hybrid, start, old, given, MSRResNet."
+    assert made_by == (
+        "Trained with your SRGAN (03_srgan/mine) and the course's hybrid (03_srgan/default), start (bundled), "
+        "old (02_content_loss/old), given (03_srgan/given), MSRResNet."
+    )
     assert capsys.readouterr().out.splitlines() == [
         "your code: SRGAN (03_srgan/mine)",
         "the course's code: hybrid (03_srgan/default), start (bundled), old (02_content_loss/old), given",

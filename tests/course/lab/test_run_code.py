@@ -149,7 +149,7 @@ def test_later_lab_imports_what_trained_an_earlier_one(cells, capsys):
     cells.run("train_step, discriminator_loss = course.from_earlier_lab()")
     record_code(later, "long", step)
     assert read_code(Run("04_esrgan", "long")) == f"RATE = 2\n\n\n{STEP}"
-    assert whose("04_esrgan/long") == "you (04_esrgan/long)"
+    assert whose("04_esrgan/long") == "your train_step (04_esrgan/long)"
 
 
 @pytest.mark.parametrize("where", ["copied run", "changed file", "no record"])
