@@ -25,7 +25,7 @@ if scale == 4:
     )
 
 # %% after 324fce53
-average = ("yours", "the same, antialias=True", "Pillow, BICUBIC")
+average = ("downscale_matrix", "the same, antialias=True", "Pillow, BICUBIC")
 others = ("hr[..., ::s, ::s]", "F.interpolate(bicubic)")
 lab.expect(
     "LR made with antialiasing is within half a level of MATLAB's",

@@ -113,7 +113,7 @@ if lab.recipe == "laptop":
 if lab.recipe == "laptop":
     lab.expect(
         "without the bug it beats bicubic",
-        histories["your block"][-1][2] - to_beat,
+        histories["ResidualBlock"][-1][2] - to_beat,
         above=0.05,
         usually=True,
     )
@@ -221,5 +221,5 @@ if scale == 4:
 
 # %% after 5ba10005
 if lab.recipe == "laptop" and scale == 4:
-    of_yours = on_pairs["your pairs"]
+    of_yours = on_pairs["correct pairs"]
     lab.expect("correct pairs beat bicubic", of_yours[-1][2] > to_beat)

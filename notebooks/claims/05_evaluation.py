@@ -203,7 +203,7 @@ for name in upscalers:
     lab.expect(f"facts_of gives at least six lines for {name}", len(list(facts_of(name))) >= 6)
 
 # %% after e5b80d17
-fakes = values.loc[[*tricks_tried, "yours"]]
+fakes = values.loc[[*tricks_tried, "fool"]]
 lab.expect(
     "the blur effect prefers all four tricks and the student's own to the SR",
     values.loc[msrresnet, "blur effect"] - fakes["blur effect"].max(),
