@@ -1,6 +1,7 @@
 """Read files that ``torch.save`` wrote, also from people you don't know."""
 
 import io
+import pickle
 import pickletools
 import zipfile
 from collections.abc import Iterator
@@ -30,6 +31,10 @@ TYPES = [
 NEEDED |= {f"{module} {name}Storage" for module in ("torch", "torch.cuda") for name in TYPES}
 
 LARGEST = 2**23  # bytes of a pickle, enough for 50,000 tensors: one byte can become a list, which takes a hundred
+BEFORE_1_6 = b"".join(pickle.dumps(number, 2) for number in (0x1950A86A20F9469CFC6C, 1001))  # how older files begin
+OBJECT, NAME, LIST = 1, 2, 100  # sizes in `_refuse_other_names`; what identifies a storage is smaller than a LIST
+SIZES = {"MARK": None, "GLOBAL": NAME}
+SIZES |= dict.fromkeys(("EMPTY_LIST", "EMPTY_DICT", "APPEND", "APPENDS", "SETITEM", "SETITEMS"), LIST)
 
 
 def read_torch(path: Path) -> Any:
@@ -43,8 +48,11 @@ def read_torch(path: Path) -> Any:
         file.seek(0)
         size = path.stat().st_size
         content = _checked_archive(file, size) if is_archive else file
-        for _ in range(0 if is_archive else 5):  # before torch 1.6, a file was five pickles, and then the numbers
-            _refuse_other_names(content)
+        if not is_archive:
+            if file.read(len(BEFORE_1_6)) != BEFORE_1_6:
+                raise ValueError("torch didn't write it")
+            for _ in range(3):  # then came three pickles, and then the numbers
+                _refuse_other_names(file)
         content.seek(0)
         found = torch.load(content, map_location="cpu", weights_only=True)
     storages = {one.data_ptr(): one.nbytes() for one in map(torch.Tensor.untyped_storage, _tensors_in(found))}
@@ -73,11 +81,32 @@ def _checked_archive(file: BinaryIO, size: int) -> BinaryIO:
 
 
 def _refuse_other_names(file: BinaryIO) -> None:
-    """Read to the end of a pickle, without executing it, and reject it if it needs more than `NEEDED`."""
+    """Read to the end of a pickle, without executing it, and reject it if it needs more than `NEEDED`.
+
+    Also reject what a small file can nest without end: tuples, which Python hashes with all that they contain, and
+    lists that an error of torch would print. The stack has a size for each object; a tuple's is that of its content.
+    """
+    stack: list[Any] = []
+    memo, total = {}, 0
     for operation, argument, position in pickletools.genops(file):
-        if operation.name == "GLOBAL" and argument not in NEEDED:  # torch rejects all other ways to name something
+        name, taken, before = operation.name, [], operation.stack_before
+        if pickletools.markobject in before:
+            while (size := stack.pop()) is not None:
+                taken.append(size)
+            before = before[:-2]  # without the mark and the objects after it
+        taken += [stack.pop() for _ in before]
+        made = SIZES.get(name, OBJECT)
+        if name == "GLOBAL" and argument not in NEEDED:  # torch rejects all other ways to name something
             raise ValueError(f"it needs {argument}")
-        if position is None or position > LARGEST:
+        if (name in ("REDUCE", "NEWOBJ") and taken[-1] != NAME) or (name == "BINPERSID" and taken[0] > LIST):
+            raise ValueError(f"its {name} has an unknown form")
+        if "PUT" in name:
+            memo[argument] = stack[-1]
+        elif "TUPLE" in name or "GET" in name:
+            made = memo[argument] if "GET" in name else NAME + 1 + sum(taken)
+            total += made or 0
+        stack += [made for _ in operation.stack_after]
+        if position is None or max(position, total) > LARGEST:
             raise ValueError("it lists too many tensors")
 
 

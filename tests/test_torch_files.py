@@ -122,3 +122,43 @@ def test_nested_content_takes_no_time(read):
         nested = [nested, nested]
     nested.append(nested)
     assert len(read(saved(nested))) == 3
+
+
+def archive_of(pickle: bytes) -> bytes:
+    file = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(saved(torch.ones(1)))) as old, zipfile.ZipFile(file, "w") as archive:
+        for name in old.namelist():
+            archive.writestr(name, pickle if name.endswith(".pkl") else old.read(name))
+    return file.getvalue()
+
+
+def nested_twice(levels: int) -> bytes:
+    """Return pickled ((1, 1), (1, 1)) and so on, in which each pair contains the same object twice."""
+    return b"K\x01" + b"".join(b"q%ch%c\x86" % (level, level) for level in range(levels))
+
+
+@pytest.mark.parametrize("key", [nested_twice(24), b"K\x01" + b"\x85" * 5000], ids=["wide", "deep"])
+def test_key_that_takes_long_to_hash_is_rejected(read, key):
+    """Reject what a few more levels make endless, or end Python with."""
+    assert read(archive_of(b"\x80\x02}" + nested_twice(9) + b"Ns.")).popitem()[1] is None
+    with pytest.raises(ValueError, match="too many"):
+        read(archive_of(b"\x80\x02}" + key + b"Ns."))
+
+
+STORAGE = b"(X\x07\x00\x00\x00storagectorch\nFloatStorage\nX\x01\x00\x00\x000X\x03\x00\x00\x00cpu%btQ"
+UNKNOWN = [b"]K\x01a)R", b"])\x81", STORAGE % b"]K\x01a"]
+
+
+@pytest.mark.parametrize("unknown", UNKNOWN, ids=["function", "class", "size"])
+def test_list_that_an_error_would_print_is_rejected(read, unknown):
+    assert isinstance(read(archive_of(b"\x80\x02" + STORAGE % b"K\x01" + b".")), torch.storage.TypedStorage)
+    with pytest.raises(ValueError, match="unknown form"):
+        read(archive_of(b"\x80\x02" + unknown + b"."))
+
+
+def test_list_in_place_of_the_older_format_is_rejected(read):
+    """Reject it before torch does, whose error would print it."""
+    content = saved([], archive=False)
+    assert content.count(b"M\xe9\x03.") == 1
+    with pytest.raises(ValueError, match="didn't write it"):
+        read(content.replace(b"M\xe9\x03.", b"]."))
