@@ -49,7 +49,10 @@ class NotaryOfStructure(NotebookNotary):
 
 
 class WidgetsOfTrustedNotebooks(AsyncLargeFileManager):
-    """Read strangers' notebooks without their saved widgets, whose scripts run as soon as JupyterLab restores them."""
+    """Read strangers' notebooks without their saved widgets, whose scripts run as soon as JupyterLab restores them.
+
+    To export a notebook as a script, nbconvert imports the exporter that it names, which may be a file next to it.
+    """
 
     @default("notary")
     def _sign_structure(self) -> NotebookNotary:
@@ -60,6 +63,9 @@ class WidgetsOfTrustedNotebooks(AsyncLargeFileManager):
         if not self.notary.check_signature(nb):
             nb["metadata"].pop("widgets", None)
         super().mark_trusted_cells(nb, path)
+        language = nb["metadata"].get("language_info", {})
+        if language.get("nbconvert_exporter") != "python":
+            language.pop("nbconvert_exporter", None)
 
 
 class KernelsFromTheEnvironment(KernelSpecManager):

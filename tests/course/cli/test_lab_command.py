@@ -75,6 +75,15 @@ def test_only_own_notebook_keeps_its_widgets(server, tmp_path):
     assert after["widgets"] == {"mine": 1}
 
 
+def test_notebook_names_no_exporter_but_pythons(server, tmp_path):
+    contents = server().ServerApp.contents_manager_class(root_dir=str(tmp_path))
+    for exporter, left in (("python", "python"), ("notebooks.mine.file.X", None)):
+        language = {"name": "python", "nbconvert_exporter": exporter}
+        notebook = nbformat.v4.new_notebook(metadata={"language_info": language})
+        contents.mark_trusted_cells(notebook)
+        assert notebook.metadata.language_info.get("nbconvert_exporter") == left
+
+
 def test_signature_is_of_one_structure_only(server, tmp_path):
     """The texts of both notebooks, joined in the order of their keys, are equal, so nbformat signs both alike."""
     notary = server().ServerApp.contents_manager_class(root_dir=str(tmp_path)).notary
