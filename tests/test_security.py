@@ -173,6 +173,7 @@ def test_folder_in_place_of_a_file_stops_no_list(name, home, capsys):
     (run.path / ".lock").touch()
     (run.path / name).unlink(missing_ok=True)
     (run.path / name).mkdir(parents=True)
+    assert not run.is_held()
     with suppress(SrlabError):
         srlab_course.diagnose(run.path)
     load_trained()

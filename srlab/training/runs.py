@@ -118,10 +118,11 @@ class Run:
 
     def is_held(self) -> bool:
         """Return whether a process is training this run; True also if the lock cannot be checked."""
-        if not (self.path / ".lock").exists():
+        lock = self.path / ".lock"
+        if lock.is_symlink() or not lock.is_file():  # not one that training holds
             return False
         try:
-            with files.lock(self.path / ".lock", busy="yes"):
+            with files.lock(lock, busy="yes"):
                 return False
         except SrlabError:
             return True

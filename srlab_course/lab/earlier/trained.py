@@ -39,7 +39,8 @@ def load_trained(
     dict
         Label -> network in eval mode on the CPU, sorted by lab and run. The run "default" of a lab is labeled with its
         method ("SRGAN"; in lab 01 the network, "MSRResNet"), and so are the second runs of labs 02 and 04 ("hybrid",
-        "RRDB"). Labels of other runs include the run name ("SRGAN (long)").
+        "RRDB"). Labels of other runs include the run name ("SRGAN (long)"), and those of a lab that is not the
+        course's are "runs/LAB/RUN".
     """
     found: dict[str, nn.Module] = {}
     if names != "all":
@@ -96,7 +97,9 @@ def _load(run: Run, name: str, scale: int | None) -> dict[str, nn.Module]:
         raise SrlabError(f"The network of {network.origin} upscales by {network.config['scale']}, not by {scale}.")
     parameters = run.parameters()
     weights = parameters.get("weights", {})
-    method = type(network).__name__ if lab == "01_srresnet" else TAUGHT.get(lab, lab)  # lab 01 has two networks
+    if lab not in TAUGHT:
+        return {f"runs/{network.origin}": network}  # a label of no method, so it takes no method's place
+    method = type(network).__name__ if lab == "01_srresnet" else TAUGHT[lab]  # lab 01 has two networks
     if lab == "02_content_loss" and weights.get("pixel") and weights.get("content"):
         method = "hybrid"
     if lab == "04_esrgan" and "discriminator" not in parameters:  # the stage before the GAN

@@ -29,7 +29,7 @@ LABELS = [  # lab, run, parameters, label
     ("04_esrgan", "long", {}, "RRDB (long)"),
     ("06_flow", "default", {}, "flow"),
     ("07_one_step", "default", {}, "one step"),
-    ("my_lab", "x", {}, "my_lab (x)"),
+    ("bicubic", "default", {}, "runs/bicubic/default"),
 ]
 
 
