@@ -166,6 +166,16 @@ def test_checkpoint_with_other_types_is_skipped(entry, home, capsys):
     assert capsys.readouterr().out.count("000000010.pt is damaged or is not a checkpoint") == 3
 
 
+def test_thousand_damaged_checkpoints_take_few_lines(capsys):
+    run = leave_run("01_srresnet", "default", 10)
+    (run.path / "run.json").unlink()
+    (run.path / "checkpoints").mkdir()
+    for step in range(1000):
+        (run.path / "checkpoints" / f"{step:09d}.pt").touch()
+    assert main(["runs"]) == 0
+    assert len(capsys.readouterr().out.splitlines()) < 6
+
+
 @pytest.mark.parametrize("name", [".lock", "metrics.jsonl", "generator.safetensors", "checkpoints/000000010.pt"])
 def test_folder_in_place_of_a_file_stops_no_list(name, home, capsys):
     run = leave_run("01_srresnet", "default", 10, status="running")

@@ -44,14 +44,15 @@ def write_checkpoint(run: Path, state: dict[str, Any], where: str) -> None:
 
 
 def read_newest_checkpoint(run: Path) -> dict[str, Any] | None:
-    """Load the newest readable checkpoint on the CPU; return None if there are no checkpoints.
+    """Load the newest readable checkpoint of the last two on the CPU; return None if there are no checkpoints.
 
     Raises
     ------
     SrlabError
         No checkpoint can be read, or one may not be read.
     """
-    for file in reversed(found := find_checkpoints(run)):
+    found = find_checkpoints(run)[-KEPT:]  # a stranger's run may have thousands
+    for file in reversed(found):
         try:
             return _read(file)
         except SrlabError as error:
