@@ -188,10 +188,17 @@ if lab.recipe == "laptop" and scale == 4:
     shares = apart_in_levels["nearer to the mean"]
     lab.expect("on most patches of gravel, the mean is nearer than HR", shares["gravel"], above=0.5)
     ahead = apart_in_levels["mean to HR"] / apart_in_levels["network to HR"]
+    ahead_of_corrected = apart_in_levels["corrected to HR"] / apart_in_levels["network to HR"]
     for subject in ("gravel", "text"):
         lab.expect(
             f"on {subject}, the network is nearer to HR than the mean",
             ahead[subject],
+            above=1,
+            ratio=True,
+        )
+        lab.expect(
+            f"on {subject}, the network is nearer to HR than the corrected bicubic image",
+            ahead_of_corrected[subject],
             above=1,
             ratio=True,
         )

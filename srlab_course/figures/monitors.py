@@ -65,7 +65,7 @@ class Monitor:
         _draw_series(curve, history, "val_psnr", "network", self.COLOR, marker="o")
         for label, value in self.baseline.items():
             curve.axhline(value, linestyle="--", color=COLORS.get(label, OTHER), label=label)
-        curve.set(xlabel="training step", ylabel="PSNR in dB", title="validation")
+        curve.set(xlabel="training step", ylabel="PSNR in dB (Y)", title="validation")
         curve.grid(alpha=0.3)
         curve.legend()  # matplotlib places it where it hides no point
 

@@ -39,6 +39,7 @@ def agree(
     """
     apart = [255 * (down(sr) - lr).abs().mean().item()]
     for _ in range(steps):
+        # The step of `back_project`, which you can call instead.
         sr = (sr + up(lr - down(sr))).clamp(0, 1)
         apart.append(255 * (down(sr) - lr).abs().mean().item())
     return sr, apart
