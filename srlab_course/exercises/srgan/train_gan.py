@@ -68,19 +68,15 @@ def train_gan(
     optimizers = {"g_optimizer": g_optimizer, "d_optimizer": d_optimizer}
     generator, discriminator, g_optimizer, d_optimizer, *_ = trainer.prepare(**networks, **optimizers, **fixed)
 
-    class BehindNoise(nn.Module):
-        """D, which sees each image through new noise; a module, so that train_step can freeze it."""
-
-        def __init__(self) -> None:
-            super().__init__()
-            self.discriminator = discriminator
+    class Noise(nn.Module):
+        """New noise on each image; a module before D, so that train_step can freeze D with it."""
 
         def forward(self, image: torch.Tensor) -> torch.Tensor:
             image = image.contiguous()  # or drawing the noise takes several times as long
             strength = noise * (1 - trainer.progress)
-            return self.discriminator(image + strength * torch.randn_like(image))
+            return image + strength * torch.randn_like(image)
 
-    noisy, log = BehindNoise(), {}
+    noisy_discriminator, log = nn.Sequential(Noise(), discriminator), {}
 
     def d_loss(real: torch.Tensor, fake: torch.Tensor) -> torch.Tensor:
         log["d_real"] = real.detach().sigmoid().mean()
@@ -88,7 +84,9 @@ def train_gan(
         return discriminator_loss(real, fake)
 
     def step(lr: torch.Tensor, hr: torch.Tensor) -> dict[str, torch.Tensor]:
-        log["d_loss"], log["g_loss"] = train_step(generator, noisy, g_optimizer, d_optimizer, lr, hr, d_loss, g_loss)
+        log["d_loss"], log["g_loss"] = train_step(
+            generator, noisy_discriminator, g_optimizer, d_optimizer, lr, hr, d_loss, g_loss
+        )
         return log
 
     return trainer.fit(step, patches, iters, **options)

@@ -75,7 +75,11 @@ def negated(upscalers, photos, score):
         ),
         ("flow.FlowNet", [("nn.ModuleList(", "list(")], "plain Python list"),
         ("srgan.train_gan", [ON_HR], "Only D should see it"),
-        ("srgan.train_gan", [("noisy, g_optimizer", "discriminator, g_optimizer"), ON_HR], "Only D should see it"),
+        (
+            "srgan.train_gan",
+            [("noisy_discriminator, g_optimizer", "discriminator, g_optimizer"), ON_HR],
+            "Only D should see it",
+        ),
         ("srresnet.fit", [(COPY, COPY.removeprefix("copy.deepcopy(").removesuffix(")"))], "were they a copy?"),
         ("srresnet.Tail", [("nn.ModuleList(", "list(")], "plain Python list"),
         ("srresnet.Tail", [("        x = features", IN_FORWARD)], "create layers in forward"),
