@@ -2,7 +2,7 @@
 
 Lab 05 needs Real-ESRGAN, labs 01 and 02 their runs (``make labs``), and lab 06 longer ones (see `flow`). The others
 only use bundled images. ``python docs/openings.py riddle``, which needs Real-ESRGAN, computes the images that lab 00
-begins with.
+begins with, and ``python docs/openings.py standard`` a precomputed image of lab 04, from a run (see `write_standard`).
 """
 
 import math
@@ -75,6 +75,17 @@ def write_riddle() -> None:
         rows.append(torch.cat([photo, invented] if photo_first else [invented, photo], dim=3))
     page = Image.fromarray(to_uint8(torch.cat(rows, dim=2))[0].permute(1, 2, 0).numpy())
     page.save(ROOT / "srlab_course/material/rows/riddle.png", optimize=True)
+
+
+def write_standard() -> None:
+    """Write what lab 04's RRDBNet makes of the gravel, trained with lab 03's adversarial loss and its weight.
+
+    Run ``srlab execute 04 --recipe laptop -p gan vanilla -p adversarial_weight 0.006 -p run standard`` first.
+    """
+    lr = srlab.downsample(srlab.mod_crop(gravel(), 4), 4)
+    sr = srlab.upscale(srlab.load_generator("04_esrgan", "standard"), lr)
+    page = Image.fromarray(to_uint8(sr)[0].permute(1, 2, 0).numpy())
+    page.save(ROOT / "srlab_course/material/pictures/rrdb_standard_800.jpg", quality=98, subsampling=0)
 
 
 def smooth_blocks(means: torch.Tensor) -> torch.Tensor:
@@ -227,6 +238,8 @@ if __name__ == "__main__":
     for name in sys.argv[1:] or [*PICTURES, "front"]:
         if name == "riddle":
             write_riddle()
+        elif name == "standard":
+            write_standard()
         elif name == "front":
             write(ROOT / "docs/images/published.jpg", front(), most=1440)
         else:

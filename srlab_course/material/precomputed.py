@@ -1,7 +1,7 @@
 """Precomputed images, for results that take too long in a lab or need a network that may not be installed.
 
 They were made with ``git show acafbcc:benchmarks/gravel/pictures.py`` and ``git show
-acafbcc:benchmarks/subjects/pictures.py``.
+acafbcc:benchmarks/subjects/pictures.py``, except ``rrdb_standard_800``: ``python docs/openings.py standard`` wrote it.
 """
 
 import json

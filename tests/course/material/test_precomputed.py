@@ -10,7 +10,7 @@ from srlab.evaluation import perceptual
 from srlab_course.material import precomputed
 
 
-@pytest.mark.parametrize("name", ["srgan_800", "average_800", "srgan_12000", "esrgan_12000"])
+@pytest.mark.parametrize("name", ["srgan_800", "average_800", "rrdb_standard_800", "srgan_12000", "esrgan_12000"])
 def test_precomputed_image_is_right_half_and_sharp(name):
     hr = srlab.mod_crop(course.split_photo("gravel")[1]["gravel"], 4)
     sr = precomputed.picture(name)
