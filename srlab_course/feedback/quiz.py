@@ -105,7 +105,7 @@ def count_right(notebook: Mapping[str, Any]) -> int | None:
     """Count the right answers in the last quiz of a saved notebook, without executing it; None without a quiz."""
     # Find the call and not the tag of its cell, because some editors drop tags.
     sources = [cell["source"] for cell in notebook["cells"] if cell["cell_type"] == "code"]
-    calls = [call for source in sources for call in calls_of("quiz", ["lab", "answers"], source)]
+    calls = [call for source in sources for call in calls_of("quiz", source)]
     if not calls or calls[-1].get("lab") not in labs_with_quiz():
         return None
     questions = read_questions(calls[-1]["lab"])[:ASKED]

@@ -1,12 +1,13 @@
 """Results of checks in a saved notebook, and the cells that call a check."""
 
 import ast
+import functools
 import html
 import re
 import textwrap
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 # Exercise, `Result` and the names of the hints that have appeared, in the HTML output of a check. All editors keep
 # HTML, unlike other media types.
@@ -16,7 +17,8 @@ ACCEPTED = "The lab will use your answer."  # printed above the mark of a correc
 CLAIM = "application/vnd.srlab.claim+json"  # media type of a checked claim, for `make seeds`
 METRIC = "application/vnd.srlab.metric+json"  # media type of a lab's main metric, for `make labs`
 
-LONGEST_CELL = 100_000  # characters
+LONGEST_CELL = 40_000  # characters; the course's longest code cell has 4,300
+PARAMETERS = {"check": ["name"], "quiz": ["lab", "answers"]}  # functions that a lab calls, with these parameters
 # A line with a magic, a shell command or a question mark, or the right side of an assignment from one of these.
 MAGIC = re.compile(r"(^[ \t]*|(?<==)[ \t]*)(?:(?:[%?]{1,2}\w|!(?!=))(?:.*\\\n)*.*|[\w.]+\?+)$", re.MULTILINE)
 
@@ -48,43 +50,53 @@ def parse_cell(source: str) -> ast.Module:
     return ast.Module([])
 
 
-def calls_of(function: str, parameters: Sequence[str], source: str) -> list[dict[str, str]]:
-    """Return the string arguments of each call of a function in a cell, by parameter, without executing the cell.
+def calls_of(function: str, source: str) -> list[dict[str, str]]:
+    """Return the string arguments of each call of a function of `PARAMETERS` in a cell, by parameter.
 
-    `parameters` are the names of the positional parameters.
+    The cell is not executed.
     """
-    tree = parse_cell(source) if function in source else ast.Module([])
-    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
-    calls = [call for call in calls if getattr(call.func, "attr", getattr(call.func, "id", "")) == function]
-    passed = []
+    return [texts for name, texts in _calls_in(source) if name == function] if function in source else []
+
+
+@functools.cache  # grading looks at a cell several times, and parsing is slow
+def _calls_in(source: str) -> list[tuple[str, dict[str, str]]]:
+    """Return each call of the functions of `PARAMETERS` in a cell with its string arguments, in order."""
+    calls = [node for node in ast.walk(parse_cell(source)) if isinstance(node, ast.Call)]
+    found = []
     for call in sorted(calls, key=lambda call: (call.lineno, call.col_offset)):
-        nodes = dict(zip(parameters, call.args, strict=False)) | {word.arg: word.value for word in call.keywords}
-        texts = {name: node.value for name, node in nodes.items() if isinstance(node, ast.Constant)}
-        passed.append({name: text for name, text in texts.items() if isinstance(text, str)})
-    return passed
+        function = getattr(call.func, "attr", getattr(call.func, "id", ""))
+        if function in PARAMETERS:
+            nodes = dict(zip(PARAMETERS[function], call.args, strict=False))
+            nodes |= {word.arg: word.value for word in call.keywords if word.arg in PARAMETERS[function]}
+            texts = {name: node.value for name, node in nodes.items() if isinstance(node, ast.Constant)}
+            found.append((function, {name: text for name, text in texts.items() if isinstance(text, str)}))
+    return found
 
 
 # Notebooks of earlier editions have no hints.
 MARKS = re.compile(rf'<div data-srlab-check="(\w+\.\w+) ({"|".join(Result)})"(?: data-srlab-hints="([^"]*)")?>')
 
 
-def marks_in(cell: Mapping[str, Any]) -> dict[str, Result]:
-    """Return the exercises and results that checks have left in the outputs of a cell; the last one counts."""
-    return {name: Result(result) for name, result, _ in MARKS.findall(_pages(cell))}
+class Mark(NamedTuple):
+    """What a check has left in the output of its cell: the exercise, its result, and the names of its hints so far."""
+
+    exercise: str
+    result: Result
+    hints: list[str]
 
 
-def hints_in(cell: Mapping[str, Any]) -> dict[str, list[str]]:
-    """Return the exercises and the names of their hints that have appeared, from the outputs of a cell."""
-    return {name: html.unescape(hints).split("; ") for name, _, hints in MARKS.findall(_pages(cell)) if hints}
-
-
-def _pages(cell: Mapping[str, Any]) -> str:
-    return "".join(output.get("data", {}).get("text/html", "") for output in cell.get("outputs", []))
+def marks_in(cell: Mapping[str, Any]) -> list[Mark]:
+    """Return all marks in the outputs of a cell, in order."""
+    pages = "".join(output.get("data", {}).get("text/html", "") for output in cell.get("outputs", []))
+    return [
+        Mark(name, Result(result), html.unescape(hints).split("; ") if hints else [])
+        for name, result, hints in MARKS.findall(pages)
+    ]
 
 
 def checks_in(source: str) -> list[str]:
     """Return the names of the exercises that a cell checks."""
-    return [passed["name"] for passed in calls_of("check", ["name"], source) if "name" in passed]
+    return [passed["name"] for passed in calls_of("check", source) if "name" in passed]
 
 
 def answers_in(notebook: Any) -> dict[str, tuple[Any, Any]]:

@@ -20,11 +20,18 @@ from srlab.errors import SrlabError
 from srlab.files import refuse_existing, write_atomic
 from srlab.paths import expand_user
 from srlab.text import printable
-from srlab_course.feedback.all_exercises import exercises
+from srlab_course.feedback.all_exercises import exercises, find
 from srlab_course.feedback.quiz import count_right
 from srlab_course.notebook_files.finding import read_saved
-from srlab_course.notebook_files.marks import Result, answers_in, hints_in
-from srlab_course.teaching.saved_results import lab_of, numbered, read_results, with_quiz
+from srlab_course.notebook_files.marks import Mark, Result, answers_in
+from srlab_course.teaching.saved_results import (
+    contradicted,
+    counted_marks,
+    lab_of,
+    numbered,
+    read_results,
+    with_quiz,
+)
 
 NO_EXERCISES = "has no exercises of this version of the course."
 LONGEST_NOTE = 1000  # characters in a cell of the table
@@ -186,9 +193,22 @@ def _read(folder: Path, path: Path) -> Submission:
         return Submission(path, note=NO_EXERCISES)
     stubs = {name for name, (cell, _) in answers_in(notebook).items() if cell and "course.TODO" in cell.source}
     odd = [name for name, result in results.items() if result == Result.CORRECT and name in stubs]
-    note = " ".join(f"{name} is correct, but still contains course.TODO." for name in odd)
-    hints = {name: hints for cell in notebook.cells for name, hints in hints_in(cell).items()}
-    return Submission(path, results, hints, count_right(notebook), note)
+    notes = [f"{name} is correct, but still contains course.TODO." for name in odd]
+    if others := contradicted(notebook, results):
+        notes.append(
+            f"Look at all cells with results of {', '.join(others)}: another one differs from the one counted."
+        )
+    hints = {
+        mark.exercise: known_hints(mark) for mark in counted_marks(notebook) if mark.hints and mark.exercise in results
+    }
+    return Submission(path, results, hints, count_right(notebook), " ".join(notes))
+
+
+def known_hints(mark: Mark) -> list[str]:
+    """Return the names of a mark's hints that its exercise has, and "other" for all others, such as forged ones."""
+    exercise = find(mark.exercise)
+    known = {*(mistake.name for mistake in exercise.known_mistakes), *exercise.fallback_messages}
+    return sorted({hint if hint in known else "other" for hint in mark.hints})
 
 
 def labs_of(submissions: Sequence[Submission]) -> list[str]:

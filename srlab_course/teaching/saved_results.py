@@ -4,11 +4,12 @@
 """
 
 import re
+from collections.abc import Mapping
 
 from srlab_course.feedback.all_exercises import exercises
 from srlab_course.feedback.quiz import ASKED
 from srlab_course.notebook_files.finding import Saved, own_notebook
-from srlab_course.notebook_files.marks import Result, checks_in, marks_in
+from srlab_course.notebook_files.marks import Mark, Result, checks_in, marks_in
 
 
 def with_quiz(right: int | None) -> str:
@@ -21,12 +22,28 @@ def read_results(notebook: Saved) -> dict[str, Result]:
 
     If an exercise was checked several times, the last check in the notebook counts.
     """
-    code = [cell for cell in notebook.cells if cell.cell_type == "code"]
-    calls = {name for cell in code for name in checks_in(cell.source)}
-    marks = {name: result for cell in code for name, result in marks_in(cell).items()}
+    calls = {name for cell in notebook.cells if cell.cell_type == "code" for name in checks_in(cell.source)}
+    marks = {mark.exercise: mark.result for mark in counted_marks(notebook)}
     labs = {lab_of(name) for name in exercises() if name in calls}
     unmarked = {name: Result.NOT_RUN if name in calls else Result.MISSING for name in exercises()}
     return {name: marks.get(name, without) for name, without in unmarked.items() if lab_of(name) in labs}
+
+
+def counted_marks(notebook: Saved) -> list[Mark]:
+    """Return the marks in the outputs of cells that check their exercise; any cell can display the others."""
+    found = []
+    for cell in notebook.cells:
+        checked = {*checks_in(cell.source)} if cell.cell_type == "code" else set()
+        found += [mark for mark in marks_in(cell) if mark.exercise in checked]
+    return found
+
+
+def contradicted(notebook: Saved, results: Mapping[str, Result]) -> list[str]:
+    """Return the exercises of which any mark in a notebook has another result than the one that counts."""
+    found = {
+        mark.exercise for cell in notebook.cells for mark in marks_in(cell) if mark.result != results.get(mark.exercise)
+    }
+    return [name for name in results if name in found]
 
 
 def numbered(lab: str) -> dict[str, str]:

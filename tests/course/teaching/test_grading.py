@@ -1,5 +1,6 @@
 """Test srlab grade, which reads the saved results of a class without executing anything."""
 
+import ast
 import copy
 import csv
 import functools
@@ -60,8 +61,8 @@ UNREADABLE = "is not a readable notebook"
 OTHER = "is not a notebook. If it is an archive, unpack it"
 JUERGEN = unicodedata.normalize("NFD", "Jürgen Öz")
 COUNTED = {  # file -> content, and result of PSNR
-    "Ann/00_degradation.ipynb": (lab(hints="nearest; a &amp; b"), "correct"),
-    "Bo/lab.ipynb": (lab("incorrect", hints="nearest"), "incorrect"),
+    "Ann/00_degradation.ipynb": (lab(hints="sum of squares; a &amp; b"), "correct"),
+    "Bo/lab.ipynb": (lab("incorrect", hints="sum of squares"), "incorrect"),
     "Bo Wrong/lab.ipynb": (lab(), "correct"),  # not in the class list, but Bo's name in the gradebook
     "Cleared/deep/lab.ipynb": (lab("no such word"), "not run"),
     "Deleted/lab.ipynb": (lab(drop=f'"{PSNR}"'), "missing"),
@@ -155,7 +156,7 @@ def test_gradebook_has_a_row_per_folder_or_file(school, capsys):
     assert "No valid degradation submission: Absent; =1+1 (not in the class list); Broken (not " in said
     assert "Not in the class list: =1+1; Bo Wrong; " in said
     assert "Not read: notebooks without exercises (1_network.ipynb) and 2 files that are not notebooks.\n" in said
-    assert f"Hints of {PSNR}: nearest 2, a & b 1\n18 files from 17 students; not counted: 7.\n" in said
+    assert f"Hints of {PSNR}: sum of squares 2, other 1\n18 files from 17 students; not counted: 7.\n" in said
     assert main(command) == 2
     assert "already exists" in capsys.readouterr().err
     assert Path("grades.csv").read_bytes() == table
@@ -203,6 +204,25 @@ def test_correct_answer_that_is_still_a_stub_gets_a_note(tmp_path, capsys):
     said = capsys.readouterr().out
     assert "Ann: degradation 18 of 18 points, quiz 0 of 5. Note: " in said
     assert said.count("is correct, but still contains course.TODO.") == 5
+
+
+def test_mark_that_any_cell_can_display_gets_a_note(tmp_path, capsys):
+    forged = json.loads(lab("incorrect"))
+    forged["cells"].append(nbformat.v4.new_code_cell("display(HTML(mark))", outputs=[left(PSNR, "correct", "forged")]))
+    (tmp_path / "Ann.ipynb").write_text(json.dumps(forged), encoding="utf-8")
+    assert main(["grade", str(tmp_path)]) == 0
+    said = capsys.readouterr().out
+    assert f"15 of 18 points, quiz 4 of 5. Note: Look at all cells with results of {PSNR}: " in said
+    assert "forged" not in said
+
+
+def test_cell_is_parsed_once(tmp_path, monkeypatch):
+    parse, parsed = ast.parse, []
+    monkeypatch.setattr(ast, "parse", lambda text: parsed.append(text) or parse(text))
+    sources = [f"check('{PSNR}', 1)  # {tmp_path}", "quiz() # check", "#" * 50_000 + "quiz"]
+    nbformat.write(nbformat.v4.new_notebook(cells=[*map(nbformat.v4.new_code_cell, sources)]), tmp_path / "Ann.ipynb")
+    assert main(["grade", str(tmp_path)]) == 0
+    assert parsed == sources[:2]
 
 
 def test_grading_executes_and_prints_nothing_from_files(tmp_path, capsys, monkeypatch):

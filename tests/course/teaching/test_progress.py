@@ -15,7 +15,7 @@ from srlab_course.feedback import checks
 from srlab_course.feedback.all_exercises import find, names
 from srlab_course.feedback.checks import check
 from srlab_course.feedback.exercise import TODO
-from srlab_course.notebook_files.marks import hints_in
+from srlab_course.notebook_files.marks import Mark, marks_in
 from srlab_course.teaching.saved_results import read_results
 from tests.conftest import ROOT, left
 
@@ -55,7 +55,8 @@ def test_check_saves_which_hints_appeared(displayed, monkeypatch):
     exercise = find(TAIL)
     for answer in (TODO, exercise.known_mistakes[0].answers[0], MadeInForward, exercise.reference):
         check(TAIL, answer)
-    assert hints_in(cell(TAIL, displayed[-1])) == {TAIL: [exercise.known_mistakes[0].name, "re-created"]}
+    hints = [exercise.known_mistakes[0].name, "re-created"]
+    assert marks_in(cell(TAIL, displayed[-1])) == [Mark(TAIL, "correct", hints)]
 
 
 WRONG, RIGHT = left(CROP, "incorrect"), left(CROP, "correct")
@@ -74,6 +75,8 @@ WRONG, RIGHT = left(CROP, "incorrect"), left(CROP, "correct")
             [cell("", source=f"d = !ls\n%ls\ncheck?\nif d:\n  !./a \\\n  b\n  e = (1\n  % 2)\n  check('{PSNR}')")],
             {PSNR: "not run"},
         ),
+        ([cell(CROP, WRONG), cell("", RIGHT, source="display(HTML(mark))")], {CROP: "incorrect"}),
+        ([cell(CROP, WRONG), cell(PSNR, RIGHT)], {CROP: "incorrect", PSNR: "not run"}),
         ([cell("", source=f"%%bash\ncheck('{PSNR}')")], {}),
         ([cell("degradation.luma", left("degradation.luma", "correct"))], {}),
     ],
