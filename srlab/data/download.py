@@ -18,7 +18,8 @@ from srlab.errors import SrlabError
 from srlab.files import lock, patiently, publish, sha256_of, writing
 from srlab.paths import data_home
 
-LARGEST_IMAGE = 10**8  # bytes of one unpacked image
+UNFOLDED = 2  # PNG files are compressed already, so an archive is about as large as its images
+PLAIN = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 # Errors that zipfile, tarfile and the libraries below them raise for a damaged file.
 DAMAGE = (zipfile.BadZipFile, tarfile.TarError, zlib.error, struct.error, EOFError, RuntimeError, ValueError)
 
@@ -71,20 +72,28 @@ def _fetch_archive(archive: Archive, home: Path) -> None:
 
 
 def _unpack(path: Path, source: str, images: int, staging: Path) -> None:
-    """Unpack the PNG files in one folder of an archive; only their plain names come from the archive."""
+    """Unpack the PNG files in one folder of an archive; only their plain names come from the archive.
+
+    Nothing is unpacked if their number is wrong, or if they need more disk than `UNFOLDED` archives.
+    """
     shutil.rmtree(staging, ignore_errors=True)  # left by a killed process
     staging.mkdir()
     zipped = path.suffix == ".zip"
     archive: Any  # a zip file and a tar file have the same methods under other names
     # Without "r:" a tar file could be compressed, and one megabyte of it could have a header of one gigabyte.
     with zipfile.ZipFile(path) if zipped else tarfile.open(path, "r:") as archive:
-        members = archive.infolist() if zipped else [member for member in archive if member.isreg()]
-        read = archive.read if zipped else lambda member: archive.extractfile(member).read()
-        for member in tqdm(members, f"unpacking {source}"):
+        # zipfile unpacks what is compressed otherwise in steps of any size.
+        plain = (lambda member: member.compress_type in PLAIN) if zipped else tarfile.TarInfo.isreg
+        found: dict[str, Any] = {}
+        for member in filter(plain, archive.infolist() if zipped else archive):
             place = PurePosixPath(member.filename if zipped else member.name)
             if place.parent.match(source) and re.fullmatch(r"[\w-]+\.png", place.name):
-                if (member.file_size if zipped else member.size) > LARGEST_IMAGE:  # of a sparse member, for example
-                    raise ValueError(f"{place.name} unfolds to more than {LARGEST_IMAGE} bytes")
-                (staging / place.name.replace("x4.png", ".png")).write_bytes(read(member))  # LR is named 0801x4.png
-    if (count := len(list(staging.iterdir()))) != images:
-        raise ValueError(f"it has {count} images in {source} instead of {images}")
+                found[place.name.replace("x4.png", ".png")] = member  # LR is named 0801x4.png
+        if len(found) != images:
+            raise ValueError(f"it has {len(found)} images in {source} instead of {images}")
+        if sum(one.file_size if zipped else one.size for one in found.values()) > UNFOLDED * path.stat().st_size:
+            raise ValueError(f"its images in {source} unfold to more than {UNFOLDED} times its size")
+        opened = archive.open if zipped else archive.extractfile
+        for name, member in tqdm(found.items(), f"unpacking {source}"):
+            with opened(member) as packed, (staging / name).open("wb") as file:
+                shutil.copyfileobj(packed, file)

@@ -28,10 +28,10 @@ def png(side=8, seed=0):
     return file.getvalue()
 
 
-def packed(kind, members):
+def packed(kind, members, compression=zipfile.ZIP_STORED):
     """Return an archive with these members."""
     file = io.BytesIO()
-    with zipfile.ZipFile(file, "w") if kind == "zip" else tarfile.open(fileobj=file, mode="w") as archive:
+    with zipfile.ZipFile(file, "w", compression) if kind == "zip" else tarfile.open(fileobj=file, mode="w") as archive:
         for name, content in members.items():
             if kind == "zip":
                 archive.writestr(name, content)
@@ -52,6 +52,7 @@ IMAGES = {
 MEMBERS = {f"./x/{name}": content for name, content in IMAGES.items() if "HR" in name}
 MEMBERS |= {"./x/Tiny/LR/X4/ax4.png": png(4), "./x/Tiny/LR/X4/b_2x4.png": png(4)}
 MEMBERS |= {"x/Tiny/readme.txt": b"?", "x/Tiny/LR/X2/ax2.png": b"?", "__MACOSX/Tiny/HR/._a.png": b"?"}
+MORE = {"Tiny/HR/c.png": png(16)}
 OUTSIDE = ("../HR/x.png", "../../Tiny/HR/../x.png", "/Tiny/HR/../x.png", "Tiny/HR/..\\x.png", "Tiny/HR/C:x.png")
 FOLDERS = (("Tiny/HR", "Tiny/HR", 2), ("Tiny/LRx4", "Tiny/LR/X4", 2))
 
@@ -157,10 +158,32 @@ def test_only_needed_members_are_unpacked(site, tmp_path):
     assert files_in(tmp_path) == {f"data/{name}": content for name, content in IMAGES.items()}
 
 
-def test_member_that_unfolds_to_gigabytes_is_rejected(site, tmp_path, monkeypatch):
-    monkeypatch.setattr(download, "LARGEST_IMAGE", len(IMAGES["Tiny/HR/a.png"]) - 1)
-    assert re.search(r"is damaged \(\w+\.png unfolds to more than", error_of(tmp_path))
+def sparse(name, size):
+    """Return an archive with a file that is a hole of some bytes, as GNU tar stores it."""
+    member = tarfile.TarInfo(name)
+    member.type = tarfile.GNUTYPE_SPARSE
+    header = bytearray(member.tobuf(tarfile.GNU_FORMAT))
+    header[483:495] = b"%011o\0" % size
+    header[148:156] = b"%06o\0 " % (sum(header) - sum(header[148:156]) + 8 * ord(" "))
+    return bytes(header)
+
+
+@pytest.mark.parametrize("site", ["zip", "tar"], indirect=True)
+def test_archive_that_unfolds_to_gigabytes_is_rejected(site, tmp_path, monkeypatch):
+    if site.name.endswith("tar"):
+        site.files[site.name] = sparse("Tiny/HR/b_2.png", 10**6) + packed("tar", {"Tiny/HR/a.png": b"x"})
+    else:
+        site.files[site.name] = packed("zip", {"Tiny/HR/a.png": b"x", "Tiny/HR/b_2.png": bytes(10**6)}, 8)
+    monkeypatch.setattr(download.shutil, "copyfileobj", Mock(side_effect=AssertionError("unpacked")))
+    assert "is damaged (its images in Tiny/HR unfold to more than" in error_of(tmp_path)
     assert not (tmp_path / "Tiny").exists()
+
+
+@pytest.mark.parametrize("site", ["zip"], indirect=True)
+def test_zip_with_another_compression_or_more_images_is_rejected(site, tmp_path):
+    for number, archive in {0: packed("zip", MEMBERS, zipfile.ZIP_BZIP2), 3: packed("zip", MEMBERS | MORE)}.items():
+        site.files[site.name] = archive
+        assert f"it has {number} images in Tiny/HR instead of 2" in error_of(tmp_path / str(number))
 
 
 @pytest.mark.parametrize("content", ["page", "cut", "few", "compressed"])
