@@ -70,20 +70,10 @@ def upscale_file(
     refuse_existing(target)
     label = source.name if label is None else label
     with explaining_lack_of_memory(f"{source.name}, upscaled", "Crop or downscale it first"):
-        image = open_upright(source)
+        image = open_upright(source, lambda header: _refuse_too_large(header, source, target, scale))
         pixels, alpha = pixels_of(image), alpha_of(image) if OPTIONS[suffix] is not JPEG else None
         if alpha is not None:
             pixels = _visible_colors(image, alpha, pixels.shape[2])
-        size = (image.width * scale, image.height * scale)
-        if max(size) > LARGEST_SIDE.get(suffix, max(size)):
-            what = f"{max(size)} upscaled pixels per side"
-            raise SrlabError(f"{source} has {what}, which {target.name} cannot store. Write a PNG instead.")
-        needed = (BYTES if alpha is None else BYTES + 2) * size[0] * size[1] / 1e9
-        if needed > (free := psutil.virtual_memory().available / 1e9):
-            raise SrlabError(
-                f"{target.name} ({size[0]}x{size[1]} pixels) needs {needed:.3g} GB of memory, but only {free:.3g} GB "
-                "are free. Crop the photo first."
-            )
         gray = pixels.shape[2] == 1 and suffix != ".webp"  # WebP has no gray mode
         mode = ("L" if gray else "RGB") + ("A" if alpha is not None else "")
         metadata, lost = keep_metadata(image, target, mode)
@@ -102,6 +92,20 @@ def upscale_file(
                 result.putalpha(Image.fromarray(_upscaled_alpha(upscaler, alpha, *settings)))
             file.write(encoded(result, target, **OPTIONS[suffix], **metadata))
     return target
+
+
+def _refuse_too_large(header: Image.Image, source: Path, target: Path, scale: int) -> None:
+    """Raise an error if the result of an image would not fit into its format or into memory."""
+    size = (header.width * scale, header.height * scale)
+    if max(size) > LARGEST_SIDE.get(target.suffix.lower(), max(size)):
+        what = f"{max(size)} upscaled pixels per side"
+        raise SrlabError(f"{source} has {what}, which {target.name} cannot store. Write a PNG instead.")
+    needed = (BYTES + 2 * header.has_transparency_data) * size[0] * size[1] / 1e9
+    if needed > (free := psutil.virtual_memory().available / 1e9):
+        raise SrlabError(
+            f"{target.name} ({size[0]}x{size[1]} pixels) needs {needed:.3g} GB of memory, but only {free:.3g} GB "
+            "are free. Crop the photo first."
+        )
 
 
 def _visible_colors(image: Image.Image, alpha: np.ndarray, channels: int) -> np.ndarray:

@@ -296,11 +296,13 @@ def test_existing_file_is_never_overwritten(save, tmp_path):
         ((1000, 1000), "sr.png", r"2000x2000 pixels\) needs 0.032 GB of memory, but only 0.02 GB are free"),
     ],
 )
-def test_unsupported_output_is_rejected_before_upscaling(shape, name, words, save, tmp_path, monkeypatch):
+def test_unsupported_output_is_rejected_before_decoding(shape, name, words, save, tmp_path, monkeypatch):
     memory = psutil.virtual_memory()._replace(available=20_000_000)
     monkeypatch.setattr(psutil, "virtual_memory", lambda: memory)
+    source = save("lr.png", np.zeros(shape, np.uint8))
+    source.write_bytes(source.read_bytes()[:50])  # it cannot be decoded
     with pytest.raises(SrlabError, match=words):
-        run(save("lr.png", np.zeros(shape, np.uint8)), tmp_path / name, None)
+        run(source, tmp_path / name, None)
 
 
 def test_other_scale_than_the_upscalers_is_rejected(save, tmp_path):

@@ -8,7 +8,7 @@ import io
 import os
 import re
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Lock
@@ -96,22 +96,25 @@ def print_lost(lost: Mapping[str, list[str]]) -> None:
         print(printable(f"Not used: {each}."), file=sys.stderr)
 
 
-def open_upright(path: Path) -> Image.Image:
+def open_upright(path: Path, check: Callable[[Image.Image], None] = lambda header: None) -> Image.Image:
     """Open and decode an image file with Pillow, and apply its EXIF orientation.
 
-    Whatever Pillow raises becomes an SrlabError. `info` gets two entries: ``bits`` per channel in the file (8 or 16),
+    Before anything is decoded, `check` gets the image with its size and mode, and may raise an SrlabError. Whatever
+    Pillow raises becomes one, too. `info` gets two entries: ``bits`` per channel in the file (8 or 16),
     and whether it has ``several`` images.
     """
     if not path.is_file():
         raise SrlabError(f"Image file {path} not found. Check the path.")
     try:
         try:
-            image = _decoded(path)
+            image = _decoded(path, check)
         except ValueError as error:
             if "MAX_TEXT_CHUNK" not in str(error):
                 raise
             with _much_text():
-                image = _decoded(path)
+                image = _decoded(path, check)
+    except SrlabError:
+        raise
     except MemoryError as error:  # so that one huge photo does not end a batch
         raise SrlabError(f"The image {path} does not fit into memory. Downscale or crop it.") from error
     except UnidentifiedImageError as error:
@@ -132,10 +135,11 @@ def _unreadable(path: Path) -> SrlabError:
     )
 
 
-def _decoded(path: Path) -> Image.Image:
+def _decoded(path: Path, check: Callable[[Image.Image], None]) -> Image.Image:
     """Return the first image of a file with its pixels in memory."""
     formats = (*FORMATS, "TIFF") if path.suffix.lower() in TIFF else FORMATS
     with Image.open(path, formats=formats) as image:
+        check(image)
         # Look before Pillow reduces colors to 8 bits. In a BMP, BGR;16 means 16 bits per pixel.
         bits = 16 if ";16" in str(image.tile) and image.format != "BMP" else 8
         several = getattr(image, "is_animated", False)  # counting the pages of a TIFF would drop the pixels
