@@ -2,6 +2,7 @@
 
 import argparse
 import base64
+import functools
 import io
 import os
 import re
@@ -33,11 +34,13 @@ TAGS = (
     "caption colgroup col thead tbody tfoot tr th td b strong i em u s del ins mark small sub sup kbd samp var q cite "
     "abbr details summary"
 )
-ATTRIBUTES = ["id", "class", "style", "title", "align", "width", "height", "colspan", "rowspan", "start"]
+ATTRIBUTES = ["id", "class", "style", "title", "alt", "align", "width", "height", "colspan", "rowspan", "start"]
+LINK = re.compile(r"(https?|mailto):|#|[^:&]*$", re.IGNORECASE)  # not data:, and no colon as &colon;
+PLACES = {("a", "href"): LINK, ("img", "src"): re.compile("data:image/")}  # (tag, attribute) -> how its value begins
 CLEANER = Cleaner(
     TAGS.split(),
-    {"*": ATTRIBUTES, "a": ["href"], "img": ["src", "alt"]},
-    protocols=["http", "https", "mailto", "data"],  # the last one for pictures
+    lambda tag, name, value: name in ATTRIBUTES or ((tag, name) in PLACES and bool(PLACES[tag, name].match(value))),
+    protocols=["http", "https", "mailto", "data"],
     strip=True,  # what is between other tags stays as text
     css_sanitizer=CSSSanitizer({*ALLOWED_CSS_PROPERTIES, "margin"}),
 )
@@ -49,22 +52,32 @@ HEAD = {"": f'<meta http-equiv="Content-Security-Policy" content="{RULES}">', "_
 PAGE = "{% extends 'lab/index.html.j2' %}"
 PAGE += "".join(f"{{% block html_head_js{part} %}}{text}{{% endblock %}}" for part, text in HEAD.items())
 FORMULAS = {"mathtext.fontset": "stix"}  # over matplotlib's defaults, whatever the user's own settings
+LONGEST_FORMULA = 2000  # characters; the course's longest formula has 190
+LARGEST_PAGE = 20 * 10**6  # bytes of pictures and formulas
 SIZE = 11.5  # points; as large as the text around a formula looks
 
 
 class Offline(IPythonRenderer):
     """Render Markdown with its formulas as pictures, which need no script and no font."""
 
+    embedded = 0
+
+    def embed(self, data: str, times: int = 1) -> str:
+        """Return a picture or formula for the page, and raise an error if the page gets too large."""
+        self.embedded += times * len(data)
+        if self.embedded > LARGEST_PAGE:
+            raise SrlabError(
+                f"The pictures and formulas of the lab need more than {LARGEST_PAGE / 1e6:g} MB in a handout. Use "
+                "smaller pictures."
+            )
+        return data
+
     def _src_to_base64(self, src: str) -> str | None:
         """Embed only files that are pictures and in the folder of the lab, also if a link leads elsewhere."""
         folder, file = os.path.realpath(self.path), Path(os.path.realpath(Path(self.path, src)))
-        if not file.is_relative_to(folder) or not exists(file):
+        if not file.is_relative_to(folder) or not exists(file) or not is_picture(file):
             return None
-        try:
-            open_upright(file)
-        except SrlabError:  # another file, such as a key or a list of grades
-            return None
-        return super()._src_to_base64(src)
+        return self.embed(super()._src_to_base64(src) or "") or None
 
     def _html_embed_images(self, html: str) -> str:
         """Leave other tags as they are: nbconvert gets them one by one, and would close each at once."""
@@ -72,13 +85,24 @@ class Offline(IPythonRenderer):
 
     def inline_math(self, body: str) -> str:
         """Render a formula in a line of text."""
-        return draw(body, "vertical-align: {}pt")
+        return self.embed(draw(body, "vertical-align: {}pt"))
 
     def block_math(self, body: str) -> str:
         """Render a formula in a line of its own."""
-        return draw(body, "display: block; margin: auto")
+        return self.embed(draw(body, "display: block; margin: auto"))
 
 
+@functools.cache
+def is_picture(file: Path) -> bool:
+    """Return whether a file can be decoded, unlike a key or a list of grades."""
+    try:
+        open_upright(file)
+    except SrlabError:
+        return False
+    return True
+
+
+@functools.cache
 def draw(formula: str, place: str) -> str:
     """Return a formula as an SVG image with its LaTeX source as text, or the source if matplotlib cannot draw it.
 
@@ -86,6 +110,8 @@ def draw(formula: str, place: str) -> str:
     """
     drawn, known = io.BytesIO(), re.sub(r"\\[bB]igg?[lrm]?(?![A-Za-z])", "", formula).replace(r"\tfrac", r"\frac")
     source = escaped(formula.strip())
+    if len(formula) > LONGEST_FORMULA:
+        return f"<code>{source}</code>"
     try:
         with style.context(["default", FORMULAS]):
             depth = math_to_image(f"${' '.join(known.split())}$", drawn, FontProperties(size=SIZE), format="svg")
@@ -105,16 +131,18 @@ def handout(options: argparse.Namespace) -> int:
     refuse_existing(out, options.force)
     notebook = read_notebook(lab)
     notebook.cells = [cell for cell in notebook.cells if cell.cell_type == "markdown"]
+    offline = Offline(escape=False, embed_images=True, path=str(lab.parent))
     for part in (notebook, *notebook.cells):
         part.metadata.clear()  # a title, tags and widgets would also get into the page
     for cell in notebook.cells:
         cell.source = FOLDED.sub("", cell.source)
         for name, picture in cell.get("attachments", {}).items():  # nbconvert does not find them in HTML
-            kind, data = next(iter(picture.items()))
-            cell.source = cell.source.replace(f"attachment:{name}", f"data:{kind};base64,{data}")
+            link, (kind, data) = f"attachment:{name}", next(iter(picture.items()))
+            if name and (times := cell.source.count(link)):
+                cell.source = cell.source.replace(link, offline.embed(f"data:{kind};base64,{data}", times))
     exporter = HTMLExporter(raw_template=PAGE, extra_template_basedirs=[])  # not of the working directory
-    offline = MarkdownWithMath(renderer=Offline(escape=False, embed_images=True, path=str(lab.parent)))
-    exporter.register_filter("markdown2html", lambda text: CLEANER.clean(offline.render(text)))
+    markdown = MarkdownWithMath(renderer=offline)
+    exporter.register_filter("markdown2html", lambda text: CLEANER.clean(markdown.render(text)))
     page, _ = exporter.from_notebook_node(notebook, {"metadata": {"name": lab.stem}})  # the title
     write_atomic(out, page.encode(), replace=options.force)
     print(seen_from_here(out))

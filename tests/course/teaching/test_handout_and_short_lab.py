@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 from srlab.cli.main import main
+from srlab_course.teaching import handout
 from srlab_course.teaching.handout import FOLDED
 from tests.conftest import LABS, ROOT, left, make_link
 
@@ -152,6 +153,9 @@ def test_handout_keeps_usual_html(tmp_path, home):
         '<iframe srcdoc="x"></iframe><object data="x"></object><form action="x"><button>x</button></form>',
         '<b onclick="x">b</b><svg onload="x"></svg><img onerror="x">',
         '<a href="javascript:x">a</a> <a href="javascript&colon;x">b</a>',
+        '<a href="data:text/html,script:x">a</a> <a href="da&Tab;ta:text/html,script:x">a</a>',
+        "[a](data:text/html,script:x)",
+        '<img src="data:text/html,script:x"> <img src="https://example.org/?script:x">',
         '<b style="position: fixed; background: url(https://example.org)">b</b>',
     ],
 )
@@ -160,6 +164,22 @@ def test_handout_has_no_other_html(attack, tmp_path, home):
     page = handout_of(attack, tmp_path, home, title="</title><script>", widgets={"x": {"state": {"<script>": {}}}})
     other = r"<(meta|base|link|script|style|iframe|object|form|button|svg)|<[^>]* on\w+=|<[^>]*(script:|position|url)"
     assert not re.search(other, page, re.IGNORECASE)
+
+
+def test_large_handout_is_rejected(tmp_path, home, monkeypatch, capsys):
+    Image.new("RGB", (2, 2)).save(tmp_path / "a.png")
+    decoded, opened = [], handout.open_upright
+    monkeypatch.setattr(handout, "open_upright", lambda file: decoded.append(file) or opened(file))
+    monkeypatch.setattr(handout, "LARGEST_PAGE", 10_000)
+    pasted = {"": {"image/png": "A" * 1000}, "a": {"image/png": "A" * 1000}}
+    for text in ("attachment:a " * 100, "![](a.png) " * 100, "$a$ " * 100):
+        notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell(text, attachments=pasted)])
+        nbformat.write(notebook, tmp_path / "lab.ipynb")
+        assert main(["handout", str(tmp_path / "lab.ipynb")]) == 2
+        assert "of the lab need more than 0.01 MB in a handout" in capsys.readouterr().err
+    assert decoded == [tmp_path / "a.png"]
+    assert "AAA" not in handout_of("attachment: ", tmp_path, home)
+    assert handout.draw("a" * 5000, "") == f"<code>{'a' * 5000}</code>"
 
 
 def test_what_is_folded_goes_on_to_its_end_or_to_that_of_the_cell():
