@@ -54,6 +54,7 @@ PAGE += "".join(f"{{% block html_head_js{part} %}}{text}{{% endblock %}}" for pa
 FORMULAS = {"mathtext.fontset": "stix"}  # over matplotlib's defaults, whatever the user's own settings
 LONGEST_FORMULA = 2000  # characters; the course's longest formula has 190
 LARGEST_PAGE = 20 * 10**6  # bytes of pictures and formulas
+FORMULA = 5  # times that the bytes of a formula count, because drawing is slow
 SIZE = 11.5  # points; as large as the text around a formula looks
 
 
@@ -85,11 +86,11 @@ class Offline(IPythonRenderer):
 
     def inline_math(self, body: str) -> str:
         """Render a formula in a line of text."""
-        return self.embed(draw(body, "vertical-align: {}pt"))
+        return self.embed(draw(body, "vertical-align: {}pt"), FORMULA)
 
     def block_math(self, body: str) -> str:
         """Render a formula in a line of its own."""
-        return self.embed(draw(body, "display: block; margin: auto"))
+        return self.embed(draw(body, "display: block; margin: auto"), FORMULA)
 
 
 @functools.cache
