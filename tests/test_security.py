@@ -83,7 +83,7 @@ def test_weights_file_cannot_request_huge_network(config, tmp_path, monkeypatch)
         assert torch.get_default_device().type == "meta", "that much memory would be allocated"
         return real(**config)
 
-    tensors = {str(number): torch.empty(0) for number in range(2000)}
+    tensors = {str(number): torch.empty(1) for number in range(2000)}
     tensor_files.write_safetensors(tmp_path / "g.safetensors", tensors, {"network": "RRDBNet", "config": config})
     monkeypatch.setitem(models.GENERATORS, "RRDBNet", build)
     with pytest.raises(SrlabError, match="do not fit"):
@@ -92,6 +92,19 @@ def test_weights_file_cannot_request_huge_network(config, tmp_path, monkeypatch)
 
 ODD = [{"num_blocks": "3"}, {"num_blocks": None}, {"num_blocks": [3]}, {"num_blocks": True}, {"residual_scale": "x"}]
 ODD += [{"residual_scale": None}, {"residual_scale": 10**30}, {"residual_scale": math.nan}, {"enlarge": {}}]
+
+
+@pytest.mark.filterwarnings("ignore:Initializing zero-element tensors")
+@pytest.mark.parametrize(("name", "value"), [("num_features", 0), ("growth", 0), ("fusion", 2)])
+def test_weights_of_a_network_that_cannot_compute_are_reported(name, value, tmp_path):
+    config = {"num_blocks": 1, "num_features": 4, "growth": 4, "fusion": 3} | {name: value}
+    weights = models.RRDBNet(**config | {"fusion": 3}).state_dict()
+    for key in weights:
+        if "conv5.weight" in key:
+            weights[key] = weights[key][..., : config["fusion"], : config["fusion"]]
+    tensor_files.write_safetensors(tmp_path / "g.safetensors", weights, {"network": "RRDBNet", "config": config})
+    with pytest.raises(SrlabError, match="do not fit RRDBNet"):
+        loading.load_generator_file(tmp_path / "g.safetensors")
 
 
 @pytest.mark.parametrize("config", [None, [], "text", *ODD])

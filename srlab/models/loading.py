@@ -88,6 +88,8 @@ def _build(path: Path, weights: dict[str, torch.Tensor], notes: dict) -> nn.Modu
             kind = kinds[key].annotation
             if type(value) not in (kind, int if kind is float else kind) or not abs(value) < 2**63:
                 raise TypeError(f"{key} is not {kind.__name__}")
+        if not all(value.numel() for value in weights.values()):  # a network with 0 features fails when it computes
+            raise ValueError("an empty tensor")
         with torch.device("meta"):  # only shapes
             # Each block has the same number of tensors. A network with more than the file has could take all memory.
             if (blocks := config.get("num_blocks", 1)) > 2:

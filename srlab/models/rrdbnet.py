@@ -99,6 +99,8 @@ class RRDBNet(nn.Module):
         super().__init__()
         if set(factors(scale)) != {2}:
             raise SrlabError(f"RRDBNet upscales in steps of 2. Its scale must be 2, 4 or 8, but is {scale}.")
+        if fusion not in (1, 3):
+            raise SrlabError(f"RRDBNet's fusion must be 3 or 1, but is {fusion}.")
         self.config: dict[str, Any] = {
             "num_blocks": num_blocks,
             "num_features": num_features,
