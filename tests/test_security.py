@@ -133,6 +133,7 @@ def test_deeply_nested_notes_are_reported(tmp_path):
         {"metrics": []},
         {"schedule_total": "all"},
         {"status": None},
+        {"status": "finished   10 of 10   99.99"},
         {"started": 1},
         {"lab": []},
         {"step": 2**70},

@@ -38,6 +38,9 @@ class Facts(Environment):
     compiled: NotRequired[str]
 
 
+STATUSES = ("running", "stopped", "finished", "failed")
+
+
 class Manifest(LabNotes, Facts):
     """The entries of a manifest; code that reads another entry declares it here."""
 
@@ -47,7 +50,7 @@ class Manifest(LabNotes, Facts):
     parameters: dict[str, Any]  # what determines the result, see `MADE_WITH`
     step: int
     schedule_total: int
-    status: str  # "running", "stopped", "finished" or "failed"
+    status: str  # one of `STATUSES`
     failure: str  # why it failed, or ""
     started: str
     wall_time_s: float
@@ -80,6 +83,8 @@ def parse_manifest(text: str) -> Manifest:
         _check(manifest, KINDS, required)
         _check(manifest["parameters"], MADE_WITH | OPTIONAL_PARAMETERS, MADE_WITH.keys())
         _check(manifest["parameters"]["sampler"], OF_PAIRS, ())
+        if manifest["status"] not in STATUSES:
+            raise ValueError("its status is unknown")
         if not (are_numbers(manifest["metrics"]) and are_numbers(manifest.get("steps", {}), int)):
             raise ValueError("its metrics or steps are not numbers")
     return manifest
