@@ -3,7 +3,8 @@
 #
 # This runs students' code, so use a virtual machine or a container, as root. Each notebook is executed by an account
 # without rights, sees none of the others, and ends with all of its processes. The executed copies are in `executed`,
-# and the gradebook is executed.csv. A cell may take 2 minutes and a notebook 30.
+# and the gradebook is executed.csv. A cell may take 2 minutes, a notebook 30, and a
+# student's notebooks together 2 hours.
 set -euo pipefail
 
 folder=${1:?Pass the folder of the submissions.}
@@ -80,16 +81,22 @@ mkdir executed || {
     echo "Delete the folder executed first." >&2
     exit 2
 }
-mapfile -d "" files < <(cd "$folder" && find . -name ".?*" -prune -o -type f -iname "*.ipynb" -printf '%P\0' | sort -z)
+mapfile -d "" files < <(
+    cd "$folder" && find . -name ".?*" -prune -o -type f -iname "*.ipynb" -printf '%P\0' | LC_ALL=C sort -z
+)
+per_student=7200 previous=""
 for number in "${!files[@]}"; do
     file=${files[number]}
     echo "$((number + 1)) of ${#files[@]}: ${file@Q}"
     student=${file%%/*}
     [ "$student" != "$file" ] || student=${file%.*} # as srlab grade names them
+    [ "$student" = "$previous" ] || began=$SECONDS previous=$student # in the order of bytes, a folder is in one piece
     copy=executed/$student/$((number + 1))/${file##*/} lab=$work/$number/lab log=$work/$number/log
     mkdir -p "${copy%/*}" "$lab"
     : >"$copy"
-    if ! { cp "$folder/$file" "$lab/submitted.ipynb" && chown -R 60706:60706 "$lab" && prepare; } >"$log" 2>&1; then
+    if ((SECONDS - began > per_student)); then
+        echo "  Not executed, because the notebooks of this student took more than 2 hours."
+    elif ! { cp "$folder/$file" "$lab/submitted.ipynb" && chown -R 60706:60706 "$lab" && prepare; } >"$log" 2>&1; then
         echo "  Not a valid notebook: $(last_line "$log")"
     elif ! { cp "$lab/lab.ipynb" "$copy" && execute >"$lab.ipynb"; } 2>"$log"; then
         echo "  Ended its kernel, or took longer than 30 minutes: $(last_line "$log")"

@@ -107,6 +107,21 @@ def test_executed_copy_with_other_cells_does_not_count(tmp_path):
     }
 
 
+def test_notebooks_of_a_student_have_a_limit_together(tmp_path):
+    for file in ("ada/1", "ada/2", "bo/1"):
+        (tmp_path / "in" / file).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "in" / f"{file}.ipynb").write_text('{"cells": []}', encoding="utf-8")
+    python = f'[ "$1" = -I ] && exec {sys.executable} "$@"\n[ ! -e submitted.ipynb ] || cp submitted.ipynb empty.ipynb'
+    programs = {"papermill": "cp empty.ipynb lab.ipynb", "jupyter": "sleep 1.2; cat lab.ipynb", "python": python}
+    stand_in(tmp_path, unshare=IN_ITS_FOLDER, chown="", srlab="", **programs)
+    (tmp_path / "docs").mkdir()
+    script = (ROOT / "docs" / "regrade.sh").read_text(encoding="utf-8")
+    (tmp_path / "docs" / "regrade.sh").write_text(script.replace("per_student=7200", "per_student=0"), encoding="utf-8")
+    run("bash docs/regrade.sh in", tmp_path)
+    sizes = {path.parent.parent.name + path.stem: path.stat().st_size for path in tmp_path.glob("executed/*/*/*")}
+    assert sizes == {"ada1": 13, "ada2": 0, "bo1": 13}
+
+
 ATTACK = """cat lab.ipynb {{/tmp,/var/tmp,/dev/shm,/run/lock}}/{1} {0}/in/* 2>/dev/null
 for file in {{/tmp,/var/tmp,/dev/shm,/run/lock}}/{1} {0}/in/* {0}/executed/*/*/* {0}/work/*/*/*; do
     echo forged >>"$file"
