@@ -69,7 +69,7 @@ def train_gan(
     generator, discriminator, g_optimizer, d_optimizer, *_ = trainer.prepare(**networks, **optimizers, **fixed)
 
     class Noise(nn.Module):
-        """New noise on each image; a module before D, so that train_step can freeze D with it."""
+        """New noise on each image; a module, so that D with it has parameters, which a train_step may freeze."""
 
         def forward(self, image: torch.Tensor) -> torch.Tensor:
             image = image.contiguous()  # or drawing the noise takes several times as long
