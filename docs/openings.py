@@ -141,7 +141,7 @@ def esrgan() -> list[Row]:
     """Return crops of a degraded cat and a face: bicubic, SRGAN, Real-ESRGAN, and HR."""
     return kept_rows(
         ("cat_spoilt", "face"),
-        {"bicubic": "bicubic", "SRGAN": "this course so far", "Real-ESRGAN": "Real-ESRGAN", "HR": "HR"},
+        {"bicubic": "bicubic", "SRGAN": "bundled SRGAN", "Real-ESRGAN": "Real-ESRGAN", "HR": "HR"},
         (0, 8, 144, 140),
     )
 
