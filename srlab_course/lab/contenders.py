@@ -84,7 +84,7 @@ class Contenders:
     def _whose(self, label: str) -> str:
         network = ({**self.networks, **self.on_gravel}).get(label)
         origin = getattr(network, "origin", "")
-        return whose(origin) if origin else "the course"
+        return whose(origin) if origin else "its authors" if label == self.published else "the course"
 
 
 def find_contenders(lab: Lab, runs: str = "all") -> Contenders:

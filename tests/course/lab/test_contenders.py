@@ -31,7 +31,9 @@ def test_course_replaces_what_is_missing(home, without_realesrgan, capsys):
     images = found.gravel_images(lr)
     assert {tuple(image.shape) for image in images.values()} == {(1, 3, 512, 256)}
     table = found.table(images)
-    assert set(table["from"]) == {"the course"}
+    owners = table["from"].to_dict()
+    assert owners.pop("Real-ESRGAN (precomputed)") == "its authors"
+    assert set(owners.values()) == {"the course"}
     assert table.loc[["SRGAN", "SRGAN (precomputed)"], "photos"].tolist() == ["all", "the gravel"]
     assert "lab 01" in table.loc["MSRResNet", "what it is"]
     assert "stored image" in table.loc["Real-ESRGAN (precomputed)", "what it is"]
