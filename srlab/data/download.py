@@ -91,10 +91,8 @@ def _unpack(path: Path, source: str, images: int, staging: Path) -> None:
                 found[place.name.replace("x4.png", ".png")] = member  # LR is named 0801x4.png
         if len(found) != images:
             raise ValueError(f"it has {len(found)} images in {source} instead of {images}")
-        sizes = (
-            abs(one.file_size if zipped else one.size) for one in found.values()
-        )  # a tar file may have one below 0
-        if sum(sizes) > UNFOLDED * path.stat().st_size:
+        sizes = [one.file_size if zipped else one.size for one in found.values()]
+        if sum(map(abs, sizes)) > UNFOLDED * path.stat().st_size:  # a tar file may state a size below 0
             raise ValueError(f"its images in {source} unfold to more than {UNFOLDED} times its size")
         opened = archive.open if zipped else archive.extractfile
         for name, member in tqdm(found.items(), f"unpacking {source}"):
