@@ -252,6 +252,7 @@ if lab.recipe == "laptop" and not lab.pixel_weight:
 # %% after 1c772845
 if lab.recipe == "laptop" and not photo:
     drawn_stones = last_look | {"HR": hr}
+    drawn_stones["pretrained"] = srlab.upscale(pretrained, lr)
     busy = {name: image.diff(dim=-1).abs().mean().item() for name, image in drawn_stones.items()}
     lab.expect(
         "the course's loss makes gravel about as busy as HR",

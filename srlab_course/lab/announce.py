@@ -45,6 +45,8 @@ def announce(lab: Lab, recipe: Recipe, whole: bool = False) -> None:
         raise SrlabError(f"Recipe {recipe.name} is strict and does not run with warnings. {' '.join(warnings)}")
     show.warn([in_lines("WARNING: ", warning) for warning in warnings])
     print(in_lines("recipe:  ", f"{recipe.name}, {recipe.description}"))
+    if "seed" in values:
+        print(f"seed:    {values['seed']}")
     if not values.get("iters"):  # nothing to train
         return
     photos = f"from {lab.train_set.name}" if values.get("images") else "from scikit-image and matplotlib"
