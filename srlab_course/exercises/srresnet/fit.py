@@ -46,12 +46,12 @@ def fit(
     best, losses = copy.deepcopy(generator.state_dict()), []
     for number in range(1, iters + 1):
         lr, hr = next(batches)
-        losses.append(float(step(lr, hr)))
+        losses.append(step(lr, hr))  # still a tensor, so that the CPU does not wait for a GPU
         if number % every == 0:
             now = score()
             if now > max(before for _, _, before in history):
                 best = copy.deepcopy(generator.state_dict())
-            history.append((number, sum(losses) / len(losses), now))
+            history.append((number, float(sum(losses) / len(losses)), now))
             losses = []
     generator.load_state_dict(best)
     return history
