@@ -55,8 +55,10 @@ def read_torch(path: Path) -> Any:
                 _refuse_other_names(file)
         content.seek(0)
         found = torch.load(content, map_location="cpu", weights_only=True)
-    storages = {one.data_ptr(): one.nbytes() for one in map(torch.Tensor.untyped_storage, _tensors_in(found))}
-    if sum(storages.values()) > size:  # memory that was reserved, but not yet used
+    tensors = list(_tensors_in(found))
+    storages = {one.data_ptr(): one.nbytes() for one in map(torch.Tensor.untyped_storage, tensors)}
+    # Memory that was reserved, but not yet used, or one number that a tensor repeats.
+    if max(sum(storages.values()), *(one.nbytes for one in tensors), 0) > size:
         raise ValueError("its tensors are larger than the file")
     return found
 

@@ -162,3 +162,10 @@ def test_list_in_place_of_the_older_format_is_rejected(read):
     assert content.count(b"M\xe9\x03.") == 1
     with pytest.raises(ValueError, match="didn't write it"):
         read(content.replace(b"M\xe9\x03.", b"]."))
+
+
+def test_tensor_that_repeats_a_number_is_rejected(tmp_path):
+    file = tmp_path / "repeats.pth"
+    torch.save({"log": torch.zeros(1, dtype=torch.uint8).as_strided((10**13,), (0,))}, file)
+    with pytest.raises(ValueError, match="larger than the file"):
+        read_torch(file)
