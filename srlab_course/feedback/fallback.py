@@ -1,7 +1,7 @@
 """The fallback for an incorrect answer: it computes the same as the reference and keeps the hints for the answer.
 
-A fallback function uses the notebook's other answers, as if it were written in the student's cell: the course's loop
-trains with her step.
+A fallback uses the notebook's other answers, as if it were written in the student's cell: the course's loop trains with
+her step, and the course's network consists of her blocks.
 """
 
 import functools
@@ -31,15 +31,23 @@ def make_fallback(exercise: Exercise, passed: list[tuple[str, str]], wrong: Inco
     if isinstance(reference, type):
         # Since Python 3.13, inspect.getsource needs the line number to find a class.
         wanted = ("__module__", "__qualname__", "__doc__", "__firstlineno__")
-        names = {name: getattr(reference, name) for name in wanted if hasattr(reference, name)}
+        names: dict[str, Any] = {name: getattr(reference, name) for name in wanted if hasattr(reference, name)}
+        if own := vars(reference).get("__init__"):  # makes a network's parts; its forward pass may be compiled
+            names["__init__"] = _late(own)
         copy = type(reference)(reference.__name__, (reference,), names)
     else:
-
-        @functools.wraps(reference)
-        def copy(*inputs: Any, **named: Any) -> Any:
-            return _in_the_notebook(reference)(*inputs, **named)
-
+        copy = _late(reference)
     copy.verdict = _Verdict(exercise, copy, passed, wrong)
+    return copy
+
+
+def _late(reference: FunctionType) -> Answer:
+    """Return a function that looks for the notebook's answers at each call."""
+
+    @functools.wraps(reference)
+    def copy(*inputs: Any, **named: Any) -> Any:
+        return _in_the_notebook(reference)(*inputs, **named)
+
     return copy
 
 
@@ -53,7 +61,8 @@ def _in_the_notebook(reference: FunctionType) -> FunctionType:
     }
     if not others:
         return reference
-    moved = FunctionType(reference.__code__, there | others, reference.__name__, reference.__defaults__)
+    code, named = reference.__code__, (reference.__name__, reference.__defaults__, reference.__closure__)
+    moved = FunctionType(code, there | others, *named)
     moved.__kwdefaults__ = reference.__kwdefaults__
     return moved
 

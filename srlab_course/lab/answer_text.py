@@ -82,6 +82,11 @@ def defined_in(text: str) -> set[str]:
     return {name for part in _parts_of(text) if not part.is_import for name in part.defines}
 
 
+def imported_in(text: str) -> set[str]:
+    """Return the names that a text imports at its top level."""
+    return {name for part in _parts_of(text) if part.is_import for name in part.defines}
+
+
 def _is_code(part: _Part, found: Mapping[str, list[_Part]], above: frozenset[str]) -> bool:
     """Return whether a part is made only of code; `above` are the names that are being looked at."""
     if COURSE in part.computes_with:

@@ -11,7 +11,7 @@ from typing import Any
 from srlab.errors import SrlabError
 from srlab.training.runs import Run
 from srlab_course.feedback import all_exercises
-from srlab_course.lab.answer_text import defined_in
+from srlab_course.lab.answer_text import defined_in, imported_in
 from srlab_course.lab.run_code import read_code
 from srlab_course.layout import in_lines
 
@@ -36,7 +36,9 @@ def credit(*answers: Any, did: str = "Trained with", **networks: Any) -> str:
         found["you" if is_yours(inner) else "the course"].append(getattr(inner, "__name__", type(inner).__name__))
     for label, network in networks.items():
         origin = network if isinstance(network, str) else getattr(network, "origin", "")
-        found["you" if is_own(origin) else "the course"].append(f"{label} ({origin})" if origin else label)
+        own, others = _answers_in(origin)
+        rest = f"; {WHOSE['the course']} {', '.join(others)}" if own and others else ""
+        found["you" if own else "the course"].append(f"{label} ({origin}{rest})" if origin else label)
     for owner, names in found.items():
         if names:
             print(in_lines(f"{WHOSE[owner]} code: ", ", ".join(names)))
@@ -46,24 +48,26 @@ def credit(*answers: Any, did: str = "Trained with", **networks: Any) -> str:
 
 def whose(origin: str) -> str:
     """Return in a few words whose code trained a network, with its run, given its origin "LAB/RUN"."""
-    own = own_answers(origin)
-    return f"{'your ' + ', '.join(own) if own else 'the code of the course'} ({origin})"
+    own, others = _answers_in(origin)
+    both = f"your {', '.join(own)}" + (f" and the course's {', '.join(others)}" if others else "")
+    return f"{both if own else 'the code of the course'} ({origin})"
 
 
 def is_own(origin: str) -> bool:
     """Return whether an answer written here trained a network, given its origin: "LAB/RUN", or another text."""
-    return bool(own_answers(origin))
+    return bool(_answers_in(origin)[0])
 
 
-def own_answers(origin: str) -> list[str]:
-    """Return the names of the answers written here that trained a network, given its origin, in alphabetical order."""
+def _answers_in(origin: str) -> tuple[list[str], list[str]]:
+    """Return which answers trained a network, given its origin: those written here, and the course's; both sorted."""
     lab, _, name = origin.partition("/")
     try:
         text = read_code(Run(lab, name)) if name else ""
     except SrlabError:  # another text
-        return []
+        text = ""
     answers = {exercise.partition(".")[2] for exercise in all_exercises.names()}
-    return sorted(defined_in(text) & answers)
+    own = defined_in(text)
+    return sorted(own & answers), sorted(imported_in(text) & answers - own)
 
 
 def is_yours(answer: Any) -> bool:

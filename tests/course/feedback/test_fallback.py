@@ -35,3 +35,18 @@ def test_loop_of_the_course_builds_the_discriminator_of_the_notebook(hers, monke
     else:
         ours(*arguments)
         assert issubclass(type(trainer.prepared["discriminator"]), find("srgan.PatchDiscriminator").reference)
+
+
+class RRDBNet:
+    def __init__(self):
+        return TODO
+
+
+def test_network_of_the_course_consists_of_the_blocks_of_the_notebook(monkeypatch, capsys):
+    class RRDB(find("esrgan.RRDB").reference):
+        pass
+
+    monkeypatch.setattr(fallback, "running_shell", lambda: SimpleNamespace(user_ns={"RRDB": RRDB}))
+    ours = check("esrgan.RRDBNet", RRDBNet)
+    assert [type(block) for block in ours(2, 6, 4).body] == [RRDB, RRDB]
+    assert ours.forward is find("esrgan.RRDBNet").reference.forward

@@ -9,7 +9,7 @@ import srlab
 from srlab import Run
 from srlab_course import TODO, check, credit
 from srlab_course.lab import answer_text
-from srlab_course.lab.credit import is_own, is_yours
+from srlab_course.lab.credit import is_own, is_yours, whose
 from tests.course.lab.cells import leave_code
 
 
@@ -48,6 +48,14 @@ def test_credit_reads_who_trained_a_network(home, capsys):
         "the course's code: hybrid (03_srgan/default), start (bundled), old (02_content_loss/old), given",
         "                   (03_srgan/given), MSRResNet",
     ]
+
+
+def test_network_of_two_is_credited_to_both(home):
+    text = "from srlab_course.exercises.srgan.train_gan import train_gan\nimport torch\ndef train_step(): pass"
+    leave_code(Run("03_srgan", "default"), text)
+    assert whose("03_srgan/default") == "your train_step and the course's train_gan (03_srgan/default)"
+    made_by = credit(did="Made with", SRGAN="03_srgan/default")
+    assert made_by == "Made with your SRGAN (03_srgan/default; the course's train_gan)."
 
 
 @pytest.mark.parametrize("text", [b"\xff\xfe", b"(" * 10_000, b"x = !a\n" * 600, b"def train_step(): pass"])
