@@ -5,8 +5,10 @@ sets have 8-bit levels (uint8).
 """
 
 import io
+import math
 import os
 import re
+import struct
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -17,6 +19,7 @@ from typing import Any
 import numpy as np
 import torch
 from PIL import Image, ImageOps, PngImagePlugin, UnidentifiedImageError
+from PIL.TiffImagePlugin import TiffImageFile
 
 from srlab.errors import SrlabError
 from srlab.files import write_atomic
@@ -30,6 +33,7 @@ LARGEST_SIDE = {".jpg": 65500, ".jpeg": 65500, ".webp": 16383}  # pixels that a 
 # Only these are decoded: for an EPS file Pillow would run Ghostscript. A TIFF must also have its extension, because a
 # camera raw begins like a TIFF, and Pillow would read its preview.
 FORMATS = ("PNG", "JPEG", "BMP", "WEBP")
+TILE_WIDTH, TILE_LENGTH, LONG8, MAX_ENTRIES = 322, 323, 16, 4096  # of TIFF; the last one is libtiff's limit
 GRAY = ("1", "L", "LA")  # modes of Pillow
 DEEP_GRAY = ("I;16", "I;16B", "I;16L", "I;16N")
 MODES = (*GRAY, *DEEP_GRAY, "P", "PA", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr")
@@ -140,6 +144,8 @@ def _decoded(path: Path, check: Callable[[Image.Image], None]) -> Image.Image:
     formats = (*FORMATS, "TIFF") if path.suffix.lower() in TIFF else FORMATS
     with Image.open(path, formats=formats) as image:
         check(image)
+        if isinstance(image, TiffImageFile):
+            _refuse_large_tiles(path, image)
         # Look before Pillow reduces colors to 8 bits. In a BMP, BGR;16 means 16 bits per pixel.
         bits = 16 if ";16" in str(image.tile) and image.format != "BMP" else 8
         several = getattr(image, "is_animated", False)  # counting the pages of a TIFF would drop the pixels
@@ -148,6 +154,24 @@ def _decoded(path: Path, check: Callable[[Image.Image], None]) -> Image.Image:
             image.info.pop(name, None)
         image.info |= {"bits": bits, "several": several}
         return image
+
+
+def _refuse_large_tiles(path: Path, image: TiffImageFile) -> None:
+    """Apply Pillow's limit on pixels to a TIFF's tiles, too: libtiff decodes each as a whole.
+
+    An entry twice, or of a type that only libtiff reads, is rejected: libtiff could find other tiles than Pillow.
+    """
+    tags, limit = image.tag_v2, 2 * (Image.MAX_IMAGE_PIXELS or math.inf)
+    if (pixels := tags.get(TILE_WIDTH, 0) * tags.get(TILE_LENGTH, 0)) > limit:
+        raise Image.DecompressionBombError(f"Tile size ({pixels} pixels) exceeds limit of {limit} pixels")
+    order = "<" if tags.prefix == b"II" else ">"
+    with path.open("rb") as file:
+        count, entry, size = ("Q", "HH16x", 20) if b"+" in file.read(4) else ("H", "HH8x", 12)  # "+" in a BigTIFF
+        file.seek(tags.offset)
+        (entries,) = struct.unpack(order + count, file.read(struct.calcsize(order + count)))
+        types = list(struct.iter_unpack(order + entry, file.read(size * min(entries, MAX_ENTRIES))))
+    if len(dict(types)) < len(types) or max(kind for _, kind in types) > LONG8:
+        raise ValueError("ambiguous TIFF entries")
 
 
 @contextmanager

@@ -2,6 +2,8 @@
 
 import io
 import os
+import struct
+import zlib
 
 import numpy as np
 import pytest
@@ -145,6 +147,41 @@ def test_too_many_pixels_are_rejected(tmp_path, monkeypatch):
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)
     with pytest.raises(SrlabError, match=r"bomb\.png cannot be read \(Image size \(234 pixels\) exceeds limit"):
         read_image(tmp_path / "bomb.png")
+
+
+def tiff(*entries):
+    """Return a gray TIFF of 16 x 16 pixels, whose only tile has more rows if the entries say so: tag, type, value."""
+    rows = max([value for tag, _, value in entries if tag == 323], default=16)
+    content = zlib.compress(bytes(16 * rows))
+    entries = [(256, 4, 16), (257, 4, 16), (258, 3, 8), (259, 3, 8), (262, 3, 1), (277, 3, 1), *entries]
+    entries += [(324, 4, 0), (325, 4, len(content))]
+    after = 8 + 2 + 12 * len(entries) + 4
+    # Entries of type 17 are stored after the others, and then the tile.
+    long = b"".join(struct.pack("<q", value) for _, kind, value in entries if kind == 17)
+    places = iter(range(after, after + len(long), 8))
+    offset = after + len(long)
+    packed = b"".join(
+        struct.pack("<HHII", tag, kind, 1, next(places) if kind == 17 else offset if tag == 324 else value)
+        for tag, kind, value in entries
+    )
+    return b"II*\0" + struct.pack("<IH", 8, len(entries)) + packed + bytes(4) + long + content
+
+
+HUGE_TILES = {
+    "huge": [(322, 4, 16), (323, 4, 1600)],
+    "seen-only-by-libtiff": [(322, 4, 16), (323, 17, 1600), (323, 4, 16)],
+    "twice": [(322, 4, 16), (323, 4, 16), (323, 4, 1600)],
+}
+
+
+@pytest.mark.parametrize("name", HUGE_TILES)
+def test_small_tiff_cannot_have_huge_tiles(name, tmp_path, monkeypatch):
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1000)
+    for kind, entries in ((name, HUGE_TILES[name]), ("fine", [(322, 4, 16), (323, 4, 112)])):
+        (tmp_path / f"{kind}.tif").write_bytes(tiff(*entries))
+    assert read_image(tmp_path / "fine.tif").shape == (3, 16, 16)
+    with pytest.raises(SrlabError, match=rf"{name}\.tif cannot be read \((Tile size|ambiguous)"):
+        read_image(tmp_path / f"{name}.tif")
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows does not allow such names")
