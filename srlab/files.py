@@ -186,6 +186,23 @@ def writing(path: Path, where: str = "") -> Iterator[None]:
         raise kind(f"Could not write {path} ({reason}). {advice}. Everything saved before is intact.") from error
 
 
+def read_regular(path: Path, largest: int) -> str:
+    """Return the text of a file of a run, which may be a stranger's.
+
+    Raises
+    ------
+    ValueError
+        It is not a regular file, as a pipe or a device without an end, has more than `largest` bytes, or is not UTF-8.
+    """
+    if not stat.S_ISREG(path.stat().st_mode):  # before opening it, which waits for what writes into a pipe
+        raise ValueError("it is not a regular file")
+    with path.open("rb") as file:
+        content = file.read(largest + 1)
+    if len(content) > largest:
+        raise ValueError(f"it has more than {largest:,} bytes")
+    return content.decode()
+
+
 def sha256_of(path: Path) -> str:
     """Return the SHA-256 of a file as 64 hexadecimal digits."""
     with path.open("rb") as file:

@@ -5,6 +5,7 @@ Ruff's S rules forbid unpickling, eval and shell commands, see pyproject.toml.
 
 import json
 import math
+import os
 from contextlib import suppress
 
 import pytest
@@ -19,11 +20,13 @@ from srlab.cli.main import main
 from srlab.data import datasets
 from srlab.errors import SrlabError
 from srlab.models import loading
+from srlab.training import runs
 from srlab_course.lab.earlier.trained import load_trained
 from srlab_course.lab.recipes import read_book
+from srlab_course.lab.run_code import text_in
 from srlab_course.lab.setup import setup
 from srlab_course.notebook_files import execute as executing
-from tests.conftest import leave_run
+from tests.conftest import leave_run, make_link
 
 
 def noise():
@@ -203,6 +206,58 @@ def test_folder_in_place_of_a_file_stops_no_list(name, home, capsys):
     load_trained()
     assert main(["runs"]) == 0
     assert "01_srresnet/other" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("name", ["run.json", "metrics.jsonl", "code.py", "checkpoints/000000010.pt"])
+@pytest.mark.parametrize("kind", ["device", "pipe"])
+def test_endless_file_stops_no_list(kind, name, home, capsys):
+    run = leave_run("01_srresnet", "default", 10, status="running")
+    leave_run("01_srresnet", "other", 10)
+    (run.path / "checkpoints").mkdir()
+    if name.startswith("checkpoints"):
+        (run.path / "run.json").unlink()
+    file = run.path / name
+    file.unlink(missing_ok=True)
+    if not hasattr(os, "mkfifo"):
+        pytest.skip("Windows has neither of these files")
+    if kind == "pipe":
+        os.mkfifo(file)
+    else:
+        make_link(file, "/dev/zero")
+    with run.lock():
+        assert main(["runs"]) == 0
+    assert "01_srresnet/other" in (said := capsys.readouterr().out)
+    assert "Skipped: " in said or name == "code.py"
+    load_trained()
+    assert text_in(run) == ""
+
+
+def test_huge_file_of_a_run_is_not_read(home, capsys):
+    run = leave_run("01_srresnet", "default", 10)
+    (run.path / "metrics.jsonl").write_bytes(b" " * 2**25 + b'{"step": 1}\n')
+    (run.path / "code.py").write_bytes(b" " * 2**20 + b"1")
+    assert text_in(run) == ""
+    with pytest.raises(SrlabError, match=r"metrics\.jsonl is damaged \(it has more than 33,554,432 bytes"):
+        run.metrics()
+    (run.path / "run.json").write_bytes(b" " * 2**20 + (run.path / "run.json").read_bytes())
+    assert main(["runs"]) == 0
+    assert "run.json is not a valid run manifest (it has more than 1,048,576 bytes" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("error", [MemoryError(), KeyError("a\nb"), RuntimeError("out of memory")])
+@pytest.mark.parametrize("reader", ["parse_manifest", "parse_lines"])
+def test_any_error_of_a_run_is_one_line_of_the_list(reader, error, home, monkeypatch, capsys):
+    run = leave_run("01_srresnet", "default", 10, status="running")
+    run.log(10, loss=1)
+
+    def fail(_):
+        raise error
+
+    monkeypatch.setattr(runs, reader, fail)
+    with run.lock():
+        assert main(["runs"]) == 0
+    skipped, *_ = capsys.readouterr().out.splitlines()
+    assert skipped.startswith(f"Skipped: {run.path} ({type(error).__name__}: ")
 
 
 def test_endless_numbers_are_diagnosed(home):

@@ -67,6 +67,8 @@ def read_newest_checkpoint(run: Path) -> dict[str, Any] | None:
 def _read(file: Path) -> dict[str, Any]:
     """Load a checkpoint and check that it is complete, without executing anything in it."""
     try:
+        if not file.is_file():
+            raise ValueError("it is not a regular file")
         state = read_torch(file)
         state["manifest"] = parse_manifest(state["manifest"])
         if state["manifest"]["format"] == FORMAT:

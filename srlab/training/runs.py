@@ -37,6 +37,7 @@ from srlab import files, tensor_files
 from srlab.devices import peak_memory_mib
 from srlab.errors import SrlabError
 from srlab.paths import exists, generator_file, locate, run_folder, runs_home
+from srlab.text import printable
 from srlab.training.checkpoints import find_checkpoints, read_newest_checkpoint, write_checkpoint
 from srlab.training.log_rows import Rows, as_lines, parse_lines
 from srlab.training.manifests import FORMAT, Facts, Manifest, parse_manifest
@@ -44,6 +45,8 @@ from srlab.training.settings import FOLLOW_LENGTH, as_read_back, differences, en
 
 WHERE = "with SRLAB_HOME"  # for errors when a file cannot be written
 REMEDY = "Move the folder elsewhere or choose another run name"
+LARGEST_MANIFEST = 2**20  # bytes; it usually has a few thousand
+LARGEST_LOG = 2**25  # bytes; a million steps have 100,000 rows of about 250 bytes
 SIDE_RUN = "-ablation-"  # part of the names of a lab's side runs, which later labs do not use
 
 
@@ -74,7 +77,7 @@ class Run:
         """Read ``run.json``, or the checkpoint's copy if it is lost or damaged; return None for a new run."""
         file = self.path / "run.json"
         try:
-            manifest = parse_manifest(file.read_text(encoding="utf-8"))
+            manifest = parse_manifest(files.read_regular(file, LARGEST_MANIFEST))
         except (ValueError, OSError, RecursionError) as error:  # the last one only in malicious files
             if state := self.load_checkpoint():
                 return state["manifest"]
@@ -102,7 +105,7 @@ class Run:
         if not exists(file):
             return []
         try:
-            return parse_lines(file.read_text(encoding="utf-8"))
+            return parse_lines(files.read_regular(file, LARGEST_LOG))
         except (ValueError, OSError, RecursionError) as error:
             raise SrlabError(f"{file} is damaged ({error}). Run the lab again, which restores it.") from error
 
@@ -356,8 +359,14 @@ def read_runs(labs: str = "*") -> Iterator[tuple[Run, Manifest]]:
             run = Run(folder.parent.name, folder.name)  # rejects names of copies, such as "default (copy)"
             if (manifest := run.manifest()) is not None:
                 yield run, manifest
-        except (SrlabError, OSError) as error:
-            print(f"Skipped: {error}")
+        except Exception as error:  # also MemoryError
+            print_skipped(folder, error)
+
+
+def print_skipped(folder: Path, error: Exception) -> None:
+    """Print in one line why a run is left out of a list: whatever is wrong with it, the others are listed."""
+    known = isinstance(error, SrlabError)
+    print(printable(f"Skipped: {error if known else f'{folder} ({type(error).__name__}: {error})'}"))
 
 
 def _is_run(folder: Path) -> bool:

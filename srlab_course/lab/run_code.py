@@ -27,6 +27,7 @@ from srlab_course.lab.lab import Lab
 from srlab_course.lab.run_names import BEFORE
 
 FILE = "code.py"
+LARGEST_CODE = 2**20  # bytes
 BETWEEN = ".changing-places"
 MANIFEST = "run.json"  # its hash identifies a folder that was moved aside; only such a folder is ever deleted
 IMPORTED = "srlab_answers_of_"  # how the modules are called that `import_code` makes
@@ -115,8 +116,8 @@ def import_code(run: Run) -> ModuleType | None:
 def text_in(run: Run) -> str:
     """Return the text of a run's file, which may be a stranger's and is not to be parsed; "" if there is none."""
     try:
-        return (run.path / FILE).read_bytes().decode()
-    except (OSError, UnicodeDecodeError):
+        return files.read_regular(run.path / FILE, LARGEST_CODE)
+    except (OSError, ValueError):
         return ""
 
 

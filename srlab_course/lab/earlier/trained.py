@@ -10,7 +10,7 @@ from srlab.errors import SrlabError
 from srlab.models.loading import load_generator
 from srlab.text import printable
 from srlab.training.manifests import Manifest
-from srlab.training.runs import Run, read_runs
+from srlab.training.runs import Run, print_skipped, read_runs
 from srlab_course.lab.run_names import BEFORE
 from srlab_course.lab.shared_settings import TrainingLab
 from srlab_course.labs import LABS, METHODS
@@ -56,8 +56,8 @@ def load_trained(
         else:
             try:
                 found |= _load(run, run.name, scale)
-            except SrlabError as error:
-                print(f"Skipping the run {origin}: {error}")
+            except Exception as error:  # also MemoryError
+                print_skipped(run.path, error)
     return found
 
 

@@ -54,8 +54,8 @@ def test_broken_run_or_other_scale_is_skipped_with_message(capsys):
     assert list(load_trained(scale=4)) == ["SRGAN"]
     manifest, scale, weights = capsys.readouterr().out.splitlines()
     assert re.search(r"^Skipped: .*04_esrgan.default.run.json is not a valid run manifest", manifest)
-    assert re.search(r"^Skipping the run 01_srresnet/twice: .* upscales by 2, not by 4", scale)
-    assert weights.startswith("Skipping the run 02_content_loss/default: ")
+    assert re.search(r"^Skipped: The network of 01_srresnet/twice upscales by 2, not by 4", scale)
+    assert re.search(r"^Skipped: .*02_content_loss.default.generator.safetensors is damaged", weights)
     assert list(load_trained()) == ["MSRResNet (twice)", "SRGAN"]
 
 
