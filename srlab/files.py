@@ -16,6 +16,7 @@ from filelock import FileLock, Timeout
 
 from srlab.errors import SrlabError
 from srlab.paths import exists
+from srlab.text import printable
 
 # What to do about an error of the system, after its number; for other errors, check the path.
 ADVICE = dict.fromkeys((errno.ENOSPC, errno.EDQUOT), "Free some space or choose another folder")
@@ -224,7 +225,7 @@ def lock(path: Path, busy: str = "", patience: float = 0.0, where: str = "") -> 
         except Timeout as error:
             if busy:
                 raise SrlabError(busy) from error
-            print(f"Another process is working in {path.parent}. Waiting for it.", flush=True)
+            print(printable(f"Another process is working in {path.parent}. Waiting for it."), flush=True)
             held.acquire()
     try:
         yield

@@ -163,7 +163,7 @@ def upscale_files(
     if out and not out.is_dir() and (out.suffix.lower() in EXTENSIONS or (alone and out.suffix) or exists(out)):
         if not alone:
             raise SrlabError(f"{out} is not a folder. Pass a folder for the results of several images.")
-        print(upscale_file(paths[0], out, upscaler, scale, **options))
+        print(printable(upscale_file(paths[0], out, upscaler, scale, **options)))
         return
     results: dict[Path, Path] = {}
     missing, present, failed = [], [], 0
@@ -171,7 +171,8 @@ def upscale_files(
     for path, result in pairs:
         if result in results:
             other = results[result]
-            print(f"failed {path}: {other} has the same result, {result}. Rename one of them.", file=sys.stderr)
+            same = f"failed {path}: {other} has the same result, {result}. Rename one of them."
+            print(printable(same), file=sys.stderr)
             failed += 1
         elif result.is_file():
             present.append(str(result))
@@ -186,13 +187,13 @@ def upscale_files(
         try:
             if not exists(path):
                 raise SrlabError(f"{path} not found. Check the path. To name a result, use -o.")
-            print(upscale_file(path, result, upscaler, scale, label=label, **options))
+            print(printable(upscale_file(path, result, upscaler, scale, label=label, **options)))
         except PlaceError:
             raise
         except SrlabError as error:
             if len(pairs) == 1:
                 raise
-            print(f"failed {path}: {error}", file=sys.stderr)
+            print(printable(f"failed {path}: {error}"), file=sys.stderr)
             failed += 1
     if failed:
         raise SrlabError(f"{failed} of {len(pairs)} images failed, for the reasons above.")

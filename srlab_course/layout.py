@@ -64,8 +64,8 @@ def in_columns(rows: Sequence[Sequence[str]], width: int = 0) -> str:
 
 
 def seen_from_here(path: Path) -> str:
-    """Return a path as text, relative to the working directory if that is shorter."""
+    """Return a path to print, relative to the working directory if that is shorter."""
     try:
-        return min(str(path), os.path.relpath(path), key=len)
+        return printable(min(str(path), os.path.relpath(path), key=len))
     except ValueError:  # on Windows from one drive to another
-        return str(path)
+        return printable(path)

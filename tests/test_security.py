@@ -8,6 +8,7 @@ import math
 import os
 from contextlib import suppress
 
+import nbformat
 import pytest
 import torch
 from PIL import EpsImagePlugin
@@ -65,6 +66,23 @@ def test_image_with_unprintable_name_is_skipped(part, tmp_path, capsys):
     assert f"Left out of {tmp_path.name}: " in out
     assert "with printable names are read" in out
     assert out.strip().isprintable()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows does not allow such names")
+def test_commands_print_names_without_control_characters(tmp_path, capsys):
+    """Check commands with the names that a shell finds for ``*``; the last character turns the writing direction."""
+    good, same, escape = (tmp_path / name for name in ("a\u202e.png", "a\u202e.jpg", "b\x1b[31m.png"))
+    srlab.write_image(noise(), good)
+    same.touch()
+    escape.touch()
+    assert main(["upscale", *map(str, (good, same, escape)), "--method", "nearest"]) == 2
+    assert main(["upscale", str(good), "-o", str(tmp_path / "c\u202e.png"), "--method", "nearest"]) == 0
+    nbformat.write(nbformat.v4.new_notebook(), tmp_path / "d\x1b[31m.ipynb")
+    assert main(["handout", str(tmp_path / "d\x1b[31m.ipynb")]) == 0
+    shown = "".join(capsys.readouterr())
+    for words in ("a?_x4.png\n", "a?.jpg: ", "failed ", "b?[31m.png: ", "c?.png\n", "d?[31m.html\n"):
+        assert words in shown
+    assert all(line.isprintable() for line in shown.splitlines())
 
 
 @pytest.mark.parametrize("name", ["x=1; import os #", "x\nimport os\ny", "import"])

@@ -14,6 +14,7 @@ from srlab.evaluation.metrics import PROTOCOLS
 from srlab.evaluation.scoring import evaluate_all, save_table
 from srlab.files import refuse_existing
 from srlab.paths import expand_user
+from srlab.text import printable
 
 
 def run(options: argparse.Namespace) -> int:
@@ -40,7 +41,7 @@ def run(options: argparse.Namespace) -> int:
         tables.append(table.drop(columns="file").assign(method=folder))
         notes += more
     for note in notes:
-        print(note, file=sys.stderr)
+        print(printable(note), file=sys.stderr)
     table = pd.concat(tables, ignore_index=True)
     table = table[["image", "method", *table.columns.drop(["image", "method"])]]
     if options.csv:
@@ -75,6 +76,7 @@ def _text(table: pd.DataFrame, label: str) -> str:
     whole = pd.concat([table, means.assign(image="mean")] if label == "image" else [table], ignore_index=True)
     whole = whole[[label, *means.columns]]
     digits = {name: f"{{:.{METRICS[name].digits}f}}".format for name in means.columns}
-    names = whole[label].str.ljust(whole[label].str.len().max())
+    names = whole[label].map(printable)
+    names = names.str.ljust(names.str.len().max())
     lines = whole.assign(**{label: names}).to_string(index=False, na_rep="-", formatters=digits).splitlines()
     return "\n".join([*lines[:-1], "-" * len(lines[0]), lines[-1]] if label == "image" else lines)

@@ -3,9 +3,10 @@
 import argparse
 
 from srlab.exporting import export
+from srlab.text import printable
 
 
 def run(options: argparse.Namespace) -> int:
     """Export, print the file, and return the exit code."""
-    print(export(options.run, options.file, force=options.force))
+    print(printable(export(options.run, options.file, force=options.force)))
     return 0

@@ -10,7 +10,7 @@ import torch
 from srlab.data.degradation import Degrade
 from srlab.data.images import mod_crop, to_float, to_uint8
 from srlab.errors import SrlabError
-from srlab.text import some
+from srlab.text import printable, some
 
 
 class ImageSet:
@@ -105,7 +105,9 @@ class ImageSet:
             raise SrlabError(f"No image in {self.name} has at least {side} x {side} pixels. Use larger images.")
         if not small:
             return self
-        print(f"Left out of {self.name} because they are smaller than {side} x {side} pixels: {some(small)}.")
+        print(
+            printable(f"Left out of {self.name} because they are smaller than {side} x {side} pixels: {some(small)}.")
+        )
         return self.subset(*large)
 
     def center_crop(self, side: int) -> "ImageSet":

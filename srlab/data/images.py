@@ -194,7 +194,7 @@ def _turn_upright(path: Path, image: Image.Image) -> None:
         if found:
             image.info["exif"] = exif
     except Exception:  # of many kinds; if the orientation is readable, the pixels are upright by now
-        print(f"The EXIF data of {path.name} are damaged and were left out.", file=sys.stderr)
+        print(printable(f"The EXIF data of {path.name} are damaged and were left out."), file=sys.stderr)
         image.info.pop("exif", None)
 
 

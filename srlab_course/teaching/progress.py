@@ -6,7 +6,6 @@ from pathlib import Path
 
 from srlab.errors import SrlabError
 from srlab.paths import expand_user
-from srlab.text import printable
 from srlab_course.feedback.all_exercises import exercises
 from srlab_course.feedback.quiz import count_right
 from srlab_course.layout import in_columns, seen_from_here
@@ -37,7 +36,7 @@ def _print_results(name: str | Path, whole: bool) -> None:
     if whole and not results:
         raise SrlabError(f"{path} has no exercises of this version of the course. Check the file.")
     if results:
-        where = printable(seen_from_here(path)) if whole else path.stem
+        where = seen_from_here(path) if whole else path.stem
         right = sum(result == Result.CORRECT for result in results.values())
         print(f"{where}: {right} of {len(results)} correct{with_quiz(count_right(notebook))}")
     if whole:
