@@ -98,6 +98,8 @@ def has_room_for_sockets(folder: Path) -> bool:
     return True
 
 
+# It would look for language servers with Rscript, julia and npm, which may run files in the folder that is opened.
+c.ServerApp.jpserver_extensions = {"jupyter_lsp": False}
 c.ServerApp.contents_manager_class = WidgetsOfTrustedNotebooks
 c.ServerApp.kernel_spec_manager_class = KernelsFromTheEnvironment
 # Any account on the machine could read what kernels send over TCP, even to this machine alone.

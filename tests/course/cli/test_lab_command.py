@@ -16,6 +16,7 @@ from traitlets.config import PyFileConfigLoader
 from srlab.cli.main import main
 from tests.conftest import ROOT
 
+ServerApp = pytest.importorskip("jupyter_server.serverapp").ServerApp
 LabApp = pytest.importorskip("jupyterlab.labapp").LabApp
 get_static_page_config = pytest.importorskip("jupyterlab_server.config").get_static_page_config
 
@@ -35,7 +36,8 @@ def test_lab_opens_the_notebooks_from_any_folder(started, tmp_path, monkeypatch)
     assert {f"ServerApp.{name}={ROOT / 'notebooks'}" for name in ("root_dir", "preferred_dir")} < {*started}
     places = (option.partition("=")[2] for option in started if "_dir=" in option or "basedirs=" in option)
     assert all(map(os.path.isdir, places))
-    assert "@jupyterlab/vega5-extension" in get_static_page_config(level="all")["disabledExtensions"]
+    off = get_static_page_config(level="all")["disabledExtensions"]
+    assert {"@jupyterlab/vega5-extension", "@jupyterlab/lsp-extension"} < {*off}
     course, own = os.environ["JUPYTER_CONFIG_PATH"].split(os.pathsep)
     assert (own, Path(course, "jupyter_server_config.py").is_file()) == ("one of my own", True)
 
@@ -55,6 +57,14 @@ def server(tmp_path, monkeypatch):
     monkeypatch.delenv("JUPYTER_RUNTIME_DIR", raising=False)
     file = ROOT / "docs" / "book" / "jupyterlab" / "jupyter_server_config.py"
     return lambda: PyFileConfigLoader(str(file)).load_config()
+
+
+def test_no_language_server_is_looked_for(server):
+    """Leave out an extension that starts Rscript, julia and npm in the opened folder; the package enables it."""
+    app = ServerApp(config=server())
+    app.find_server_extensions()
+    assert app.jpserver_extensions["jupyterlab"] is True
+    assert app.jpserver_extensions["jupyter_lsp"] is False
 
 
 async def opened_saved_and_opened(contents):
