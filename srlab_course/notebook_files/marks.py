@@ -3,8 +3,10 @@
 import ast
 import functools
 import html
+import itertools
 import re
 import textwrap
+import unicodedata
 from collections.abc import Mapping
 from enum import StrEnum
 from typing import Any, NamedTuple
@@ -18,6 +20,7 @@ CLAIM = "application/vnd.srlab.claim+json"  # media type of a checked claim, for
 METRIC = "application/vnd.srlab.metric+json"  # media type of a lab's main metric, for `make labs`
 
 LONGEST_CELL = 40_000  # characters; the course's longest code cell has 4,300
+MOST_COMBINING = 30  # combining characters in a row, as in Unicode's Stream-Safe Text Format
 PARAMETERS = {"check": ["name"], "quiz": ["lab", "answers"]}  # functions that a lab calls, with these parameters
 # A line with a magic, a shell command or a question mark, or the right side of an assignment from one of these.
 MAGIC = re.compile(r"(^[ \t]*|(?<==)[ \t]*)(?:(?:[%?]{1,2}\w|!(?!=))(?:.*\\\n)*.*|[\w.]+\?+)$", re.MULTILINE)
@@ -36,11 +39,11 @@ class Result(StrEnum):
 def parse_cell(source: str) -> ast.Module:
     """Return the syntax tree of a cell without executing it; it may contain magics.
 
-    It is empty if the cell is not Python, or is too long. The time is linear in the length, unlike with IPython's own
-    transformation, so no submission stops the grading of a class.
+    It is empty if the cell is not Python, is too long, or has too many combining characters in a row. The time is
+    linear in the length, unlike with IPython's own transformation, so no submission stops the grading of a class.
     """
     source = re.sub(r"\A\s*%%(time|capture).*\n", "", source)
-    if len(source) > LONGEST_CELL or re.match(r"\s*%%", source):
+    if len(source) > LONGEST_CELL or re.match(r"\s*%%", source) or _most_combining(source) > MOST_COMBINING:
         return ast.Module([])
     for text in (source, MAGIC.sub(r"\1None", source)):
         try:
@@ -48,6 +51,12 @@ def parse_cell(source: str) -> ast.Module:
         except (SyntaxError, ValueError, RecursionError, MemoryError):  # the last three only in malicious files
             continue
     return ast.Module([])
+
+
+def _most_combining(text: str) -> int:
+    """Return the length of the longest run of combining characters, which Python sorts in a name, in quadratic time."""
+    combining = (unicodedata.combining(unicodedata.normalize("NFKD", sign)[0]) > 0 for sign in text)
+    return max((sum(run) for _, run in itertools.groupby(combining)), default=0)
 
 
 def calls_of(function: str, source: str) -> list[dict[str, str]]:

@@ -219,7 +219,9 @@ def test_mark_that_any_cell_can_display_gets_a_note(tmp_path, capsys):
 def test_cell_is_parsed_once(tmp_path, monkeypatch):
     parse, parsed = ast.parse, []
     monkeypatch.setattr(ast, "parse", lambda text: parsed.append(text) or parse(text))
-    sources = [f"check('{PSNR}', 1)  # {tmp_path}", "quiz() # check", "#" * 50_000 + "quiz"]
+    stacked = "\u0316\uff9e"  # a combining character, and one that becomes one in a name
+    sources = [f"check('{PSNR}', 1)  # {tmp_path}", f"quiz(x{stacked * 15}) # check"]
+    sources += ["#" * 50_000 + "quiz", f"quiz(x{stacked * 16})"]
     nbformat.write(nbformat.v4.new_notebook(cells=[*map(nbformat.v4.new_code_cell, sources)]), tmp_path / "Ann.ipynb")
     assert main(["grade", str(tmp_path)]) == 0
     assert parsed == sources[:2]
