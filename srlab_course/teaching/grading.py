@@ -34,7 +34,8 @@ from srlab_course.teaching.saved_results import (
 )
 
 NO_EXERCISES = "has no exercises of this version of the course."
-LONGEST_NOTE = 1000  # characters in a cell of the table
+LONGEST_PATH = 100  # characters in a note
+LONGEST_NOTE = 10_000  # characters in a cell of the table; Excel allows 32,767
 
 
 @dataclass
@@ -219,8 +220,9 @@ def labs_of(submissions: Sequence[Submission]) -> list[str]:
 def table_of(submissions: Sequence[Submission], students: Mapping[str, str]) -> bytes:
     """Return the gradebook of a class as CSV, one row per student; `students` maps their folders to their names.
 
-    A student without a valid submission of a lab has 0 points, and the note tells why. The encoding is UTF-8 with a
-    byte order mark, which Excel needs. No cell starts a formula.
+    A student without a valid submission of a lab has 0 points, and the note tells why. Notes about counted files come
+    first, so neither a long path nor many other files push them out. The encoding is UTF-8 with a byte order mark,
+    which Excel needs. No cell starts a formula.
     """
     columns, without, rows = {"student": "student"}, {}, []
     labs = labs_of(submissions)
@@ -229,10 +231,10 @@ def table_of(submissions: Sequence[Submission], students: Mapping[str, str]) -> 
         columns |= {name: name for name in (lab, f"{lab} possible", f"{lab} quiz")}
         columns |= {name: f"{name} ({number})" if number else name for name, number in numbered(lab).items()}
     for student, name in students.items():
-        own = [one for one in submissions if one.student == student]
-        notes = [f"{one.path} {one.note}" for one in own if one.note] if own else ["Nothing submitted."]
+        own = sorted((one for one in submissions if one.student == student), key=lambda one: not one.results)
         missing = [lab for lab in labs if own and not any(lab in one.points for one in own)]
-        notes += [f"No valid submission of {', '.join(missing)}."] if missing else []
+        notes = [f"No valid submission of {', '.join(missing)}."] if missing else []
+        notes += [f"{_cut(one.path)} {one.note}" for one in own if one.note] if own else ["Nothing submitted."]
         row = without | {"student": name, "note": shorten(" ".join(notes), LONGEST_NOTE)}
         for one in own:
             row |= one.results | {lab: reached for lab, (reached, _) in one.points.items()}
@@ -240,6 +242,12 @@ def table_of(submissions: Sequence[Submission], students: Mapping[str, str]) -> 
         rows.append({key: _plain(cell) if isinstance(cell, str) else cell for key, cell in row.items()})
     table = pd.DataFrame(rows, columns=[*columns, "note"], dtype=object).rename(columns=columns)
     return table.to_csv(index=False, quoting=csv.QUOTE_ALL).encode("utf-8-sig")
+
+
+def _cut(path: Path) -> str:
+    """Return the beginning and the end of a long path."""
+    text, half = str(path), LONGEST_PATH // 2
+    return text if len(text) <= LONGEST_PATH else f"{text[:half]}...{text[-half:]}"
 
 
 def _plain(cell: str) -> str:
