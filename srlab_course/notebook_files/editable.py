@@ -8,7 +8,15 @@ from nbformat import NotebookNode
 
 from srlab_course.notebook_files.finding import read_saved
 
-__all__ = ["NotebookNode", "code_cell", "markdown_cell", "read_notebook", "to_text", "write_notebook"]
+__all__ = [
+    "NotebookNode",
+    "code_cell",
+    "markdown_cell",
+    "new_notebook",
+    "read_notebook",
+    "to_text",
+    "write_notebook",
+]
 
 
 def read_notebook(path: Path) -> NotebookNode:
@@ -34,3 +42,8 @@ def code_cell(source: str, tags: Sequence[str] = ()) -> NotebookNode:
 def markdown_cell(source: str) -> NotebookNode:
     """Return a new cell with text."""
     return nbformat.v4.new_markdown_cell(source)
+
+
+def new_notebook(cells: Sequence[NotebookNode]) -> NotebookNode:
+    """Return a new notebook."""
+    return nbformat.v4.new_notebook(cells=[*cells])

@@ -6,7 +6,9 @@ import functools
 import io
 import os
 import re
+from html import escape
 from pathlib import Path
+from urllib.parse import unquote
 
 from bleach.css_sanitizer import ALLOWED_CSS_PROPERTIES, CSSSanitizer
 from bleach.sanitizer import Cleaner
@@ -23,7 +25,7 @@ from srlab.files import refuse_existing, write_atomic
 from srlab.paths import exists
 from srlab.text import escaped
 from srlab_course.layout import seen_from_here
-from srlab_course.notebook_files.editable import read_notebook
+from srlab_course.notebook_files.editable import markdown_cell, new_notebook, read_notebook
 from srlab_course.notebook_files.finding import find_notebook
 
 # Answers, and what paper could not open; without its end it goes on to the end of the cell, as in a browser.
@@ -53,8 +55,9 @@ PAGE = "{% extends 'lab/index.html.j2' %}"
 PAGE += "".join(f"{{% block html_head_js{part} %}}{text}{{% endblock %}}" for part, text in HEAD.items())
 FORMULAS = {"mathtext.fontset": "stix"}  # over matplotlib's defaults, whatever the user's own settings
 LONGEST_FORMULA = 2000  # characters; the course's longest formula has 190
-LARGEST_PAGE = 20 * 10**6  # bytes of pictures and formulas
-FORMULA = 5  # times that the bytes of a formula count, because drawing is slow
+LONGEST_TEXT = 20_000  # characters of a cell; the course's longest cell has 3,400, and the time grows with their square
+LARGEST_PAGE = 20 * 10**6  # bytes of pictures and text
+LETTER = 100  # bytes that a character of text counts, and 10 times as many in a formula, which is slow to draw
 SIZE = 11.5  # points; as large as the text around a formula looks
 
 
@@ -63,34 +66,51 @@ class Offline(IPythonRenderer):
 
     embedded = 0
 
-    def embed(self, data: str, times: int = 1) -> str:
-        """Return a picture or formula for the page, and raise an error if the page gets too large."""
-        self.embedded += times * len(data)
+    def embed(self, data: str, size: int) -> str:
+        """Return a part of the page, which counts `size` bytes, and raise an error if the page gets too large."""
+        self.embedded += size
         if self.embedded > LARGEST_PAGE:
             raise SrlabError(
-                f"The pictures and formulas of the lab need more than {LARGEST_PAGE / 1e6:g} MB in a handout. Use "
-                "smaller pictures."
+                f"The lab is too large for a handout: it needs more than {LARGEST_PAGE / 1e6:g} MB, where a character "
+                f"counts {LETTER} bytes. Use smaller pictures, or divide the lab."
             )
         return data
 
+    def _embed_image_or_attachment(self, src: str) -> str:
+        """Embed a picture in Markdown like one in HTML."""
+        return self._src_to_base64(src) or src
+
     def _src_to_base64(self, src: str) -> str | None:
-        """Embed only files that are pictures and in the folder of the lab, also if a link leads elsewhere."""
+        """Embed only attached pictures, and files that are pictures and really in the folder of the lab."""
+        if src.startswith("attachment:"):
+            picture = self.attachments.get(unquote(src.removeprefix("attachment:")), {})
+            kind, data = next(iter(picture.items()), ("", ""))
+            found = f"data:{kind};base64,{data}"
+            return self.embed(found, len(found))
         folder, file = os.path.realpath(self.path), Path(os.path.realpath(Path(self.path, src)))
         if not file.is_relative_to(folder) or not exists(file) or not is_picture(file):
             return None
-        return self.embed(super()._src_to_base64(src) or "") or None
+        found = super()._src_to_base64(src) or ""
+        return self.embed(found, len(found)) or None
 
     def _html_embed_images(self, html: str) -> str:
         """Leave other tags as they are: nbconvert gets them one by one, and would close each at once."""
         return super()._html_embed_images(html) if "<img" in html.lower() else html
 
+    def block_code(self, code: str, info: str | None = None) -> str:
+        """Render code without colors: most highlighters take the square of its length, and some much longer."""
+        return super().block_code(code)
+
     def inline_math(self, body: str) -> str:
         """Render a formula in a line of text."""
-        return self.embed(draw(body, "vertical-align: {}pt"), FORMULA)
+        return self._formula(body, "vertical-align: {}pt")
 
     def block_math(self, body: str) -> str:
         """Render a formula in a line of its own."""
-        return self.embed(draw(body, "display: block; margin: auto"), FORMULA)
+        return self._formula(body, "display: block; margin: auto")
+
+    def _formula(self, body: str, place: str) -> str:
+        return self.embed(draw(body, place), 10 * LETTER * (10 + len(body)))
 
 
 @functools.cache
@@ -130,21 +150,24 @@ def handout(options: argparse.Namespace) -> int:
     lab = find_notebook(options.lab)
     out = paths.runs_home() / "handouts" / f"{lab.stem}.html"
     refuse_existing(out, options.force)
-    notebook = read_notebook(lab)
-    notebook.cells = [cell for cell in notebook.cells if cell.cell_type == "markdown"]
     offline = Offline(escape=False, embed_images=True, path=str(lab.parent))
-    for part in (notebook, *notebook.cells):
-        part.metadata.clear()  # a title, tags and widgets would also get into the page
-    for cell in notebook.cells:
-        cell.source = FOLDED.sub("", cell.source)
-        for name, picture in cell.get("attachments", {}).items():  # nbconvert does not find them in HTML
-            link, (kind, data) = f"attachment:{name}", next(iter(picture.items()))
-            if name and (times := cell.source.count(link)):
-                cell.source = cell.source.replace(link, offline.embed(f"data:{kind};base64,{data}", times))
+    cells = [cell for cell in read_notebook(lab).cells if cell.cell_type == "markdown"]
+    # Of a cell, only this gets into the page: a title, ids, tags and widgets do not.
+    texts = [render(FOLDED.sub("", cell.source), cell.get("attachments", {}), offline) for cell in cells]
     exporter = HTMLExporter(raw_template=PAGE, extra_template_basedirs=[])  # not of the working directory
-    markdown = MarkdownWithMath(renderer=offline)
-    exporter.register_filter("markdown2html", lambda text: CLEANER.clean(markdown.render(text)))
+    for name in ("markdown2html", "strip_files_prefix"):  # the second one takes the square of the length
+        exporter.register_filter(name, lambda text: text)
+    notebook = new_notebook([markdown_cell(text) for text in texts])
     page, _ = exporter.from_notebook_node(notebook, {"metadata": {"name": lab.stem}})  # the title
     write_atomic(out, page.encode(), replace=options.force)
     print(seen_from_here(out))
     return 0
+
+
+def render(text: str, attachments: dict[str, dict[str, str]], offline: Offline) -> str:
+    """Return the text of a Markdown cell with its attached pictures as HTML, or as it is if it is too long."""
+    offline.embed(text, LETTER * len(text))
+    if len(text) > LONGEST_TEXT:
+        return f"<pre>{escape(text)}</pre>"
+    offline.attachments = attachments
+    return CLEANER.clean(MarkdownWithMath(renderer=offline).render(text))

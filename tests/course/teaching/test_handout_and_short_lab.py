@@ -171,15 +171,23 @@ def test_large_handout_is_rejected(tmp_path, home, monkeypatch, capsys):
     decoded, opened = [], handout.open_upright
     monkeypatch.setattr(handout, "open_upright", lambda file: decoded.append(file) or opened(file))
     monkeypatch.setattr(handout, "LARGEST_PAGE", 10_000)
-    pasted = {"": {"image/png": "A" * 1000}, "a": {"image/png": "A" * 1000}}
-    for text in ("attachment:a " * 100, "![](a.png) " * 100, "$a$ " * 100):
+    monkeypatch.setattr(handout, "LETTER", 1)
+    pasted = {"a": {"image/png": "A" * 1000}}
+    for text in ("![](attachment:a) " * 100, "![](a.png) " * 100, "$a$ " * 100, "a" * 11_000):
         notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell(text, attachments=pasted)])
         nbformat.write(notebook, tmp_path / "lab.ipynb")
         assert main(["handout", str(tmp_path / "lab.ipynb")]) == 2
-        assert "of the lab need more than 0.01 MB in a handout" in capsys.readouterr().err
+        assert "too large for a handout: it needs more than 0.01 MB" in capsys.readouterr().err
     assert decoded == [tmp_path / "a.png"]
-    assert "AAA" not in handout_of("attachment: ", tmp_path, home)
     assert handout.draw("a" * 5000, "") == f"<code>{'a' * 5000}</code>"
+
+
+def test_long_text_and_code_are_shown_as_they_are(tmp_path, home, monkeypatch):
+    """Test what would take the square of its length, or much more in some highlighters."""
+    long = "**[" * 10_000
+    assert f"<pre>{long}</pre>" in handout_of(long, tmp_path, home)
+    assert "<strong>a</strong>" in handout_of(f"**a** {'a' * 5000}", tmp_path, home)
+    assert "<pre><code>\t\na = 1\n</code></pre>" in handout_of("```easytrieve\n\t\na = 1\n```", tmp_path, home)
 
 
 def test_what_is_folded_goes_on_to_its_end_or_to_that_of_the_cell():
