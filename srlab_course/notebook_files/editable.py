@@ -6,7 +6,8 @@ from pathlib import Path
 import nbformat
 from nbformat import NotebookNode
 
-from srlab_course.notebook_files.finding import read_saved
+from srlab.errors import SrlabError
+from srlab_course.notebook_files.finding import NOT_VALID, read_saved
 
 __all__ = [
     "NotebookNode",
@@ -21,7 +22,10 @@ __all__ = [
 
 def read_notebook(path: Path) -> NotebookNode:
     """Read a notebook of format 4."""
-    return nbformat.v4.to_notebook_json(read_saved(path))
+    try:
+        return nbformat.v4.to_notebook_json(read_saved(path))
+    except (TypeError, AttributeError) as error:  # such as attachments that are a number
+        raise SrlabError(NOT_VALID.format(path)) from error
 
 
 def to_text(notebook: NotebookNode) -> str:

@@ -16,6 +16,8 @@ from srlab.paths import course, find_in_course, recipes
 if TYPE_CHECKING:
     from srlab_course.notebook_files.editable import NotebookNode
 
+NOT_VALID = "{} is not a valid Jupyter notebook. Pass an .ipynb file saved in Jupyter."
+
 
 class Saved(dict):
     """A part of a saved notebook, with its keys also as attributes."""
@@ -89,7 +91,7 @@ def read_saved(path: Path) -> Saved:
     except OSError as error:
         raise SrlabError(f"Cannot read {path} ({error.strerror}). Check its permissions.") from error
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:  # RecursionError: deep nesting
-        raise SrlabError(f"{path} is not a valid Jupyter notebook. Pass an .ipynb file saved in Jupyter.") from error
+        raise SrlabError(NOT_VALID.format(path)) from error
 
 
 def _joined(text: str | list[str]) -> str:

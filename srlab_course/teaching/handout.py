@@ -159,7 +159,7 @@ def handout(options: argparse.Namespace) -> int:
         exporter.register_filter(name, lambda text: text)
     notebook = new_notebook([markdown_cell(text) for text in texts])
     page, _ = exporter.from_notebook_node(notebook, {"metadata": {"name": lab.stem}})  # the title
-    write_atomic(out, page.encode(), replace=options.force)
+    write_atomic(out, page.encode(errors="replace"), replace=options.force)  # JSON may contain half a character
     print(seen_from_here(out))
     return 0
 

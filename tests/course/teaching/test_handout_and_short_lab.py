@@ -1,6 +1,7 @@
 """Test srlab handout and srlab short."""
 
 import base64
+import json
 import re
 import shutil
 from html import unescape
@@ -188,6 +189,18 @@ def test_long_text_and_code_are_shown_as_they_are(tmp_path, home, monkeypatch):
     assert f"<pre>{long}</pre>" in handout_of(long, tmp_path, home)
     assert "<strong>a</strong>" in handout_of(f"**a** {'a' * 5000}", tmp_path, home)
     assert "<pre><code>\t\na = 1\n</code></pre>" in handout_of("```easytrieve\n\t\na = 1\n```", tmp_path, home)
+
+
+def test_handout_uses_only_the_text_and_pictures_of_a_foreign_cell(tmp_path, home, capsys):
+    content = {"nbformat": 4, "metadata": {}, "cells": [{"cell_type": "markdown", "source": "Text \ud800"}]}
+    content["cells"][0] |= {"id": ["a"], "metadata": {"tags": 7}, "attachments": {"a": {}}}
+    (tmp_path / "lab.ipynb").write_text(json.dumps(content), encoding="utf-8")
+    assert main(["handout", str(tmp_path / "lab.ipynb")]) == 0
+    assert "<p>Text ?</p>" in (home / "handouts" / "lab.html").read_text(encoding="utf-8")
+    content["cells"][0]["attachments"] = 7
+    (tmp_path / "lab.ipynb").write_text(json.dumps(content), encoding="utf-8")
+    assert main(["handout", str(tmp_path / "lab.ipynb"), "--force"]) == 2
+    assert "lab.ipynb is not a valid Jupyter notebook." in capsys.readouterr().err
 
 
 def test_what_is_folded_goes_on_to_its_end_or_to_that_of_the_cell():
