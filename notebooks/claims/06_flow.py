@@ -114,6 +114,17 @@ if lab.recipe == "laptop":
         ratio=True,
     )
 
+# %% after 06e7a003
+if lab.recipe == "laptop":
+    lab.expect("the noise has a better PSNR than a sample", ahead, above=0.5)
+    far = evidence.patches
+    lab.expect(
+        "a sample's patches are nearer to HR's than the noise's",
+        far["one sample"] / far["single step + noise"],
+        below=0.1,
+        ratio=True,
+    )
+
 # %% after f0604a03
 if lab.recipe == "laptop":
     lab.expect("one sample is two to three decibels below the mean of 16", paid, above=2, below=3)
