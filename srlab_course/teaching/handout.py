@@ -6,7 +6,6 @@ import functools
 import io
 import os
 import re
-from html import escape
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -168,6 +167,7 @@ def render(text: str, attachments: dict[str, dict[str, str]], offline: Offline) 
     """Return the text of a Markdown cell with its attached pictures as HTML, or as it is if it is too long."""
     offline.embed(text, LETTER * len(text))
     if len(text) > LONGEST_TEXT:
-        return f"<pre>{escape(text)}</pre>"
+        lines = "\n".join(map(escaped, text.splitlines()))
+        return f"<pre>{lines}</pre>"
     offline.attachments = attachments
     return CLEANER.clean(MarkdownWithMath(renderer=offline).render(text))
