@@ -24,8 +24,10 @@ def from_earlier_lab(lab: TrainingLab, earlier: str, *names: str) -> list[Any]:
     origin = run_like(lab, earlier)
     module = import_code(run_called(origin)) if origin else None
     answers = {name: getattr(module, name.partition(".")[2], None) for name in names}
-    ours = ", ".join(name.partition(".")[2] for name, answer in answers.items() if answer is None)
-    if ours:
-        why = f"{origin} has none that a lab wrote here" if origin else f"lab {earlier[:2]} has no finished run"
-        print(f"{ours}: the course's, because {why}.")
+    missing = f"{origin} has none that a lab wrote here" if origin else f"lab {earlier[:2]} has no finished run"
+    reasons = {missing: [name for name, answer in answers.items() if answer is None]}
+    reasons[f"it trained {origin}"] = [name for name, answer in answers.items() if answer is find(name).reference]
+    for why, ours in reasons.items():
+        if ours:
+            print(f"{', '.join(name.partition('.')[2] for name in ours)}: the course's, because {why}.")
     return [find(name).reference if answer is None else answer for name, answer in answers.items()]

@@ -11,7 +11,7 @@ from srlab_course.lab.credit import is_own, whose
 from srlab_course.lab.earlier.answers import from_earlier_lab
 from srlab_course.lab.run_code import import_code, is_code_of, read_code, record_code
 from tests.conftest import leave_run
-from tests.course.lab.cells import Cells
+from tests.course.lab.cells import Cells, leave_code
 
 LAB = SimpleNamespace(name="03_srgan", run="default")
 STEP = "def train_step(x):\n    '''Take a step.'''\n    return RATE * x\n"
@@ -150,6 +150,14 @@ def test_later_lab_imports_what_trained_an_earlier_one(cells, capsys):
     record_code(later, "long", step)
     assert read_code(Run("04_esrgan", "long")) == f"RATE = 2\n\n\n{STEP}"
     assert whose("04_esrgan/long") == "your train_step (04_esrgan/long)"
+
+
+def test_later_lab_tells_that_the_course_s_answer_trained_an_earlier_one(home, capsys):
+    run = leave_run(LAB.name, "default", 1)
+    run.path.joinpath("generator.safetensors").touch()
+    leave_code(run, "from srlab_course.exercises.srgan.train_step import train_step")
+    from_earlier_lab(SimpleNamespace(name="04_esrgan", run="long"), LAB.name, "srgan.train_step")
+    assert capsys.readouterr().out == "train_step: the course's, because it trained 03_srgan/default.\n"
 
 
 @pytest.mark.parametrize("where", ["copied run", "changed file", "no record"])
