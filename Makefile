@@ -8,7 +8,7 @@
 # make mutation-test plant each known bug in a copy and check that a test fails
 # make book          build the labs as an offline website: build/book/html/index.html
 # make release       pack the executed labs and the site into dist/; TAG=v0.1.0 also checks that all versions are right
-# make seeds         execute all labs with each seed of SEEDS="20 21 22", and tabulate the margins of their claims
+# make seeds         execute all labs, or LAB="01 02", with each of SEEDS="20 21 22", and tabulate their claims' margins
 # make format        format the code
 # make audit         check the dependencies for known vulnerabilities
 # make set-url       set the URL of the repository, for links, badges and Colab: URL=https://github.com/OWNER/NAME
@@ -63,10 +63,11 @@ lab-%:
 # Measures the margins of the labs' claims: two seeds at a time, each on one core. Finished training runs are kept, so
 # running it again after changing a claim takes a few minutes. Fails if a claim is false or its margin is too small.
 SEEDS ?= 0 1 2 3
+LAB ?=
 TABLE ?= runs/seeds/table.md
 seeds: .venv/ready
 	printf '%s\n' $(SEEDS) | OMP_NUM_THREADS=1 SRLAB_CLAIMS=record xargs -P 2 -I SEED \
-		env SRLAB_HOME=runs/seeds/SEED $(BIN)/python -m srlab execute --seed SEED
+		env SRLAB_HOME=runs/seeds/SEED $(BIN)/python -m srlab execute --seed SEED $(LAB)
 	$(BIN)/python -m benchmarks.claims runs/seeds $(SEEDS) --out $(TABLE)
 
 # Takes an hour on two cores. For ARGS="--backbone FILE --benchmarks Set5,Set14", see studies/content_loss/README.md.

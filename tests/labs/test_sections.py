@@ -54,7 +54,8 @@ def test_section_tags(lab):
         assert {*tagged(cell)[1:]} <= {*optional}
     assert len({tuple(tagged(cell)) for cell in notebook.cells}) == len({*sections}), "sections are dropped as a whole"
     headings = [cell for cell in notebook.cells if cell.cell_type == "markdown" and cell.source.startswith("## ")]
-    assert all(cell.metadata.slideshow.slide_type == "slide" for cell in headings)
+    slides = [cell for cell in headings if cell.metadata.get("slideshow") == {"slide_type": "slide"}]
+    assert slides == headings, 'give each heading the metadata "slideshow": {"slide_type": "slide"}'
 
 
 @pytest.mark.nightly
