@@ -5,7 +5,7 @@
 #   hub.sh start          start the hub in the background; `kill $(cat hub.pid)` stops it. Two variables change it:
 #                         BIND=http://127.0.0.1:9000 the address, and CUDA_VISIBLE_DEVICES=0 shows the GPU
 #   hub.sh servers        start the server of each student, before class
-#   hub.sh collect LAB    copy each student's notebook, such as 03_srgan, into handed_in/
+#   hub.sh collect LAB    copy each student's notebook, such as 03_srgan, into handed_in/, unless it's there already
 set -euo pipefail
 
 LARGEST=50M # of a notebook; a sparse file can have any size
@@ -25,10 +25,11 @@ done
 
 home_of() { getent passwd "$1" | cut -d: -f6 | grep . || echo "/home/$1"; }
 failed() { echo "$1" >&2 && status=1; }
-# A student can control a process that runs as her, so it gets pipes, and nothing of root's terminal. Root limits how long
-# it may run, and how much it may write, because she can stop a process that is hers, or let it write without end.
+# A student can control a process that runs as her, so it gets pipes, and nothing of root's terminal or environment.
+# Root limits how long it may run, and how much it may write, because she can stop a process that is hers, or let it
+# write without end.
 as() {
-    timeout "$PATIENCE" setsid --wait runuser -u "$1" -- "${@:2}" </dev/null \
+    env -i PATH="$PATH" timeout "$PATIENCE" setsid --wait runuser -u "$1" -- "${@:2}" </dev/null \
         2> >(timeout "$PATIENCE" head -c 10K | cat -v >&2) | timeout "$PATIENCE" head -c "$LARGEST"
 }
 
@@ -68,13 +69,19 @@ servers() {
     done
 }
 
-# Students own their notebooks, and may have replaced one with a link to any file, so root must not open it.
+# Students own their notebooks, and may have replaced one with a link to any file, so root must not open it. What was
+# collected in time stays, also if a student saves again; move it away to collect another.
 collect() {
     for name in "${names[@]}"; do
-        file=$(home_of "$name")/notebooks/$1.ipynb
-        if as "$name" test -f "$file"; then
+        file=$(home_of "$name")/notebooks/$1.ipynb kept=handed_in/$name/$1.ipynb
+        if [ -e "$kept" ]; then
+            echo "$kept was collected before."
+        elif as "$name" test -f "$file"; then
             mkdir -p "handed_in/$name"
-            as "$name" cat "$file" >"handed_in/$name/$1.ipynb" || failed "$name's file cannot be read, or has more than $LARGEST."
+            { as "$name" cat "$file" >"$kept.part" && mv "$kept.part" "$kept"; } || {
+                rm -f "$kept.part"
+                failed "$name's file cannot be read, or has more than $LARGEST."
+            }
         else
             failed "$name has no file $file."
         fi
