@@ -100,7 +100,9 @@ def test_process_of_a_student_gets_no_terminal_and_a_file_is_limited(hub, tmp_pa
     notebook.parent.mkdir(parents=True)
     with notebook.open("wb") as file:
         file.truncate(2**40)
-    session = f"echo $$ $(ps -o sid= -p $$) $(readlink /proc/$$/fd/0 /proc/$$/fd/2) ${{SECRET-unset}} >>{tmp_path}/sessions"
+    session = (
+        f"echo $$ $(ps -o sid= -p $$) $(readlink /proc/$$/fd/0 /proc/$$/fd/2) ${{SECRET-unset}} >>{tmp_path}/sessions"
+    )
     commands = {"getent": f"echo ada:x:1:1::{tmp_path}/ada:/bin/sh", "runuser": f'{session}\nshift 3; "$@"'}
     monkeypatch.setenv("SECRET", "of root")
     done = hub("collect 03_srgan", "ada\n", commands)
