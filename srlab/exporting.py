@@ -16,15 +16,17 @@ from srlab.models.loading import BUNDLED, ONE_STEP, load_generator_file
 from srlab.models.realesrgan import NAME as REAL_ESRGAN
 from srlab.models.spandrel_networks import SpandrelNetwork, build_spandrel
 from srlab.models.wrappers import unwrapped
-from srlab.paths import expand_user
+from srlab.paths import exists, expand_user
 
 OPSET = 18  # version of the ONNX operators
 TOLERANCE = 1e-4  # largest difference from PyTorch, in units of [0, 1]
 # Heights and widths at which a file is compared with PyTorch: odd, multiples of an attention window, and one window.
 # Python branches on the size are frozen in an ONNX file, so a network can be right at one of them only.
 SIZES = ((37, 23), (64, 96), (16, 40))
-LICENSES = dict.fromkeys((*BUNDLED.values(), ONE_STEP), "MIT")
+# Name of a network, not of a file that is called so -> license:
+LICENSES: dict[object, str] = dict.fromkeys((*BUNDLED.values(), ONE_STEP), "MIT")
 LICENSES |= {REAL_ESRGAN: "BSD-3-Clause, Copyright (c) 2021, Xintao Wang"}
+NOT_STATED = "not stated: the weights belong to those who trained them"
 
 
 def export(generator: nn.Module | str | Path, path: str | Path, *, force: bool = False) -> Path:
@@ -62,17 +64,19 @@ def export(generator: nn.Module | str | Path, path: str | Path, *, force: bool =
     if isinstance(generator, nn.Module):
         network, source = unwrapped(copy.deepcopy(generator)), type(generator).__name__
     else:
+        local = None if generator in LICENSES else expand_user(generator)
         # A path can contain names that are nobody's business.
-        source = Path(generator).name if Path(generator).exists() else str(generator)
+        source = f"./{local.name}" if local and exists(local) else str(generator)
         network = load_generator_file(generator)
     network.cpu().eval()
-    content = _onnx(network, source) if path.suffix == ".onnx" else _weights(network, source)
+    terms = LICENSES.get(generator, NOT_STATED)
+    content = _onnx(network, source, terms) if path.suffix == ".onnx" else _weights(network, source)
     files.write_atomic(path, content, replace=force)
     return path
 
 
-def _onnx(network: nn.Module, source: str) -> bytes:
-    """Return an ONNX file that computes the same as the network."""
+def _onnx(network: nn.Module, source: str, terms: str) -> bytes:
+    """Return an ONNX file that computes the same as the network, with its license (`terms`)."""
     try:
         import onnx
         import onnxruntime  # noqa: F401  runs the file
@@ -87,8 +91,7 @@ def _onnx(network: nn.Module, source: str) -> bytes:
     model.ir_version = onnx.helper.find_min_ir_version_for(model.opset_import)  # for runtimes of other programs
     for node in model.graph.node:
         del node.metadata_props[:]  # the exporter writes the paths of this machine's files
-    notes = {"scale": str(scale), "colors": "RGB", "range": "0 to 1", "source": source}
-    notes["license"] = LICENSES.get(source, "not stated: the weights belong to those who trained them")
+    notes = {"scale": str(scale), "colors": "RGB", "range": "0 to 1", "source": source, "license": terms}
     if isinstance(network, FlowNet):
         notes |= {"noise": "standard normal", "noise channels": "3", "noise scale": str(scale)}
     for key, value in notes.items():

@@ -1,6 +1,7 @@
 """Exported networks give PyTorch's result in onnxruntime, and a run's RRDBNet in spandrel."""
 
 import sys
+from pathlib import Path
 
 import pytest
 import torch
@@ -8,6 +9,7 @@ from spandrel import ModelLoader
 from torch import nn
 
 import srlab
+from srlab import exporting
 from srlab.cli.main import main
 from srlab.errors import SrlabError
 from srlab.models import MSRResNet, RRDBNet, SRResNet
@@ -105,7 +107,20 @@ def test_file_is_for_old_runtimes_and_without_private_names(tmp_path, monkeypatc
     assert [names[2:] for names in axes] == [["height", "width"]]
     content = path.read_bytes()
     assert not any(word in content for word in (b"anna", b"secret", b".py", b"site-packages"))
-    assert {entry.key: entry.value for entry in model.metadata_props}["source"] == "generator.safetensors"
+    assert {entry.key: entry.value for entry in model.metadata_props}["source"] == "./generator.safetensors"
+
+
+def test_license_and_source_are_those_of_the_loaded_file(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    run = leave_run("01_srresnet", "srgan", 1)
+    run.save_generator(MSRResNet(1, 4, 2), 1)
+    Path("srgan").write_bytes((run.path / "generator.safetensors").read_bytes())
+    found = []
+    monkeypatch.setattr(exporting, "_onnx", lambda net, *notes: found.append((net.config["scale"], *notes)) or b"")
+    for typed in ("srgan", "./srgan", Path("srgan"), run.path, "01_srresnet/srgan"):
+        srlab.export(typed, "net.onnx", force=True)
+    terms = exporting.NOT_STATED
+    assert found == [(4, "srgan", "MIT"), *[(2, "./srgan", terms)] * 3, (2, "01_srresnet/srgan", terms)]
 
 
 @pytest.mark.parametrize(

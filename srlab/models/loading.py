@@ -24,8 +24,8 @@ ONE_STEP = "one_step"
 NAMES = (*BUNDLED.values(), ONE_STEP, realesrgan.NAME)  # names that `load_generator_file` accepts instead of a path
 
 
-def find_bundled(name: str) -> Path | None:
-    """Return the weights file of a bundled generator, or None for another name."""
+def find_bundled(name: str | Path) -> Path | None:
+    """Return the weights file of a bundled generator, or None for another name or a `Path`."""
     return FOLDER / f"{name}.safetensors" if name in (*BUNDLED.values(), ONE_STEP) else None
 
 
@@ -48,19 +48,18 @@ def load_generator_file(path: str | Path) -> nn.Module:
     Parameters
     ----------
     path
-        Run folder or ``"<lab>/<name>"``, a ``.safetensors`` file of a run, or published weights of another network
-        (`srlab.models.spandrel_networks`). If there is no such file or folder: ``"msrresnet"``, ``"rrdb"``, ``"srgan"``
-        (`BUNDLED`), ``"one_step"``, or ``"realesrgan"``.
+        ``"msrresnet"``, ``"rrdb"``, ``"srgan"`` (`BUNDLED`), ``"one_step"``, or ``"realesrgan"``; a run folder or
+        ``"<lab>/<name>"``, a ``.safetensors`` file of a run, or published weights of another network
+        (`srlab.models.spandrel_networks`). A file with one of these names is ``"./msrresnet"`` or a `Path`.
 
     Returns
     -------
     torch.nn.Module
         The network in eval mode, on the CPU.
     """
-    name = "" if Path(path).exists() else str(path)
-    if name == realesrgan.NAME:
+    if path == realesrgan.NAME:
         return realesrgan.load_realesrgan()
-    path = find_bundled(name) or locate(path, NAMES)
+    path = find_bundled(path) or locate(path, NAMES)
     if path.is_dir():
         path = path / generator_file()
     if path.suffix.lower() == ".onnx":

@@ -67,6 +67,7 @@ def test_bundled_one_step_network_has_sharp_answers_that_differ_and_fit_lr():
 def test_upscale_defaults_to_msrresnet(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     srlab.write_image(datasets.bundled_photos("validation")["chelsea"][..., :40, :48], tmp_path / "lr.png")
+    (tmp_path / "msrresnet").write_text("a file that somebody put among the photos")
     for target, *options in (["a.png"], ["b.png", "--run", "msrresnet"], ["c.png", "--run", "srgan"]):
         assert main(["upscale", "lr.png", "-o", target, *options]) == 0
         assert ("bundled network msrresnet" in capsys.readouterr().err) == (not options)

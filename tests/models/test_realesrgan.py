@@ -101,12 +101,12 @@ def test_original_file_is_used_without_package(scene, monkeypatch):
         scene.load()
 
 
-def test_name_is_known_and_a_folder_takes_precedence(tmp_path, monkeypatch):
+def test_name_is_known_whatever_the_folder_contains(tmp_path, monkeypatch):
     scene = Scene("realesrgan", tmp_path, monkeypatch)
     monkeypatch.chdir(tmp_path)
-    assert same(load_generator_file("realesrgan"), scene.network)
     Path("realesrgan").mkdir()
-    for name, words in (("realesrgn", "Did you mean realesrgan"), ("realesrgan", r"generator\.safetensors")):
+    assert same(load_generator_file("realesrgan"), scene.network)
+    for name, words in (("realesrgn", "Did you mean realesrgan"), ("./realesrgan", r"generator\.safetensors")):
         with pytest.raises(SrlabError, match=words):
             load_generator_file(name)
 
