@@ -3,7 +3,8 @@
 The caption of each figure with something that was trained has a sentence by `credit`. It is made where the training
 is, and names its section, all answers that took part, and the run of each network that comes from elsewhere.
 
-A ``code.py`` that no lab wrote on this machine counts as the course's: `srlab_course.lab.run_code`.
+A run is a copied one if no lab on this machine wrote its ``code.py``: `srlab_course.lab.run_code`. It is the course's
+if a lab did, and nothing in it is the student's.
 """
 
 from typing import Any
@@ -15,7 +16,7 @@ from srlab_course.lab.answer_text import defined_in, imported_in
 from srlab_course.lab.run_code import read_code
 from srlab_course.layout import in_lines
 
-WHOSE = {"you": "your", "the course": "the course's"}
+WHOSE = {"you": "your", "the course": "the course's", "others": "copied"}
 
 
 def credit(*answers: Any, did: str = "Trained with", **networks: Any) -> str:
@@ -30,7 +31,7 @@ def credit(*answers: Any, did: str = "Trained with", **networks: Any) -> str:
     networks
         Label -> network, or its origin: ``"LAB/RUN"``, or another text if it comes with the course.
     """
-    found: dict[str, list[str]] = {"you": [], "the course": []}
+    found: dict[str, list[str]] = {owner: [] for owner in WHOSE}
     for answer in answers:
         inner = getattr(answer, "func", answer)  # of a partial
         found["you" if is_yours(inner) else "the course"].append(getattr(inner, "__name__", type(inner).__name__))
@@ -38,7 +39,8 @@ def credit(*answers: Any, did: str = "Trained with", **networks: Any) -> str:
         origin = network if isinstance(network, str) else getattr(network, "origin", "")
         own, others = _answers_in(origin)
         rest = f"; {WHOSE['the course']} {', '.join(others)}" if own and others else ""
-        found["you" if own else "the course"].append(f"{label} ({origin}{rest})" if origin else label)
+        owner = "others" if _is_copied(origin) else "you" if own else "the course"
+        found[owner].append(f"{label} ({origin}{rest})" if origin else label)
     for owner, names in found.items():
         if names:
             print(in_lines(f"{WHOSE[owner]} code: ", ", ".join(names)))
@@ -48,6 +50,8 @@ def credit(*answers: Any, did: str = "Trained with", **networks: Any) -> str:
 
 def whose(origin: str) -> str:
     """Return in a few words whose code trained a network, with its run, given its origin "LAB/RUN"."""
+    if _is_copied(origin):
+        return f"a copied run ({origin})"
     own, others = _answers_in(origin)
     both = f"your {', '.join(own)}" + (f" and the course's {', '.join(others)}" if others else "")
     return f"{both if own else 'the code of the course'} ({origin})"
@@ -60,14 +64,26 @@ def is_own(origin: str) -> bool:
 
 def _answers_in(origin: str) -> tuple[list[str], list[str]]:
     """Return which answers trained a network, given its origin: those written here, and the course's; both sorted."""
-    lab, _, name = origin.partition("/")
-    try:
-        text = read_code(Run(lab, name)) if name else ""
-    except SrlabError:  # another text
-        text = ""
+    run = _run_of(origin)
+    text = (read_code(run) if run else None) or ""
     answers = {exercise.partition(".")[2] for exercise in all_exercises.names()}
     own = defined_in(text)
     return sorted(own & answers), sorted(imported_in(text) & answers - own)
+
+
+def _is_copied(origin: str) -> bool:
+    """Return whether an origin is a run whose code no lab on this machine wrote."""
+    run = _run_of(origin)
+    return run is not None and read_code(run) is None
+
+
+def _run_of(origin: str) -> Run | None:
+    """Return the run of an origin, or None for another text."""
+    lab, _, name = origin.partition("/")
+    try:
+        return Run(lab, name) if name else None
+    except SrlabError:
+        return None
 
 
 def is_yours(answer: Any) -> bool:

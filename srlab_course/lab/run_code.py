@@ -87,13 +87,13 @@ def text_of(*answers: Any) -> str:
 def is_code_of(run: Run, *answers: Any) -> bool:
     """Return whether a run was trained by these answers of the notebook as they are now."""
     text = text_of(*answers)
-    return text_in(run) == text or not changed_in(code_of(_names_of(answers), [read_code(run)]), text)
+    return text_in(run) == text or not changed_in(code_of(_names_of(answers), [read_code(run) or ""]), text)
 
 
-def read_code(run: Run) -> str:
-    """Return the text of the answers that trained a run; "" if no lab wrote it on this machine."""
+def read_code(run: Run) -> str | None:
+    """Return the text of the answers that trained a run, "" if all were the course's; None if no lab here wrote it."""
     text = text_in(run)
-    return text if _is_noted(text) else ""
+    return text if text is not None and _is_noted(text) else None
 
 
 def import_code(run: Run) -> ModuleType | None:
@@ -113,12 +113,12 @@ def import_code(run: Run) -> ModuleType | None:
     return module
 
 
-def text_in(run: Run) -> str:
-    """Return the text of a run's file, which may be a stranger's and is not to be parsed; "" if there is none."""
+def text_in(run: Run) -> str | None:
+    """Return the text of a run's file, which may be a stranger's and is not to be parsed; None if there is none."""
     try:
         return files.read_regular(run.path / FILE, LARGEST_CODE)
     except (OSError, ValueError):
-        return ""
+        return None
 
 
 def _imported() -> list[str]:
@@ -137,7 +137,7 @@ def _changed(run: Run, text: str, names: list[str], facts: dict[str, str]) -> st
     manifest = run.manifest()
     if not manifest or not manifest["step"]:
         return ""
-    if changed := changed_in(code_of(names, [read_code(run)]), text):
+    if changed := changed_in(code_of(names, [read_code(run) or ""]), text):
         return f"{', '.join([name for name in changed if name in names] or changed)} changed"
     made = manifest["parameters"]
     new = [label for label in facts if label in made and made[label] != facts[label]]

@@ -11,6 +11,7 @@ from srlab.models.flow import bicubic
 from srlab.training.runs import SIDE_RUN
 from srlab_course.exercises.flow.flow_loss import flow_loss
 from srlab_course.lab.earlier.trained import load_trained, run_like
+from srlab_course.lab.run_code import record_code
 
 SCALE = 4
 RATE, EMA = 2e-3, 0.99  # of the short training run; lab 06 averages over more steps
@@ -47,6 +48,7 @@ def _train_shortly(lab: Any, shape: dict[str, Any]) -> FlowNet:
     optimizer = torch.optim.Adam(network.parameters(), RATE, betas=(0.9, 0.99), fused=True)
     run = f"{lab.run}{SIDE_RUN}teacher"
     settings = {"subject": lab.subject}
+    record_code(lab, run)  # none of the student's
     trainer = srlab.Trainer(lab.name, run, **lab.trainer_kwargs, ema=EMA, seed=lab.seed, settings=settings)
     network, optimizer = trainer.prepare(generator=network, optimizer=optimizer)
 

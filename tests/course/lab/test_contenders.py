@@ -46,6 +46,7 @@ def test_runs_that_are_clearly_ahead_compete(home, without_realesrgan, monkeypat
     found = find_contenders(LAB)
     assert found.networks["MSRResNet"] is ours
     assert [*found.upscalers] == ["bicubic", "MSRResNet", "SRGAN"]
+    assert found.table({})["from"].tolist() == ["the course", "a copied run (01_srresnet/default)", "the course"]
 
 
 def test_short_runs_do_not_replace_the_course(home, without_realesrgan, monkeypatch):

@@ -37,17 +37,31 @@ def test_credit_reads_who_trained_a_network(home, capsys):
     for name, text in texts.items():
         leave_code(Run("03_srgan", name), text)
     loaded = SimpleNamespace(origin="03_srgan/mine")
-    others = {"old": "02_content_loss/old", "given": "03_srgan/given", "MSRResNet": SimpleNamespace()}
+    others = {"given": "03_srgan/given", "MSRResNet": SimpleNamespace()}
     made_by = credit(SRGAN=loaded, hybrid="03_srgan/default", start="bundled", **others)
     assert made_by == (
         "Trained with your SRGAN (03_srgan/mine) and the course's hybrid (03_srgan/default), start (bundled), "
-        "old (02_content_loss/old), given (03_srgan/given), MSRResNet."
+        "given (03_srgan/given), MSRResNet."
     )
     assert capsys.readouterr().out.splitlines() == [
         "your code: SRGAN (03_srgan/mine)",
-        "the course's code: hybrid (03_srgan/default), start (bundled), old (02_content_loss/old), given",
-        "                   (03_srgan/given), MSRResNet",
+        "the course's code: hybrid (03_srgan/default), start (bundled), given (03_srgan/given), MSRResNet",
     ]
+
+
+@pytest.mark.parametrize("copied_code", [None, "", "def train_step(): pass"])
+def test_copied_run_is_credited_to_nobody_here(home, copied_code):
+    """It is from another machine if no lab wrote its file here, or if it has none."""
+    run = Run("03_srgan", "default")
+    run.path.mkdir(parents=True)
+    if copied_code is not None:
+        (run.path / "code.py").write_text(copied_code, encoding="utf-8")
+    by = credit(did="Made with", SRGAN="03_srgan/default", start="bundled")
+    assert by == "Made with the course's start (bundled) and copied SRGAN (03_srgan/default)."
+    assert whose("03_srgan/default") == "a copied run (03_srgan/default)"
+    leave_code(run, "")  # a lab did, with nothing of the student's
+    assert whose("03_srgan/default") == "the code of the course (03_srgan/default)"
+    assert whose("a precomputed image") == "the code of the course (a precomputed image)"
 
 
 def test_network_of_two_is_credited_to_both(home):

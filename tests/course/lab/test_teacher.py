@@ -9,6 +9,7 @@ import srlab
 from srlab.errors import SrlabError
 from srlab.models import FlowNet
 from srlab_course import split_photo
+from srlab_course.lab.credit import whose
 from srlab_course.lab.earlier.teacher import load_teacher
 from tests.conftest import leave_run
 
@@ -58,6 +59,7 @@ def test_short_run_replaces_a_missing_flow(home, lab, capsys):
     teacher = load_teacher(lab, "", SHAPE)
     assert teacher.origin == "07_one_step/default-ablation-teacher"
     assert "the course's code trains a flow: 2 steps" in capsys.readouterr().out
+    assert whose(teacher.origin) == f"the code of the course ({teacher.origin})"
     assert (type(teacher), teacher.steps, teacher.training) == (FlowNet, 10, False)
     load_teacher(lab, "", SHAPE)
     assert "Nothing to train" in capsys.readouterr().out
