@@ -30,19 +30,22 @@ def find_in_course(path: str | os.PathLike) -> Path:
 
 
 def expand_user(path: str | os.PathLike) -> Path:
-    r"""Return a typed or pasted path, with ``~`` as your home folder; the ``~`` of an unknown user is unchanged.
+    r"""Return a typed or pasted path: unchanged if it exists, as in a folder called ``~``, or else `expanded`."""
+    return Path(path) if exists(path) else expanded(str(path))
 
-    If there is no such file, spaces and quotes around the path are removed, as Windows copies them, and a control
-    character is an error: Python reads the ``\t`` of ``"C:\table"`` as a tab.
+
+def expanded(text: str) -> Path:
+    r"""Return a path with ``~`` as your home folder; the ``~`` of an unknown user is unchanged.
+
+    Spaces and quotes around the path are removed, as Windows copies them, and a control character is an error: Python
+    reads the ``\t`` of ``"C:\table"`` as a tab.
     """
-    text = str(path)
-    if not exists(path):
-        text = text.strip(AROUND)
-        if re.search(r"[\0-\x1f\x7f-\x9f]", text):
-            raise SrlabError(
-                f"The path {text!r} contains a control character: in a string, Python reads a backslash and what "
-                "follows as one character. Write r'...', or / instead of each \\."
-            )
+    text = text.strip(AROUND)
+    if re.search(r"[\0-\x1f\x7f-\x9f]", text):
+        raise SrlabError(
+            f"The path {text!r} contains a control character: in a string, Python reads a backslash and what follows "
+            "as one character. Write r'...', or / instead of each \\."
+        )
     return Path(os.path.expanduser(text))  # noqa: PTH111 - Path.expanduser raises an error for an unknown user
 
 
@@ -81,8 +84,8 @@ def _place(variable: str, name: str) -> Path:
 
     A relative path begins in the course folder, or outside a course in the working directory.
     """
-    # cmd keeps the quotes of `set SRLAB_HOME="C:\runs"`, which expand_user removes.
-    return (course() or Path.cwd()) / expand_user(os.environ.get(variable) or name)
+    # cmd keeps the quotes of `set SRLAB_HOME="C:\runs"`, which are removed. A folder here called ~ does not count.
+    return (course() or Path.cwd()) / expanded(os.environ.get(variable) or name)
 
 
 def run_folder(lab: str, name: str) -> Path:

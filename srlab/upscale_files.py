@@ -63,7 +63,22 @@ def upscale_file(
     label
         Name of the image for the progress bar (default: that of the source); "" shows no bar.
     """
-    source, target = expand_user(source), expand_user(target)
+    paths = expand_user(source), expand_user(target)
+    return _upscale_file(*paths, upscaler, scale, tile=tile, overlap=overlap, precision=precision, label=label)
+
+
+def _upscale_file(
+    source: Path,
+    target: Path,
+    upscaler: Upscaler,
+    scale: int,
+    *,
+    tile: int | None = None,
+    overlap: int | None = None,
+    precision: str = "fp32",
+    label: str | None = None,
+) -> Path:
+    """Do what `upscale_file` does, with paths that may come from a folder, in which ``~`` is a name like any other."""
     suffix = target.suffix.lower()
     if suffix not in OPTIONS:
         raise SrlabError(f"{target.name} does not have a valid extension. Use {', '.join(OPTIONS)}.")
@@ -163,7 +178,7 @@ def upscale_files(
     if out and not out.is_dir() and (out.suffix.lower() in EXTENSIONS or (alone and out.suffix) or exists(out)):
         if not alone:
             raise SrlabError(f"{out} is not a folder. Pass a folder for the results of several images.")
-        print(printable(upscale_file(paths[0], out, upscaler, scale, **options)))
+        print(printable(_upscale_file(paths[0], out, upscaler, scale, **options)))
         return
     results: dict[Path, Path] = {}
     missing, present, failed = [], [], 0
@@ -187,7 +202,7 @@ def upscale_files(
         try:
             if not exists(path):
                 raise SrlabError(f"{path} not found. Check the path. To name a result, use -o.")
-            print(printable(upscale_file(path, result, upscaler, scale, label=label, **options)))
+            print(printable(_upscale_file(path, result, upscaler, scale, label=label, **options)))
         except PlaceError:
             raise
         except SrlabError as error:

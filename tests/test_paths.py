@@ -80,9 +80,18 @@ def test_pasted_path_is_found_without_quotes(around, tmp_path, monkeypatch):
 @pytest.mark.skipif(os.name == "nt", reason="Windows does not allow such names")
 def test_existing_path_is_never_changed(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    for name in ("'quoted'", '"', "a\tb", "*.jpg", "it's"):
+    for name in ("'quoted'", '"', "a\tb", "*.jpg", "it's", "~"):
         Path(name).touch()
         assert paths.expand_user(name) == Path(name)
+
+
+def test_folder_called_like_the_home_folder_gets_no_runs(tmp_path, monkeypatch):
+    """A stranger's folder would otherwise become that of your runs, and of compiled code."""
+    monkeypatch.chdir(tmp_path)
+    Path("~", "runs").mkdir(parents=True)
+    monkeypatch.setenv("SRLAB_HOME", "~/runs")
+    assert paths.expand_user("~/runs") == Path("~/runs")
+    assert paths.runs_home() == paths.expanded("~/runs") == Path.home() / "runs"
 
 
 @pytest.mark.parametrize("path", ["C:\new\table.png", "D:\album\big", "C:\2024\1.jpg", "C:\\photos\0.png"])

@@ -383,6 +383,29 @@ def test_second_run_of_a_pattern_leaves_results_out(tree, monkeypatch, capsys):
     )
 
 
+@pytest.mark.parametrize(
+    ("sources", "results"),
+    [
+        (["."], ["photos_x4/~/b.png"]),
+        (["~"], ["photos/~_x4/b.png"]),
+        (["~/b.png"], ["photos/~/b_x4.png"]),
+        (["~/b.png", "~/new.png"], ["photos/~/b_x4.png", "home/new_x4.png"]),
+    ],
+)
+def test_folder_called_like_the_home_folder_does_not_lead_there(sources, results, tmp_path, monkeypatch):
+    """Only a path that doesn't exist as it is typed leads into the home folder."""
+    for place in ("photos/~/b.png", "home/b.png", "home/new.png"):
+        (tmp_path / place).parent.mkdir(parents=True, exist_ok=True)
+        Image.new("L", (2, 2), 99 if "~" in place else 0).save(tmp_path / place)
+    for variable in ("HOME", "USERPROFILE"):
+        monkeypatch.setenv(variable, str(tmp_path / "home"))
+    monkeypatch.chdir(tmp_path / "photos")
+    before = {*tmp_path.rglob("*.png")}
+    upscale_files(sources, None, lambda lr: upsample(lr, 4), 4)
+    assert {*tmp_path.rglob("*.png")} - before == {tmp_path / result for result in results}
+    assert pixels(tmp_path / results[0]).max() == 99
+
+
 def test_images_with_the_same_result_are_told_apart(tree, monkeypatch, capsys):
     monkeypatch.chdir(tree)
     for _ in range(2):

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from srlab import private_torch
-from srlab.paths import expand_user
+from srlab.paths import expanded
 
 LAUNCHES = ("auto", "graph", "python")
 RECORDS_ON = "cuda"  # type of the devices that can record a step
@@ -43,7 +43,7 @@ def compiled(modules: Iterable[nn.Module], device: torch.device) -> Iterator[str
     as written, with torch's warning.
     """
     if sys.platform == "linux":  # torch would unpickle what it finds in /tmp, where every account can put files
-        os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(expand_user("~/.cache/srlab/torch")))
+        os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(expanded("~/.cache/srlab/torch")))
     reason, modules = "", list(modules)
     try:
         torch.compile(lambda values: values * 2 + 1)(torch.ones(8, device=device))

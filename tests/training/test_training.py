@@ -416,7 +416,9 @@ def test_networks_are_compiled_only_inside_the_block(monkeypatch):
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere, each account has its own folder of temporary files")
 @pytest.mark.parametrize(("own", "used"), [("", "/home/ada/.cache/srlab/torch"), ("/mine", "/mine")])
-def test_compiled_code_is_cached_where_others_cannot_write(own, used, monkeypatch):
+def test_compiled_code_is_cached_where_others_cannot_write(own, used, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "~" / ".cache" / "srlab" / "torch").mkdir(parents=True)  # a stranger's
     monkeypatch.setenv("HOME", "/home/ada")
     monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", own)
     if not own:
