@@ -11,6 +11,7 @@ from torch import nn
 
 import srlab
 from srlab.paths import runs_home
+from srlab.text import printable
 from srlab_course.lab.credit import whose
 from srlab_course.lab.earlier.trained import load_trained
 from srlab_course.lab.lab import Lab
@@ -95,7 +96,8 @@ def find_contenders(lab: Lab, runs: str = "all") -> Contenders:
     found = load_trained(runs if runs == "all" else runs.split(), SCALE)
     found = {label: network for label, network in found.items() if lab.name not in label}
     bundled, cat = srlab.load_bundled(), srlab.bundled_photos("validation").subset("chelsea")
-    scores = {label: _psnr(network, cat) for label, network in found.items()}
+    scores = _scored(found, cat)
+    found = {label: found[label] for label in scores}
     ahead = max(scores.values(), default=0.0) >= _psnr(bicubic, cat) + CLEARLY
     if not found:
         print(f"No network of yours for all photos in {runs_home()}, so the course's take part.")
@@ -107,6 +109,7 @@ def find_contenders(lab: Lab, runs: str = "all") -> Contenders:
             found[label], scores[label] = bundled[name], _psnr(bundled[name], cat)
     networks = {label: network.to(lab.device) for label, network in found.items()}
     learned = load_trained("all", SCALE, subject="gravel") if runs == "all" else {}
+    learned = {label: learned[label] for label in _scored(learned, cat.center_crop(64))}
     upscalers = {"bicubic": bicubic} | networks
     with contextlib.suppress(srlab.SrlabError):  # not installed: a precomputed image replaces it on the gravel
         upscalers["Real-ESRGAN"] = srlab.load_realesrgan().to(lab.device)
@@ -139,6 +142,17 @@ def _best(kinds: tuple[str, ...], scores: Mapping[str, float]) -> str:
 
 def _psnr(upscaler: Callable[[torch.Tensor], torch.Tensor], photos: Any) -> float:
     return srlab.evaluate(upscaler, photos).psnr.mean()
+
+
+def _scored(networks: Mapping[str, nn.Module], photos: Any) -> dict[str, float]:
+    """Return the PSNR of each network; skip those that cannot be computed, as with huge weights, and print which."""
+    scores = {}
+    for label, network in networks.items():
+        try:
+            scores[label] = _psnr(network, photos)
+        except Exception as error:  # also MemoryError
+            print(printable(f"Skipped: {getattr(network, 'origin', label)} cannot be computed: {error}"))
+    return scores
 
 
 def _stored(name: str) -> str:

@@ -10,6 +10,7 @@ from srlab.errors import SrlabError
 from srlab_course import split_photo
 from srlab_course.lab import contenders
 from srlab_course.lab.contenders import find_contenders, remembering
+from tests.conftest import leave_run
 
 LAB = SimpleNamespace(name="05_evaluation", device=torch.device("cpu"))
 
@@ -55,6 +56,20 @@ def test_short_runs_do_not_replace_the_course(home, without_realesrgan, monkeypa
     found = find_contenders(LAB)
     assert [*found.networks] == ["MSRResNet", "MSRResNet (bundled)", "SRGAN"]
     assert found.msrresnet == "MSRResNet (bundled)"
+
+
+def test_run_that_cannot_be_computed_is_skipped_by_name(home, without_realesrgan, capsys):
+    """Its weights are finite, but their products are not."""
+    network = srlab.MSRResNet(1, 4)
+    network.load_state_dict({name: torch.full_like(value, 1e30) for name, value in network.state_dict().items()})
+    for name, about in (("huge", {}), ("gravel", {"subject": "gravel"})):
+        leave_run("01_srresnet", name, 1, **about).save_generator(network, 1)
+    found = find_contenders(LAB)
+    assert [*found.networks] == ["MSRResNet", "SRGAN"]
+    assert not found.on_gravel
+    printed = capsys.readouterr().out
+    for name in ("huge", "gravel"):
+        assert f"Skipped: 01_srresnet/{name} cannot be computed: Image" in printed
 
 
 def test_each_image_is_upscaled_once():
