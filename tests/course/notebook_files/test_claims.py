@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+import sys
 from types import SimpleNamespace
 
 import nbformat
@@ -53,6 +54,7 @@ def test_claims_do_not_affect_lab(tmp_path, monkeypatch):
     parts = {
         "first": (LAB, []),
         "number": ("number = 1", ["parameters"]),
+        "sockets": ("import ipykernel.kernelapp as app; app.IPKernelApp.instance().transport", []),
         "left-out": ("1 / 0", ["not-in-studies", "x"]),
     }
     parts["last"] = ('course.report_metric("first", 1.0); course.report_metric("found", found + number, "dB")', [])
@@ -68,7 +70,9 @@ def test_claims_do_not_affect_lab(tmp_path, monkeypatch):
     with pytest.raises(SrlabError, match=r"did not write .*out\.ipynb, or it has been changed"):
         execute(file, out, {"number": 4}, without="not-in-studies")
     nbformat.write(executed, out)
-    assert [cell.id for cell in executed.cells if cell.id in parts] == ["first", "number", "last"]
+    assert [cell.id for cell in executed.cells if cell.id in parts] == ["first", "number", "sockets", "last"]
+    (transport,) = next(cell.outputs for cell in executed.cells if cell.id == "sockets")
+    assert transport.data["text/plain"] == ("'ipc'" if sys.platform == "linux" else "'tcp'"), "others can read TCP"
     assert read_metric(executed).items() >= {"label": "found", "value": 9, "unit": "dB"}.items()
     with pytest.raises(SrlabError, match="did not report a metric"):
         read_metric(nbformat.v4.new_notebook())
