@@ -6,6 +6,7 @@ import struct
 import tarfile
 import zipfile
 import zlib
+from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -19,9 +20,19 @@ from srlab.files import lock, patiently, publish, sha256_of, writing
 from srlab.paths import data_home
 
 UNFOLDED = 2  # PNG files are compressed already, so an archive is about as large as its images
+MAX_PAX = 100  # entries for a whole tar file, which each member copies
 PLAIN = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 # Errors that zipfile, tarfile and the libraries below them raise for a damaged file.
-DAMAGE = (zipfile.BadZipFile, tarfile.TarError, zlib.error, struct.error, EOFError, RuntimeError, ValueError)
+DAMAGE = (
+    zipfile.BadZipFile,
+    tarfile.TarError,
+    zlib.error,
+    struct.error,
+    EOFError,
+    RuntimeError,
+    LookupError,
+    ValueError,
+)
 
 
 def fetch(name: str, home: Path | None = None) -> Path:
@@ -71,6 +82,14 @@ def _fetch_archive(archive: Archive, home: Path) -> None:
         patiently(path.unlink)
 
 
+def _members_of(archive: tarfile.TarFile) -> Iterator[tarfile.TarInfo]:
+    """Yield the members of a tar file; a size below 0 could lead back to the same header, again and again."""
+    for member in archive:
+        if archive.offset <= member.offset or len(archive.pax_headers) > MAX_PAX:
+            raise ValueError("its headers are damaged")
+        yield member
+
+
 def _unpack(path: Path, source: str, images: int, staging: Path) -> None:
     """Unpack the PNG files in one folder of an archive; only their plain names come from the archive.
 
@@ -85,7 +104,7 @@ def _unpack(path: Path, source: str, images: int, staging: Path) -> None:
         # zipfile unpacks what is compressed otherwise in steps of any size.
         plain = (lambda member: member.compress_type in PLAIN) if zipped else tarfile.TarInfo.isreg
         found: dict[str, Any] = {}
-        for member in filter(plain, archive.infolist() if zipped else archive):
+        for member in filter(plain, archive.infolist() if zipped else _members_of(archive)):
             place = PurePosixPath(member.filename if zipped else member.name)
             if place.parent.match(source) and re.fullmatch(r"[\w-]+\.png", place.name):
                 found[place.name.replace("x4.png", ".png")] = member  # LR is named 0801x4.png

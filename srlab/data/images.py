@@ -34,6 +34,7 @@ LARGEST_SIDE = {".jpg": 65500, ".jpeg": 65500, ".webp": 16383}  # pixels that a 
 # camera raw begins like a TIFF, and Pillow would read its preview.
 FORMATS = ("PNG", "JPEG", "BMP", "WEBP")
 TILE_WIDTH, TILE_LENGTH, LONG8, MAX_ENTRIES = 322, 323, 16, 4096  # of TIFF; the last one is libtiff's limit
+MAX_SCANS = 1000  # of a progressive JPEG, which usually has about 10; each takes time, and may have 10 bytes
 GRAY = ("1", "L", "LA")  # modes of Pillow
 DEEP_GRAY = ("I;16", "I;16B", "I;16L", "I;16N")
 MODES = (*GRAY, *DEEP_GRAY, "P", "PA", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr")
@@ -146,6 +147,8 @@ def _decoded(path: Path, check: Callable[[Image.Image], None]) -> Image.Image:
         check(image)
         if isinstance(image, TiffImageFile):
             _refuse_large_tiles(path, image)
+        if image.info.get("progressive") and path.read_bytes().count(b"\xff\xda") > MAX_SCANS:
+            raise ValueError(f"more than {MAX_SCANS} scans")
         # Look before Pillow reduces colors to 8 bits. In a BMP, BGR;16 means 16 bits per pixel.
         bits = 16 if ";16" in str(image.tile) and image.format != "BMP" else 8
         several = getattr(image, "is_animated", False)  # counting the pages of a TIFF would drop the pixels

@@ -179,6 +179,24 @@ def test_archive_that_unfolds_to_gigabytes_is_rejected(site, tmp_path, monkeypat
     assert not (tmp_path / "Tiny").exists()
 
 
+@pytest.mark.parametrize("site", ["tar"], indirect=True)
+def test_tar_whose_headers_lead_back_is_rejected(site, tmp_path):
+    """Its member states a size of -512, so tarfile would read the same header again."""
+    header = bytearray(tarfile.TarInfo("Tiny/HR/a.png").tobuf(tarfile.GNU_FORMAT))
+    header[124:136] = (-512).to_bytes(12, "big", signed=True)
+    header[148:156] = b"%06o\0 " % (sum(header) - sum(header[148:156]) + 8 * ord(" "))
+    site.files[site.name] = packed("tar", {"Tiny/HR/b_2.png": b"x"})[:1024] + bytes(header) + bytes(2048)
+    assert "is damaged (its headers are damaged)" in error_of(tmp_path)
+
+
+@pytest.mark.parametrize("site", ["tar"], indirect=True)
+def test_tar_with_much_text_for_all_members_is_rejected(site, tmp_path):
+    texts = {str(number): "x" for number in range(download.MAX_PAX + 1)}
+    start = tarfile.TarInfo.create_pax_global_header(texts)
+    site.files[site.name] = start + packed("tar", MEMBERS)
+    assert "is damaged (its headers are damaged)" in error_of(tmp_path)
+
+
 @pytest.mark.parametrize("site", ["zip"], indirect=True)
 def test_zip_with_another_compression_or_more_images_is_rejected(site, tmp_path):
     for number, archive in {0: packed("zip", MEMBERS, zipfile.ZIP_BZIP2), 3: packed("zip", MEMBERS | MORE)}.items():

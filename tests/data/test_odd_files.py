@@ -13,7 +13,7 @@ from PIL.PngImagePlugin import PngInfo
 
 from srlab.cli.main import main
 from srlab.data.datasets import load_images
-from srlab.data.images import read_image, to_uint8, write_image
+from srlab.data.images import MAX_SCANS, read_image, to_uint8, write_image
 from srlab.data.resampling import upsample
 from srlab.errors import SrlabError
 from srlab.upscale_files import upscale_file
@@ -182,6 +182,17 @@ def test_small_tiff_cannot_have_huge_tiles(name, tmp_path, monkeypatch):
     assert read_image(tmp_path / "fine.tif").shape == (3, 16, 16)
     with pytest.raises(SrlabError, match=rf"{name}\.tif cannot be read \((Tile size|ambiguous)"):
         read_image(tmp_path / f"{name}.tif")
+
+
+def test_jpeg_with_endless_scans_is_rejected(tmp_path):
+    image = Image.fromarray(NOISE)
+    for name, progressive in (("baseline", False), ("progressive", True)):
+        image.save(tmp_path / f"{name}.jpg", progressive=progressive)
+        with (tmp_path / f"{name}.jpg").open("ab") as file:
+            file.write(b"\xff\xda" * (MAX_SCANS + 1))
+    assert read_image(tmp_path / "baseline.jpg").shape == (3, *NOISE.shape[:2])  # a video may follow a phone's photo
+    with pytest.raises(SrlabError, match=r"progressive\.jpg cannot be read \(more than 1000 scans\)"):
+        read_image(tmp_path / "progressive.jpg")
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows does not allow such names")
