@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 import torch
 from PIL import Image, ImageOps, PngImagePlugin, UnidentifiedImageError
+from PIL.JpegImagePlugin import JpegImageFile
 from PIL.TiffImagePlugin import TiffImageFile
 
 from srlab.errors import SrlabError
@@ -34,7 +35,9 @@ LARGEST_SIDE = {".jpg": 65500, ".jpeg": 65500, ".webp": 16383}  # pixels that a 
 # camera raw begins like a TIFF, and Pillow would read its preview.
 FORMATS = ("PNG", "JPEG", "BMP", "WEBP")
 TILE_WIDTH, TILE_LENGTH, LONG8, MAX_ENTRIES = 322, 323, 16, 4096  # of TIFF; the last one is libtiff's limit
-MAX_SCANS = 1000  # of a progressive JPEG, which usually has about 10; each takes time, and may have 10 bytes
+MAX_SCANS = 1000  # of a JPEG, which usually has about 10 if it is progressive; each takes time, and may have 10 bytes
+# The start of a scan up to the number of its channels. The marker alone is also found in a video behind a photo.
+SCAN = re.compile(rb"\xff\xda\0(?:\x08\x01|\x0a\x02|\x0c\x03|\x0e\x04)")
 GRAY = ("1", "L", "LA")  # modes of Pillow
 DEEP_GRAY = ("I;16", "I;16B", "I;16L", "I;16N")
 MODES = (*GRAY, *DEEP_GRAY, "P", "PA", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr")
@@ -147,7 +150,7 @@ def _decoded(path: Path, check: Callable[[Image.Image], None]) -> Image.Image:
         check(image)
         if isinstance(image, TiffImageFile):
             _refuse_large_tiles(path, image)
-        if image.info.get("progressive") and path.read_bytes().count(b"\xff\xda") > MAX_SCANS:
+        if isinstance(image, JpegImageFile) and len(SCAN.findall(path.read_bytes())) > MAX_SCANS:
             raise ValueError(f"more than {MAX_SCANS} scans")
         # Look before Pillow reduces colors to 8 bits. In a BMP, BGR;16 means 16 bits per pixel.
         bits = 16 if ";16" in str(image.tile) and image.format != "BMP" else 8
