@@ -85,7 +85,7 @@ def refuse_existing(path: Path, force: bool | None = None) -> None:
 
     None is for callers that never overwrite a file.
     """
-    if (exists(path) or path.is_symlink()) and not force:  # also a link that leads nowhere
+    if os.path.lexists(path) and not force:  # also a link that leads nowhere
         way = "" if force is None else ", or overwrite it with --force (in Python, with force=True)"
         raise SrlabError(f"{path} already exists. Move it elsewhere{way}.")
 

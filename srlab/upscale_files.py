@@ -189,7 +189,7 @@ def upscale_files(
             same = f"failed {path}: {other} has the same result, {result}. Rename one of them."
             print(printable(same), file=sys.stderr)
             failed += 1
-        elif result.is_file():
+        elif os.path.isfile(result):  # noqa: PTH113 - Path.is_file raises an error for a name that is too long
             present.append(str(result))
         else:
             missing.append((path, result))

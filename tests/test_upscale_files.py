@@ -426,6 +426,17 @@ def test_image_that_fails_does_not_end_a_batch(tree, monkeypatch, capsys):
     assert "failed gone.png: gone.png not found. Check the path. To name a result, use -o." in said
 
 
+@pytest.mark.skipif(os.name == "nt", reason="Windows limits the whole path")
+def test_photo_whose_result_has_too_long_a_name_does_not_end_a_batch(tree, monkeypatch, capsys):
+    monkeypatch.chdir(tree)
+    long = "n" * 251 + ".png"
+    (tree / "c.png").rename(tree / long)
+    with pytest.raises(SrlabError, match="1 of 2 images failed"):
+        upscale_all([long, "a.jpg"])
+    assert (tree / "a_x2.png").is_file()
+    assert f"failed {long}: " in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EACCES])
 def test_disk_that_takes_nothing_ends_a_batch(number, tree, monkeypatch):
     monkeypatch.chdir(tree)
