@@ -70,10 +70,13 @@ def _receive(url: str, part: Path, note: Path) -> None:
     headers = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={have}-"} if have else {})
     with requests.get(url, headers=headers, stream=True, timeout=TIMEOUT_S) as response:
         same = response.status_code == 206 and _mark(response.headers) == mark
-        if response.status_code in (206, 416) and not same:
+        if have and response.status_code in (206, 416) and not same:
             part.unlink()  # the server has another file now
             return _receive(url, part, note)
         response.raise_for_status()
+        encoding = response.headers.get("Content-Encoding", "identity")
+        if (response.status_code == 206 and not have) or encoding != "identity":
+            raise requests.RequestException("the server sent a part or a compressed file, which wasn't requested")
         start = have if same else 0
         total = start + int(response.headers.get("Content-Length", 0))
         with part.open("ab" if same else "wb") as file:

@@ -80,6 +80,14 @@ def test_part_that_is_longer_than_the_file_begins_again(site, tmp_path):
     assert site.requests == ["bytes=5000-", None]
 
 
+@pytest.mark.parametrize(("fault", "marks"), [(206, {"ETag": '"1"'}), (206, {}), ("", {"Content-Encoding": "gzip"})])
+def test_answer_that_was_not_requested_is_rejected(site, tmp_path, fault, marks):
+    site.faults, site.marks = [fault], marks
+    assert "(the server sent a part or a compressed file, which wasn't requested)" in error_of(site, tmp_path / "a.bin")
+    assert files_in(tmp_path) == {}
+    assert site.requests == [None]
+
+
 def test_other_file_is_deleted(site, tmp_path):
     message = error_of(site, tmp_path / "a.bin", sha256="0123456789")
     found = hashlib.sha256(OLD).hexdigest()[:8]
