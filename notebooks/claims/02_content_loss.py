@@ -286,6 +286,8 @@ if lab.recipe == "laptop":
         "the cheapest image is as rough as a piece", rough["downhill"] / rough["a piece"] > 0.9
     )
     lab.expect("the mean is smooth", rough["mean of fifty"] / rough["a piece"] < 0.65)
+    over = costs_of[method] / by_pixels
+    lab.expect("the features-only network costs more than the mean", over, above=1, ratio=True)
 
 # %% after 46f14b00
 at_one = {name: values[1] for name, (_, values) in by_shift.items()}
