@@ -77,10 +77,15 @@ alone python -c "import srlab_course" || {
     echo "The course and its Python must be where every account can read them, such as /opt, and not in /tmp." >&2
     exit 2
 }
-mkdir executed || {
-    echo "Delete the folder executed first." >&2
+if [ -e executed ] || [ -e executed.csv ]; then
+    echo "Delete or rename the folder executed and executed.csv first." >&2
     exit 2
-}
+fi
+if [ ! -e "${2:-.}" ]; then
+    echo "$2 not found. Pass the class list." >&2
+    exit 2
+fi
+mkdir executed
 mapfile -d "" files < <(
     cd "$folder" && find . -name ".?*" -prune -o -type f -iname "*.ipynb" -printf '%P\0' | LC_ALL=C sort -z
 )

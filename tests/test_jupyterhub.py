@@ -138,6 +138,13 @@ def test_what_is_not_a_login_name_is_rejected(name, hub, tmp_path):
     assert not (tmp_path / "log").exists()
 
 
+def test_second_hub_is_not_started(hub, tmp_path):
+    (tmp_path / "hub.pid").write_text(f"{os.getpid()}\n", encoding="utf-8")
+    done = hub("start", "ada\n", {"jupyterhub": "exit 0"})
+    assert (done.returncode, "The hub runs already" in done.stderr) == (2, True)
+    assert (tmp_path / "hub.pid").read_text(encoding="utf-8") == f"{os.getpid()}\n"
+
+
 class Hub(http.server.BaseHTTPRequestHandler):
     """Answer as JupyterHub does: ada's server starts, bo's runs already, and nobody else is known."""
 

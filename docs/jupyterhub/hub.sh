@@ -49,6 +49,9 @@ add() {
 }
 
 start() {
+    if [ -e hub.pid ] && kill -0 "$(cat hub.pid)" 2>/dev/null; then
+        echo 'The hub runs already. To stop it, run: kill $(cat hub.pid)' >&2 && exit 2
+    fi
     [ -e token ] || openssl rand -hex 32 >token
     export PATH=$PWD/env/bin:$PWD/node_modules/.bin:$PATH CLASS_TOKEN
     CLASS_TOKEN=$(cat token)
@@ -60,7 +63,7 @@ start() {
 # anyone's server, so it goes to the hub directly, never to a proxy.
 servers() {
     for name in "${names[@]}"; do
-        answer=$(echo "Authorization: token $(cat token)" | curl --noproxy "*" --silent --show-error --retry 50 -H @- \
+        answer=$(echo "Authorization: token $(cat token)" | curl --noproxy "*" --silent --show-error --max-time "$PATIENCE" --retry 50 -H @- \
             -X POST --write-out "%{http_code}" "${BIND:-http://127.0.0.1:8000}/hub/api/users/$name/server") || answer=
         case $answer in
         *20[12] | *"already running"*) ;;

@@ -26,12 +26,13 @@ def blocks(heading):
 
 
 def run(block, folder, code=0, **variables):
-    """Run a block as in an activated environment, with stand-ins in `folder`/bin; `code` is the expected exit code."""
+    """Run a block as in an activated environment, with stand-ins in `folder`/bin; return its output."""
     places = (folder / "bin", Path(sys.executable).parent, os.environ["PATH"])
     environment = os.environ | {"PATH": os.pathsep.join(map(str, places))} | variables
     command = ["bash", "-euo", "pipefail", "-c", block]
     done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=300)
     assert done.returncode == code, done.stdout + done.stderr
+    return done.stdout + done.stderr
 
 
 def stand_in(folder, **commands):
@@ -105,6 +106,18 @@ def test_executed_copy_with_other_cells_does_not_count(tmp_path):
         ("ada", "an\nanswer", 1),
         ("bo", "an\nanswer", None),
     }
+
+
+@pytest.mark.parametrize(("more", "message"), [("", "executed.csv first"), ("names.txt", "names.txt not found")])
+def test_regrading_that_would_fail_at_its_end_fails_before(more, message, tmp_path):
+    (tmp_path / "in").mkdir()
+    if not more:
+        (tmp_path / "executed.csv").touch()
+    (tmp_path / "docs").mkdir()
+    shutil.copy(ROOT / "docs" / "regrade.sh", tmp_path / "docs")
+    stand_in(tmp_path, unshare=IN_ITS_FOLDER, python="exit 0")
+    assert message in run(f"bash docs/regrade.sh in {more}", tmp_path, code=2)
+    assert not (tmp_path / "executed").exists()
 
 
 def test_notebooks_of_a_student_have_a_limit_together(tmp_path):
