@@ -1,6 +1,7 @@
 """Settings and recipes of lab 01: -p recipe NAME chooses a recipe, -p NAME VALUE changes a setting."""
 
 from srlab.losses import PIXEL_LOSSES
+from srlab.training.schedules import SCHEDULES
 from srlab_course.lab.settings import ours, parameter, setting
 from srlab_course.lab.shared_settings import DegradedLab
 from srlab_course.lab.sizes import SIZES, TRAINED_ON_PAIRS
@@ -42,7 +43,7 @@ class SRResNet(DegradedLab):
         least=0,
     )
     schedule = setting(
-        "onecycle", "learning-rate schedule, onecycle, or constant as in the paper", choices=("onecycle", "constant")
+        "onecycle", "learning-rate schedule, a name in SCHEDULES; constant in the paper", choices=SCHEDULES
     )
     validate_every = 250
     first_patch = setting(32, "side of the HR patches in the short runs of section 2", least=1)

@@ -1,5 +1,6 @@
 """Settings and recipes of lab 02: -p recipe NAME chooses a recipe, -p NAME VALUE changes a setting."""
 
+from srlab.training.schedules import SCHEDULES
 from srlab_course.lab.settings import ours, parameter, setting
 from srlab_course.lab.shared_settings import TrainingLab
 from srlab_course.lab.sizes import SIZES, TRAINED_ON_PAIRS
@@ -21,7 +22,7 @@ class ContentLoss(TrainingLab):
     size = setting("laptop", "size of the network, tiny, laptop or paper (16 blocks of 64 features)", choices=SIZES)
     learning_rate = setting(0.0005, "peak learning rate of Adam; 0 for 1e-3, or 2.5e-4 above 32 features", least=0)
     schedule = setting(
-        "onecycle", "learning-rate schedule, onecycle, or constant as in the paper", choices=("onecycle", "constant")
+        "onecycle", "learning-rate schedule, a name in SCHEDULES; constant in the paper", choices=SCHEDULES
     )
     features = setting("vgg6 relu1_2 relu2_2", "network and layers of the content loss")
     normalize = setting(True, "normalize images with ImageNet's mean and standard deviation", answers_follow=False)

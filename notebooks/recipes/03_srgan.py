@@ -1,6 +1,7 @@
 """Settings and recipes of lab 03: -p recipe NAME chooses a recipe, -p NAME VALUE changes a setting."""
 
 from srlab.losses import PIXEL_LOSSES
+from srlab.training.schedules import SCHEDULES
 from srlab_course.lab.settings import ours, parameter, setting
 from srlab_course.lab.shared_settings import GanLab
 from srlab_course.lab.sizes import SIZES, TRAINED_ON_PAIRS
@@ -32,9 +33,7 @@ class SRGAN(GanLab):
     adversarial_weight = 0.006
     ema = 0.996  # an average over many steps, because with fewer a fluctuating pattern shows
     schedule = setting(
-        "cosine",
-        "learning-rate schedule; cosine (decays to almost 0), constant, or halved (a tenth in the second half)",
-        choices=("cosine", "constant", "halved"),
+        "cosine", "learning-rate schedule, a name in SCHEDULES, such as halved in the paper", choices=SCHEDULES
     )
     instance_noise = 0.1  # against faint patterns; runs on gravel without it have slightly more of them
     augment = setting(

@@ -52,7 +52,7 @@ class Metric:
     better
         1 if higher is better, -1 if lower is; 0 if neither, because HR has a value in between.
     smallest
-        Smallest side of an image in pixels at scale 4, after the crop of a protocol.
+        Smallest side of an image in pixels at scale 4, after the crop of a protocol; 1 for a metric without a window.
     digits
         Decimals in printed tables.
     by_protocol
@@ -130,7 +130,7 @@ METRICS = {
         _lr_consistency,
         label="LR consistency in dB",
         better=1,
-        smallest=4,
+        smallest=1,
         digits=2,
     ),
     "checkerboard": Metric(  # it needs no HR

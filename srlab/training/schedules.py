@@ -52,3 +52,12 @@ class OneCycle:
             return (step + 1) / (rise + 1)
         fallen = min(1.0, (step - rise) / max(1.0, self.total - rise))
         return self.last + (1 - self.last) * (1 + math.cos(math.pi * fallen)) / 2
+
+
+# By their names in recipes, from the total number of steps.
+SCHEDULES: dict[str, Callable[[int], Schedule]] = {
+    "constant": lambda total: constant,
+    "onecycle": OneCycle,
+    "cosine": lambda total: OneCycle(total, warmup=0.0),
+    "halved": lambda total: Milestones((total // 2,), 0.1),  # a tenth in the second half
+}

@@ -2,7 +2,7 @@
 
 import pytest
 
-from srlab.training.schedules import Milestones, OneCycle, constant
+from srlab.training.schedules import SCHEDULES, Milestones, OneCycle, constant
 
 
 @pytest.mark.parametrize(
@@ -17,3 +17,12 @@ from srlab.training.schedules import Milestones, OneCycle, constant
 )
 def test_factors_of_small_schedules(schedule, factors):
     assert [schedule(step) for step in range(7)] == pytest.approx(factors)
+
+
+@pytest.mark.parametrize("name", SCHEDULES)
+def test_named_schedule_of_any_length(name):
+    for total in (1, 2, 100):
+        factors = [SCHEDULES[name](total)(step) for step in range(total)]
+        assert all(0 < factor <= 1 for factor in factors)
+    assert max(factors) > 0.99
+    assert (name == "constant") == (factors[-1] == 1)
