@@ -1,8 +1,8 @@
 """List what was made with a lab's recipes, and may be wrong after you change one: ``python -m benchmarks.stale 03``.
 
 These are sentences with a † or a measured number, in the lab, its quiz, and other labs that name it; pages that name it
-on a line with a number; its claims and their tables, pictures and weights; and the labs that take its runs. The files
-themselves tell, so there is no list to maintain.
+on a line with a number; its claims and their tables, pictures and weights; the code that names such a picture; and the
+labs that take its runs. The files themselves tell, so there is no list to maintain.
 """
 
 import argparse
@@ -19,7 +19,7 @@ from srlab_course.notebook_files.finding import find_lab, find_notebooks, read_s
 from srlab_course.notebook_files.marks import parse_cell
 
 ROOT = Path(__file__).resolve().parents[1]
-MEASURED = re.compile(r"†|\d ?%|\d (dB|seconds|levels|times)\b")  # a result that a training run may change
+MEASURED = re.compile(r"†|\d ?%|\d (dB|seconds|levels|times|steps)\b")  # a result, or the length of a run
 NUMBER = re.compile(r"(?<![\w/.-])\d+(\.\d+)?(?![\w/-])")  # of a page, and not in a name such as 03_srgan
 LISTED = re.compile(r"\b[Ll]abs? (\d\d(?:(?:, | and |, and | to )\d\d)*)")  # "labs 00, 02 to 04 and 06"
 PAGES = ("*.md", "docs/*.md", "docs/book/*.md", "notebooks/**/*.md", "benchmarks/**/*.md", "srlab/**/*.md")
@@ -53,8 +53,17 @@ def pictures_and_weights(lab: str) -> Iterator[str]:
             yield place(file.with_suffix(".safetensors"))
 
 
+def code_with_pictures(lab: str) -> Iterator[str]:
+    """Yield the lines of notebooks and tests that name a picture of the lab in the course's material."""
+    stems = [Path(one).stem for one in pictures_and_weights(lab) if "/material/pictures/" in one]
+    for file in (*find_notebooks(), *sorted((ROOT / "tests").rglob("*.py"))):
+        for number, line in enumerate(file.read_text(encoding="utf-8").splitlines(), start=1):
+            if any(f'{stem}\\"' in line or f'"{stem}"' in line for stem in stems):
+                yield f"{place(file)}:{number}"
+
+
 def measured(lab: str) -> Iterator[str]:
-    """Yield the sentences with a result: in a lab's text, guesses, captions and quiz, and in labs that name it."""
+    """Yield sentences with a result or a number of steps: in the lab, its guesses and quiz, and labs that name it."""
     for file in find_notebooks():
         for cell in read_saved(file).cells:
             texts = [cell.source]
@@ -70,7 +79,7 @@ def measured(lab: str) -> Iterator[str]:
 
 
 def sentences(text: str) -> Iterator[str]:
-    """Yield the sentences of a text with a result that a training run may change."""
+    """Yield the sentences of a text with a result that a training run may change, or with its number of steps."""
     found = (one.strip() for one in re.split(r"(?<=[.!?])\s+|(?<=[.!?]†)\s+|\n", text) if MEASURED.search(one))
     yield from (one for one in found if not one.startswith("† marks"))
 
@@ -102,6 +111,7 @@ def stale(lab: str) -> dict[str, list[str]]:
         "pages with a number on a line that names it": list(pages(lab)),
         "files of claims and tables": list(claims(lab)),
         "pictures and weights": list(pictures_and_weights(lab)),
+        "lines of code that name such a picture": list(code_with_pictures(lab)),
         "labs that take its runs": [one.name for one in LABS if lab in one.after],
     }
 

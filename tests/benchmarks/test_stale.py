@@ -28,6 +28,11 @@ def test_kinds_of_what_is_stale():
     assert any(table.startswith("notebooks/claims/seeds.md:") for table in tables)
     wanted = {"notebooks/pictures/03_srgan.jpg", "docs/images/sharper.png", "srlab/models/bundled/srgan.safetensors"}
     assert wanted <= set(found["pictures and weights"])
+    lines = found["lines of code that name such a picture"]
+    assert {line.partition(":")[0] for line in lines} >= {
+        "notebooks/06_flow.ipynb",
+        "tests/course/material/test_precomputed.py",
+    }
     assert "04_esrgan" in found["labs that take its runs"]
     assert any(line.startswith("docs/gpu.md: ") for line in found["pages with a number on a line that names it"])
 
@@ -39,6 +44,7 @@ def test_sentences_with_a_result_are_found_those_that_held_for_all_seeds_first()
     assert any(sentence.startswith("03_srgan") and "two decibels" in sentence for sentence in found[: sum(held)])
     assert any(sentence.startswith("04_esrgan") and "lab 03" in sentence for sentence in found[: sum(held)])
     assert any("dB" in sentence for sentence in found[sum(held) :])
+    assert any(sentence.startswith("03_srgan") and "800 steps" in sentence for sentence in found)
     assert list(sentences("By half.† A net; 5% more.\nNo number.")) == ["By half.†", "A net; 5% more."]
 
 

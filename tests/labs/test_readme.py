@@ -24,6 +24,7 @@ from tests.conftest import LABS as NOTEBOOKS
 from tests.conftest import ROOT, leave_run
 
 README = ROOT / "README.md"
+TEACHING = ROOT / "docs" / "teaching.md"
 PAGES = [README, ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
 TEXTS = {page: page.read_text(encoding="utf-8") for page in PAGES}
 
@@ -186,3 +187,20 @@ def test_hint_is_what_the_check_prints(capsys):
     check("srresnet.train_step", train_step)
     printed = textwrap.indent(capsys.readouterr().out, "   ")
     assert f"   ```text\n{printed}   ```\n" in (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("file", NOTEBOOKS, ids=lambda file: file.stem)
+def test_minutes_are_those_at_the_top_of_the_lab(file):
+    times = re.search(r"\*\*Time:\*\*.*", nbformat.read(file, 4).cells[0].source)[0]
+    core, optional = times.split("optional", 1)
+    core = sum(int(minutes) for minutes in re.findall(r"(\d+) minutes", core))
+    optional = int(re.search(r"\((\d+) minutes\)", optional)[1])
+    rounded = [15 * round(minutes / 15) for minutes in (core, optional)]
+    row = re.search(rf"\(notebooks/{file.name}\) \| (\d+) / (\d+) \|", TEXTS[README])
+    assert [int(minutes) for minutes in row.groups()] == rounded
+    taught = 0  # in sessions and at home, as in "sections 6 (35), 8 and 9 (10 each)"
+    for row in re.finditer(rf"^\| \d+ \| {file.stem[:2]} \| .*? \| (\d+) \| (.*)\|$", TEXTS[TEACHING], re.M):
+        home = re.findall(r"(\d+(?: and \d+)*) \((\d+)( each)?\)", row[2])
+        taught += int(row[1])
+        taught += sum(int(minutes) * (len(re.findall(r"\d+", what)) if each else 1) for what, minutes, each in home)
+    assert taught == pytest.approx(core + optional, abs=5)  # both are rounded
