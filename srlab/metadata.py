@@ -51,6 +51,14 @@ def keep_metadata(image: Image.Image, target: Path, mode: str) -> tuple[dict[str
                 kept |= trial
                 continue
         lost.append(name)
-    if image.format == "TIFF" and image.getexif().get_ifd(ExifTags.IFD.Exif):  # not bytes, as in other formats
+    if image.format == "TIFF" and _has_exif(image):  # not bytes, as in other formats
         lost.append(KEPT["exif"])
     return kept, lost
+
+
+def _has_exif(image: Image.Image) -> bool:
+    """Return whether a TIFF has EXIF data, also if they are damaged."""
+    try:
+        return bool(image.getexif().get_ifd(ExifTags.IFD.Exif))
+    except Exception:  # of many kinds, since the file is closed by now, and a pointer may lead anywhere
+        return True

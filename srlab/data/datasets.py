@@ -45,6 +45,7 @@ HR_END = re.compile(r"[_-](HR|GT)$", re.IGNORECASE)
 LR_END = re.compile(r"([_-]L[RQ]\d?|_?x\d)$", re.IGNORECASE)
 LR_FOLDER = re.compile(r"([_-]|^)L[RQ]([_-]|x?\d|$)|^x\d$", re.IGNORECASE)  # LRx4, LR, DIV2K_train_LR_bicubic, X4
 NOT_READ = f"only {', '.join(EXTENSIONS)} with printable names are read"
+DEEPEST = 100  # folders above an image, below the folder that is read
 HIDDEN = ".@$#"  # first signs of hidden folders, and of the recycle bins of network disks
 RESULT = re.compile(r"_x\d+(?=/|$)")  # what `srlab upscale` adds to the name of an image or a folder
 
@@ -165,7 +166,8 @@ def image_files(path: Path) -> tuple[dict[str, Path], list[Path]]:
 def walk(path: Path) -> tuple[list[Path], list[Path]]:
     """Return the images in a folder and its subfolders, and what else is there; both sorted, without hidden ones.
 
-    A folder that cannot be read is among the others, and so is what has an unprintable name.
+    A folder that cannot be read is among the others, and so is what has an unprintable name, or more than `DEEPEST`
+    folders above it.
     """
     images: list[Path] = []
     others: list[Path] = []
@@ -182,6 +184,9 @@ def walk(path: Path) -> tuple[list[Path], list[Path]]:
             folders.clear()
             continue
         seen.add(real)
+        if len(Path(where).parts) - len(path.parts) == DEEPEST:  # os.walk calls itself before Python 3.12
+            others += [Path(where, name) for name in folders]
+            folders.clear()
         odd = [name for name in (*folders, *names) if breaks_line(name)]
         others += [Path(where, name) for name in odd]
         folders[:] = [name for name in folders if name[0] not in HIDDEN and name not in odd]

@@ -158,6 +158,8 @@ def _decoded(path: Path, check: Callable[[Image.Image], None]) -> Image.Image:
         image.load()
         for name in RESERVED & {*(getattr(image, "text", None) or ())}:
             image.info.pop(name, None)
+        if image.mode in ("P", "PA") and image.has_transparency_data:
+            image.convert("RGBA")  # as `pixels_of` will; a damaged palette raises an error here
         image.info |= {"bits": bits, "several": several}
         return image
 
@@ -168,7 +170,10 @@ def _refuse_large_tiles(path: Path, image: TiffImageFile) -> None:
     An entry twice, or of a type that only libtiff reads, is rejected: libtiff could find other tiles than Pillow.
     """
     tags, limit = image.tag_v2, 2 * (Image.MAX_IMAGE_PIXELS or math.inf)
-    if (pixels := tags.get(TILE_WIDTH, 0) * tags.get(TILE_LENGTH, 0)) > limit:
+    width, length = (tags.get(tag, 0) for tag in (TILE_WIDTH, TILE_LENGTH))
+    if type(width) is not int or type(length) is not int:  # of another type or count; bytes times an int fill memory
+        raise ValueError("ambiguous TIFF entries")
+    if (pixels := width * length) > limit:
         raise Image.DecompressionBombError(f"Tile size ({pixels} pixels) exceeds limit of {limit} pixels")
     order = "<" if tags.prefix == b"II" else ">"
     with path.open("rb") as file:

@@ -138,6 +138,14 @@ def test_links_to_folders_are_read_once(tmp_path):
     assert load_images(tmp_path / "set").names == ["b", "linked/a"]
 
 
+def test_folder_below_too_many_others_is_not_read(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(datasets, "DEEPEST", 2)
+    for folder in (".", "a", "a/b", "a/b/c"):
+        save(tmp_path / folder / "x.png")
+    assert load_images(tmp_path).names == ["a/b/x", "a/x", "x"]
+    assert "c" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize("cache_from", [100, 2])
 def test_what_is_not_used_from_files_is_named_once(tmp_path, capsys, monkeypatch, cache_from):
     monkeypatch.setattr(datasets, "CACHE_FROM", cache_from)

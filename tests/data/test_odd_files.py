@@ -171,6 +171,7 @@ HUGE_TILES = {
     "huge": [(322, 4, 16), (323, 4, 1600)],
     "seen-only-by-libtiff": [(322, 4, 16), (323, 17, 1600), (323, 4, 16)],
     "twice": [(322, 4, 16), (323, 4, 16), (323, 4, 1600)],
+    "bytes": [(322, 1, 16), (323, 4, 1600)],
 }
 
 
@@ -182,6 +183,29 @@ def test_small_tiff_cannot_have_huge_tiles(name, tmp_path, monkeypatch):
     assert read_image(tmp_path / "fine.tif").shape == (3, 16, 16)
     with pytest.raises(SrlabError, match=rf"{name}\.tif cannot be read \((Tile size|ambiguous)"):
         read_image(tmp_path / f"{name}.tif")
+
+
+def test_palette_with_more_opacities_than_colors_is_rejected(tmp_path):
+    photo = encoded(Image.new("P", (4, 4)), "PNG", transparency=b"\1")
+    at = photo.index(b"tRNS")
+    longer = b"tRNS" + bytes(300)
+    chunk = struct.pack(">I", 300) + longer + struct.pack(">I", zlib.crc32(longer))
+    (tmp_path / "a.png").write_bytes(photo[: at - 4] + chunk + photo[at + 9 :])
+    with pytest.raises(SrlabError, match=r"a\.png cannot be read"):
+        read_image(tmp_path / "a.png")
+
+
+def test_tiff_whose_exif_data_cannot_be_read_ends_no_batch(tmp_path, monkeypatch, capsys):
+    def seek(*_):
+        raise ValueError("seek of closed file")  # Pillow's, for a pointer to bytes that are no EXIF data
+
+    monkeypatch.setattr(Image.Exif, "get_ifd", seek)
+    write_image(torch.from_numpy(NOISE).permute(2, 0, 1), tmp_path / "in" / "b.png")
+    (tmp_path / "in" / "a.tif").write_bytes(tiff((322, 4, 16), (323, 4, 16)))
+    options = ["-o", str(tmp_path / "out"), "--method", "nearest", "--scale", "1"]
+    assert main(["upscale", str(tmp_path / "in"), *options]) == 0
+    assert len(list((tmp_path / "out").iterdir())) == 2
+    assert "Not kept in a.png: EXIF data" in capsys.readouterr().err
 
 
 def test_jpeg_with_endless_scans_is_rejected(tmp_path):
