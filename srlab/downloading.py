@@ -6,6 +6,7 @@ requests brings its certificates along (Python on a new Mac has none) and uses t
 import json
 from collections.abc import Mapping
 from pathlib import Path
+from urllib.parse import urljoin
 
 import requests
 from tqdm.auto import tqdm
@@ -15,12 +16,21 @@ from srlab.files import patiently, sha256_of
 
 BLOCK = 1 << 16  # bytes read at a time
 TIMEOUT_S = 60.0  # seconds without a byte, after which a download fails
+REDIRECTS = 10  # at most
 # What to do about an error of the network; an error can have several of these types, and the first counts.
 ADVICE = {
     requests.exceptions.ProxyError: "Check the address of your proxy in HTTPS_PROXY",
     requests.exceptions.SSLError: "If your network has a certificate of its own, set REQUESTS_CA_BUNDLE to its file",
-    requests.exceptions.RequestException: "Check the network and run the same command again to resume",
+    Exception: "Check the network and run the same command again to resume",
 }
+
+
+class Session(requests.Session):
+    """A session that follows no redirect, since requests would first read its text, which may be endless."""
+
+    def get_redirect_target(self, resp: requests.Response) -> str | None:
+        """Return None, as for a response that redirects nowhere."""
+        return None
 
 
 def download(url: str, path: Path, sha256: str = "", yours: Path | None = None) -> None:
@@ -39,7 +49,7 @@ def download(url: str, path: Path, sha256: str = "", yours: Path | None = None) 
     part, note = path.with_name(f"{path.name}.part"), path.with_name(f"{path.name}.part.json")
     try:
         _receive(url, part, note)
-    except requests.RequestException as error:
+    except (requests.RequestException, ValueError) as error:  # the second one for an odd header
         advice = next(advice for kind, advice in ADVICE.items() if isinstance(error, kind))
         cause: BaseException = error
         while cause.__context__ is not None:  # the outer errors describe the libraries
@@ -68,7 +78,7 @@ def _receive(url: str, part: Path, note: Path) -> None:
     if have and have == size:
         return  # an earlier call was killed before it renamed the file
     headers = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={have}-"} if have else {})
-    with requests.get(url, headers=headers, stream=True, timeout=TIMEOUT_S) as response:
+    with Session() as session, _reach(session, url, headers) as response:
         same = response.status_code == 206 and _mark(response.headers) == mark
         if have and response.status_code in (206, 416) and not same:
             part.unlink()  # the server has another file now
@@ -85,6 +95,17 @@ def _receive(url: str, part: Path, note: Path) -> None:
             with tqdm(total=total, initial=start, desc=part.stem, unit="B", unit_scale=True) as bar:
                 for block in response.iter_content(BLOCK):
                     bar.update(file.write(block))
+
+
+def _reach(session: Session, url: str, headers: dict[str, str]) -> requests.Response:
+    """Return the response at the end of all redirects."""
+    for _ in range(REDIRECTS + 1):
+        response = session.get(url, headers=headers, stream=True, timeout=TIMEOUT_S)
+        if not response.is_redirect:
+            return response
+        response.close()
+        url = urljoin(url, response.headers["location"])
+    raise requests.TooManyRedirects(f"more than {REDIRECTS} redirects")
 
 
 def _mark(headers: Mapping[str, str]) -> str:

@@ -5,7 +5,7 @@ import re
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 
@@ -13,7 +13,8 @@ class Site(ThreadingHTTPServer):
     """Serve `files` by name with the headers `marks`, and record the Range headers sent so far (or None).
 
     A fault changes one response: a status, ``"drops"`` (stops after two thirds), ``"stalls"`` (waits there), ``"no
-    ranges"`` (sends all). By default, the only mark is an ETag, a hash of the file.
+    ranges"`` (sends all), ``"redirects"`` (to the same file, with a long text). By default, the only mark is an ETag, a
+    hash of the file.
     """
 
     def __init__(self):
@@ -21,6 +22,7 @@ class Site(ThreadingHTTPServer):
         self.base, self.files, self.faults, self.requests = f"http://127.0.0.1:{self.server_port}", {}, [], []
         self.marks = None
         self.stall_s = 1.0
+        self.sent_mb = 0  # of the text of a redirect
 
 
 class Answer(BaseHTTPRequestHandler):
@@ -29,6 +31,8 @@ class Answer(BaseHTTPRequestHandler):
     def do_GET(self):
         asked, fault = self.headers["Range"], self.server.faults.pop(0) if self.server.faults else ""
         self.server.requests.append(asked)
+        if fault == "redirects":
+            return self.redirect()
         content = self.server.files[self.path.strip("/")]
         marks = {"ETag": f'"{hashlib.sha256(content).hexdigest()}"'} if self.server.marks is None else self.server.marks
         if fault == "no ranges":
@@ -37,12 +41,21 @@ class Answer(BaseHTTPRequestHandler):
         status = fault if isinstance(fault, int) else 416 if start >= len(content) else 206 if start else 200
         self.send_response(status)
         content = content[start:] if status < 300 else b""
-        for name, value in (marks | {"Content-Length": str(len(content))}).items():
+        for name, value in ({"Content-Length": str(len(content))} | marks).items():
             self.send_header(name, value)
         self.end_headers()
         self.wfile.write(content[: len(content) * 2 // 3] if fault in ("drops", "stalls") else content)
         if fault == "stalls":
             time.sleep(self.server.stall_s)
+
+    def redirect(self):
+        self.send_response(302)
+        self.send_header("Location", self.path)
+        self.end_headers()
+        with suppress(OSError):  # the client has closed the connection
+            for _ in range(100):
+                self.wfile.write(bytes(10**6))
+                self.server.sent_mb += 1
 
 
 @contextmanager

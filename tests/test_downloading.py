@@ -88,6 +88,21 @@ def test_answer_that_was_not_requested_is_rejected(site, tmp_path, fault, marks)
     assert site.requests == [None]
 
 
+def test_text_of_a_redirect_is_not_read(site, tmp_path):
+    site.faults = ["redirects", "redirects"]
+    download(f"{site.base}/a.bin", tmp_path / "a.bin")
+    assert files_in(tmp_path) == {"a.bin": OLD}
+    assert site.sent_mb < 100
+    site.faults = ["redirects"] * 20
+    assert "more than 10 redirects" in error_of(site, tmp_path / "b.bin")
+
+
+@pytest.mark.parametrize("marks", [{"Content-Length": "1e3"}, {"Location": "http://[::1"}])
+def test_odd_header_is_an_error(site, tmp_path, marks):
+    site.faults, site.marks = ([302] if "Location" in marks else [""]), marks
+    assert "Could not download" in error_of(site, tmp_path / "a.bin")
+
+
 def test_other_file_is_deleted(site, tmp_path):
     message = error_of(site, tmp_path / "a.bin", sha256="0123456789")
     found = hashlib.sha256(OLD).hexdigest()[:8]
@@ -116,7 +131,7 @@ def test_proxy_and_certificates_are_named(site, tmp_path, monkeypatch):
     def get(*_, **__):
         raise requests.exceptions.SSLError("certificate verify failed: self-signed certificate in certificate chain")
 
-    monkeypatch.setattr(requests, "get", get)
+    monkeypatch.setattr(requests.Session, "get", get)
     assert "self-signed certificate in certificate chain). If your network has a certificate of its own" in (
         error_of(site, tmp_path / "a.bin")
     )

@@ -106,7 +106,7 @@ def _unpack(path: Path, source: str, images: int, staging: Path) -> None:
         found: dict[str, Any] = {}
         for member in filter(plain, archive.infolist() if zipped else _members_of(archive)):
             place = PurePosixPath(member.filename if zipped else member.name)
-            if place.parent.match(source) and re.fullmatch(r"[\w-]+\.png", place.name):
+            if place.parent.match(source) and re.fullmatch(r"[\w-]{1,100}\.png", place.name):
                 found[place.name.replace("x4.png", ".png")] = member  # LR is named 0801x4.png
         if len(found) != images:
             raise ValueError(f"it has {len(found)} images in {source} instead of {images}")

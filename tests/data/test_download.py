@@ -199,7 +199,9 @@ def test_tar_with_much_text_for_all_members_is_rejected(site, tmp_path):
 
 @pytest.mark.parametrize("site", ["zip"], indirect=True)
 def test_zip_with_another_compression_or_more_images_is_rejected(site, tmp_path):
-    for number, archive in {0: packed("zip", MEMBERS, zipfile.ZIP_BZIP2), 3: packed("zip", MEMBERS | MORE)}.items():
+    long = {"Tiny/HR/a.png": IMAGES["Tiny/HR/a.png"], f"Tiny/HR/{'a' * 260}.png": b"x"}  # a name of no file
+    bad = {0: packed("zip", MEMBERS, zipfile.ZIP_BZIP2), 1: packed("zip", long), 3: packed("zip", MEMBERS | MORE)}
+    for number, archive in bad.items():
         site.files[site.name] = archive
         assert f"it has {number} images in Tiny/HR instead of 2" in error_of(tmp_path / str(number))
 
