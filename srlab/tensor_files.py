@@ -11,6 +11,10 @@ from safetensors.torch import save
 from srlab.errors import SrlabError
 from srlab.files import write_atomic
 
+# Of tensors; torch can do little with others, such as float4.
+KINDS = {torch.float64, torch.float32, torch.float16, torch.bfloat16}
+KINDS |= {torch.int64, torch.int32, torch.int16, torch.int8, torch.uint8, torch.bool}
+
 
 def write_safetensors(path: Path, tensors: dict[str, torch.Tensor], notes: dict[str, Any], where: str = "") -> None:
     """Write tensors and JSON-serializable notes to a safetensors file, atomically; equal content gives equal bytes."""
@@ -37,7 +41,9 @@ def read_safetensors(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, Any
             if not isinstance(notes, dict):
                 raise ValueError("its notes are not a dictionary")
             tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 - not a dict
-    except (SafetensorError, OSError, ValueError, RecursionError) as error:  # the last one only in malicious files
+        if odd := {value.dtype for value in tensors.values()} - KINDS:
+            raise ValueError(f"it contains {', '.join(sorted(map(str, odd)))}")
+    except (SafetensorError, OSError, ValueError, RuntimeError) as error:  # the last one only in malicious files
         raise SrlabError(f"The weights file {path} is damaged or truncated ({error}). Replace it.") from error
     return tensors, notes
 

@@ -2,6 +2,8 @@
 
 import hashlib
 import io
+import json
+import struct
 import zipfile
 from pathlib import Path
 
@@ -113,6 +115,9 @@ def compressed(content):
     return file.getvalue()
 
 
+EIGHT = {"0.bias": {"dtype": "F8_E8M0", "shape": [2], "data_offsets": [0, 2]}}
+EIGHT = json.dumps(EIGHT).encode()
+REFUSED["kind.safetensors"] = (struct.pack("<Q", len(EIGHT)) + EIGHT + bytes(2), "it contains torch.float8_e8m0fnu")
 REFUSED["unfolds.pth"] = (compressed(saved({"0.bias": torch.zeros(10**5)})), "is damaged or contains more")
 REFUSED["empty.pth"] = (saved({"0.bias": torch.zeros(2, device="meta")}), "is damaged or contains more")
 
