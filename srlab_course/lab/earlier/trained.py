@@ -15,6 +15,7 @@ from srlab_course.lab.run_names import BEFORE
 from srlab_course.lab.shared_settings import TrainingLab
 from srlab_course.labs import LABS, METHODS
 
+OURS = ("bundled", "precomputed")  # in a label, these mean the course's networks and images
 TAUGHT = {lab.name: lab.methods[0].label for lab in LABS if lab.methods}  # lab -> label of the method it is about
 
 
@@ -105,4 +106,5 @@ def _load(run: Run, name: str, scale: int | None) -> dict[str, nn.Module]:
     if lab == "04_esrgan" and "discriminator" not in parameters:  # the stage before the GAN
         method = "RRDB"
     usual = METHODS[method].run if method in METHODS else "default"
-    return {method if name == usual else f"{method} ({name})": network}
+    shown = f"run {name}" if name in OURS else name
+    return {method if name == usual else f"{method} ({shown})": network}

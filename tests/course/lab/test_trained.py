@@ -18,6 +18,7 @@ def make_run(lab, name, state="finished", **parameters):
 
 
 LABELS = [  # lab, run, parameters, label
+    ("01_srresnet", "bundled", {}, "MSRResNet (run bundled)"),
     ("01_srresnet", "default", {}, "MSRResNet"),
     ("01_srresnet", "long", {}, "MSRResNet (long)"),
     ("02_content_loss", "default", {"weights": {"pixel": 0.0, "content": 1.0}}, "content loss"),
