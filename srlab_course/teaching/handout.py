@@ -55,8 +55,9 @@ PAGE += "".join(f"{{% block html_head_js{part} %}}{text}{{% endblock %}}" for pa
 FORMULAS = {"mathtext.fontset": "stix"}  # over matplotlib's defaults, whatever the user's own settings
 LONGEST_FORMULA = 2000  # characters; the course's longest formula has 190
 LONGEST_TEXT = 20_000  # characters of a cell; the course's longest cell has 3,400, and the time grows with their square
+MOST_REPEATED = 50_000  # tags times tags and lines of a cell: html5lib repeats tags that are left open
 LARGEST_PAGE = 20 * 10**6  # bytes of pictures and text
-LETTER = 100  # bytes that a character of text counts, and 10 times as many in a formula, which is slow to draw
+LETTER = 100  # bytes that a character or a tag of the page counts, and 10 times as many in a formula, slow to draw
 SIZE = 11.5  # points; as large as the text around a formula looks
 
 
@@ -71,7 +72,7 @@ class Offline(IPythonRenderer):
         if self.embedded > LARGEST_PAGE:
             raise SrlabError(
                 f"The lab is too large for a handout: it needs more than {LARGEST_PAGE / 1e6:g} MB, where a character "
-                f"counts {LETTER} bytes. Use smaller pictures, or divide the lab."
+                f"and a tag count {LETTER} bytes. Use smaller pictures, or divide the lab."
             )
         return data
 
@@ -164,10 +165,15 @@ def handout(options: argparse.Namespace) -> int:
 
 
 def render(text: str, attachments: dict[str, dict[str, str]], offline: Offline) -> str:
-    """Return the text of a Markdown cell with its attached pictures as HTML, or as it is if it is too long."""
+    """Return the text of a Markdown cell with its attached pictures as HTML.
+
+    A text that is too long, or has too many tags, is returned as it is.
+    """
     offline.embed(text, LETTER * len(text))
-    if len(text) > LONGEST_TEXT:
+    tags = text.count("<")
+    if len(text) > LONGEST_TEXT or tags * (tags + text.count("\n")) > MOST_REPEATED:
         lines = "\n".join(map(escaped, text.splitlines()))
         return f"<pre>{lines}</pre>"
     offline.attachments = attachments
-    return CLEANER.clean(MarkdownWithMath(renderer=offline).render(text))
+    html = CLEANER.clean(MarkdownWithMath(renderer=offline).render(text))
+    return offline.embed(html, LETTER * html.count("<"))

@@ -174,7 +174,8 @@ def test_large_handout_is_rejected(tmp_path, home, monkeypatch, capsys):
     monkeypatch.setattr(handout, "LARGEST_PAGE", 10_000)
     monkeypatch.setattr(handout, "LETTER", 1)
     pasted = {"a": {"image/png": "A" * 1000}}
-    for text in ("![](attachment:a) " * 100, "![](a.png) " * 100, "$a$ " * 100, "a" * 11_000):
+    repeated = "".join(f"<b id={number}>" for number in range(100)) + "<p>x" * 120  # 24,000 tags in the page
+    for text in ("![](attachment:a) " * 100, "![](a.png) " * 100, "$a$ " * 100, "a" * 11_000, repeated):
         notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell(text, attachments=pasted)])
         nbformat.write(notebook, tmp_path / "lab.ipynb")
         assert main(["handout", str(tmp_path / "lab.ipynb")]) == 2
@@ -188,6 +189,9 @@ def test_long_text_and_code_are_shown_as_they_are(tmp_path, home, monkeypatch):
     long = "**[" * 10_000
     assert f"<pre>{long}</pre>" in handout_of(long, tmp_path, home)
     assert "<strong>a</strong>" in handout_of(f"**a** {'a' * 5000}", tmp_path, home)
+    left_open = "".join(f"<b id={number}>" for number in range(100))  # html5lib repeats each in each paragraph
+    for paragraphs in ("<p>x" * 1000, "\n\nx" * 1000):
+        assert "<pre>&lt;b id=0&gt;" in handout_of(left_open + paragraphs, tmp_path, home)
     assert "<pre><code>\t\na = 1\n</code></pre>" in handout_of("```easytrieve\n\t\na = 1\n```", tmp_path, home)
 
 
