@@ -46,7 +46,6 @@ labs: .venv/ready
 # Notebooks without recipes, such as copies and short labs, are not included.
 with_recipe = $(sort $(foreach lab,$(basename $(notdir $(wildcard $(1)))),$(if $(wildcard notebooks/recipes/$(lab).py),lab-$(lab))))
 LABS := $(call with_recipe,notebooks/[0-9]*.ipynb)
-FIRST := $(filter-out lab-05% lab-08%,$(LABS))
 EXTRAS := $(call with_recipe,notebooks/extras/*.ipynb)
 LONG := $(filter lab-03_srgan,$(LABS))  # starts first, because 04 waits for it and both are long
 every-lab: $(LONG) $(LABS) $(EXTRAS)
@@ -54,7 +53,7 @@ $(EXTRAS): | $(LONG)
 ifeq ($(MAKECMDGOALS),every-lab)
 $(foreach rule,$(shell $(BIN)/python -m srlab_course.labs),$(eval $(rule)))  # which lab waits for which
 endif
-$(FIRST) $(EXTRAS): export OMP_NUM_THREADS = $(shell echo $$((($$(getconf _NPROCESSORS_ONLN) + 1) / 2)))
+$(LABS) $(EXTRAS): export OMP_NUM_THREADS = $(shell echo $$((($$(getconf _NPROCESSORS_ONLN) + 1) / 2)))
 
 lab-%: export SRLAB_CLAIMS = 1
 lab-%:
