@@ -101,13 +101,14 @@ def _letters(answers: Any) -> str:
     return "".join(str(answers).split()).upper()
 
 
-def count_right(notebook: Mapping[str, Any]) -> int | None:
-    """Count the right answers in the last quiz of a saved notebook, without executing it; None without a quiz."""
+def count_right(notebook: Mapping[str, Any]) -> dict[str, int]:
+    """Count the right answers in each lab's last quiz in a saved notebook, without executing it.
+
+    The keys are the labs' names without their numbers, such as ``srgan``.
+    """
     # Find the call and not the tag of its cell, because some editors drop tags.
     sources = [cell["source"] for cell in notebook["cells"] if cell["cell_type"] == "code"]
     calls = [call for source in sources for call in calls_of("quiz", source)]
-    if not calls or calls[-1].get("lab") not in labs_with_quiz():
-        return None
-    questions = read_questions(calls[-1]["lab"])[:ASKED]
-    letters = _letters(calls[-1].get("answers", ""))
-    return sum(letter == question.right for letter, question in zip(letters, questions, strict=False))
+    last = {call.get("lab"): _letters(call.get("answers", "")) for call in calls}
+    right = {lab: "".join(question.right for question in read_questions(lab)[:ASKED]) for lab in labs_with_quiz()}
+    return {lab.partition("_")[2]: sum(map(str.__eq__, last[lab], right[lab])) for lab in right if lab in last}

@@ -43,13 +43,13 @@ class Submission:
     """A submitted file with its results and a note about it. Without results it is not counted; the note tells why.
 
     `path` is relative to the folder of all submissions. `hints` are the names of those that checks have shown, by
-    exercise. `quiz` is the number of correct answers, None without a quiz.
+    exercise. `quiz` is the number of correct answers in each lab's quiz.
     """
 
     path: Path
     results: dict[str, Result] = field(default_factory=dict)
     hints: dict[str, list[str]] = field(default_factory=dict)
-    quiz: int | None = None
+    quiz: dict[str, int] = field(default_factory=dict)
     note: str = ""
 
     @property
@@ -80,8 +80,10 @@ def grade(options: argparse.Namespace) -> int:
     strangers = sorted({one.student for one in submissions} - known.keys())  # one may take another's name
     students = known | {name: f"{name} (not in the class list)" if known else name for name in strangers}
     for one in submissions:
-        reached = ", ".join("{} {} of {} points".format(lab, *found) for lab, found in one.points.items())
-        counted = f"{students[one.student]}: {reached}{with_quiz(one.quiz)}" if one.results else ""
+        reached = ", ".join(
+            "{} {} of {} points".format(lab, *found) + with_quiz(one.quiz.get(lab)) for lab, found in one.points.items()
+        )
+        counted = f"{students[one.student]}: {reached}" if one.results else ""
         print(printable(f"{one.path}: {'. Note: '.join(filter(None, [counted, one.note]))}"))
     for lab in labs_of(submissions):
         counted = {one.student for one in submissions if lab in one.points}
@@ -238,7 +240,7 @@ def table_of(submissions: Sequence[Submission], students: Mapping[str, str]) -> 
         row = without | {"student": name, "note": shorten(" ".join(notes), LONGEST_NOTE)}
         for one in own:
             row |= one.results | {lab: reached for lab, (reached, _) in one.points.items()}
-            row |= {f"{lab} quiz": one.quiz for lab in one.points}
+            row |= {f"{lab} quiz": one.quiz.get(lab) for lab in one.points}
         rows.append({key: _plain(cell) if isinstance(cell, str) else cell for key, cell in row.items()})
     table = pd.DataFrame(rows, columns=[*columns, "note"], dtype=object).rename(columns=columns)
     return table.to_csv(index=False, quoting=csv.QUOTE_ALL).encode("utf-8-sig")

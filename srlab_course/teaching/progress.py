@@ -38,7 +38,9 @@ def _print_results(name: str | Path, whole: bool) -> None:
     if results:
         where = seen_from_here(path) if whole else path.stem
         right = sum(result == Result.CORRECT for result in results.values())
-        print(f"{where}: {right} of {len(results)} correct{with_quiz(count_right(notebook))}")
+        counted = count_right(notebook)
+        quiz = "".join(with_quiz(counted.get(lab)) for lab in dict.fromkeys(map(lab_of, results)))
+        print(f"{where}: {right} of {len(results)} correct{quiz}")
     if whole:
         order = [pair for lab in dict.fromkeys(map(lab_of, results)) for pair in numbered(lab).items()]
         print(in_columns([(number, name, exercises()[name].level, results[name]) for name, number in order]))

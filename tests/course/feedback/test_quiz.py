@@ -10,8 +10,9 @@ from srlab.errors import SrlabError
 from srlab_course.feedback.quiz import ASKED, count_right, labs_with_quiz, quiz, read_questions
 
 BANKS = {lab: read_questions(lab) for lab in labs_with_quiz()}
-LAB, FIRST = "03_srgan", BANKS["03_srgan"][:ASKED]
-RIGHT = "".join(question.right for question in FIRST)
+LAB, NAME, FIRST = "03_srgan", "srgan", BANKS["03_srgan"][:ASKED]
+RIGHTS = {lab: "".join(question.right for question in bank[:ASKED]) for lab, bank in BANKS.items()}
+RIGHT = RIGHTS[LAB]
 WRONG = "".join("B" if letter == "A" else "A" for letter in RIGHT)
 
 
@@ -67,14 +68,19 @@ CALL = 'course.quiz("{}", "{}")'
 @pytest.mark.parametrize(
     ("sources", "right"),
     [
-        ([CALL.format(LAB, RIGHT)], 5),
-        ([CALL.format(LAB, RIGHT[:3] + "?" + WRONG[4])], 3),
-        (["%matplotlib inline\nquiz(", CALL.format(LAB, RIGHT)], 5),
-        ([f"# mine\nquiz('{LAB}', answers=\"{RIGHT}\")  # or so"], 5),
-        ([CALL.format(LAB, RIGHT), CALL.format(LAB, WRONG)], 0),
-        ([f"course.quiz('{LAB}', 'A' + print('executed'))"], 0),
-        ([CALL.format("../../secret", RIGHT)], None),
-        ([], None),
+        ([CALL.format(LAB, RIGHT)], {NAME: 5}),
+        ([CALL.format(LAB, RIGHT + RIGHT)], {NAME: 5}),
+        ([CALL.format(LAB, RIGHT[:3] + "?" + WRONG[4])], {NAME: 3}),
+        (["%matplotlib inline\nquiz(", CALL.format(LAB, RIGHT)], {NAME: 5}),
+        ([f"# mine\nquiz('{LAB}', answers=\"{RIGHT}\")  # or so"], {NAME: 5}),
+        ([CALL.format(LAB, RIGHT), CALL.format(LAB, WRONG)], {NAME: 0}),
+        ([f"course.quiz('{LAB}', 'A' + print('executed'))"], {NAME: 0}),
+        (
+            [CALL.format(LAB, WRONG), CALL.format("00_degradation", RIGHTS["00_degradation"])],
+            {"degradation": 5, NAME: 0},
+        ),
+        ([CALL.format("../../secret", RIGHT)], {}),
+        ([], {}),
     ],
 )
 def test_grading_counts_saved_quiz_without_executing(sources, right, capsys):
