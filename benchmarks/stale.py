@@ -12,9 +12,11 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from docs import material
 from docs.pictures import PICTURES
 from srlab_course.feedback.quiz import labs_with_quiz, read_questions
 from srlab_course.labs import LABS
+from srlab_course.material import precomputed
 from srlab_course.notebook_files.finding import find_lab, find_notebooks, read_saved
 from srlab_course.notebook_files.marks import parse_cell
 
@@ -37,25 +39,27 @@ def claims(lab: str) -> Iterator[str]:
 
 
 def pictures_and_weights(lab: str) -> Iterator[str]:
-    """Yield the files with results of the lab."""
-    yield from (place(file) for file in sorted((ROOT / "notebooks" / "pictures").glob(f"{lab}.*")))
-    yield from (f"docs/images/{name}" for name, (source, _) in PICTURES.items() if source == lab)
+    """Yield the files with results of the lab, each with the command that makes it."""
+    for file in sorted((ROOT / "notebooks" / "pictures").glob(f"{lab}.*")):
+        yield f"{place(file)}: python docs/openings.py {lab}"
+    for name, (source, _) in PICTURES.items():
+        if source == lab:
+            yield f"docs/images/{name}: make lab-{lab}, then python docs/pictures.py {name}"
     labels = {method.label for one in LABS if one.name == lab for method in one.methods}
-    material = ROOT / "srlab_course" / "material"
-    for file in sorted((material / "pictures").iterdir()):
-        if file.stem.startswith(tuple(f"{label.lower()}_" for label in labels)):
-            yield place(file)
-    for name, scores in json.loads((material / "rows" / "scores.json").read_text(encoding="utf-8")).items():
-        if labels & scores.keys():
-            yield place(material / "rows" / f"{name}.jpg")
+    for name, (source, *_) in material.GRAVEL.items():
+        if source == lab:
+            yield f"srlab_course/material/pictures/{name}.jpg: python docs/material.py {name}"
+    for name, scores in json.loads(precomputed.ROWS.joinpath("scores.json").read_text(encoding="utf-8")).items():
+        if labels & scores.keys() or (lab == material.SUBJECT_LAB and name in material.HALVES):
+            yield f"srlab_course/material/rows/{name}.jpg: python docs/material.py {name}"
     for file in sorted((ROOT / "srlab" / "models" / "bundled").glob("*.json")):
         if json.loads(file.read_text(encoding="utf-8")).get("lab") == lab:
-            yield place(file.with_suffix(".safetensors"))
+            yield f"{place(file.with_suffix('.safetensors'))}: see {place(file.with_name('README.md'))}"
 
 
 def code_with_pictures(lab: str) -> Iterator[str]:
     """Yield the lines of notebooks and tests that name a picture of the lab in the course's material."""
-    stems = [Path(one).stem for one in pictures_and_weights(lab) if "/material/pictures/" in one]
+    stems = [one.rpartition(" ")[2] for one in pictures_and_weights(lab) if "/material/pictures/" in one]
     for file in (*find_notebooks(), *sorted((ROOT / "tests").rglob("*.py"))):
         for number, line in enumerate(file.read_text(encoding="utf-8").splitlines(), start=1):
             if any(f'{stem}\\"' in line or f'"{stem}"' in line for stem in stems):

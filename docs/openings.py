@@ -1,11 +1,9 @@
 """Draw the images at the top of the labs and of the README: ``python docs/openings.py [NAME ...]``.
 
 Lab 05 needs Real-ESRGAN, labs 01 and 02 their runs (``make labs``), and lab 06 longer ones (see `flow`). The others
-only use bundled images. ``python docs/openings.py riddle``, which needs Real-ESRGAN, computes the images that lab 00
-begins with, and ``python docs/openings.py standard`` a precomputed image of lab 04, from a run (see `write_standard`).
+only use bundled images, some of which ``docs/material.py`` computes.
 """
 
-import math
 import sys
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -18,8 +16,6 @@ from PIL import Image, ImageDraw, ImageFont
 import srlab
 import srlab_course as course
 from srlab.data.images import to_uint8
-from srlab.data.resampling import resize
-from srlab_course.exercises.degradation.back_project import back_project
 from srlab_course.figures.plots import cut
 from srlab_course.material import burst, precomputed
 from srlab_course.material.subjects import BADGE
@@ -53,63 +49,6 @@ def degradation() -> list[Row]:
     """Return crops of a cat: their block means, and under letters the pair of images that have them."""
     small = partial(F.avg_pool2d, kernel_size=4)
     return [{"LR": srlab.upsample(small(a), 4, "nearest"), "A": a, "B": b} for a, b in precomputed.riddle()]
-
-
-def write_riddle() -> None:
-    """Compute the pairs of the riddle, and write them as one PNG file, a row per pair with A at the left.
-
-    One image of each pair is a crop of the cat, and the other one is invented by Real-ESRGAN from the cat's LR image.
-    Back-projection makes it agree with the photo under bicubic and under block means at once.
-    """
-    hr = srlab.mod_crop(srlab.bundled_photos("validation")["chelsea"], 4)
-    drawn = srlab.upscale(srlab.load_realesrgan(), srlab.downsample(hr, 4))
-    means = partial(F.avg_pool2d, kernel_size=4)
-    bicubic_down, bicubic_up = partial(resize, factor=1 / 4), partial(resize, factor=4)
-    rows = []
-    for photo_first, box in ((False, (76, 108, 80, 124)), (True, (200, 196, 80, 124)), (False, (96, 252, 80, 124))):
-        photo, invented = cut(hr, box), cut(drawn, box)
-        for _ in range(1500):
-            invented = back_project(invented, bicubic_down(photo), bicubic_down, bicubic_up)
-            invented = back_project(invented, means(photo), means, smooth_blocks).clamp(0, 1)
-        invented = with_block_sums(invented, photo)
-        rows.append(torch.cat([photo, invented] if photo_first else [invented, photo], dim=3))
-    page = Image.fromarray(to_uint8(torch.cat(rows, dim=2))[0].permute(1, 2, 0).numpy())
-    page.save(ROOT / "srlab_course/material/rows/riddle.png", optimize=True)
-
-
-def write_standard() -> None:
-    """Write what lab 04's RRDBNet makes of the gravel, trained with lab 03's adversarial loss and its weight.
-
-    Run ``srlab execute 04 --recipe laptop -p gan vanilla -p adversarial_weight 0.006 -p run standard`` first.
-    """
-    lr = srlab.downsample(srlab.mod_crop(gravel(), 4), 4)
-    sr = srlab.upscale(srlab.load_generator("04_esrgan", "standard"), lr)
-    page = Image.fromarray(to_uint8(sr)[0].permute(1, 2, 0).numpy())
-    page.save(ROOT / "srlab_course/material/pictures/rrdb_standard_800.jpg", quality=98, subsampling=0)
-
-
-def smooth_blocks(means: torch.Tensor) -> torch.Tensor:
-    """Upscale by 4 without visible edges between blocks."""
-    return srlab.blur(F.interpolate(means, scale_factor=4), 1.5)
-
-
-def with_block_sums(image: torch.Tensor, photo: torch.Tensor) -> torch.Tensor:
-    """Round an image to 8-bit levels, so that each block of 4 x 4 pixels has exactly the same sum as in the photo.
-
-    The pixel that rounding moved furthest the wrong way moves back by one level, until the sum is right.
-    """
-
-    def blocks(levels: torch.Tensor) -> torch.Tensor:
-        return F.pixel_unshuffle(levels.transpose(0, 1), 4)  # (3, 16, h, w)
-
-    exact, wanted = blocks(255 * image), blocks(255 * photo).round().sum(1, keepdim=True)
-    levels = exact.round().clamp(0, 255)
-    while (missing := (wanted - levels.sum(1, keepdim=True)).sign()).any():
-        gain = (exact - levels) * missing
-        inside = (levels + missing).clamp(0, 255) == levels + missing
-        place = gain.masked_fill(~inside, -math.inf).argmax(1, keepdim=True)
-        levels.scatter_add_(1, place, missing)
-    return F.pixel_shuffle(levels, 4).transpose(0, 1) / 255
 
 
 def srresnet() -> list[Row]:
@@ -236,11 +175,7 @@ PICTURES = {
 
 if __name__ == "__main__":
     for name in sys.argv[1:] or [*PICTURES, "front"]:
-        if name == "riddle":
-            write_riddle()
-        elif name == "standard":
-            write_standard()
-        elif name == "front":
+        if name == "front":
             write(ROOT / "docs/images/published.jpg", front(), most=1440)
         else:
             write(ROOT / "notebooks/pictures" / f"{name}.jpg", PICTURES[name]())

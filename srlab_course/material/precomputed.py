@@ -1,7 +1,6 @@
 """Precomputed images, for results that take too long in a lab or need a network that may not be installed.
 
-They were made with ``git show acafbcc:benchmarks/gravel/pictures.py`` and ``git show
-acafbcc:benchmarks/subjects/pictures.py``, except ``rrdb_standard_800``: ``python docs/openings.py standard`` wrote it.
+``python docs/material.py NAME`` computes the image or row with a name.
 """
 
 import json
@@ -40,7 +39,7 @@ def riddle() -> list[tuple[torch.Tensor, torch.Tensor]]:
     """Read the riddle of lab 00: three pairs of images, A and B, each ``(1, 3, 80, 124)`` in [0, 1].
 
     One image of each pair is a crop of the photo ``chelsea``. The other one has exactly the same means of 4 x 4 pixels.
-    ``python docs/openings.py riddle`` made it from an output of Real-ESRGAN.
+    ``python docs/material.py riddle`` computes the other one from an output of Real-ESRGAN.
     """
     page = read_image(str(ROWS.joinpath("riddle.png")))[None]
     return [row.chunk(2, dim=3) for row in page.chunk(3, dim=2)]

@@ -6,6 +6,7 @@ import pytest
 
 import srlab
 import srlab_course as course
+from docs import material
 from srlab.evaluation import perceptual
 from srlab_course.material import precomputed
 
@@ -17,6 +18,12 @@ def test_precomputed_image_is_right_half_and_sharp(name):
     assert sr.shape == hr.shape
     assert srlab.psnr(sr, hr).item() > 20
     assert 0.8 < perceptual.gradient_ratio(sr, hr).item() < 1.1
+
+
+def test_each_image_has_a_command_that_computes_it():
+    stored = {file.stem for folder in (precomputed.FOLDER, precomputed.ROWS) for file in folder.iterdir()}
+    computed = {*material.GRAVEL, *material.PHOTOS, *material.HALVES}
+    assert stored == computed | {"riddle", "published_gravel", "scores"}
 
 
 def test_precomputed_row_ends_with_hr():
