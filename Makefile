@@ -174,9 +174,10 @@ endef
 available for Python 3.14 yet. Use Python 3.11 to 3.13: rm -r .venv; make study PYTHON=python3.13")'
 	$(call install_extra,study)
 
-# Needs uv and the network. Selects the newest compatible versions for all platforms and Python versions at once.
+# Needs uv and the network. Selects the newest compatible versions for all platforms and Python versions at once, of all
+# packages, or only of PACKAGES="torch torchvision".
 lock:
-	uv pip compile --universal --python-version 3.11 --upgrade --all-extras --no-header --no-annotate \
+	uv pip compile --universal --python-version 3.11 $(or $(PACKAGES:%=--upgrade-package %),--upgrade) --all-extras --no-header --no-annotate \
 		--no-emit-index-url pyproject.toml -o requirements.lock
 
 # Checks every package of the lock file for known vulnerabilities. Needs the network, and creates an environment for it.

@@ -22,7 +22,7 @@ ASKED = [Requirement(line) for group in (PROJECT["dependencies"], *EXTRAS.values
 LOCK = (ROOT / "requirements.lock").read_text(encoding="utf-8")
 PINS = [Requirement(line) for line in LOCK.splitlines() if line.strip() and not line.lstrip().startswith("#")]
 PYTHONS = ("3.11.0", "3.12.7", "3.13.1", "3.14.0")
-SYSTEMS = {
+SYSTEMS = {  # those of .github/workflows/machines.yml
     "linux": {"sys_platform": "linux", "platform_system": "Linux", "platform_machine": "x86_64", "os_name": "posix"},
     "darwin": {"sys_platform": "darwin", "platform_system": "Darwin", "platform_machine": "arm64", "os_name": "posix"},
     "win32": {"sys_platform": "win32", "platform_system": "Windows", "platform_machine": "AMD64", "os_name": "nt"},

@@ -14,7 +14,8 @@ from srlab.paths import data_home
 class Archive(NamedTuple):
     """File to download, the folders to unpack, and its SHA-256, or "" if it is not known.
 
-    A folder is its path below the data home, its path in the archive, and the number of its images.
+    The file is a zip or an uncompressed tar file. A folder is its path below the data home, its path in the archive,
+    and the number of its images: PNG files with names of letters, digits, _ and -, all in this archive.
     """
 
     url: str

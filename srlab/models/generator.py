@@ -15,10 +15,11 @@ class Generator(Protocol):
     Attributes
     ----------
     config
-        Arguments of its class, from which a weights file or a run builds it again; one of them is ``scale``.
+        Arguments of its class, from which a weights file or a run builds it again; one of them is ``scale``. Each is a
+        number or a bool, and with ``num_blocks``, each block has equally many tensors: loading checks both.
     radius
-        Receptive radius: LR pixels on each side of an SR pixel that can affect it. Tiles overlap by it, but by at most
-        `srlab.tiling.MAX_OVERLAP` (the default).
+        Receptive radius: LR pixels on each side of an SR pixel that can affect it; for attention in shifted windows,
+        the largest such number. Tiles overlap by it, but by at most `srlab.tiling.MAX_OVERLAP` (the default).
 
     Other Attributes
     ----------------

@@ -9,7 +9,7 @@ import json
 from collections.abc import Collection
 from typing import Any, NotRequired, TypedDict, get_args, get_origin, get_type_hints
 
-FORMAT = 4  # version of the run folder; folders of other versions are left untouched
+FORMAT = 4  # version of the run folder, to raise if a key is renamed; folders of other versions are left untouched
 
 
 class LabNotes(TypedDict, total=False):

@@ -1,4 +1,7 @@
-"""What a checkpoint contains: everything that decides the next step."""
+"""What a checkpoint contains: everything that decides the next step and doesn't follow from its number.
+
+Learning rates (`srlab.training.rates`) and `Trainer.progress` follow from it. The sampler with its position is a part.
+"""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,10 +17,7 @@ State = dict[str, Any]
 
 
 def state_of(parts: Mapping[str, Any], optimizers: Mapping[str, torch.optim.Optimizer], device: torch.device) -> State:
-    """Return the states of networks and other parts, of the optimizers, and of PyTorch's random numbers.
-
-    Learning rates are left out, because they follow from the step.
-    """
+    """Return the states of networks and other parts, of the optimizers, and of PyTorch's random numbers."""
     random = {"cpu": torch.get_rng_state()}
     if device.type == "cuda":
         random["cuda"] = torch.cuda.get_rng_state(device)

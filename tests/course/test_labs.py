@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from srlab.models.loading import BUNDLED
+from srlab.models.loading import BUNDLED, ONE_STEP
 from srlab_course.labs import LABS, METHODS
 from srlab_course.notebook_files.finding import find_notebooks, read_saved
 from tests.conftest import ROOT
@@ -42,9 +42,10 @@ def test_declared_weights_are_those_that_the_code_loads(lab):
     cells = [cell.source for cell in read_saved(NOTEBOOKS / f"{lab.name}.ipynb").cells if cell.cell_type == "code"]
     code = "\n".join(cells) + (NOTEBOOKS / "recipes" / f"{lab.name}.py").read_text(encoding="utf-8")
     loaded = {BUNDLED[label] for label in re.findall(r'load_bundled\(\)\["(\w+)"\]', code)}
-    loaded |= {name for name in ("vgg6", "lpips") if re.search(rf"\b{name}\b", code)}
-    assert loaded <= set(lab.weights)
     folder = ROOT / "srlab" / "models" / "bundled"
+    for_losses = {file.stem for file in folder.glob("*.safetensors")} - {*BUNDLED.values(), ONE_STEP}
+    loaded |= {name for name in for_losses if re.search(rf"\b{name}\b", code)}
+    assert loaded <= set(lab.weights)
     assert all((folder / f"{name}.safetensors").is_file() for name in lab.weights)
 
 
