@@ -85,7 +85,7 @@ class Contenders:
     def _whose(self, label: str) -> str:
         network = ({**self.networks, **self.on_gravel}).get(label)
         origin = getattr(network, "origin", "")
-        return whose(origin) if origin else "its authors" if label == self.published else "the course"
+        return whose(origin) if "/" in origin else "its authors" if label == self.published else "the course"
 
 
 def find_contenders(lab: Lab, runs: str = "all") -> Contenders:
@@ -95,7 +95,8 @@ def find_contenders(lab: Lab, runs: str = "all") -> Contenders:
     """
     found = load_trained(runs if runs == "all" else runs.split(), SCALE)
     found = {label: network for label, network in found.items() if lab.name not in label}
-    bundled, cat = srlab.load_bundled(), srlab.bundled_photos("validation").subset("chelsea")
+    bundled: dict[str, Any] = srlab.load_bundled()
+    cat = srlab.bundled_photos("validation").subset("chelsea")
     scores = _scored(found, cat)
     found = {label: found[label] for label in scores}
     ahead = max(scores.values(), default=0.0) >= _psnr(bicubic, cat) + CLEARLY
@@ -106,6 +107,7 @@ def find_contenders(lab: Lab, runs: str = "all") -> Contenders:
     for name, kinds in NEEDED.items():
         if not (ahead and any(label.startswith(kinds) for label in found)):
             label = f"{name} (bundled)" if name in found else name
+            bundled[name].origin = "bundled" if label == name else ""  # for `srlab_course.lab.credit`
             found[label], scores[label] = bundled[name], _psnr(bundled[name], cat)
     networks = {label: network.to(lab.device) for label, network in found.items()}
     learned = load_trained("all", SCALE, subject="gravel") if runs == "all" else {}
