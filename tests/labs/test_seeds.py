@@ -62,6 +62,12 @@ def test_each_claim_is_in_table(table, lab):
                 assert f"{sign} {bounds[word]:.4g}" in found[0], f"{pattern}: the bound differs. Run make seeds again."
 
 
+@pytest.mark.parametrize(("table", "lab"), TABULATED)
+def test_each_row_has_a_claim(table, lab):
+    claims = [pattern for pattern, _ in claims_of(lab)]
+    assert [row for row in rows_of(table, lab) if not any(re.fullmatch(claim, row) for claim in claims)] == []
+
+
 @pytest.mark.parametrize("lab", LABS, ids=lambda lab: lab.stem)
 def test_claims_in_fp32(lab):
     # One run of lab 01 was thrown back by a single step, as the page tells. Lab 05 compares its network with others.
