@@ -52,9 +52,11 @@ for cell in notebook.cells:
 nbformat.write(notebook, "empty.ipynb")' &&
         alone papermill --prepare-only --log-level ERROR -k python3 -l python -p recipe smoke empty.ipynb lab.ipynb
 }
-# Most kernels of students have other names than the course's.
+# Most kernels of students have other names than the course's. No kernel listens on TCP, where a student could have used
+# up all ports for a minute, since they stay taken after her processes have ended.
 execute() {
     alone jupyter nbconvert --to notebook --execute --allow-errors --ExecutePreprocessor.kernel_name=python3 \
+        --KernelManager.transport=ipc \
         --ExecutePreprocessor.timeout=120 --ExecutePreprocessor.interrupt_on_timeout=True --stdout lab.ipynb
 }
 # A student's process can write into the executed copy, whose outputs may be forged anyway. But its cells must be those

@@ -194,8 +194,9 @@ def _read(folder: Path, path: Path) -> Submission:
     results = read_results(notebook)
     if not results:
         return Submission(path, note=NO_EXERCISES)
-    stubs = {name for name, (cell, _) in answers_in(notebook).items() if cell and "course.TODO" in cell.source}
-    odd = [name for name, result in results.items() if result == Result.CORRECT and name in stubs]
+    answers = answers_in(notebook)  # under any number of names, so only those of exercises are looked at
+    correct = {name: answers.get(name, (None, None))[0] for name in results if results[name] == Result.CORRECT}
+    odd = [name for name, cell in correct.items() if cell and "course.TODO" in cell.source]
     notes = [f"{name} is correct, but still contains course.TODO." for name in odd]
     if others := contradicted(notebook, results):
         notes.append(

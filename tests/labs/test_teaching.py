@@ -62,7 +62,9 @@ IN_ITS_FOLDER = 'while [ "$1" != -c ]; do shift; done; cd "$3"; shift 4; exec "$
 @pytest.mark.nightly
 def test_regrading_counts_only_what_it_executed(tmp_path):
     for name, (answer, kernel, _) in SUBMISSIONS.items():
-        imports, check = "import srlab\nimport srlab_course as course", 'psnr = course.check("degradation.psnr", psnr)'
+        imports = "import srlab\nimport srlab_course as course\nfrom ipykernel.connect import get_connection_info\n"
+        imports += "print(get_connection_info(unpack=True)['transport'])"
+        check = 'psnr = course.check("degradation.psnr", psnr)'
         cells = [nbformat.v4.new_code_cell(source) for source in ('recipe = "auto"', imports, answer, check)]
         cells[0].metadata["tags"] = ["parameters"]
         cells[-1].outputs = [left("degradation.psnr", "correct")]  # forged
@@ -88,6 +90,7 @@ def test_regrading_counts_only_what_it_executed(tmp_path):
     assert {path: path.read_bytes() for path in before} == before
     executed = nbformat.read(tmp_path / "executed" / "Anna Li" / "1" / "00_degradation.ipynb", 4)
     assert 'recipe = "smoke"' in executed.cells[1].source
+    assert executed.cells[2].outputs[0].text == "ipc\n", "a student could use up all ports"
 
 
 def test_executed_copy_with_other_cells_does_not_count(tmp_path):
